@@ -1,0 +1,1 @@
+"""The tested core of a course in image generation. Each lecture imports from "its" module."""

@@ -1,0 +1,225 @@
+"""Makes the notebooks: `python -m course_lib.build [--check] [--execute] [NN …]`.
+
+`solutions/NN_topic.py`, in jupytext's percent format with the exercises solved, becomes
+
+- `solutions/NN_topic.ipynb`, solved. `--execute` runs it, at laptop scale (or COURSE_SCALE), and
+  keeps its outputs; without it the cells whose source has not changed keep what they had.
+- `notebooks/NN_topic.ipynb`, what a student opens: no outputs, every solution replaced by `...`.
+
+A source writes `{{badge}}` where "Open in Colab" belongs, and its first code cell is `# {{setup}}`.
+Both are filled in with the repository's address, which stands in pyproject.toml and nowhere else.
+"""
+
+import argparse
+import hashlib
+import os
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+import jupytext
+import nbformat
+from jupyter_client.manager import AsyncKernelManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbformat import NotebookNode
+from nbgrader.preprocessors import ClearSolutions
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZE_LIMIT = 3_000_000  # bytes of a solved notebook
+WIDGET = "application/vnd.jupyter.widget-view+json"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+BADGE = (
+    "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
+    "(https://colab.research.google.com/github/{project}/blob/main/{path})"
+)
+SETUP = """\
+# Does nothing where the course is installed. Elsewhere, as on Colab, it installs the course.
+import os, subprocess, sys
+from importlib import metadata, util
+
+if not util.find_spec("course_lib"):
+    source = os.environ.get("COURSE_SOURCE", "git+{repository}")
+    have = [name for name in ("torch", "torchvision", "numpy") if util.find_spec(name)]
+    keep = [f"{name}=={metadata.version(name)}" for name in have]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", source, *keep]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"pip could not install the course from {source}:\\n{done.stderr}")"""
+
+
+def sources(root: Path = ROOT, wanted: list[str] | None = None) -> list[Path]:
+    """The lectures' sources, all or those of these numbers; ValueError for a number without one."""
+    found = sorted((root / "solutions").glob("[0-9][0-9]_*.py"))
+    for number in wanted or []:
+        if not any(path.name.startswith(f"{number}_") for path in found):
+            raise ValueError(f"no lecture {number}: there are {[path.stem for path in found]}")
+    return [path for path in found if not wanted or path.name[:2] in wanted]
+
+
+def repository(root: Path = ROOT) -> str:
+    """The course's address, from pyproject.toml (read as text: Python 3.10 has no TOML)."""
+    text = (root / "pyproject.toml").read_text(encoding="utf-8")
+    return re.search(r'^Repository = "(https://github\.com/[^"/]+/[^"/]+)"$', text, re.M).group(1)
+
+
+def read(source: Path, folder: str, root: Path = ROOT) -> NotebookNode:
+    """The source as a notebook that will lie in `folder`, badge and set-up filled in.
+
+    Raises ValueError where the source has no `{{badge}}`, or where its first code cell is not
+    `# {{setup}}`.
+    """
+    notebook = jupytext.read(source, fmt="py:percent")
+    address = repository(root)
+    path = f"{folder}/{source.stem}.ipynb"
+    badge = BADGE.format(project=address.removeprefix("https://github.com/"), path=path)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    if not code or code[0].source.strip() != "# {{setup}}":
+        raise ValueError(f"{source.name}: the first code cell must be `# {{{{setup}}}}`")
+    if not any("{{badge}}" in cell.source for cell in notebook.cells):
+        raise ValueError(f"{source.name}: no text cell holds `{{{{badge}}}}`")
+    code[0].source = SETUP.replace("{repository}", address)
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if cell.cell_type == "markdown":
+            cell.source = cell.source.replace("{{badge}}", badge)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    return notebook
+
+
+def name_cells(notebook: NotebookNode) -> NotebookNode:
+    """Gives each cell an id made of its content, so that the same source gives the same bytes."""
+    seen: Counter[str] = Counter()
+    for cell in notebook.cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        cell.id = f"{digest}-{seen[digest]}" if seen[digest] else digest
+        seen[digest] += 1
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def student(source: Path, root: Path = ROOT) -> NotebookNode:
+    """The student's notebook: solutions cleared, nothing executed.
+
+    Raises ValueError for a solution with only one end, which would be left standing.
+    """
+    notebook = read(source, "notebooks", root)
+    for cell in notebook.cells:
+        if cell.source.count("### BEGIN SOLUTION") != cell.source.count("### END SOLUTION"):
+            raise ValueError(f"{source.name}: a solution lacks an end in\n{cell.source}")
+    clear = ClearSolutions(enforce_metadata=False, code_stub={"python": "..."})
+    notebook, _ = clear.preprocess(notebook, {})
+    return name_cells(notebook)
+
+
+def solved(source: Path, root: Path = ROOT) -> NotebookNode:
+    """The solved notebook, with the outputs that its unchanged cells had when it was last built."""
+    notebook = name_cells(read(source, "solutions", root))
+    built = source.with_suffix(".ipynb")
+    if built.exists():
+        before = {cell.id: cell for cell in nbformat.read(built, as_version=4).cells}
+        for cell in notebook.cells:
+            if cell.cell_type == "code" and cell.id in before:
+                cell.outputs = before[cell.id].outputs
+                cell.execution_count = before[cell.id].execution_count
+    return notebook
+
+
+def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Runs a solved notebook in `folder`, with this Python, and keeps what a reader should see."""
+    kernel = AsyncKernelManager(kernel_name="python3")
+    kernel.kernel_spec.argv[0] = sys.executable  # a kernel of that name may belong to another one
+    environment = {"COURSE_SCALE": "laptop", **os.environ, "COURSE_EXPECT": "correct"}
+    client = NotebookClient(
+        notebook,
+        km=kernel,
+        timeout=None,
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    client.execute(cleanup_kc=True, env=environment)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if is_for_readers(output)]
+    notebook.metadata = nbformat.from_dict(METADATA)
+    return notebook
+
+
+def is_for_readers(output: NotebookNode) -> bool:
+    """Not the standard error's noise, nor widgets: they are dead where no kernel runs."""
+    return output.get("name") != "stderr" and WIDGET not in output.get("data", {})
+
+
+def to_text(notebook: NotebookNode) -> str:
+    """What stands in the notebook's file."""
+    return nbformat.writes(notebook) + "\n"
+
+
+def build(source: Path, root: Path = ROOT, run: bool = False) -> None:
+    """Writes both notebooks of a source; with `run` the solved one is executed first.
+
+    Raises ValueError where the solved notebook is larger than people can read on the web.
+    """
+    blank, filled = to_text(student(source, root)), solved(source, root)
+    if run:
+        filled = execute(filled, source.parent)
+    size = len(to_text(filled).encode())
+    if size > SIZE_LIMIT:
+        largest = max(filled.cells, key=lambda cell: len(str(cell.get("outputs"))))
+        raise ValueError(f"{source.stem}.ipynb has {size:,} bytes, most below\n{largest.source}")
+    (root / "notebooks").mkdir(exist_ok=True)
+    for folder, text in (("notebooks", blank), ("solutions", to_text(filled))):
+        path = root / folder / f"{source.stem}.ipynb"
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def stale(root: Path = ROOT, wanted: list[str] | None = None) -> list[str]:
+    """What a rebuild would change, one sentence a file; [] where the notebooks are up to date."""
+    found = []
+    for source in sources(root, wanted):
+        filled = solved(source, root)
+        notebook, solution = f"notebooks/{source.stem}.ipynb", f"solutions/{source.stem}.ipynb"
+        for name, made in ((notebook, student(source, root)), (solution, filled)):
+            path = root / name
+            if not path.exists() or path.read_bytes() != to_text(made).encode():
+                found.append(f"{name} is not what {source.name} gives")
+        code = [cell for cell in filled.cells if cell.cell_type == "code" and cell.source.strip()]
+        if not all(cell.execution_count for cell in code):
+            found.append(f"{solution} has cells that were never executed")
+    if not wanted:
+        stems = {source.stem for source in sources(root)}
+        for path in sorted([*root.glob("solutions/*.ipynb"), *root.glob("notebooks/*.ipynb")]):
+            if path.stem not in stems:
+                found.append(f"{path.relative_to(root)} has no source")
+    return found
+
+
+def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
+    """The command. Returns 0, or 1 where a notebook is stale or fails."""
+    parser = argparse.ArgumentParser(prog="course_lib.build", description="Makes the notebooks.")
+    parser.add_argument("--check", action="store_true", help="only say which notebooks are stale")
+    parser.add_argument("--execute", action="store_true", help="run the solved notebooks too")
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="lectures; all without any")
+    options = parser.parse_args(arguments)
+    try:
+        if options.check:
+            problems = stale(root, options.numbers)
+            print("\n".join(problems) or "The notebooks match their sources.")
+            return 1 if problems else 0
+        for source in sources(root, options.numbers):
+            print(source.stem, flush=True)
+            build(source, root, run=options.execute)
+    except (ValueError, CellExecutionError, DeadKernelError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""Exercises that are checked the moment they are run: `check`, `hint`, `solution`, `predict`."""
+
+from course_lib.exercises import start
+from course_lib.exercises.engine import (
+    EXERCISES,
+    QUESTIONS,
+    Exercise,
+    Mistake,
+    Prediction,
+    Probe,
+    Question,
+    Verdict,
+    check,
+    grade,
+    hint,
+    predict,
+    solution,
+)
+
+__all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
+__all__ += ["Verdict", "check", "grade", "hint", "predict", "solution"]
+
+_lectures = [start]
+try:
+    from course_lib.exercises import density
+
+    _lectures.append(density)
+except ImportError:
+    pass
+
+for _lecture in _lectures:
+    EXERCISES.update({exercise.id: exercise for exercise in _lecture.EXERCISES})
+    QUESTIONS.update({question.id: question for question in _lecture.QUESTIONS})

@@ -1,0 +1,128 @@
+"""Runs a student's notebook and reports on its exercises.
+
+    python -m course_lib.exercises notebooks/01_parzen_windows.ipynb
+
+At smoke scale, unless COURSE_SCALE asks for another. Exit code: 0 when every cell was run, 1 when
+the notebook stopped before its end, 2 when there is no such notebook.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+from course_lib.exercises.engine import MARKS
+from course_lib.exercises.telling import say
+
+CHECK = re.compile(r"""^[^#\n]*\bcheck\(\s*["']([^"'\n]+)["']""", re.MULTILINE)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m course_lib.exercises", description="Report on a notebook's exercises."
+    )
+    parser.add_argument("notebook", type=Path)
+    parser.add_argument("--timeout", type=float, default=600, help="seconds for a cell")
+    options = parser.parse_args(arguments)
+    try:
+        notebook = nbformat.read(options.notebook, as_version=4)
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
+        print(f"{options.notebook} cannot be read as a notebook: {error}", file=sys.stderr)
+        return 2
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    verdicts, stopped = run_notebook(notebook, options.notebook.resolve().parent, options.timeout)
+    say(report(options.notebook.name, notebook, verdicts, stopped))
+    return 1 if stopped else 0
+
+
+def run_notebook(
+    notebook: nbformat.NotebookNode, folder: Path, timeout: float
+) -> tuple[dict[str, dict], str]:
+    """The last verdict on each exercise, and why the run stopped early ("" where it did not)."""
+    started, stopped = [], ""
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "verdicts.jsonl"
+        client = NotebookClient(
+            notebook,
+            timeout=timeout,
+            kernel_name="python3",  # this Python, whatever the student's kernel was called
+            allow_errors=True,
+            resources={"metadata": {"path": str(folder)}},
+            on_cell_start=lambda cell, cell_index: started.append(cell),
+        )
+        scale = os.environ.get("COURSE_SCALE") or "smoke"
+        with _environment(COURSE_REPORT=str(file), COURSE_EXPECT=None, COURSE_SCALE=scale):
+            try:
+                client.execute()
+            except (CellTimeoutError, DeadKernelError) as error:
+                late = isinstance(error, CellTimeoutError)
+                why = f"took longer than {timeout:g} s" if late else "ended the kernel"
+                stopped = f"{_place(notebook, started[-1])} {why}."
+        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    verdicts = [json.loads(line) for line in lines]
+    return {verdict["id"]: verdict for verdict in verdicts}, stopped
+
+
+def _place(notebook: nbformat.NotebookNode, cell: nbformat.NotebookNode) -> str:
+    """ "Cell [3], `x = 1`": the number that the cell gets when all are run in order."""
+    number = [c is cell for c in notebook.cells if c.cell_type == "code"].index(True) + 1
+    return f"Cell [{number}], `{cell.source.strip().splitlines()[0]:.60}`,"
+
+
+@contextlib.contextmanager
+def _environment(**settings: str | None) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in settings}
+    _set_environment(settings)
+    try:
+        yield
+    finally:
+        _set_environment(before)
+
+
+def _set_environment(settings: dict[str, str | None]) -> None:
+    for name, value in settings.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def report(
+    name: str, notebook: nbformat.NotebookNode, verdicts: dict[str, dict], stopped: str
+) -> str:
+    """One line for each exercise of the notebook, the cells that failed, and a count."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    ids = [exercise_id for cell in cells for exercise_id in CHECK.findall(cell.source)]
+    ids = list(dict.fromkeys([*ids, *verdicts]))
+    width = max(map(len, ids), default=0)
+    count, lines = Counter(), [name]
+    for exercise_id in ids:
+        verdict = verdicts.get(exercise_id, {"status": "not reached", "message": ""})
+        status, message = verdict["status"], verdict["message"].split("\n")[0]
+        count[status] += 1
+        mark = MARKS.get(status, "–")
+        lines.append(f"{mark} {status:13}  {exercise_id:{width}}  {message}".rstrip())
+    for cell in cells:
+        for output in cell.outputs:
+            if output.output_type == "error":
+                error = f"{output.ename}: {output.evalue.splitlines()[0] if output.evalue else ''}"
+                lines.append(f"{_place(notebook, cell)} raised {error:.200}")
+    lines += [f"The notebook stopped. {stopped}"] if stopped else []
+    lines.append(", ".join(f"{n} {status}" for status, n in count.items()) or "no exercises")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

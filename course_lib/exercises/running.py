@@ -1,0 +1,270 @@
+"""Runs a function that nobody can vouch for: in a thread, with a time limit, leaving no traces."""
+
+import contextlib
+import ctypes
+import dis
+import inspect
+import linecache
+import os
+import sysconfig
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from course_lib.exercises.comparing import describe, same, snapshot
+from course_lib.exercises.surroundings import Capture, captured, seed, stuck, undisturbed
+
+LIBRARIES = tuple(
+    os.path.join(folder, "")
+    for folder in {
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("purelib"),
+        str(Path(torch.__file__).parents[1]),
+        str(Path(__file__).parents[1]),
+    }
+)
+
+
+class Stopped(BaseException):
+    """Thrown into the thread when the time is up; no `except Exception` swallows it."""
+
+
+class Blank(BaseException):
+    """Nothing has been written yet: the first call gave None or `...`, or NotImplementedError."""
+
+
+@dataclass
+class Outcome:
+    """What one probe saw."""
+
+    observed: dict[str, Any] | None = None  # None where an exception came instead
+    error: str = ""  # the exception: "ValueError: …"
+    details: str = ""  # the line it came from and the arguments
+    returned: list[str] = field(default_factory=list)  # the first results, in words
+    changed: set[str] = field(default_factory=set)  # arguments changed in place
+
+
+@dataclass
+class Run:
+    """What all probes saw."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    blank: str = ""  # what came instead of a first result
+    stopped: str = ""  # "", "time" or "interrupt"
+    stuck: bool = False  # it runs on, and nothing can stop it
+    printed: str = ""
+    warned: list[str] = field(default_factory=list)
+
+
+def run(
+    function: Callable, reference: Callable, probes: Sequence, limit: float, blanks: tuple = ()
+) -> Run:
+    """Takes `function` through the probes, all within `limit` seconds.
+
+    A first result among `blanks` ends the run. What is global (random numbers, default dtype,
+    threads, standard output, warnings) is afterwards as it was. Code that never lets go of
+    Python's lock (`sum(range(10**12))`) cannot be stopped: no thread can, only a new process.
+    """
+    seen, capture = Run(), Capture()
+
+    def work() -> None:
+        captured(capture)
+        try:
+            for probe in probes:
+                first = blanks if not seen.outcomes else ()
+                outcome = _observe(function, reference, probe, first)
+                if seen.stopped:  # the function caught Stopped and went on
+                    return
+                seen.outcomes.append(outcome)
+        except Blank as blank:
+            seen.blank = str(blank)
+
+    with undisturbed(seen.warned):
+        worker = _Worker(work)
+        worker.start()
+        seen.stopped = worker.wait(limit)
+        if seen.stopped and not worker.stop():
+            seen.stuck = True
+            stuck.append(worker)
+    return replace(seen, outcomes=list(seen.outcomes), printed=capture.shown())
+
+
+# ---- one probe -----------------------------------------------------------------------------------
+
+
+def _observe(function: Callable, reference: Callable, probe: Any, blanks: tuple) -> Outcome:
+    """One probe, always from the same seed, so that no probe depends on another."""
+    outcome = Outcome()
+    torch.set_default_dtype(torch.float32)
+    seed()
+    # A class goes in bare: what is looked up on it must be the student's, not the wrapper's.
+    bare = isinstance(function, type)
+    watched = function if bare else _watched(function, reference, outcome, blanks)
+    try:
+        observed = probe.observe(watched)
+        outcome.observed = {name: snapshot(value) for name, value in observed.items()}
+    except (Stopped, Blank):
+        raise
+    except BaseException as error:  # SystemExit and the like too: nothing may end the notebook
+        frames = _frames(error, watched, probe)
+        if blanks and isinstance(error, NotImplementedError) and _raised_by_hand(error):
+            raise Blank("NotImplementedError") from None
+        _describe_error(outcome, error, frames, bare)
+    return outcome
+
+
+def _watched(function: Callable, reference: Callable, outcome: Outcome, blanks: tuple) -> Callable:
+    """`function`, with notes taken of its results, of arguments it changes, and where it raises."""
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        names = [*argument_names(reference, len(args)), *kwargs]
+        given = [*args, *kwargs.values()]
+        before = snapshot(given)
+        try:
+            result = function(*args, **kwargs)
+        except Exception:
+            outcome.details = _arguments(function, reference, args, kwargs)
+            raise
+        if not outcome.returned and any(result is blank for blank in blanks):
+            raise Blank(str(result))
+        if len(outcome.returned) < 10:
+            outcome.returned.append(describe(result))
+        pairs = zip(names, before, snapshot(given), strict=True)
+        outcome.changed |= {name for name, old, new in pairs if not same(old, new)}
+        return result
+
+    with contextlib.suppress(TypeError, ValueError):
+        watched.__signature__ = inspect.signature(reference)  # a probe names arguments by it
+    return watched
+
+
+def argument_names(function: Callable, count: int) -> list[str]:
+    """The names of the first `count` arguments; "2" for a second one without a name."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return names[:count] + [str(i + 1) for i in range(len(names), count)]
+
+
+def _arguments(function: Callable, reference: Callable, args: tuple, kwargs: dict) -> str:
+    try:
+        named = inspect.signature(function).bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):
+        with contextlib.suppress(TypeError, ValueError):
+            return f"It should take ({', '.join(inspect.signature(reference).parameters)})."
+        return f"It is called with {len(args) + len(kwargs)} arguments."
+    return "With " + ", ".join(f"{name} = {describe(value)}" for name, value in named.items()) + "."
+
+
+def _describe_error(
+    outcome: Outcome, error: BaseException, frames: list[tuple[Any, int]] | None, bare: bool
+) -> None:
+    try:
+        text = "\n".join(str(error).splitlines()[:3])
+    except Exception:
+        text = "(its message cannot be shown)"
+    if isinstance(error, SystemExit):
+        text = "your function calls exit(), which would end the whole notebook"
+    elif isinstance(error, RecursionError):
+        text = "your function calls itself without end"
+    elif isinstance(error, MemoryError):
+        text = text or "your function asks for more memory than there is"
+    outcome.error = f"{type(error).__name__}: {text:.400}".removesuffix(": ")
+    if frames is None or (bare and not frames):  # the probe could not use what came back
+        got = f"Your function returned {outcome.returned[-1]}, " if outcome.returned else ""
+        outcome.details = f"{got}and the check stumbled over it." if got else ""
+    elif frames:
+        outcome.details = "\n".join(filter(None, [_line(*frames[-1]), outcome.details]))
+
+
+def _frames(error: BaseException, watched: Callable, probe: Any) -> list[tuple[Any, int]] | None:
+    """The student's own frames and lines; None where the error came after her function's end."""
+    frames = list(traceback.walk_tb(error.__traceback__))
+    calls = [i for i, (frame, _) in enumerate(frames) if frame.f_code is _code(watched)]
+    if calls:
+        frames = frames[calls[-1] + 1 :]
+    elif not isinstance(watched, type):
+        return None
+    probe_file = getattr(_code(probe.observe), "co_filename", "")
+    return [
+        (frame, line)
+        for frame, line in frames
+        if (calls or frame.f_code.co_filename != probe_file)
+        and not frame.f_code.co_filename.startswith(LIBRARIES + ("<frozen", "<__array"))
+    ]
+
+
+def _line(frame: Any, line: int) -> str:
+    """ "Line 3 of the cell: `return x / n`", counted from `def` where there is no cell."""
+    file, start = frame.f_code.co_filename, frame.f_code.co_firstlineno
+    source = linecache.getline(file, line).strip()
+    if source and not os.path.exists(file):
+        return f"Line {line} of the cell: `{source}`"
+    return f"Line {line - start + 1} of `{frame.f_code.co_name}`" + (f": `{source}`" * bool(source))
+
+
+def _raised_by_hand(error: BaseException) -> bool:
+    """Whether the last line said `raise`; torch raises NotImplementedError too, for dtypes."""
+    tb = error.__traceback__
+    while tb.tb_next:
+        tb = tb.tb_next
+    return dis.opname[tb.tb_frame.f_code.co_code[tb.tb_lasti]] == "RAISE_VARARGS"
+
+
+def _code(function: Callable) -> Any:
+    return getattr(function, "__code__", None)
+
+
+# ---- the thread ----------------------------------------------------------------------------------
+
+
+class _Worker(threading.Thread):
+    """A thread that can be told to stop, and abandoned where it does not listen."""
+
+    def __init__(self, body: Callable[[], None]):
+        super().__init__(daemon=True, name="exercise")
+        self.body, self.ended, self.lock = body, threading.Event(), threading.Lock()
+
+    def run(self) -> None:
+        try:
+            with contextlib.suppress(Stopped):
+                self.body()
+            self._end()
+        except Stopped:  # a second one, thrown while the first was on its way
+            self._end()
+
+    def _end(self) -> None:
+        with self.lock:  # nobody throws from here on
+            self.ended.set()
+        time.sleep(0)  # a Stopped thrown just before arrives here, not in threading's own code
+
+    def wait(self, limit: float) -> str:
+        """Why the waiting is over: "" (it ended by itself), "time" or "interrupt" (Ctrl-C)."""
+        deadline = time.monotonic() + limit
+        try:
+            while not self.ended.wait(0.05):  # in slices, or Ctrl-C would not arrive on Windows
+                if time.monotonic() > deadline:
+                    return "time"
+        except KeyboardInterrupt:
+            return "interrupt"
+        return ""
+
+    def stop(self) -> bool:
+        """Throws Stopped into the thread, for a second at most. True once it has ended."""
+        for _ in range(20):
+            with self.lock:
+                if self.ended.is_set():
+                    break
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self.ident), ctypes.py_object(Stopped)
+                )
+            self.ended.wait(0.05)
+        return self.ended.is_set()

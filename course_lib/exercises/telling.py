@@ -1,0 +1,25 @@
+"""How the exercises speak to a student."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from course_lib.exercises.comparing import describe
+
+
+def say(text: str) -> None:
+    try:
+        print(text)
+    except UnicodeEncodeError:  # a console without ✔
+        print(text.encode("ascii", "replace").decode())
+
+
+def look_up(key: Any, table: Mapping[str, Any]) -> Any:
+    return table.get(key) if isinstance(key, str) else None
+
+
+def unknown(kind: str, key: Any, table: Mapping[str, Any]) -> str:
+    if not isinstance(key, str):
+        return f"The id of the {kind} comes first, in quotes; this was {describe(key)}."
+    close = difflib.get_close_matches(key, table, n=3, cutoff=0.4)
+    return f"There is no {kind} {key!r}." + (f" Is it {' or '.join(close)}?" if close else "")

@@ -1,0 +1,253 @@
+"""Every figure of the course. Each function draws one figure and returns it.
+
+Colours are those of Okabe and Ito (2008), which colour-blind readers can tell apart; one thing keeps one colour
+through the whole course: data are blue, what a model makes is orange, a guess is green.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+DATA, MODEL, GUESS, OTHER, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+CYCLE = (DATA, MODEL, GUESS, OTHER, "#E69F00", "#56B4E9", "#000000")
+
+plt.rcParams.update(
+    {
+        "axes.prop_cycle": plt.cycler(color=CYCLE),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": "medium",
+        "figure.constrained_layout.use": True,
+        "figure.dpi": 100,
+        "image.cmap": "gray",
+        "legend.frameon": False,
+        "lines.linewidth": 2,
+    }
+)
+
+
+def as_pictures(images: Shaped[Tensor, "n c h w"]) -> np.ndarray:
+    """Images as matplotlib wants them: (n, h, w) for grey or (n, h, w, 3), numbers in [0, 1].
+
+    Takes uint8 in 0 … 255 or floats in [-1, 1]; floats outside are clipped. Raises ValueError for
+    another rank or another number of channels than 1 or 3.
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(
+            f"images must have shape (n, 1 or 3, h, w); these have {tuple(images.shape)}"
+        )
+    x = images.detach().float().cpu()
+    x = x / 255 if images.dtype == torch.uint8 else (x.clamp(-1, 1) + 1) / 2
+    x = x.permute(0, 2, 3, 1).numpy()
+    return x[..., 0] if x.shape[-1] == 1 else x
+
+
+def _sheet(images: Shaped[Tensor, "n c h w"], columns: int, gap: int = 2) -> np.ndarray:
+    """All pictures side by side in one array, row by row, with a white gap between them."""
+    pictures = as_pictures(images)
+    n, h, w = pictures.shape[:3]
+    rows = -(-n // columns)
+    step_y, step_x = h + gap, w + gap
+    sheet = np.ones((rows * step_y - gap, columns * step_x - gap, *pictures.shape[3:]))
+    for i, picture in enumerate(pictures):
+        y, x = divmod(i, columns)
+        sheet[y * step_y : y * step_y + h, x * step_x : x * step_x + w] = picture
+    return sheet
+
+
+def _bare(axes: Axes, title: str | None = None) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    if title is not None:
+        axes.set_title(title)
+
+
+def grid(
+    images: Shaped[Tensor, "n c h w"], columns: int = 16, title: str = "", width: float = 8.0
+) -> Figure:
+    """The images as one sheet with `columns` pictures a row. Ranges as in `as_pictures`."""
+    sheet = _sheet(images, min(columns, len(images)))
+    figure, axes = plt.subplots(figsize=(width, width * sheet.shape[0] / sheet.shape[1] + 0.3))
+    axes.imshow(sheet, vmin=0, vmax=1)
+    _bare(axes, title)
+    return figure
+
+
+def rows(named: Mapping[str, Shaped[Tensor, "n c h w"]], width: float = 8.0) -> Figure:
+    """One row of pictures for each name, with the name at its left: for comparing samplers."""
+    sheets = {name: _sheet(images, len(images)) for name, images in named.items()}
+    heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets.values()]
+    figure, all_axes = plt.subplots(
+        len(sheets), 1, figsize=(width, (width - 1.2) * sum(heights) + 0.1), squeeze=False,
+        height_ratios=heights,
+    )  # fmt: skip
+    for axes, (name, sheet) in zip(all_axes[:, 0], sheets.items(), strict=True):
+        axes.imshow(sheet, vmin=0, vmax=1)
+        _bare(axes)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    return figure
+
+
+def panels(named: Mapping[str, Shaped[Tensor, "c h w"]], height: float = 2.4) -> Figure:
+    """Single pictures side by side, each under its own title; they may differ in size."""
+    figure, all_axes = plt.subplots(
+        1, len(named), figsize=(height * len(named), height + 0.3), squeeze=False
+    )
+    for axes, (name, image) in zip(all_axes[0], named.items(), strict=True):
+        axes.imshow(as_pictures(image[None])[0], vmin=0, vmax=1, interpolation="nearest")
+        _bare(axes, name)
+    return figure
+
+
+def mark_guess(axes: Axes, guess: Any, text: str = "your guess", vertical: bool = False) -> None:
+    """Draws a recorded prediction (see `exercises.predict`) as a dashed green line; none, no line."""
+    if guess is None or getattr(guess, "guess", guess) is None:
+        return
+    value = getattr(guess, "guess", guess)
+    line = axes.axvline if vertical else axes.axhline
+    line(value, color=GUESS, linestyle="--", label=f"{text}: {value:g}")
+
+
+# --- lecture 01 ----------------------------------------------------------------------------------
+
+EXTENT = (-1.6, 1.6)
+
+
+def plane(resolution: int = 80) -> Float[Tensor, "r*r 2"]:
+    """The points of a square grid over the lecture's 2-D picture, row by row from the bottom left."""
+    side = torch.linspace(*EXTENT, resolution)
+    y, x = torch.meshgrid(side, side, indexing="ij")
+    return torch.stack([x, y], dim=-1).reshape(-1, 2)
+
+
+def _draw_density(axes: Axes, density: Tensor, points: Tensor, samples: Tensor | None) -> Any:
+    side = int(len(density) ** 0.5)
+    shown = (density / density.max()).reshape(side, side).numpy()
+    image = axes.imshow(
+        shown, origin="lower", extent=EXTENT * 2, cmap="Greys", vmax=1.3, interpolation="bilinear"
+    )
+    axes.scatter(*points.T, s=7, color=DATA, label="data")
+    if samples is not None:
+        axes.scatter(*samples.T, s=7, color=MODEL, marker="x", linewidth=1, label="samples")
+    axes.set(xlim=EXTENT, ylim=EXTENT, xticks=[], yticks=[], aspect="equal")
+    return image
+
+
+def density_in_the_plane(
+    densities: Mapping[str, Float[Tensor, "r*r"]],
+    points: Float[Tensor, "n 2"],
+    samples: Mapping[str, Float[Tensor, "m 2"]] | None = None,
+) -> Figure:
+    """The picture of lecture 01: data points over the density that a model gives to each place.
+
+    `densities` are the model's densities on `plane()`, one panel each; `samples` of the same name
+    are drawn into the same panel. Each panel's grey is scaled to its own maximum.
+    """
+    samples = samples or {}
+    columns = len(densities)
+    figure, all_axes = plt.subplots(1, columns, figsize=(2.7 * columns, 3.0), squeeze=False)
+    for axes, (name, density) in zip(all_axes[0], densities.items(), strict=True):
+        _draw_density(axes, density, points, samples.get(name))
+        axes.set_title(name)
+    handles, labels = all_axes[0, -1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def bandwidth_curve(
+    sigmas: Sequence[float],
+    train: Sequence[float],
+    validation: Sequence[float],
+    axes: Axes | None = None,
+    floor: float | None = None,
+) -> Figure:
+    """Mean log-likelihood in nats of the centres themselves and of held-out data, over sigma."""
+    if axes is None:
+        _, axes = plt.subplots(figsize=(6, 3.2))
+    best = int(np.argmax(validation))
+    axes.plot(sigmas, train, color=GREY, label="the centres themselves")
+    axes.plot(sigmas, validation, color=DATA, label="held-out data")
+    axes.plot(sigmas[best], validation[best], "o", color=DATA, label=f"best: σ = {sigmas[best]:.2g}")
+    axes.set(xscale="log", xlabel="bandwidth σ", ylabel="log-likelihood in nats")
+    low = floor if floor is not None else min(validation)
+    axes.set_ylim(low, max(train) + 0.05 * (max(train) - low))
+    axes.legend()
+    return axes.figure
+
+
+def bumps(
+    x: Float[Tensor, "n"],
+    each: Float[Tensor, "n m"],
+    centers: Float[Tensor, "m"],
+) -> Figure:
+    """A Parzen density in one dimension: `each` holds the m Gaussians, their mean is the estimate."""
+    figure, axes = plt.subplots(figsize=(6, 2.6))
+    axes.plot(x, each / each.shape[1], color=GREY, linewidth=0.8)
+    axes.plot(x, each.mean(dim=1), color=MODEL, label="their sum: the estimate")
+    axes.plot(centers, torch.zeros_like(centers), "|", color=DATA, markersize=14, label="samples")
+    axes.plot([], [], color=GREY, linewidth=0.8, label="a Gaussian at each, weight 1/m")
+    axes.set(xlabel="x", ylabel="density", ylim=(0, None))
+    axes.legend()
+    return figure
+
+
+def bent_noise(before: Float[Tensor, "n 2"], after: Sequence[Float[Tensor, "n 2"]]) -> Figure:
+    """Gaussian noise, and what fixed random networks make of it; a point keeps its colour."""
+    figure, all_axes = plt.subplots(1, 1 + len(after), figsize=(2.6 * (1 + len(after)), 2.9))
+    angle = torch.atan2(before[:, 1], before[:, 0])
+    titles = ["noise z"] + [f"network {i + 1}: g(z)" for i in range(len(after))]
+    for axes, points, title in zip(all_axes, [before, *after], titles, strict=True):
+        axes.scatter(*points.T, s=3, c=angle, cmap="twilight", rasterized=True)
+        axes.set(title=title, xticks=[], yticks=[])
+    return figure
+
+
+def concentration(dimensions: Sequence[int], ratios: Sequence[float], guess: Any = None) -> Figure:
+    """Distance to the nearest over distance to the farthest of 1,000 points, by dimension."""
+    figure, axes = plt.subplots(figsize=(6, 3.2))
+    axes.plot(dimensions, ratios, "o-", color=DATA, label="measured")
+    for d, ratio in zip(dimensions, ratios, strict=True):
+        axes.annotate(f"{ratio:.2f}", (d, ratio), (0, 7), textcoords="offset points", ha="center")
+    mark_guess(axes, guess, "your guess at d = 784")
+    axes.set(xscale="log", xlabel="dimension d", ylabel="nearest / farthest", ylim=(-0.02, 1.12))
+    axes.legend(loc="lower right")
+    return figure
+
+
+def neighbours_by_number(
+    n: Sequence[int], distances: Sequence[float], slope: float, pixels: int
+) -> Figure:
+    """Median distance to the nearest of n images on doubly logarithmic axes, with its fitted line."""
+    figure, axes = plt.subplots(figsize=(6, 3.2))
+    axes.plot(n, distances, "o", color=DATA, label="measured")
+    line = np.exp(np.mean(np.log(distances)) + slope * (np.log(n) - np.mean(np.log(n))))
+    axes.plot(n, line, color=GREY, label=f"distance ∝ n^({slope:.3f})")
+    axes.set(xscale="log", yscale="log", xlabel="number of images n")
+    axes.set_ylabel(f"nearest distance\n(in {pixels} pixels)")
+    axes.set_yticks([7, 8, 9, 10, 11], labels=["7", "8", "9", "10", "11"])
+    axes.minorticks_off()
+    axes.legend()
+    return figure
+
+
+def bars(named: Mapping[str, float], label: str, guess: Any = None, colors: Any = None) -> Figure:
+    """One horizontal bar for each name with its value written at the end; the chosen one marked."""
+    figure, axes = plt.subplots(figsize=(6, 0.5 * len(named) + 0.9))
+    names, values = list(named), list(named.values())
+    drawn = axes.barh(names, values, color=colors or DATA)
+    axes.bar_label(drawn, fmt="%.3g", padding=4)
+    chosen = getattr(guess, "guess", guess)
+    if chosen in names:
+        axes.get_yticklabels()[names.index(chosen)].set(color=GUESS, fontweight="bold")
+    axes.invert_yaxis()
+    axes.margins(x=0.18)
+    axes.set_xlabel(label)
+    axes.axvline(0, color="black", linewidth=0.8)
+    return figure

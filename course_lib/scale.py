@@ -1,0 +1,34 @@
+"""How big a run is: `smoke` (tests, seconds), `laptop` (two CPU cores, minutes), `gpu` (the papers' sizes).
+
+The default is `gpu` where torch finds CUDA or MPS and `laptop` elsewhere. The environment variable
+`COURSE_SCALE` overrides it.
+"""
+
+import os
+from typing import TypeVar
+
+import torch
+
+SCALES = ("smoke", "laptop", "gpu")
+T = TypeVar("T")
+
+
+def current() -> str:
+    """The scale of this process: "smoke", "laptop" or "gpu".
+
+    Raises ValueError where `COURSE_SCALE` is set to anything else.
+    """
+    wanted = os.environ.get("COURSE_SCALE", "").strip().lower()
+    if wanted:
+        if wanted not in SCALES:
+            raise ValueError(
+                f"COURSE_SCALE must be one of {', '.join(SCALES)}; it is set to {wanted!r}"
+            )
+        return wanted
+    accelerated = torch.cuda.is_available() or torch.backends.mps.is_available()
+    return "gpu" if accelerated else "laptop"
+
+
+def pick(*, smoke: T, laptop: T, gpu: T) -> T:
+    """The value that belongs to the current scale: `steps = pick(smoke=5, laptop=1500, gpu=20_000)`."""
+    return {"smoke": smoke, "laptop": laptop, "gpu": gpu}[current()]

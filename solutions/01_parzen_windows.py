@@ -1,0 +1,653 @@
+# ---
+# jupyter:
+#   jupytext:
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 · Parzen windows: generation before networks
+#
+# {{badge}}
+#
+# **You will be able to**
+# - say what a generative model is, and why one would want it;
+# - fit the two oldest models of images, a Gaussian and a Parzen window, and draw pictures from them;
+# - choose a bandwidth by held-out likelihood, and say when that number misleads;
+# - compare two sets of pictures with MMD and with a classifier, which is the idea behind every GAN.
+#
+# **Time**: 60 to 90 minutes with the six exercises. The cells run in about 2 minutes on a laptop, in 1 on a GPU.
+# **You need**: Python, NumPy or PyTorch basics, the formula of a Gaussian.
+
+# %%
+# {{setup}}
+
+# %%
+import math
+
+import matplotlib.pyplot as plt
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KernelDensity
+
+from course_lib import data, density, plots, procedural, widgets
+from course_lib.exercises import check, hint, predict, solution
+from course_lib.scale import pick
+
+
+def seed(n):
+    return torch.Generator().manual_seed(n)
+
+
+# %% [markdown]
+# ## 1 · Why generate pictures?
+#
+# A classifier answers a question *about* a picture. A generative model knows what pictures look like:
+# it can draw a new one, say how plausible a given one is, fill a hole, remove noise.
+#
+# It can also classify. If $x$ is a picture and $y$ its class, then
+#
+# $$P(y \mid x) = \frac{P(x, y)}{P(x)} = \frac{P(x \mid y)\,P(y)}{\sum_{y'} P(x \mid y')\,P(y')} .$$
+#
+# So: build a model $P(x \mid y)$ of each class, and see which one explains the picture best.
+# This is called **analysis by synthesis**: to understand a picture, find out how to make it.
+#
+# The simplest model of a class is a Gaussian. It has two parameters: the mean picture $\mu$, and the covariance
+# $\Sigma$, which says which pixels rise and fall together.
+#
+# $$\mu = \frac1n \sum_i x_i, \qquad \Sigma = \frac1{n-1} \sum_i (x_i-\mu)(x_i-\mu)^\top .$$
+
+# %%
+fashion = data.load("fashion")
+train_images = fashion.floats().flatten(1)  # (60000, 784), numbers in [-1, 1]
+test = data.load("fashion", split="test")
+test_images = test.floats().flatten(1)  # (10000, 784)
+fashion
+
+# %% [markdown]
+# ### Exercise 1 · Fit a Gaussian
+#
+# Pictures come as rows: `x` has shape `(n, d)`. Return the mean, `(d,)`, and the covariance, `(d, d)`.
+# *Three lines, three minutes.*
+
+
+# %%
+def fit_gaussian(x):
+    """Mean (d,) and unbiased covariance (d, d) of the rows of x, (n, d)."""
+    ### BEGIN SOLUTION
+    mean = x.mean(dim=0)
+    centred = x - mean
+    return mean, centred.T @ centred / (len(x) - 1)
+    ### END SOLUTION
+
+
+fit_gaussian = check("density.fit_gaussian", fit_gaussian)
+
+# %% [markdown]
+# `check` has told you whether it is right. If it is not, `hint("density.fit_gaussian")` helps, once or more often.
+# In any case the notebook goes on: from here it uses your function if it is correct and the course's own if not.
+#
+# Now ten Gaussians, one for each class, on pictures shrunk to 14×14. A little is added to the diagonal of each
+# covariance: a pixel that is always black has variance 0, and a density cannot be infinite.
+
+# %%
+small = torch.nn.functional.avg_pool2d(fashion.floats(), 2).flatten(1)[:10_000]  # (10000, 196)
+small_test = torch.nn.functional.avg_pool2d(test.floats(), 2).flatten(1)  # (10000, 196)
+log_likelihoods = []
+for label in range(10):
+    mean, covariance = fit_gaussian(small[fashion.labels[:10_000] == label])
+    model = torch.distributions.MultivariateNormal(mean, covariance + 0.03 * torch.eye(196))
+    log_likelihoods.append(model.log_prob(small_test))  # log P(x | y), one for each picture
+guesses = torch.stack(log_likelihoods).argmax(dim=0)  # all P(y) are equal: 1/10
+accuracy = (guesses == test.labels).float().mean().item()
+print(f"classes named rightly: {accuracy:.1%}   (guessing: 10 %)")
+assert accuracy > 0.75
+
+# %% [markdown]
+# Nobody trained a classifier. Ten models of *what each class looks like* name more than three pictures in four.
+#
+# ## 2 · We have been doing this for a while
+#
+# Pictures were synthesised long before networks. Two classics show two opposite ideas.
+#
+# **A recipe.** Ken Perlin's noise (1985) puts a random slope at each corner of a coarse grid and blends the slopes
+# smoothly in between. One grid gives soft blobs. Grids of doubling fineness and halving strength, *octaves*,
+# add up to clouds, marble or mountains. There is no data at all: the programmer knows what clouds look like.
+#
+# **Data.** Alexei Efros and Thomas Leung (1999) grow a texture from a small sample, pixel by pixel. To find a pixel's
+# colour, look at the neighbours that exist already, search the sample for similar neighbourhoods, and copy the middle
+# of one of them. There is no formula at all: the sample knows.
+#
+# *How many octaves until it looks like a cloud? What happens when an octave is finer than a pixel?*
+
+# %%
+widgets.octaves()
+
+# %%
+plots.panels(
+    {
+        f"{n} octaves": procedural.fractal_noise(128, n, generator=seed(0))[None]
+        for n in (1, 2, 3, 5, 7)
+    }
+)
+
+# %%
+patch = procedural.texture_patch("bricks", 24, generator=seed(0))
+grown = procedural.synthesise_texture(patch, pick(smoke=32, laptop=56, gpu=56), 9, generator=seed(1))
+plots.panels({"the sample": patch, "grown from it": grown})
+
+# %% [markdown]
+# Every pixel of the wall on the right was copied from the sample on the left, one at a time. *What do you notice where the
+# copying went wrong?* A copied mistake is a neighbour of the next pixel, so that it goes on growing.
+#
+# Most of what follows in this course is of the second kind, with one difference: the data are first turned into a
+# *probability distribution*, from which one can draw as often as one likes.
+#
+# ## 3 · Sampling from the Gaussian
+#
+# We have a model already. To draw from $\mathcal N(\mu, \Sigma)$, take a matrix with $A A^\top = \Sigma$ and compute
+# $x = \mu + A z$ with $z \sim \mathcal N(0, I)$.
+
+# %%
+mean, covariance = fit_gaussian(train_images)
+gaussian_samples = density.gaussian_sample(mean, covariance, 1000, generator=seed(0))
+plots.rows(
+    {
+        "real": test.images[:12],
+        "Gaussian": gaussian_samples[:12].view(-1, 1, 28, 28),
+        "its mean": mean.view(1, 1, 28, 28).expand(12, -1, -1, -1),
+    }
+)
+
+# %% [markdown]
+# The Gaussian knows that neighbouring pixels go together, and that clothes have a left and a right half. It does not know that
+# a picture is *either* a boot *or* a shirt: it mixes them, because a Gaussian has a single peak.
+#
+# The same in two dimensions, where one can see everything. This picture will come back with something added each time.
+
+# %%
+points = data.load("toy2d", variant="spiral", n=150, generator=seed(0)).points
+validation = data.load("toy2d", variant="spiral", n=150, generator=seed(1)).points
+scale = points.abs().max() / 1.3
+points, validation = points / scale, validation / scale
+mean2, covariance2 = fit_gaussian(points)
+gaussian = torch.distributions.MultivariateNormal(mean2, covariance2)
+gaussian2d = gaussian.log_prob(plots.plane()).exp()
+samples2d = {"a Gaussian": density.gaussian_sample(mean2, covariance2, 150, generator=seed(2))}
+plots.density_in_the_plane({"a Gaussian": gaussian2d}, points, samples2d)
+
+# %% [markdown]
+# ## 4 · Key idea: noise through a network
+#
+# A Gaussian is easy to sample and too simple. A network can represent any function and is deterministic. Put together: **draw
+# simple noise $z$ and send it through a network $g$**. Then $g(z)$ is random, and its distribution can be
+# as complicated as $g$ is. Below, one Gaussian and three networks with fixed random weights: nothing is trained.
+
+# %%
+z = torch.randn(4000, 2, generator=seed(0))
+with torch.no_grad():
+    bent = [density.random_mlp(2, 2, 32, generator=seed(i))(z) for i in (1, 2, 3)]
+plots.bent_noise(z, bent)
+
+# %% [markdown]
+# Folds, cusps, thin arms: none of this is Gaussian. The colours show where each point came from, so one sees the plane
+# being stretched and folded.
+#
+# Almost every model in this course is such a $g$. What is missing is a way to *choose* its weights, so that $g(z)$ looks like the
+# data. For that we must be able to say how far two distributions are apart, and we have only **samples** of each.
+#
+# ## 5 · Parzen windows
+#
+# First idea: turn samples into a distribution. Put a small Gaussian on each of the $m$ samples $c_j$, and average
+# (Rosenblatt 1956, Parzen 1962):
+#
+# $$\hat p(x) = \frac1m \sum_{j=1}^m \mathcal N(x;\, c_j, \sigma^2 I), \qquad
+# \mathcal N(x; c, \sigma^2 I) = \frac{1}{(\sigma\sqrt{2\pi})^{d}} \exp\!\Big(\!-\frac{\lVert x-c\rVert^2}{2\sigma^2}\Big).$$
+
+# %%
+centers = torch.tensor([-2.0, -1.4, -1.1, 0.9, 1.3, 3.0])
+x = torch.linspace(-4, 5, 300)
+plots.bumps(x, torch.distributions.Normal(centers, 0.45).log_prob(x[:, None]).exp(), centers)
+
+# %% [markdown]
+# The width $\sigma$ is called the **bandwidth**. With 784 pixels the numbers get far too small for a
+# computer: $\exp(-5000)$ is 0 in any floating-point format. So everyone computes the *logarithm*, and never leaves it:
+#
+# $$\log \hat p(x) = \underbrace{\log\sum_j \exp(a_j)}_{\texttt{torch.logsumexp}} - \log m - d \log\big(\sigma\sqrt{2\pi}\big),
+# \qquad a_j = -\frac{\lVert x-c_j\rVert^2}{2\sigma^2}.$$
+#
+# `logsumexp` subtracts the largest $a_j$ before it takes exponentials and adds it again afterwards. Worked example: with
+# $a = (-5000, -5001)$ the sum of exponentials is $0$ and its logarithm $-\infty$; `torch.logsumexp` gives
+# $-5000 + \log(1 + e^{-1}) = -4999.69$.
+
+# %%
+a = torch.tensor([-5000.0, -5001.0])
+print("naive:", a.exp().sum().log().item(), "   logsumexp:", round(a.logsumexp(0).item(), 2))
+
+# %% [markdown]
+# ### Exercise 2 · The log-density of a Parzen window
+#
+# `x` is `(n, d)`, `centers` is `(m, d)`; return one log-density for each row of `x`, in nats (natural logarithm).
+# `torch.cdist(x, centers)` gives all the distances $\lVert x_i-c_j\rVert$ as an `(n, m)` matrix. *Four lines, five minutes.*
+
+
+# %%
+def parzen_log_density(x, centers, sigma):
+    """log p(x) under the average of Gaussians N(center, sigma² I): (n, d), (m, d) -> (n,)"""
+    ### BEGIN SOLUTION
+    m, d = centers.shape
+    a = -(torch.cdist(x, centers) ** 2) / (2 * sigma**2)  # (n, m)
+    return a.logsumexp(dim=1) - math.log(m) - d * math.log(sigma * math.sqrt(2 * math.pi))
+    ### END SOLUTION
+
+
+parzen_log_density = check("density.parzen_log_density", parzen_log_density)
+
+# %% [markdown]
+# **Claim.** This is what scikit-learn's `KernelDensity` computes, to 1 part in 100,000.
+
+# %%
+queries, some = test_images[:20].double(), train_images[:500].double()
+ours = parzen_log_density(queries, some, 0.5)
+theirs = torch.from_numpy(KernelDensity(bandwidth=0.5).fit(some).score_samples(queries))
+difference = ((ours - theirs) / theirs).abs().max().item()
+print(f"largest relative difference: {difference:.1e}")
+assert difference < 1e-5
+
+# %% [markdown]
+# The notebook goes on with the course's `density.parzen_log_density`: the same formula, cut into pieces that fit into memory, and with
+# one matrix product in place of the differences. It is checked against yours on the way.
+#
+# ### How wide is a window?
+#
+# Before you move the slider: **as σ goes to 0, what happens to the likelihood of the samples themselves**, the ones that the
+# windows stand on?
+
+# %%
+# Replace ... by one of: "it grows without bound", "it falls", "it levels off"
+guess = predict("density.bandwidth_zero", ...)
+
+# %%
+widgets.bandwidth(points, validation)
+
+# %%
+stops = (0.01, 0.05, 0.1, 0.3, 1.0)
+plots.density_in_the_plane(
+    {
+        f"σ = {s}": density.parzen_log_density(plots.plane(), points, s).exp()
+        for s in stops
+    },
+    points,
+)
+
+# %% [markdown]
+# Too narrow, and the model has only memorised its samples. Too wide, and we are back at one blob. What separates the two is
+# **data that the model has not seen**.
+#
+# ### Exercise 3 · Choose the bandwidth
+#
+# For each σ compute the mean log-density of the `validation` points under windows on the `train` points. Return the best σ and the list of
+# all the means. Use `parzen_log_density`. *Three lines, three minutes.*
+
+
+# %%
+def select_bandwidth(train, validation, sigmas):
+    """The sigma with the highest mean validation log-likelihood, and all those means."""
+    ### BEGIN SOLUTION
+    scores = [parzen_log_density(validation, train, s).mean().item() for s in sigmas]
+    return sigmas[scores.index(max(scores))], scores
+    ### END SOLUTION
+
+
+select_bandwidth = check("density.select_bandwidth", select_bandwidth)
+
+# %%
+sigmas = torch.logspace(-2.2, 0.3, 26).tolist()
+best2d, scores = select_bandwidth(points, validation, sigmas)
+_, own_scores = select_bandwidth(points, points, sigmas)
+print(guess.against("it grows without bound"))
+plots.bandwidth_curve(sigmas, own_scores, scores, floor=-6)
+
+# %% [markdown]
+# The grey curve answers the question: it grows without bound as σ shrinks, because a spike of width 0 on a point has infinite density there.
+# The blue one has a maximum. **Claim.** At $\sigma = 0.01$ the samples themselves look better than at the best σ; held-out points look
+# far worse.
+
+# %%
+for s in (0.01, best2d):
+    own = density.parzen_log_density(points, points, s).mean()
+    held_out = density.parzen_log_density(validation, points, s).mean()
+    print(f"σ = {s:.3f}   the samples themselves {own:6.2f}   held-out points {held_out:6.2f} nats")
+own_gain = density.parzen_log_density(points, points, 0.01).mean() - max(own_scores[8:])
+assert own_gain > 0 and density.parzen_log_density(validation, points, 0.01).mean() < max(scores) - 2
+
+# %% [markdown]
+# ### Exercise 4 · Draw from a Parzen window
+#
+# The density is an average of Gaussians, so sampling takes two steps: choose one of the centres at random (each is equally likely, and it may be
+# chosen again), then add Gaussian noise of standard deviation σ. Take all random numbers from `generator`, so that a
+# seed repeats the result. *Three lines, three minutes.*
+
+
+# %%
+def parzen_sample(centers, sigma, n, generator=None):
+    """n draws from the Parzen density: (m, d) -> (n, d)"""
+    ### BEGIN SOLUTION
+    chosen = torch.randint(len(centers), (n,), generator=generator)
+    noise = torch.randn(n, centers.shape[1], generator=generator)
+    return centers[chosen] + sigma * noise
+    ### END SOLUTION
+
+
+parzen_sample = check("density.parzen_sample", parzen_sample)
+
+# %%
+parzen2d = density.parzen_log_density(plots.plane(), points, best2d).exp()
+samples2d["Parzen windows"] = parzen_sample(points, best2d, 150, generator=seed(2))
+plots.density_in_the_plane(
+    {"a Gaussian": gaussian2d, "Parzen windows": parzen2d}, points, samples2d
+)
+
+# %% [markdown]
+# In the plane, Parzen windows beat the Gaussian clearly. Now for pictures: windows on real images, the bandwidth chosen on images held out.
+
+# %%
+order = torch.randperm(60_000, generator=seed(0))
+centers = train_images[order[: pick(smoke=2000, laptop=10_000, gpu=50_000)]]
+held_out = train_images[order[50_000:51_000]]
+image_sigmas = torch.logspace(-1, 0.2, 13).tolist()
+best, image_scores = density.select_bandwidth(centers, held_out, image_sigmas)
+_, own_scores = density.select_bandwidth(centers, centers[:1000], image_sigmas)
+parzen_samples = parzen_sample(centers, best, 1000, generator=seed(1))
+plots.bandwidth_curve(image_sigmas, own_scores, image_scores)
+
+# %%
+plots.rows(
+    {
+        "real": test.images[:12],
+        "Gaussian": gaussian_samples[:12].view(-1, 1, 28, 28),
+        "Parzen": parzen_samples[:12].view(-1, 1, 28, 28),
+    }
+)
+
+# %% [markdown]
+# *What do you notice?* Each Parzen sample is a training image under a layer of noise. The model has not
+# learned what clothes look like; it has stored the training set.
+#
+# The windows cannot be narrower. At a bandwidth that would look clean, held-out images get a hopeless likelihood, because the nearest stored image
+# is many σ away. Why is it so far?
+#
+# ## 6 · Distances fail in high dimension
+#
+# Take 1,000 points from a standard Gaussian in $d$ dimensions and one more as a query. Divide the distance to the *nearest* of the 1,000
+# by the distance to the *farthest*. In the plane that is about 0.01: near and far mean something.
+#
+# **Your guess for $d = 784$, as many as a Fashion-MNIST picture has pixels?**
+
+# %%
+# Replace ... by a number between 0 and 1
+guess = predict("density.concentration", ...)
+
+# %%
+dimensions = [2, 10, 50, 200, 784, 3072, 12288]
+ratios = [
+    sum(density.distance_concentration(d, 1000, generator=seed(i)) for i in range(10)) / 10
+    for d in dimensions
+]
+ratio = dict(zip(dimensions, ratios))
+print(guess.against(ratio[784]))
+assert ratio[2] < 0.03 and 0.86 < ratio[784] < 0.90 and 0.96 < ratio[12288] < 0.98
+plots.concentration(dimensions, ratios, guess)
+
+# %% [markdown]
+# At 12,288 dimensions, a 64×64 colour picture, the nearest point is 97 % as far as the farthest. "Close to a sample" says almost nothing there.
+# (Beyer et al. 1999.)
+#
+# Pictures are not Gaussian noise: they fill only a thin part of their space, and it helps. How much? Look for the
+# nearest of $n$ real images to a new one, and let $n$ grow.
+
+# %%
+numbers = pick(smoke=[100, 1000, 10_000], laptop=[100, 1000, 10_000, 60_000], gpu=[100, 1000, 10_000, 60_000])
+nearest = [
+    torch.cdist(test_images[:300], train_images[order[:n]]).amin(dim=1).median().item()
+    for n in numbers
+]
+logs = torch.tensor([numbers, nearest]).log()
+slope = (torch.cov(logs)[0, 1] / logs[0].var()).item()
+print(f"distance ∝ n^({slope:.3f}): to halve it takes {2 ** (-1 / slope):,.0f} times as many images")
+assert -0.10 < slope < -0.05
+plots.neighbours_by_number(numbers, nearest, slope, 784)
+
+# %% [markdown]
+# The distance falls with $n^{-1/k}$, where $k$ plays the part of the number of dimensions that the pictures really fill: between 10 and
+# 20, not 784. Still, halving the distance takes thousands of times as many images. **Dense sampling is out of reach.**
+#
+# ## 7 · Parzen's own failure
+#
+# For years models were *ranked* by this method: draw 10,000 samples from each, put windows on them, and report the likelihood of
+# the test set. Theis, van den Oord and Bethge (2016) tried something: in place of a model's samples, they used
+# the centres that **k-means** finds, which are averages of many pictures.
+#
+# **What gets the higher likelihood on real test images: windows on real training images, or windows on as many k-means centres?**
+
+# %%
+# Replace ... by one of: "real images", "k-means centres", "about equal"
+guess = predict("density.kmeans_or_data", ...)
+
+# %%
+k = pick(smoke=300, laptop=1000, gpu=2000)
+pool = train_images[order[: 20 * k]]
+means = density.kmeans(pool, k, steps=10, generator=seed(0))
+likelihood = {}
+for name, windows in {"real images": pool[:k], "k-means centres": means}.items():
+    width, _ = density.select_bandwidth(windows, held_out, torch.logspace(-1, 0, 21).tolist())
+    likelihood[name] = density.parzen_log_density(test_images, windows, width).mean().item()
+gap = likelihood["k-means centres"] - likelihood["real images"]
+print(guess.against("k-means centres"), f"\nk-means is ahead by {gap:.0f} nats")
+assert gap > 50
+plots.bars(likelihood, "log-likelihood of the test images in nats", guess)
+
+# %%
+plots.rows(
+    {"real images": pool[:12].view(-1, 1, 28, 28), "k-means": means[:12].view(-1, 1, 28, 28)}
+)
+
+# %% [markdown]
+# A "model" that can draw nothing but blurred averages beats *the real data*. What would have to be true for the ranking to be right? The windows would
+# have to be narrow against the differences that we see, which takes dense sampling. So: **never rank image models by Parzen likelihood.**
+# An average of many pictures is closer to any new picture than a single real one is, and closeness is all that Parzen sees.
+#
+# ## 8 · Compare samples with samples
+#
+# Second idea: leave densities out of it. We have samples $x_1 \dots x_n$ of one law and $y_1 \dots y_m$ of the other; are they the same law?
+#
+# ### Maximum mean discrepancy
+#
+# Let $k(x, y) = \exp(-\lVert x-y\rVert^2 / 2\sigma^2)$ measure how alike two pictures are. If the laws are the same, then pictures
+# of different sets are as alike as pictures of one set (Gretton et al. 2012):
+#
+# $$\mathrm{MMD}^2 = \mathbb E\,k(x, x') + \mathbb E\,k(y, y') - 2\,\mathbb E\,k(x, y).$$
+#
+# The estimate is **unbiased** if the first two averages leave out the pairs of a picture with itself: $k(x_i, x_i) = 1$ always, and says nothing.
+#
+# $$\widehat{\mathrm{MMD}}{}^2 = \frac{1}{n(n-1)}\sum_{i\ne j} k(x_i,x_j) + \frac{1}{m(m-1)}\sum_{i\ne j} k(y_i,y_j) - \frac{2}{nm}\sum_{i,j} k(x_i,y_j).$$
+#
+# **Can this estimate of a squared distance be negative?**
+
+# %%
+# Replace ... by "yes" or "no"
+guess = predict("density.mmd_negative", ...)
+
+# %% [markdown]
+# ### Exercise 5 · MMD
+#
+# `sigmas` is a list of bandwidths; return the mean of the estimates over them. With `unbiased=False` the pairs $i = j$ stay in, and one divides by $n^2$ and
+# $m^2$. *Eight lines, ten minutes.*
+
+
+# %%
+def mmd2(x, y, sigmas, unbiased=True):
+    """Squared maximum mean discrepancy of the samples x (n, d) and y (m, d), a 0-d tensor."""
+    ### BEGIN SOLUTION
+    total, n, m = 0, len(x), len(y)
+    for sigma in sigmas:
+        xx, yy, xy = [
+            torch.exp(-(torch.cdist(a, b) ** 2) / (2 * sigma**2))
+            for a, b in [(x, x), (y, y), (x, y)]
+        ]
+        if unbiased:
+            same = (xx.sum() - n) / (n * (n - 1)) + (yy.sum() - m) / (m * (m - 1))
+        else:
+            same = xx.mean() + yy.mean()
+        total = total + same - 2 * xy.mean()
+    return total / len(sigmas)
+    ### END SOLUTION
+
+
+mmd2 = check("density.mmd2", mmd2)
+
+# %%
+estimates = [
+    mmd2(*torch.randn(2, 50, 2, generator=seed(i)), sigmas=[1.0]).item() for i in range(400)
+]
+negative = sum(e < 0 for e in estimates) / 400
+print(f"mean of 400 estimates for equal laws: {sum(estimates) / 400:+.5f}; negative: {negative:.0%}")
+print(guess.against("yes"))
+assert abs(sum(estimates) / 400) < 0.003 and negative > 0.3
+
+# %% [markdown]
+# It must be negative about half of the time: for equal laws its mean is 0.
+#
+# ### A classifier as a measure of distance
+#
+# **Train a classifier to tell the two sets apart.** If even a good one is wrong half of the time *on pictures that it has not seen*, the
+# sets are alike. If it is never wrong, they are as different as can be. With the held-out error $\varepsilon$ one defines the
+# **proxy A-distance** (Ben-David et al. 2007), between 0 and 2:
+#
+# $$\hat d_{\mathcal A} = 2\,(1 - 2\,\varepsilon).$$
+#
+# An error above one half is bad luck, not a negative distance: report 0.
+#
+# ### Exercise 6 · Proxy A-distance
+#
+# Any classifier will do. For instance, `LogisticRegression(max_iter=200).fit(pictures, labels)` from scikit-learn, and then
+# `.score(other_pictures, other_labels)` is its share of right answers. Train on one half of the points of each set and measure on the other.
+# *Seven lines, ten minutes.*
+
+
+# %%
+def proxy_a_distance(x, y, generator=None):
+    """2 (1 - 2 error) of a classifier between the rows of x and of y, on held-out rows: in [0, 2]."""
+    ### BEGIN SOLUTION
+    pictures = torch.cat([x, y])
+    labels = torch.cat([torch.zeros(len(x)), torch.ones(len(y))])
+    order = torch.randperm(len(pictures), generator=generator)
+    train, held_out = order[: len(order) // 2], order[len(order) // 2 :]
+    classifier = LogisticRegression(max_iter=200).fit(pictures[train], labels[train])
+    error = 1 - classifier.score(pictures[held_out], labels[held_out])
+    return max(0.0, 2 * (1 - 2 * error))
+    ### END SOLUTION
+
+
+proxy_a_distance = check("density.proxy_a_distance", proxy_a_distance)
+
+# %% [markdown]
+# ### Which sampler is worse?
+#
+# Three samplers, each drawn as *pictures*: numbers beyond black and white are clipped. The first is a straw man, the mean picture
+# with independent noise. The last row is the floor: real pictures against other real pictures.
+#
+# **Which of the two real contenders will be farther from real pictures, for a small network that tells them apart: the Gaussian or the Parzen windows?**
+
+# %%
+# Replace ... by "the Gaussian" or "the Parzen windows"
+guess = predict("density.worse_sampler", ...)
+
+# %%
+n = pick(smoke=600, laptop=1000, gpu=1000)
+real, more_real = test_images[:n], test_images[n : 2 * n]
+noisy_mean = mean + best * torch.randn(n, 784, generator=seed(3))
+samplers = {
+    "mean + noise": noisy_mean.clamp(-1, 1),
+    "the Gaussian": gaussian_samples[:n].clamp(-1, 1),
+    "the Parzen windows": parzen_samples[:n].clamp(-1, 1),
+    "real (the floor)": more_real,
+}
+plots.rows({name: s[:12].view(-1, 1, 28, 28) for name, s in samplers.items()})
+
+# %%
+by_mmd, by_line, by_network = {}, {}, {}
+for name, pictures in samplers.items():
+    by_mmd[name] = mmd2(real, pictures, sigmas=[5.0, 10.0, 20.0]).item()
+    by_line[name] = proxy_a_distance(real, pictures, seed(0))
+    by_network[name] = density.proxy_a_distance(real, pictures, seed(0))
+print(f"{'':20}{'MMD²':>10}{'A, linear':>12}{'A, network':>12}")
+for name in samplers:
+    print(f"{name:20}{by_mmd[name]:10.4f}{by_line[name]:12.2f}{by_network[name]:12.2f}")
+print(guess.against(max(["the Gaussian", "the Parzen windows"], key=by_network.get)))
+
+# %% [markdown]
+# **Claim.** MMD and the network agree: the noisy mean is worst, then the Gaussian, then the Parzen windows, and real pictures are at the floor.
+
+# %%
+ranking = sorted(samplers, key=by_mmd.get, reverse=True)
+assert ranking == sorted(samplers, key=by_network.get, reverse=True) == list(samplers)
+assert abs(by_mmd["real (the floor)"]) < 0.003 and by_network["real (the floor)"] < 0.35
+plots.bars(by_network, "proxy A-distance of a small network (0: alike, 2: told apart without error)")
+
+# %% [markdown]
+# **What would have to be true for this to fail?** The classifier would have to be blind to what is wrong. Without the clipping, the Gaussian has
+# the same mean and the same covariance as the data. A *linear* classifier sees little else.
+
+# %%
+unclipped = gaussian_samples[:n]
+linear_error = LogisticRegression(max_iter=200)
+halves = torch.cat([real[::2], unclipped[::2]]), torch.cat([real[1::2], unclipped[1::2]])
+labels = [0] * len(real[::2]) + [1] * len(unclipped[::2])
+seen_by_line = linear_error.fit(halves[0], labels).score(halves[1], labels)
+seen_by_network = 1 - density.held_out_error(real, unclipped, seed(0))
+print(f"told apart by a line: {seen_by_line:.0%}, by a small network: {seen_by_network:.0%}")
+assert seen_by_line < 0.62 and seen_by_network > 0.7
+
+# %% [markdown]
+# The linear classifier is hardly better than a coin, on pictures that no person would take for clothes. **A distance that is measured by a classifier
+# is as good as the classifier.** So make it a deep network, train it well, and keep training it.
+#
+# ## 9 · The adversary
+#
+# Put the pieces together.
+#
+# - Noise through a network $g$ can represent any distribution (section 4).
+# - Densities and distances fail on pictures (sections 5 to 7).
+# - A classifier that tells real from generated measures how far we are (section 8), *and it is differentiable*: its
+#   gradient tells each generated picture what to change to look more real.
+#
+# Train $g$ to fool the classifier, train the classifier not to be fooled, and take turns. That is a generative adversarial network, in lecture 03.
+# Lecture 02 takes another road to the same place: it learns where in the noise each picture lives.
+#
+# ## To go further
+#
+# 1. **Your own pictures.** `data.load("a/folder/of/pictures", size=28)` gives the same kind of set. Which bandwidth is best for it?
+# 2. **Another window.** Replace the Gaussian by a box. What happens to the held-out likelihood, and why is it $-\infty$ so often?
+# 3. **A window for each point.** Let $\sigma_j$ be the distance from $c_j$ to its tenth neighbour. Does held-out likelihood rise?
+# 4. **Analysis by synthesis, better.** Use Parzen windows for $P(x \mid y)$ in section 1. Do they name more pictures rightly than Gaussians?
+# 5. **Find a blind spot.** Construct samples that the small network of section 8 takes for real and that you do not.
+#
+# ## References
+#
+# - K. Perlin. An image synthesizer. *SIGGRAPH* 1985.
+# - A. A. Efros, T. K. Leung. Texture synthesis by non-parametric sampling. *ICCV* 1999.
+# - M. Rosenblatt. Remarks on some nonparametric estimates of a density function. *Annals of Mathematical Statistics* 27, 1956.
+# - E. Parzen. On estimation of a probability density function and mode. *Annals of Mathematical Statistics* 33, 1962.
+# - K. Beyer, J. Goldstein, R. Ramakrishnan, U. Shaft. When is "nearest neighbor" meaningful? *ICDT* 1999.
+# - L. Theis, A. van den Oord, M. Bethge. A note on the evaluation of generative models. *ICLR* 2016, arXiv:1511.01844.
+# - A. Gretton, K. Borgwardt, M. Rasch, B. Schölkopf, A. Smola. A kernel two-sample test. *JMLR* 13, 2012.
+# - S. Ben-David, J. Blitzer, K. Crammer, F. Pereira. Analysis of representations for domain adaptation. *NIPS* 2006 (proceedings 2007).
+# - H. Xiao, K. Rasul, R. Vollgraf. Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms. arXiv:1708.07747, 2017.

@@ -1,0 +1,208 @@
+"""The lectures in a real JupyterLab and a real browser, as a student meets them.
+
+Pictures of what was seen are left in test-artefacts/.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import nbformat
+import pytest
+
+from course_lib import build
+from course_lib.exercises import EXERCISES
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+QUIET += ["--disable-component-update", "--disable-sync", "--disable-quic"]
+PICTURES = build.ROOT / "test-artefacts"
+STUDENT = build.ROOT / ".venv"
+TOKEN = "course"
+WAIT = 240_000  # milliseconds for a whole notebook, at smoke scale and on a busy machine
+
+# notebook, exercise, a body to answer it with, the mistake that this is
+VISITS = [
+    (
+        "01_parzen_windows",
+        "density.fit_gaussian",
+        "    mean = x.mean(dim=0)\n    return mean, (x - mean).T @ (x - mean) / len(x)",
+        "divided by n",
+    ),
+]
+
+# What a test wants to know of the notebook on the screen. JupyterLab draws only the cells in view,
+# so this is asked of the notebook behind the picture.
+CELLS = """() => {
+    const panel = window.jupyterapp?.shell.currentWidget;
+    if (!panel?.content?.widgets || panel.sessionContext?.session?.kernel?.status !== 'idle')
+        return null;
+    return panel.content.widgets.map(({model}) => ({
+        code: model.type === 'code', source: model.sharedModel.source,
+        count: model.executionCount ?? null, outputs: model.outputs?.toJSON() ?? []}));
+}"""
+SHOW = """async (index) => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    notebook.activeCellIndex = index;
+    await notebook.scrollToItem(index, 'start');
+}"""
+
+
+def needs_chromium():
+    if not CHROMIUM:
+        if os.environ.get("CI"):
+            pytest.fail("there is no Chromium, and CI must not go without")
+        pytest.skip("there is no Chromium")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """JupyterLab of the student's environment on copies of the notebooks; its address."""
+    needs_chromium()
+    home = tmp_path_factory.mktemp("lab")
+    shutil.copytree(build.ROOT / "notebooks", home / "notebooks")
+    yield from serve(home)
+
+
+def serve(home):
+    in_venv = STUDENT / "bin" / "python"
+    python = in_venv if (STUDENT / "ready").exists() else sys.executable
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folders = {f"JUPYTER_{name}_DIR": str(home / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    environment = {**os.environ, **folders, "COURSE_SCALE": "smoke"}
+    environment.pop("COURSE_EXPECT", None)
+    command = [python, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command += ["--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"]
+    command += [f"--ServerApp.root_dir={home}", f"--IdentityProvider.token={TOKEN}"]
+    command += ["--LabApp.expose_app_in_browser=True"]
+    with open(home / "lab.log", "w") as log:
+        server = subprocess.Popen(
+            [str(part) for part in command], env=environment, stdout=log, stderr=log
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(120):
+            try:
+                urllib.request.urlopen(f"{address}/api/status?token={TOKEN}")
+                break
+            except (urllib.error.URLError, ConnectionError):
+                assert server.poll() is None, (home / "lab.log").read_text()
+                time.sleep(0.5)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture
+def page(lab):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        page = browser.new_page(viewport={"width": 1280, "height": 960})
+        page.set_default_timeout(60_000)
+        yield page
+        browser.close()
+
+
+def picture(page, name):
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}.png")
+
+
+def open_notebook(page, lab, name):
+    page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?token={TOKEN}&reset")
+    page.wait_for_function(CELLS)
+
+
+def cells(page):
+    return page.wait_for_function(CELLS, timeout=WAIT).json_value()
+
+
+def index_of(page, words):
+    """The place of the first code cell with these words in it."""
+    found = [i for i, cell in enumerate(cells(page)) if cell["code"] and words in cell["source"]]
+    assert found, f"no cell has {words!r}"
+    return found[0]
+
+
+def on_screen(page, index):
+    """The cell's element, scrolled into view."""
+    page.evaluate(SHOW, index)
+    cell = page.locator(f'.jp-Notebook .jp-Cell[data-windowed-list-index="{index}"]')
+    cell.wait_for()
+    return cell
+
+
+def run_all(page):
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    done = f"() => ({CELLS})()?.every(c => !c.code || !c.source.trim() || c.count !== null)"
+    page.wait_for_function(done, timeout=WAIT)
+    failures = [o for cell in cells(page) for o in cell["outputs"] if o["output_type"] == "error"]
+    assert not failures, failures[0]["evalue"]
+
+
+def answer(page, index, source):
+    """Types an answer over the cell's text, runs it, and returns what it printed."""
+    before = cells(page)[index]["count"]
+    cell = on_screen(page, index)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(source)
+    page.keyboard.press("Shift+Enter")
+    ran = (
+        f"([i, n]) => {{ const c = ({CELLS})()?.[i]; return c && c.count !== null && c.count > n }}"
+    )
+    page.wait_for_function(ran, arg=[index, before or 0])
+    on_screen(page, index).locator(".jp-OutputArea-output").first.wait_for()
+    return "".join(output.get("text", "") for output in cells(page)[index]["outputs"])
+
+
+def test_a_student_meets_no_dialog_and_no_buttons_of_the_authors(page, lab):
+    open_notebook(page, lab, VISITS[0][0])
+    page.wait_for_timeout(3000)  # a question about news comes late
+    picture(page, "opened")
+    assert page.locator(".jp-Dialog").count() == 0
+    assert page.locator(".Toastify__toast").count() == 0
+    if (STUDENT / "ready").exists():
+        assert "nbgrader" not in page.content().lower()
+        assert page.get_by_text("Create Assignment").count() == 0
+        assert page.get_by_text("Validate", exact=True).count() == 0
+
+
+@pytest.mark.parametrize("name, exercise, wrong, mistake", VISITS)
+def test_a_student_runs_a_lecture_moves_a_slider_and_answers(
+    page, lab, name, exercise, wrong, mistake
+):
+    open_notebook(page, lab, name)
+    run_all(page)
+
+    widget = on_screen(page, index_of(page, "widgets."))
+    image = widget.locator("img.widget-image")
+    image.wait_for()
+    before = image.get_attribute("src")
+    widget.locator(".noUi-handle").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function(
+        "([image, before]) => image.src !== before", arg=[image.element_handle(), before]
+    )
+    picture(page, f"{name}_slider")
+
+    place = index_of(page, f'check("{exercise}"')
+    solved = nbformat.read(build.ROOT / "solutions" / f"{name}.ipynb", as_version=4)
+    stub = cells(page)[place]["source"]
+    said = answer(page, place, stub.replace("    ...", wrong))
+    picture(page, f"{name}_wrong")
+    (message,) = [m.message for m in EXERCISES[exercise].mistakes if m.name == mistake]
+    assert "wrong" in said and message in said
+    said = answer(page, place, solved.cells[place].source)
+    picture(page, f"{name}_right")
+    assert "correct" in said and "wrong" not in said

@@ -1,0 +1,313 @@
+"""The notebooks and how they are made: on a small lecture of our own, then on the course's."""
+
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from course_lib import build
+
+LECTURE = '''\
+# ---
+# jupyter:
+#   jupytext:
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
+#     formats: ipynb,py:percent
+# ---
+
+# %% [markdown]
+# # A lecture
+# {{badge}}
+
+# %%
+# {{setup}}
+
+# %%
+import os
+import sys
+
+import ipywidgets
+from IPython.display import display
+
+
+# %% tags=["exercise"]
+def double(x):
+    """Twice x."""
+    ### BEGIN SOLUTION
+    secret = 2 * x
+    return secret
+    ### END SOLUTION
+
+
+# %% [markdown]
+# The same words twice.
+
+# %% [markdown]
+# The same words twice.
+
+# %%
+print(os.environ["COURSE_SCALE"], os.environ["COURSE_EXPECT"], os.path.basename(os.getcwd()))
+
+
+# %%
+display(ipywidgets.IntSlider())
+print("a warning", file=sys.stderr)
+sys.executable
+'''
+ADDRESS = "https://github.com/someone/some-course"
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.delenv("COURSE_SCALE", raising=False)
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "01_lecture.py").write_text(LECTURE)
+    (tmp_path / "pyproject.toml").write_text(f'[project.urls]\nRepository = "{ADDRESS}"\n')
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """The small lecture, built and executed once for the tests that only look at it."""
+    root = tmp_path_factory.mktemp("course")
+    (root / "solutions").mkdir()
+    (root / "solutions" / "01_lecture.py").write_text(LECTURE)
+    (root / "pyproject.toml").write_text(f'[project.urls]\nRepository = "{ADDRESS}"\n')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COURSE_SCALE", raising=False)
+        assert build.main(["--execute"], root) == 0
+    return root
+
+
+def notebook(root, folder):
+    return nbformat.read(root / folder / "01_lecture.ipynb", as_version=4)
+
+
+def cell_with(notebook, words):
+    (cell,) = [cell for cell in notebook.cells if words in cell.source]
+    return cell
+
+
+def edit(root, before, after):
+    source = root / "solutions" / "01_lecture.py"
+    text = source.read_text()
+    assert before in text
+    source.write_text(text.replace(before, after))
+
+
+def test_the_student_sees_a_stub_where_the_solution_stood(executed):
+    text = (executed / "notebooks" / "01_lecture.ipynb").read_text()
+    cell = cell_with(notebook(executed, "notebooks"), "def double")
+    assert cell.source == 'def double(x):\n    """Twice x."""\n    ...'
+    assert "secret" not in text and "SOLUTION" not in text
+
+
+def test_the_student_gets_no_outputs_and_no_execution_counts(executed):
+    for cell in notebook(executed, "notebooks").cells:
+        assert not cell.get("outputs") and not cell.get("execution_count")
+
+
+def test_the_solved_notebook_keeps_solution_and_outputs(executed):
+    solved = notebook(executed, "solutions")
+    assert "secret = 2 * x" in cell_with(solved, "def double").source
+    code = [cell for cell in solved.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+
+
+def test_it_runs_at_laptop_scale_in_its_folder_and_expects_right_answers(executed):
+    (output,) = cell_with(notebook(executed, "solutions"), "print(os.environ").outputs
+    assert output.text == "laptop correct solutions\n"
+
+
+def test_it_runs_in_the_python_that_builds_and_keeps_neither_widgets_nor_warnings(executed):
+    (output,) = cell_with(notebook(executed, "solutions"), "IntSlider").outputs
+    assert eval(output.data["text/plain"]) == sys.executable
+
+
+def test_both_carry_a_kernelspec_and_nothing_of_machine_time_or_jupytext(executed):
+    for folder in ("notebooks", "solutions"):
+        read = notebook(executed, folder)
+        assert read.metadata == build.METADATA
+        assert read.metadata.kernelspec.name == "python3"
+        for cell in read.cells:
+            assert set(cell.metadata) <= {"tags"}
+        assert cell_with(read, "def double").metadata.tags == ["exercise"]
+        nbformat.validate(read)
+
+
+def test_badge_and_setup_take_the_address_from_pyproject(executed):
+    for folder in ("notebooks", "solutions"):
+        read = notebook(executed, folder)
+        colab = "https://colab.research.google.com/github/someone/some-course/blob/main/"
+        assert f"({colab}{folder}/01_lecture.ipynb)" in read.cells[0].source
+        first = next(cell for cell in read.cells if cell.cell_type == "code")
+        assert f'"git+{ADDRESS}"' in first.source
+        assert len(first.source.splitlines()) <= 12
+        assert "{{" not in "".join(cell.source for cell in read.cells)
+
+
+def test_equal_cells_get_different_ids_and_ids_follow_the_content(root):
+    build.main([], root)
+    before = [cell.id for cell in notebook(root, "notebooks").cells]
+    assert len(set(before)) == len(before)
+    edit(root, "# # A lecture", "# # Another lecture")
+    build.main([], root)
+    after = [cell.id for cell in notebook(root, "notebooks").cells]
+    assert after[0] != before[0] and after[1:] == before[1:]
+
+
+def test_a_rebuild_gives_the_same_bytes(executed):
+    paths = [executed / folder / "01_lecture.ipynb" for folder in ("notebooks", "solutions")]
+    before = [path.read_bytes() for path in paths]
+    assert build.main([], executed) == 0
+    assert [path.read_bytes() for path in paths] == before
+    assert build.main(["--check"], executed) == 0
+
+
+def test_without_execute_changed_cells_lose_their_outputs_and_the_others_keep_them(root):
+    build.main([], root)
+    path = root / "solutions" / "01_lecture.ipynb"
+    solved = nbformat.read(path, as_version=4)
+    for count, cell in enumerate(c for c in solved.cells if c.cell_type == "code"):
+        cell.execution_count = count + 1
+        cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="kept\n")]
+    path.write_text(build.to_text(solved))
+    edit(root, "import os\n", "import os  # changed\n")
+    build.main([], root)
+    code = [cell for cell in notebook(root, "solutions").cells if cell.cell_type == "code"]
+    assert [bool(cell.outputs) for cell in code] == [True, False, True, True, True]
+    assert build.stale(root) == ["solutions/01_lecture.ipynb has cells that were never executed"]
+
+
+@pytest.mark.parametrize("folder", ["notebooks", "solutions"])
+def test_check_names_a_notebook_whose_source_has_changed(executed, tmp_path, folder, capsys):
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", executed, copy], check=True)
+    path = copy / folder / "01_lecture.ipynb"
+    path.write_text(path.read_text().replace("A lecture", "Some lecture"))
+    assert build.main(["--check"], copy) == 1
+    said = capsys.readouterr().out
+    assert said == f"{folder}/01_lecture.ipynb is not what 01_lecture.py gives\n"
+
+
+def test_check_names_a_missing_notebook_and_one_without_a_source(executed, tmp_path):
+    copy = tmp_path / "copy"
+    subprocess.run(["cp", "-r", executed, copy], check=True)
+    (copy / "notebooks" / "01_lecture.ipynb").rename(copy / "notebooks" / "02_old.ipynb")
+    assert build.stale(copy) == [
+        "notebooks/01_lecture.ipynb is not what 01_lecture.py gives",
+        "notebooks/02_old.ipynb has no source",
+    ]
+
+
+def test_check_writes_nothing(root):
+    assert build.main(["--check"], root) == 1
+    assert not (root / "notebooks").exists()
+    assert not (root / "solutions" / "01_lecture.ipynb").exists()
+
+
+def test_only_the_lectures_asked_for_are_built(root, capsys):
+    (root / "solutions" / "02_next.py").write_text(LECTURE)
+    assert build.main(["02"], root) == 0
+    assert [path.name for path in (root / "notebooks").iterdir()] == ["02_next.ipynb"]
+    assert build.main(["07"], root) == 1
+    assert "no lecture 07" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "before, after, complaint",
+    [
+        ("# {{setup}}", "import torch", "first code cell"),
+        ("# {{badge}}", "# no badge", "{{badge}}"),
+        ("    ### BEGIN SOLUTION\n", "", "lacks an end"),
+        ("    ### END SOLUTION\n", "", "lacks an end"),
+    ],
+)
+def test_a_faulty_source_is_refused(root, before, after, complaint, capsys):
+    edit(root, before, after)
+    assert build.main([], root) == 1
+    assert complaint in capsys.readouterr().err
+    assert not (root / "notebooks").exists()
+
+
+def test_a_notebook_that_fails_is_not_written(root, capsys):
+    edit(root, "import os\n", "import os\n\nraise ArithmeticError('on purpose')\n")
+    assert build.main(["--execute"], root) == 1
+    assert "on purpose" in capsys.readouterr().err
+    assert not (root / "solutions" / "01_lecture.ipynb").exists()
+
+
+def test_a_solved_notebook_above_the_limit_is_refused(root, monkeypatch):
+    monkeypatch.setattr(build, "SIZE_LIMIT", 1000)
+    with pytest.raises(ValueError, match="01_lecture.ipynb has .* bytes"):
+        build.build(root / "solutions" / "01_lecture.py", root)
+
+
+# The set-up cell, run as a program with a `pip` of our own before the real one on its path.
+
+PIP = """\
+import json, os, sys
+json.dump(sys.argv[1:], open(os.environ["SAID"], "w"))
+print("no such repository", file=sys.stderr)
+sys.exit(int(os.environ["FAILS"]))
+"""
+
+
+def run_setup(tmp_path, installed, fails=0, **environment):
+    """Runs the cell where only `installed` modules can be found; (process, pip's arguments)."""
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip" / "__init__.py").touch()
+    (tmp_path / "pip" / "__main__.py").write_text(PIP)
+    find = f"util.find_spec = lambda name: name in {installed!r} or None"
+    code = f"from importlib import metadata, util\n{find}\nmetadata.version = '9.{{}}'.format\n"
+    code += build.SETUP.replace("{repository}", ADDRESS)
+    said = tmp_path / "said.json"
+    environment |= {"PYTHONPATH": str(tmp_path), "SAID": str(said), "FAILS": str(fails)}
+    base = {k: v for k, v in os.environ.items() if k != "COURSE_SOURCE"}
+    process = subprocess.run(
+        [sys.executable, "-c", code], env=base | environment, capture_output=True, text=True
+    )
+    return process, json.loads(said.read_text()) if said.exists() else None
+
+
+def test_setup_does_nothing_where_the_course_is_installed(tmp_path):
+    process, arguments = run_setup(tmp_path, ["course_lib", "torch"])
+    assert process.returncode == 0 and process.stdout == "" and arguments is None
+
+
+def test_setup_installs_from_the_repository_and_keeps_torch_torchvision_and_numpy(tmp_path):
+    process, arguments = run_setup(tmp_path, ["torch", "torchvision", "numpy"])
+    assert process.returncode == 0, process.stderr
+    kept = ["torch==9.torch", "torchvision==9.torchvision", "numpy==9.numpy"]
+    assert arguments == ["install", "--quiet", f"git+{ADDRESS}", *kept]
+
+
+def test_setup_asks_for_no_version_of_what_is_not_there(tmp_path):
+    process, arguments = run_setup(tmp_path, ["numpy"])
+    assert process.returncode == 0, process.stderr
+    assert arguments == ["install", "--quiet", f"git+{ADDRESS}", "numpy==9.numpy"]
+
+
+def test_setup_can_be_pointed_at_a_local_checkout(tmp_path):
+    _, arguments = run_setup(tmp_path, [], COURSE_SOURCE="/some where/else")
+    assert arguments == ["install", "--quiet", "/some where/else"]
+
+
+def test_setup_says_what_pip_said_when_pip_fails(tmp_path):
+    process, _ = run_setup(tmp_path, [], fails=1)
+    assert process.returncode == 1
+    message = process.stderr.strip().splitlines()[-2:]
+    assert "RuntimeError: pip could not install the course from git+" in message[0]
+    assert message[1] == "no such repository"
+
+
+def test_the_notebooks_of_the_course_are_up_to_date():
+    assert build.stale() == [], "run `make build`"
+
+
+def test_every_lecture_can_be_read_on_the_web():
+    for path in (build.ROOT / "solutions").glob("*.ipynb"):
+        assert path.stat().st_size <= build.SIZE_LIMIT, path.name

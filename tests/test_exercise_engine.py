@@ -1,0 +1,1163 @@
+"""The exercise engine, against made-up exercises and students of every kind."""
+
+import contextlib
+import io
+import json
+import linecache
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections import Counter
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+from course_lib.exercises import EXERCISES, QUESTIONS, check, grade, hint, predict, solution
+from course_lib.exercises.__main__ import main
+from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
+
+ID = "vae.made_up"
+GOES_ON = "The notebook goes on with the course's own version."
+X = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0]])
+
+
+def row_means(x):
+    """The mean of each row: (n, d) -> (n,)"""
+    return x.mean(dim=1)
+
+
+PROBES = (call("two rows, d = 3", X), call("one row, d = 1", torch.tensor([[5.0]])))
+MISTAKES = (
+    Mistake("columns", lambda x: x.mean(dim=0), "You averaged each column: 3 numbers, not 2."),
+    Mistake("sum", lambda x: x.sum(dim=1), "Your mean grows with d."),
+    Mistake("half", lambda x: x.mean(dim=1) / 2, "Your mean is half of it."),
+)
+HINTS = ("Along which axis?", "What is left?", "x.mean(dim=1)")
+
+
+@pytest.fixture
+def given(monkeypatch):
+    """given(reference, *probes, …) puts an exercise on the list for one test."""
+
+    def put(reference=row_means, *probes, mistakes=MISTAKES, hints=HINTS, time_limit=10.0):
+        exercise = Exercise(
+            ID, "Means of rows", reference, hints, mistakes, probes or PROBES, time_limit
+        )
+        monkeypatch.setitem(EXERCISES, ID, exercise)
+        return exercise
+
+    return put
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    monkeypatch.delenv("COURSE_EXPECT", raising=False)
+    monkeypatch.delenv("COURSE_REPORT", raising=False)
+    monkeypatch.setattr(sys, "stdout", sys.stdout)  # put back what a stuck thread leaves behind
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+
+
+# ---- verdicts ------------------------------------------------------------------------------------
+
+
+def test_a_correct_function_is_returned_itself(given, capsys):
+    given()
+
+    def mine(x):
+        return x.sum(1) / x.shape[1]
+
+    assert check(ID, mine) is mine
+    assert capsys.readouterr().out == "✔ correct — Means of rows\n"
+
+
+def test_for_a_wrong_function_the_course_goes_on_with_its_own(given, capsys):
+    exercise = given()
+    assert check(ID, lambda x: x.mean(0)) is exercise.reference
+    assert capsys.readouterr().out.splitlines() == [
+        "✘ wrong — Means of rows",
+        "You averaged each column: 3 numbers, not 2.",
+        "(Tried: two rows, d = 3.)",
+        f'For a hint, run hint("{ID}").',
+        GOES_ON,
+    ]
+
+
+def test_an_untouched_function_is_not_attempted(given, capsys):
+    exercise = given()
+
+    def stub(x):
+        """The mean of each row"""
+        ...
+
+    assert check(ID, stub) is exercise.reference
+    assert capsys.readouterr().out == f"○ not attempted — Means of rows\n{GOES_ON}\n"
+
+
+def returns_ellipsis(x):
+    return ...
+
+
+def passes(x):
+    pass
+
+
+def raises_not_implemented(x):
+    raise NotImplementedError
+
+
+def raises_not_implemented_with_words(x):
+    raise NotImplementedError("your code here")
+
+
+@pytest.mark.parametrize(
+    "stub",
+    [returns_ellipsis, passes, raises_not_implemented, raises_not_implemented_with_words],
+)
+def test_every_kind_of_stub_is_not_attempted(given, stub):
+    given()
+    verdict = grade(ID, stub)
+    assert (verdict.status, verdict.message, verdict.mistake) == ("not attempted", "", None)
+
+
+def test_a_forgotten_return_is_not_attempted_and_told(given):
+    given()
+
+    def forgetful(x):
+        result = x.mean(1)  # noqa: F841
+
+    verdict = grade(ID, forgetful)
+    assert verdict.status == "not attempted"
+    assert verdict.message == "Your function ends without `return`."
+
+
+def test_none_in_a_later_probe_is_wrong(given):
+    given()
+
+    def sometimes(x):
+        if len(x) == 2:
+            return x.mean(1)
+
+    verdict = grade(ID, sometimes)
+    assert verdict.status == "wrong"
+    assert "expected a tensor of shape (1,), float32, got None" in verdict.message
+    assert "one row, d = 1" in verdict.message
+
+
+def test_a_not_implemented_error_of_torch_is_wrong_and_not_unattempted(given):
+    given()
+    broken = torch.empty(2, device="meta")
+    verdict = grade(ID, lambda x: broken.cpu())  # NotImplementedError: Cannot copy out of meta
+    assert verdict.status == "wrong"
+    assert verdict.message.startswith("NotImplementedError")
+
+
+def test_a_function_that_works_in_place_and_returns_nothing_can_be_an_exercise(given):
+    def clip(w):
+        w.clamp_(-1, 1)
+
+    given(clip, call("three weights", torch.tensor([-2.0, 0.5, 2.0])), mistakes=())
+
+    def stub(w): ...
+
+    assert grade(ID, lambda w: w.copy_(w.clip(-1, 1)) and None).status == "wrong"  # ambiguous bool
+    assert grade(ID, clip).status == "correct"
+    assert grade(ID, stub).status == "not attempted"
+    verdict = grade(ID, lambda w: [w.clamp(-1, 1)] and None)
+    assert "leaves `w` as it was" in verdict.message
+    verdict = grade(ID, lambda w: [w.clamp_(-2, 1)] and None)
+    assert verdict.message.startswith("argument w afterwards[0]: expected -1, got -2")
+
+
+def test_a_class_can_be_an_exercise(given):
+    class Tally:
+        def __init__(self, start):
+            self.n = start
+
+        def next(self):
+            self.n += 1
+            return self.n
+
+    class Stub:
+        def __init__(self, start):
+            self.n = start
+
+        def next(self): ...
+
+    class Polite(Stub):
+        def next(self):
+            raise NotImplementedError
+
+    class Standing(Tally):
+        def next(self):
+            return self.n
+
+    class Breaking(Tally):
+        def next(self):
+            return self.count + 1
+
+    def observe(candidate):
+        counter = candidate(3)
+        return {"first": counter.next() + 0, "second": counter.next()}
+
+    given(Tally, Probe("count from 3", observe), mistakes=())
+    assert grade(ID, Tally).status == "correct"
+    assert grade(ID, Stub).status == "not attempted"
+    assert grade(ID, Polite).status == "not attempted"
+    assert grade(ID, Standing).message.startswith("first: expected 4, got 3.")
+    breaking = grade(ID, Breaking).message
+    assert breaking.startswith("AttributeError: 'Breaking' object has no attribute 'count'")
+
+
+def test_an_unknown_id_names_the_closest_and_returns_the_candidate(capsys):
+    def mine(x):
+        return x
+
+    assert check("density.to_model_rnge", mine) is mine
+    out = capsys.readouterr().out
+    assert "There is no exercise 'density.to_model_rnge'. Is it density.to_model_range" in out
+    assert GOES_ON not in out
+    assert check(mine, "density.to_model_range") == "density.to_model_range"
+    assert "The id of the exercise comes first, in quotes" in capsys.readouterr().out
+    assert check("zzz", mine) is mine
+
+
+@pytest.mark.parametrize("result", [torch.ones(3), 0.5, None, "row_means", [1, 2]])
+def test_a_result_in_place_of_the_function_is_told(given, capsys, result):
+    exercise = given()
+    assert check(ID, result) is exercise.reference
+    assert "pass the function itself, without parentheses" in capsys.readouterr().out
+
+
+def test_the_courses_own_version_is_correct_and_named(given):
+    exercise = given()
+    verdict = grade(ID, exercise.reference)
+    assert verdict.status == "correct"
+    assert "This is the course's own version" in verdict.message
+
+
+def test_a_fault_of_the_check_itself_does_not_stop_the_notebook(given, capsys):
+    def observe(candidate):
+        candidate(X)
+
+    exercise = given(row_means, Probe("broken", observe))
+    assert check(ID, lambda x: x) is exercise.reference
+    assert "wrong" in capsys.readouterr().out
+
+
+# ---- mistakes ------------------------------------------------------------------------------------
+
+
+def test_a_named_mistake_is_recognised_in_another_style(given):
+    given()
+    verdict = grade(ID, lambda x: torch.stack([row.sum() for row in x]))
+    assert (verdict.mistake, verdict.message.split("\n")[0]) == ("sum", "Your mean grows with d.")
+
+
+def test_a_mistake_is_recognised_by_the_first_probe_that_fails(given):
+    given()
+    verdict = grade(ID, lambda x: x.sum(1) if len(x) > 1 else x.sum(1) + 1)
+    assert verdict.mistake == "sum"
+
+
+def test_two_mistakes_that_look_alike_in_the_failing_probe_are_not_guessed_between(given):
+    twice = Mistake("twice", lambda x: x.mean(1) * (2 if len(x) > 1 else 1), "Twice.")
+    double = Mistake("double", lambda x: x.mean(1) * (2 if len(x) > 1 else 3), "Double.")
+    given(mistakes=(twice, double))
+    assert grade(ID, lambda x: x.mean(1) * (2 if len(x) > 1 else 4)).mistake is None
+    assert grade(ID, twice.wrong).mistake == "twice"
+    assert grade(ID, double.wrong).mistake == "double"
+
+
+def test_a_mistake_that_is_right_in_the_failing_probe_is_not_named(given):
+    late = Mistake("late", lambda x: x.mean(1) + (len(x) == 1), "Only one row.")
+    given(mistakes=(late,))
+    assert grade(ID, lambda x: x.mean(1) + 5).mistake is None
+
+
+def test_a_mistake_that_gives_nan_is_recognised(given):
+    given(mistakes=(Mistake("nan", lambda x: x.mean(1) * float("nan"), "0/0 somewhere."),))
+    assert grade(ID, lambda x: x.mean(1) / 0 * 0).mistake == "nan"
+
+
+def test_a_mistake_that_raises_is_recognised_by_the_same_exception_only(given):
+    given(mistakes=(Mistake("axis", lambda x: x.mean(dim=2), "There is no third axis."),))
+    assert grade(ID, lambda x: x.sum(dim=2).mean(dim=2)).mistake == "axis"
+    assert grade(ID, lambda x: x.mean(dim=3)).mistake is None
+
+
+def test_the_mistakes_are_not_run_for_a_correct_function(given):
+    def explode(x):
+        raise AssertionError("must not run")
+
+    ran = []
+    given(mistakes=(Mistake("counts", lambda x: ran.append(1), "…"),))
+    assert grade(ID, lambda x: x.mean(1)).status == "correct" and not ran
+    assert grade(ID, lambda x: x).status == "wrong" and ran
+
+
+def test_a_mistake_may_lie_in_the_gradient_alone(given):
+    detached = Mistake("detached", lambda x: x.mean(1).detach(), "Right, but nothing can learn.")
+    given(row_means, call("two rows", X, grad=[0]), mistakes=(detached,))
+    assert grade(ID, lambda x: x.sum(1) / 3).status == "correct"
+    assert grade(ID, lambda x: x.data.mean(1)).mistake == "detached"
+
+
+# ---- comparing -----------------------------------------------------------------------------------
+
+
+def message_for(given, reference, candidate, *args, **kwargs):
+    given(reference, call("this", *args, **kwargs), mistakes=())
+    verdict = grade(ID, candidate)
+    return verdict.message if verdict.status == "wrong" else verdict.status
+
+
+def test_the_shape_is_compared_first(given):
+    text = message_for(given, row_means, lambda x: x.long(), X)
+    assert text.startswith("result: expected shape (2,), got shape (2, 3).")
+
+
+def test_a_column_in_place_of_a_row_is_refused_with_a_word_on_broadcasting(given):
+    text = message_for(given, row_means, lambda x: x.mean(1, keepdim=True), X)
+    assert "(2, 1) against (2,) broadcasts to (2, 2), without an error" in text
+    text = message_for(given, row_means, lambda x: x.mean(1, keepdim=True) - x.mean(1), X)
+    assert "Broadcasting makes (2, 2) of a column (2, 1) and a row (2,)" in text
+    text = message_for(given, row_means, lambda x: x.mean(1)[None], X)
+    assert "An axis of length 1 counts" in text
+
+
+def test_then_comes_the_kind_of_number(given):
+    text = message_for(given, row_means, lambda x: x.mean(1).long(), X)
+    assert text.startswith("result: expected decimal numbers, got whole numbers (int64).")
+    text = message_for(given, lambda x: x > 2, lambda x: (x > 2).float(), X)
+    assert text.startswith("result: expected True or False, got decimal numbers")
+    text = message_for(given, lambda x: 3, lambda x: 6 / 2, X)
+    assert text.startswith("result: expected whole numbers, got decimal numbers")
+    text = message_for(given, lambda x: 1, lambda x: True, X)
+    assert text.startswith("result: expected whole numbers, got True or False")
+
+
+def test_then_the_first_differing_value(given):
+    def off(x):
+        y = x.clone()
+        y[1, 1:] += 1
+        return y
+
+    text = message_for(given, lambda x: x + 0, off, X)
+    assert text.startswith("result[1, 1]: expected 5, got 6 (2 of 6 values differ).")
+    text = message_for(given, lambda x: 0.25, lambda x: 0.5, X)
+    assert text.startswith("result: expected 0.25, got 0.5.")
+    text = message_for(given, lambda x: 1.0, lambda x: 1.00002, X, atol=0, rtol=0)
+    assert text.startswith("result: expected 1, got 1.00002.")
+    text = message_for(given, lambda x: 1.0, lambda x: 1.0000002, X, atol=0, rtol=0)
+    assert text.startswith("result: expected 1, got 1.0000002.")
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        lambda x: x.mean(1).double(),
+        lambda x: x.mean(1).numpy(),
+        lambda x: x.numpy().mean(1)[::-1][::-1],
+        lambda x: x.mean(1) * (1 + 5e-5),
+        lambda x: x.mean(1).to_sparse(),
+        lambda x: torch.nn.Parameter(x.mean(1)),
+        lambda x: x.mean(1).requires_grad_(),
+    ],
+)
+def test_other_ways_to_hold_the_same_numbers_are_accepted(given, same):
+    assert message_for(given, row_means, same, X) == "correct"
+
+
+@pytest.mark.parametrize(
+    "expected, accepted, refused",
+    [
+        (2.0, [2, torch.tensor(2.0), np.float64(2), np.array(2.0), np.int64(2)], [True, "2.0"]),
+        (2, [torch.tensor(2), np.int32(2), torch.tensor(2).byte()], [2.0, True, 3]),
+        (10**30, [10**30], [10**30 + 1, 3]),
+        (True, [np.bool_(True), torch.tensor(True)], [1, 1.0, False]),
+        ("ab", ["ab"], ["Ab", b"ab", 3]),
+        (1 + 2j, [torch.tensor(1 + 2j)], [1.0, 1 + 3j]),
+        (float("nan"), [float("nan"), torch.tensor(float("nan"))], [0.0]),
+        (float("inf"), [float("inf")], [-float("inf"), 1e30]),
+        ((1, 2.0), [[1, 2.0], (torch.tensor(1), 2)], [(1,), (1, 2.0, 3), 1, torch.ones(2)]),
+        ({"a": 1, "b": (2, 3)}, [{"b": [2, 3], "a": 1}], [{"a": 1}, {"a": 1, "b": (2, 4)}]),
+        (torch.float32, ["torch.float32"], [torch.float64]),
+        (torch.zeros(2), [], [[0.0, 0.0], None, "zeros"]),
+    ],
+)
+def test_what_counts_as_the_same(given, expected, accepted, refused):
+    def observe(candidate):
+        return {"seen": candidate()}
+
+    given(lambda: expected, Probe("once", observe), mistakes=())
+    assert [grade(ID, lambda v=v: v).status for v in accepted] == ["correct"] * len(accepted)
+    verdicts = [grade(ID, lambda v=v: v) for v in refused if v is not None]
+    assert [verdict.status for verdict in verdicts] == ["wrong"] * len(verdicts)
+    assert all(v.message.startswith(("seen", "Your function")) for v in verdicts), verdicts
+
+
+def test_half_precision_is_accepted_where_it_holds_the_values_and_named_where_not(given):
+    assert message_for(given, lambda x: x * 2, lambda x: (x * 2).half(), X) == "correct"
+    text = message_for(given, lambda x: x / 7, lambda x: (x / 7).bfloat16(), X)
+    assert "yours is rounded to 16 bits" in text
+
+
+def test_the_tolerance_is_the_probes(given):
+    assert message_for(given, lambda x: 1.0, lambda x: 1.05, X, atol=0.1) == "correct"
+    assert message_for(given, lambda x: 1.0, lambda x: 1.05, X, rtol=0.1) == "correct"
+    assert message_for(given, lambda x: 1.0, lambda x: 1.05, X).startswith("result")
+
+
+def test_several_results_are_compared_one_by_one(given):
+    def both(x):
+        return x.mean(0), x.var(0)
+
+    assert message_for(given, both, both, X) == "correct"
+    text = message_for(given, both, lambda x: (x.mean(0), x.std(0)), X)
+    assert text.startswith("result 2[0]: expected 4.5, got 2.1213")
+    text = message_for(given, both, lambda x: x.mean(0), X)
+    assert text.startswith("Your function should return a tuple of 2 (a tensor of shape (3,)")
+    assert "it returned a tensor of shape (3,), float32." in text
+
+
+def test_a_result_that_the_probe_cannot_use_is_named(given):
+    def observe(candidate):
+        return {"mean": candidate(X).mean()}
+
+    given(lambda x: x, Probe("the mean", observe), mistakes=())
+    message = grade(ID, lambda x: "forty-two").message
+    assert "Your function returned 'forty-two'" in message
+    assert "test_exercise_engine" not in message and "Line" not in message
+
+
+def test_a_probes_explanation_is_shown_when_its_observation_differs(given):
+    sentence = "The mean of a row does not depend on the order in it."
+    text = message_for(given, row_means, lambda x: x[:, 0], X, explain={"result": sentence})
+    assert text.startswith(sentence + "\nresult[0]: expected 2, got 1")
+
+
+def test_the_gradient_is_compared_too(given):
+    def product(a, b):
+        return a * b
+
+    a, b = torch.tensor([2.0, 3.0]), torch.tensor([5.0, 7.0])
+    assert message_for(given, product, lambda a, b: b * a, a, b, grad=[0, 1]) == "correct"
+    text = message_for(given, product, lambda a, b: a * b.detach(), a, b, grad=[0, 1])
+    assert text.startswith("No gradient reaches argument b: nothing could learn")
+    text = message_for(given, product, lambda a, b: a.detach() * b, a, grad=[0, "b"], b=b)
+    assert text.startswith("No gradient reaches argument a")
+    text = message_for(
+        given, product, lambda a, b: a * b + b.pow(2) - b.pow(2).detach(), a, b, grad=[1]
+    )
+    assert text.startswith("gradient of argument b[0]")
+    half_detached = message_for(
+        given, lambda a, b: a * b.detach(), product, a, b, grad=[0, 1]
+    )  # a gradient that must not arrive
+    assert half_detached.startswith("gradient of argument b[0]: expected 0, got")
+    zero = message_for(given, lambda a: a.detach(), lambda a: a.detach() + 0 * a, a, grad=[0])
+    assert zero == "correct"
+
+
+# ---- arguments -----------------------------------------------------------------------------------
+
+
+def changes_its_argument(x):
+    x -= x.mean(1, keepdim=True)
+    return x * 2
+
+
+@pytest.mark.parametrize("grad", [[], [0]])
+def test_an_argument_changed_in_place_is_found(given, grad):
+    text = message_for(
+        given, lambda x: (x - x.mean(1, keepdim=True)) * 2, changes_its_argument, X, grad=grad
+    )
+    assert text.startswith("argument x afterwards[0, 0]: expected 1, got -1")
+    assert "Your function changes `x` in place: its caller finds other values." in text
+
+
+def test_a_change_in_place_is_found_in_lists_arrays_keywords_and_by_any_probe(given):
+    def biggest(values):
+        return max(values)
+
+    def sorting(values):
+        values.sort()
+        return values[-1]
+
+    assert "changes `values` in place" in message_for(given, biggest, sorting, [3, 1, 2])
+    assert "changes `values` in place" in message_for(given, biggest, sorting, np.array([3, 1, 2]))
+    assert "changes `values` in place" in message_for(given, biggest, sorting, values=[3, 1, 2])
+
+    given(biggest, Probe("own", lambda f: {"max": f([3, 1, 2])}), mistakes=())
+    message = grade(ID, sorting).message
+    assert message.startswith("Your function changes `values` in place")
+
+
+def test_a_change_in_place_that_the_reference_makes_too_is_no_error(given):
+    assert message_for(given, changes_its_argument, changes_its_argument, X) == "correct"
+    assert torch.equal(X, torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0]]))
+
+
+def test_every_call_gets_fresh_arguments_a_generator_among_them(given):
+    def noise(x, generator):
+        return x + torch.randn(x.shape, generator=generator)
+
+    probe = call("noise", X, generator=torch.Generator().manual_seed(3))
+    given(noise, probe, probe, mistakes=())
+    assert grade(ID, lambda x, generator: x + torch.randn(2, 3, generator=generator)).status == (
+        "correct"
+    )
+
+
+# ---- exceptions ----------------------------------------------------------------------------------
+
+
+def test_an_exception_shows_the_students_line_and_the_arguments(given):
+    given()
+
+    def divides(x):
+        n = len(x) - 2
+        return 1 // n
+
+    assert grade(ID, divides).message.splitlines() == [
+        "ZeroDivisionError: integer division or modulo by zero",
+        "Line 3 of `divides`: `return 1 // n`",
+        "With x = a tensor of shape (2, 3), float32.",
+        "(Tried: two rows, d = 3.)",
+    ]
+
+
+def test_the_line_is_the_students_also_when_torch_raises_deep_inside(given):
+    given()
+
+    def mismatched(x):
+        layer = torch.nn.Linear(4, 1)
+        return layer(x)
+
+    message = grade(ID, mismatched).message
+    assert "RuntimeError: mat1 and mat2 shapes cannot be multiplied (2x3 and 4x1)" in message
+    assert "Line 3 of `mismatched`: `return layer(x)`" in message
+    assert "With x = a tensor of shape (2, 3), float32." in message
+    assert "site-packages" not in message and "linear.py" not in message
+
+
+def test_in_a_notebook_the_line_is_counted_in_the_cell(given):
+    given()
+    cell = "import torch\n\ndef f(x):\n    y = x + 1\n    return y.mean(axis_=1)\n"
+    file = "/tmp/ipykernel_1/1234567.py"  # as ipykernel names a cell; there is no such file
+    linecache.cache[file] = (len(cell), None, cell.splitlines(True), file)
+    namespace = {}
+    exec(compile(cell, file, "exec"), namespace)
+    message = grade(ID, namespace["f"]).message
+    assert message.startswith("TypeError: mean() received an invalid combination of arguments")
+    assert "\nLine 5 of the cell: `return y.mean(axis_=1)`" in message
+
+
+def test_a_wrong_signature_is_told_with_the_right_one(given):
+    given(lambda x, sigma: x * sigma, call("two", X, 2.0), mistakes=())
+    message = grade(ID, lambda x: x).message
+    assert "takes 1 positional argument but 2 were given" in message
+    assert "It should take (x, sigma)." in message
+
+
+def raise_unprintable(x):
+    class Odd(Exception):
+        def __str__(self):
+            raise ValueError
+
+    raise Odd
+
+
+def recurse(x):
+    return recurse(x) + 1
+
+
+def recurse_to_the_death(x):
+    try:
+        return recurse_to_the_death(x)
+    except RecursionError:
+        return recurse_to_the_death(x)
+
+
+def leave_politely(x):
+    sys.exit("bye")
+
+
+@pytest.mark.parametrize(
+    "candidate, words",
+    [
+        (lambda x: sys.exit(3), "SystemExit: your function calls exit(), which would end"),
+        (leave_politely, "SystemExit: your function calls exit(), which would end"),
+        (lambda x: exit(), "SystemExit: your function calls exit(), which would end"),
+        (lambda x: quit(), "SystemExit: your function calls exit(), which would end"),
+        (recurse, "RecursionError: your function calls itself without end"),
+        (lambda x: [0] * 2**60, "MemoryError: your function asks for more memory than there is"),
+        (lambda x: torch.empty(2**60), "RuntimeError"),
+        (lambda x: {}["key"], "KeyError: 'key'"),
+        (raise_unprintable, "Odd: (its message cannot be shown)"),
+        (lambda x: (_ for _ in ()).throw(KeyboardInterrupt), "KeyboardInterrupt"),
+        (lambda x: (_ for _ in ()).throw(GeneratorExit), "GeneratorExit"),
+        (lambda x: unknown_name, "NameError: name 'unknown_name' is not defined"),  # noqa: F821
+    ],
+)
+def test_whatever_a_candidate_raises_the_notebook_goes_on(given, capsys, candidate, words):
+    exercise = given(mistakes=())
+    stdin = sys.stdin
+    assert check(ID, candidate) is exercise.reference
+    out, err = capsys.readouterr()
+    assert words in out and err == ""
+    assert out.splitlines()[0] == "✘ wrong — Means of rows"
+    assert sys.stdin is stdin and not stdin.closed
+
+
+def test_a_very_long_exception_is_cut(given):
+    given()
+
+    def shout(x):
+        raise ValueError("spam " * 100_000 + "\n" * 1000)
+
+    assert len(grade(ID, shout).message) < 800
+
+
+# ---- time ----------------------------------------------------------------------------------------
+
+
+def loop_for_ever(x):
+    while True:
+        pass
+
+
+def loop_that_swallows_exceptions(x):
+    while True:
+        try:
+            time.sleep(0.001)
+        except Exception:
+            pass
+
+
+def loop_that_swallows_once(x):
+    try:
+        loop_for_ever(x)
+    except:  # noqa: E722
+        return x.mean(1)
+
+
+@pytest.mark.parametrize(
+    "candidate", [loop_for_ever, loop_that_swallows_exceptions, loop_that_swallows_once]
+)
+def test_an_endless_loop_is_stopped(given, capsys, candidate):
+    exercise = given(time_limit=0.3)
+    before = threading.active_count()
+    assert check(ID, candidate) is exercise.reference
+    assert capsys.readouterr().out.splitlines()[1:3] == [
+        "Stopped after 0.3 s: does a loop never end?",
+        "(Tried: two rows, d = 3.)",
+    ]
+    assert threading.active_count() == before
+
+
+def test_the_time_limit_counts_all_probes_together_and_names_the_one(given):
+    given(row_means, *[call(f"probe {i}", X) for i in range(10)], time_limit=0.5)
+
+    def slow(x):
+        time.sleep(0.15)
+        return x.mean(1)
+
+    message = grade(ID, slow).message
+    assert message.startswith("Stopped after 0.5 s")
+    assert any(f"probe {i}." in message for i in (1, 2, 3))
+
+
+@pytest.fixture
+def release():
+    """Lets a stuck thread go at the end of a test."""
+    event = threading.Event()
+    yield event
+    event.set()
+    for thread in threading.enumerate():
+        if thread.name == "exercise":
+            thread.join(5)
+
+
+def test_a_loop_that_swallows_everything_is_abandoned_and_told(given, capsys, release):
+    exercise = given(time_limit=0.3)
+
+    def stubborn(x):
+        while not release.is_set():
+            try:
+                print("still here")
+            except BaseException:
+                pass
+
+    assert check(ID, stubborn) is exercise.reference
+    out = capsys.readouterr().out
+    assert "does a loop never end?" in out
+    assert "Your function still runs and cannot be stopped from here: restart the kernel." in out
+    time.sleep(0.2)
+    print("the notebook's own words")  # what the abandoned thread prints is held back
+    assert capsys.readouterr().out == "the notebook's own words\n"
+    assert check(ID, row_means) is row_means
+    assert "still here" not in capsys.readouterr().out
+    release.set()
+    time.sleep(0.3)
+    grade(ID, row_means)
+    assert type(sys.stdout).__name__ != "_Router"
+
+
+def test_a_sleep_is_given_up_in_time(given, release):
+    given(time_limit=0.3)
+    verdict = grade(ID, lambda x: release.wait(1e6))  # like time.sleep: no exception gets in
+    assert "does a loop never end?" in verdict.message
+    assert "restart the kernel" in verdict.message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_stops_the_check_and_not_the_notebook(given, capsys):
+    exercise = given()
+    threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    assert check(ID, loop_for_ever) is exercise.reference
+    assert time.monotonic() - started < 8
+    out = capsys.readouterr().out
+    assert out.startswith("✘ wrong — Means of rows\nYou stopped the check.\n")
+    assert check(ID, row_means) is row_means
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_while_the_reference_runs_is_not_remembered(given):
+    started = threading.Event()
+
+    def slow_reference(x):
+        if not started.is_set():
+            started.set()
+            time.sleep(2)
+        return x.mean(1)
+
+    given(slow_reference)
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    assert grade(ID, row_means).message == "You stopped the check."
+    assert grade(ID, row_means).status == "correct"
+
+
+# ---- output and warnings -------------------------------------------------------------------------
+
+
+def test_what_a_candidate_prints_is_shown(given, capsys):
+    given()
+
+    def chatty(x):
+        print("x is", tuple(x.shape))
+        sys.stderr.write("to stderr\n")
+        return x.mean(1)
+
+    assert check(ID, chatty) is chatty
+    out, err = capsys.readouterr()
+    assert out == (
+        "✔ correct — Means of rows\nYour function printed:\n"
+        "    x is (2, 3)\n    to stderr\n    x is (1, 1)\n    to stderr\n"
+    )
+    assert err == ""
+
+
+def test_a_flood_of_a_million_lines_is_cut(given):
+    given(row_means, call("once", X))
+
+    def flood(x):
+        for i in range(1_000_000):
+            print(i)
+        return x.mean(1)
+
+    verdict = grade(ID, flood)
+    assert verdict.status == "correct"
+    assert verdict.message.splitlines()[:3] == ["Your function printed:", "    0", "    1"]
+    assert verdict.message.endswith("… and 999,992 lines more")
+
+
+def test_a_line_of_a_million_letters_is_cut(given):
+    given()
+    verdict = grade(ID, lambda x: (print("a" * 10**6), x.mean(1))[1])
+    assert verdict.status == "correct" and len(verdict.message) < 400
+
+
+def test_output_of_another_thread_is_not_taken(given, capsys):
+    given(time_limit=5.0)
+    go, gone = threading.Event(), threading.Event()
+
+    def other():
+        go.wait(5)
+        print("a widget speaks")
+        gone.set()
+
+    threading.Thread(target=other, daemon=True).start()
+
+    def waits(x):
+        go.set()
+        gone.wait(5)
+        return x.mean(1)
+
+    assert grade(ID, waits).message == ""
+    assert capsys.readouterr().out == "a widget speaks\n"
+
+
+def test_streams_are_put_back_also_where_a_candidate_redirects_them(given):
+    given(time_limit=0.3)
+    stdout = sys.stdout
+
+    def redirects(x):
+        with contextlib.redirect_stdout(open(os.devnull, "w")):
+            loop_for_ever(x)
+
+    grade(ID, redirects)
+    assert sys.stdout is stdout
+
+
+def test_warnings_are_shown_shortly(given, recwarn):
+    given()
+
+    def warns(x):
+        for i in range(100):
+            warnings.warn(f"number {i} is odd\nand more", stacklevel=1)
+        return x.mean(1)
+
+    verdict = grade(ID, warns)
+    assert verdict.status == "correct"
+    assert verdict.message.splitlines() == [
+        f"Your function warned: UserWarning: number {i} is odd" for i in range(3)
+    ]
+    assert grade(ID, warns) == verdict  # the second time too
+    assert not recwarn.list
+
+
+# ---- what a check leaves behind ------------------------------------------------------------------
+
+
+def global_state():
+    return (
+        random.getstate(),
+        np.random.get_state()[1].tolist(),
+        torch.get_rng_state().tolist(),
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        torch.get_num_threads(),
+        [str(f) for f in warnings.filters],
+        warnings.showwarning,
+        sys.stdout,
+        sys.stderr,
+        __builtins__["exit"] if isinstance(__builtins__, dict) else __builtins__.exit,
+    )
+
+
+def meddles(x):
+    torch.manual_seed(1)
+    np.random.seed(1)
+    random.seed(1)
+    torch.rand(3), np.random.rand(), random.random()
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    return x.mean(1)
+
+
+def meddles_and_raises(x):
+    meddles(x)
+    raise ValueError
+
+
+def meddles_for_ever(x):
+    meddles(x)
+    loop_for_ever(x)
+
+
+@pytest.mark.parametrize("candidate", [meddles, meddles_and_raises, meddles_for_ever])
+@pytest.mark.parametrize("grad_mode", [True, False])
+def test_global_state_is_as_before_whatever_a_candidate_does(given, candidate, grad_mode):
+    given(time_limit=0.5)
+    with torch.set_grad_enabled(grad_mode):
+        before = global_state()
+        grade(ID, candidate)
+        assert global_state() == before
+
+
+def test_gradients_are_checked_also_inside_no_grad(given):
+    given(row_means, call("two rows", X, grad=[0]), mistakes=())
+    with torch.no_grad():
+        assert grade(ID, lambda x: x.detach().mean(1)).status == "wrong"
+        assert grade(ID, lambda x: x.sum(1) / 3).status == "correct"
+
+
+def test_every_probe_starts_from_the_same_seed_and_dtype(given):
+    def noise(x):
+        return torch.randn(3), np.random.rand(), random.random()
+
+    probes = [call("first", X), call("second", X)]
+    given(noise, *probes, mistakes=())
+
+    def draws_more(x):
+        result = torch.randn(3), np.random.rand(), random.random()
+        torch.rand(5), np.random.rand(), random.random()
+        torch.set_default_dtype(torch.float64)
+        return result
+
+    assert grade(ID, draws_more).status == "correct"
+
+
+def test_memory_between_calls_matters_only_where_it_shows(given):
+    given()
+    seen = []
+
+    def counts(x):
+        seen.append(1)
+        return x.mean(1)
+
+    def drifts(x):
+        seen.append(1)
+        return x.mean(1) + len(seen)
+
+    assert grade(ID, counts).status == "correct"
+    assert grade(ID, drifts).status == "wrong"
+
+
+# ---- settings ------------------------------------------------------------------------------------
+
+
+def test_course_expect_raises_on_another_verdict_naming_both(given, monkeypatch, capsys):
+    given()
+    monkeypatch.setenv("COURSE_EXPECT", "correct")
+    assert check(ID, row_means) is row_means
+    with pytest.raises(AssertionError, match="expected 'correct', got 'wrong'"):
+        check(ID, lambda x: x)
+    monkeypatch.setenv("COURSE_EXPECT", "not attempted")
+    check(ID, returns_ellipsis)
+    with pytest.raises(AssertionError, match="expected 'not attempted', got 'correct'"):
+        check(ID, row_means)
+    with pytest.raises(AssertionError, match="got 'wrong'"):
+        check("vae.no_such_exercise", returns_ellipsis)
+    monkeypatch.setenv("COURSE_EXPECT", "")
+    check(ID, returns_ellipsis)
+
+
+def test_course_report_collects_verdicts_as_lines_of_json(given, monkeypatch, tmp_path, capsys):
+    given()
+    monkeypatch.setenv("COURSE_REPORT", str(tmp_path / "verdicts"))
+    check(ID, row_means)
+    check(ID, MISTAKES[0].wrong)
+    lines = [json.loads(line) for line in (tmp_path / "verdicts").read_text().splitlines()]
+    assert [(line["id"], line["status"], line["mistake"]) for line in lines] == [
+        (ID, "correct", None),
+        (ID, "wrong", "columns"),
+    ]
+    monkeypatch.setenv("COURSE_REPORT", str(tmp_path / "no" / "such" / "folder"))
+    assert check(ID, row_means) is row_means
+    assert "could not be written" in capsys.readouterr().out
+
+
+def test_a_console_without_check_marks_gets_plain_letters(given, monkeypatch):
+    given()
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    check(ID, lambda x: x.mean(1))
+    sys.stdout.flush()
+    assert raw.getvalue().decode().strip() == "? correct ? Means of rows"
+
+
+# ---- hints, solutions, predictions ---------------------------------------------------------------
+
+
+def test_hints_come_one_by_one_until_there_are_no_more(given, capsys, monkeypatch):
+    monkeypatch.setattr("course_lib.exercises.engine._hints_given", Counter())
+    given()
+    for _ in range(5):
+        hint(ID)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == [f"Hint {i} of 3: {text}" for i, text in enumerate(HINTS, 1)]
+    assert lines[3] == lines[4] == f'There are no more hints. solution("{ID}") shows the solution.'
+
+
+@pytest.mark.parametrize("tell", [hint, solution])
+def test_hint_and_solution_never_raise(tell, capsys):
+    for wrong in ("density.to_model_rang", None, ["x"], 3):
+        assert tell(wrong) is None
+    out = capsys.readouterr().out
+    assert "Is it density.to_model_range" in out
+    assert out.count("comes first, in quotes") == 3
+
+
+def test_solution_shows_the_source_of_the_reference(given, capsys):
+    given()
+    solution(ID)
+    assert capsys.readouterr().out.startswith('def row_means(x):\n    """The mean of each row')
+    given(torch.mean)
+    solution(ID)
+    assert "cannot be found" in capsys.readouterr().out
+
+
+def test_solution_is_highlighted_in_jupyter(given, capsys, monkeypatch):
+    given()
+    shown = []
+    monkeypatch.setattr("IPython.get_ipython", lambda: object())
+    monkeypatch.setattr("IPython.display.display", lambda bundle, raw: shown.append(bundle))
+    solution(ID)
+    assert shown[0]["text/markdown"].startswith("```python\ndef row_means(x):")
+    assert shown[0]["text/markdown"].endswith("\n```")
+
+
+@pytest.fixture
+def questions(monkeypatch):
+    number = Question("density.ratio", "Nearest over farthest?", None, 0.883)
+    choices = {"yes": "An estimate can.", "no": "The distance cannot, its estimate can."}
+    choice = Question("density.negative", "Can it be negative?", choices, "yes")
+    monkeypatch.setitem(QUESTIONS, number.id, number)
+    monkeypatch.setitem(QUESTIONS, choice.id, choice)
+
+
+def test_a_number_is_noted_and_set_beside_the_truth(questions, capsys):
+    prediction = predict("density.ratio", 0.5)
+    assert capsys.readouterr().out == "Noted: 0.5.\n"
+    assert prediction and prediction.guess == 0.5
+    assert prediction.against(0.8834567) == "You said 0.5; measured: 0.8835."
+    assert prediction.against(torch.tensor(0.25)) == "You said 0.5; measured: 0.25."
+    assert prediction.against() == "You said 0.5; measured: 0.883."
+    assert predict("density.ratio", 12_288).against(3806080) == (
+        "You said 12,288; measured: 3,806,080."
+    )
+    assert predict("density.ratio", 0)  # a guess, although 0
+
+
+@pytest.mark.parametrize("guess", [0.5, 1, np.float32(0.5), torch.tensor(0.5), "0.5"])
+def test_every_kind_of_number_is_a_number(questions, guess):
+    assert predict("density.ratio", guess).guess == float(guess)
+
+
+@pytest.mark.parametrize("guess", ["a lot", True, [1, 2], float("nan"), torch.ones(2), {}, check])
+def test_what_is_no_number_is_told(questions, capsys, guess):
+    prediction = predict("density.ratio", guess)
+    assert not prediction and prediction.guess is None
+    assert capsys.readouterr().out.endswith("is no answer to this question: give a number.\n")
+    assert prediction.against(0.5) == "Measured: 0.5."
+
+
+def test_a_choice_gets_its_sentence(questions, capsys):
+    assert predict("density.negative", "yes").against("yes") == (
+        "You said yes: right. An estimate can."
+    )
+    wrong = predict("density.negative", " No ")
+    assert wrong.guess == "no"
+    assert wrong.against("yes") == (
+        "You said no: it is yes. The distance cannot, its estimate can."
+    )
+    assert wrong.against() == wrong.against("yes")
+    assert capsys.readouterr().out == "Noted: yes.\nNoted: no.\n"
+
+
+@pytest.mark.parametrize("guess", ["maybe", 3, ["yes"], torch.ones(2)])
+def test_an_invalid_choice_is_told_with_the_list(questions, capsys, guess):
+    prediction = predict("density.negative", guess)
+    assert not prediction
+    assert capsys.readouterr().out.endswith("give one of: 'yes', 'no'.\n")
+    assert prediction.against("yes") == "The answer: yes."
+
+
+@pytest.mark.parametrize("blank", [None, ...])
+def test_without_a_guess_nothing_is_noted_and_everything_runs(questions, capsys, blank):
+    for question_id in ("density.ratio", "density.negative"):
+        prediction = predict(question_id, blank)
+        assert not prediction and prediction.guess is None and prediction.question.id == question_id
+    assert predict("density.ratio").against(2) == "Measured: 2."
+    assert capsys.readouterr().out == ""
+    assert repr(predict("density.ratio")) == "Prediction(None)"
+
+
+def test_an_unknown_question_is_told_and_gives_an_empty_prediction(questions, capsys):
+    prediction = predict("density.rato", 0.5)
+    assert not prediction and prediction.question is None
+    assert "There is no question 'density.rato'. Is it density.ratio" in capsys.readouterr().out
+    assert prediction.against(0.5) == "Measured: 0.5."
+
+
+# ---- the report ----------------------------------------------------------------------------------
+
+IMPORT = "from course_lib.exercises import check\nimport os, time"
+RIGHT = """def to_model_range(images):
+    return images / 127.5 - 1
+to_model_range = check("density.to_model_range", to_model_range)"""
+WRONG = """def fit_gaussian(x):
+    print(os.environ["COURSE_SCALE"], os.getcwd())
+    return x.mean(1) + 0 * missing_name
+fit_gaussian = check("density.fit_gaussian", fit_gaussian)"""
+UNTOUCHED = """def mmd2(x, y, sigmas, unbiased=True):
+    ...
+mmd2 = check('density.mmd2', mmd2)"""
+LEAVES = """def leave(images):
+    exit()
+check("density.to_model_range", leave)"""
+LEFT_OUT = 'check("density.parzen_sample", parzen_sample)'
+COMMENTED = '# check("density.select_bandwidth", select_bandwidth)'
+
+
+@pytest.fixture
+def report(tmp_path, monkeypatch, capsys):
+    """Writes a notebook of these cells, runs the command; its exit code and lines."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    monkeypatch.delenv("COURSE_SCALE", raising=False)
+
+    def make(*cells, arguments=()):
+        cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        cells.insert(1, nbformat.v4.new_markdown_cell('`check("vae.in_the_text", f)`'))
+        folder = tmp_path / "a folder"
+        folder.mkdir(exist_ok=True)
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "student.ipynb")
+        code = main([str(folder / "student.ipynb"), *arguments])
+        return code, capsys.readouterr().out.splitlines()
+
+    return make
+
+
+def test_the_report_tells_right_wrong_and_untouched(report, monkeypatch):
+    monkeypatch.setenv("COURSE_EXPECT", "correct")  # must not leak into the student's run
+    code, lines = report(IMPORT, COMMENTED, RIGHT, WRONG, "x = 1 / 0", UNTOUCHED)
+    assert code == 0
+    assert [" ".join(line.split()) for line in lines] == [
+        "student.ipynb",
+        "✔ correct density.to_model_range",
+        "✘ wrong density.fit_gaussian NameError: name 'missing_name' is not defined",
+        "○ not attempted density.mmd2",
+        "Cell [5], `x = 1 / 0`, raised ZeroDivisionError: division by zero",
+        "1 correct, 1 wrong, 1 not attempted",
+    ]
+    assert "COURSE_REPORT" not in os.environ and os.environ["COURSE_EXPECT"] == "correct"
+
+
+def test_exit_inside_a_candidate_does_not_end_the_kernel(report):
+    code, lines = report(IMPORT, RIGHT, LEAVES, UNTOUCHED)
+    assert code == 0
+    assert lines[1].split(maxsplit=3)[:3] == ["✘", "wrong", "density.to_model_range"]
+    assert "SystemExit: your function calls exit()" in lines[1]
+    assert "density.mmd2" in lines[2] and "not attempted" in lines[2]
+
+
+def test_a_notebook_that_stops_is_reported_with_what_was_reached(report):
+    code, lines = report(IMPORT, RIGHT, "os._exit(1)", LEFT_OUT)
+    assert code == 1
+    assert [" ".join(line.split()) for line in lines[1:]] == [
+        "✔ correct density.to_model_range",
+        "– not reached density.parzen_sample",
+        "The notebook stopped. Cell [3], `os._exit(1)`, ended the kernel.",
+        "1 correct, 1 not reached",
+    ]
+    code, lines = report(IMPORT, RIGHT, "time.sleep(60)", LEFT_OUT, arguments=["--timeout=20"])
+    assert code == 1
+    assert "The notebook stopped. Cell [3], `time.sleep(60)`, took longer than 20 s." in lines
+
+
+def test_a_bad_path_gives_exit_code_2(tmp_path, capsys):
+    (tmp_path / "broken.ipynb").write_text("{not json")
+    (tmp_path / "empty.ipynb").write_text("[]")
+    for path in ("no such.ipynb", "broken.ipynb", "empty.ipynb", ""):
+        assert main([str(tmp_path / path)]) == 2
+    assert capsys.readouterr().err.count("cannot be read as a notebook") == 4

@@ -1,0 +1,128 @@
+"""Every exercise of the course: reference, mistakes, stub, and answers in other styles."""
+
+import inspect
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from course_lib.exercises import EXERCISES, QUESTIONS, grade, predict
+from course_lib.exercises.engine import _trace
+
+TOPICS = ("density", "vae", "gan", "dcgan", "losses", "cyclegan", "ddpm", "ethics")
+FILES = sorted((Path(__file__).parent / "exercise_variants").glob("*.py"))
+VARIANTS = {
+    exercise_id: functions
+    for file in FILES
+    for exercise_id, functions in runpy.run_path(str(file))["VARIANTS"].items()
+}
+
+every_exercise = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=list(EXERCISES))
+every_question = pytest.mark.parametrize("question", QUESTIONS.values(), ids=list(QUESTIONS))
+every_mistake = pytest.mark.parametrize(
+    "exercise, mistake",
+    [
+        pytest.param(exercise, mistake, id=f"{exercise.id}: {mistake.name}")
+        for exercise in EXERCISES.values()
+        for mistake in exercise.mistakes
+    ],
+)
+every_variant = pytest.mark.parametrize(
+    "exercise_id, variant",
+    [
+        pytest.param(exercise_id, variant, id=f"{exercise_id}: {variant.__name__}")
+        for exercise_id, functions in VARIANTS.items()
+        for variant in functions
+    ],
+)
+
+
+def stub_like(reference):
+    """The function as a student finds it: the same arguments, and nothing written."""
+    if isinstance(reference, type):
+        methods = {k: stub_like(v) for k, v in vars(reference).items() if inspect.isfunction(v)}
+        return type(reference.__name__, reference.__bases__, methods)
+    names = [str(p).split(":")[0].split("=")[0] for p in _parameters(reference)]
+    defaults = ["=None" if p.default is not p.empty else "" for p in _parameters(reference)]
+    arguments = ", ".join(name + default for name, default in zip(names, defaults, strict=True))
+    namespace = {}
+    exec(f'def stub({arguments}):\n    """What it computes."""\n    ...', namespace)
+    return namespace["stub"]
+
+
+def _parameters(function):
+    parameters = list(inspect.signature(function).parameters.values())
+    return [
+        p.replace(kind=p.POSITIONAL_OR_KEYWORD) if p.kind is p.KEYWORD_ONLY else p
+        for p in parameters
+    ]
+
+
+@every_exercise
+def test_an_id_is_topic_dot_function(exercise):
+    topic, _, function = exercise.id.partition(".")
+    assert topic in TOPICS
+    assert re.fullmatch("[a-z][a-z0-9_]*", function)
+    assert EXERCISES[exercise.id] is exercise
+    assert exercise.title and not exercise.title.endswith(".")
+
+
+@every_exercise
+def test_there_are_three_hints_and_four_mistakes_at_least(exercise):
+    assert len(exercise.hints) >= 3 and all(exercise.hints)
+    assert len(exercise.mistakes) >= 4
+    assert len({mistake.name for mistake in exercise.mistakes}) == len(exercise.mistakes)
+    assert len({mistake.message for mistake in exercise.mistakes}) == len(exercise.mistakes)
+
+
+@every_exercise
+def test_the_reference_is_correct_and_goes_through_every_probe(exercise):
+    assert grade(exercise.id, exercise.reference).status == "correct"
+    outcomes = _trace(exercise, exercise.reference).outcomes
+    assert [outcome.error for outcome in outcomes] == [""] * len(exercise.probes)
+    assert all(outcome.observed for outcome in outcomes)
+
+
+@every_exercise
+def test_the_unsolved_stub_is_not_attempted(exercise):
+    verdict = grade(exercise.id, stub_like(exercise.reference))
+    assert (verdict.status, verdict.message) == ("not attempted", "")
+
+
+@every_exercise
+def test_a_stub_that_raises_not_implemented_is_not_attempted(exercise):
+    def stub(*args, **kwargs):
+        raise NotImplementedError("write me")
+
+    assert grade(exercise.id, stub).status == "not attempted"
+
+
+@every_mistake
+def test_a_classic_mistake_gets_its_own_message(exercise, mistake):
+    verdict = grade(exercise.id, mistake.wrong)
+    assert verdict.status == "wrong"
+    assert verdict.mistake == mistake.name, verdict.message
+    assert verdict.message.startswith(mistake.message)
+
+
+@every_exercise
+def test_every_exercise_has_a_correct_answer_in_another_style(exercise):
+    assert VARIANTS.get(exercise.id), "write one in tests/exercise_variants"
+
+
+@every_variant
+def test_a_correct_answer_in_another_style_is_accepted(exercise_id, variant):
+    verdict = grade(exercise_id, variant)
+    assert verdict.status == "correct", verdict.message
+
+
+@every_question
+def test_a_question_has_an_answer_among_its_choices_and_a_sentence_for_each(question):
+    assert question.text and QUESTIONS[question.id] is question
+    assert question.id.partition(".")[0] in TOPICS
+    if question.choices is not None:
+        assert len(question.choices) >= 2 and all(question.choices.values())
+        assert question.answer is None or question.answer in question.choices
+        for choice, sentence in question.choices.items():
+            assert predict(question.id, choice).against(choice).endswith(sentence)
