@@ -57,6 +57,7 @@ def _held(value: Any, home: set) -> Iterator[tuple[Any, Any]]:
         yield from enumerate(value)
     elif isinstance(value, types.MethodType):
         yield from (("", value.__self__), ("", value.__func__))
+        yield from getattr(value.__self__, "__dict__", {}).items()
     elif isinstance(value, functools.partial):
         yield from (("", value.func), ("", value.args), ("", value.keywords))
     elif isinstance(value, types.FunctionType):
@@ -91,7 +92,8 @@ def restore(parts: Mapping[str, Any], states: Mapping[str, Any]) -> None:
             load(states[name])
         except Exception as error:
             lines = str(error).strip().splitlines()  # torch lists all mismatches under a heading
-            raise ValueError(f"{name}: {lines[min(1, len(lines) - 1)].strip(' .')}") from error
+            first = lines[min(1, len(lines) - 1)].strip().rstrip(".")
+            raise ValueError(f"{name}: {first}") from error
 
 
 def rng_state(generator: torch.Generator | None = None) -> dict:

@@ -50,13 +50,12 @@ def gaussian_sample(
     finite, or the covariance is not symmetric or has a negative eigenvalue beyond rounding.
     """
     _check_count(n, "n")
-    _check_points(covariance=covariance)
-    if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
+    _check_points(mean=mean[None] if isinstance(mean, Tensor) else mean, covariance=covariance)
+    if covariance.shape != (len(mean), len(mean)):
         raise ValueError(
-            "mean and covariance must have shapes (d,) and (d, d), got "
-            f"{tuple(mean.shape)} and {tuple(covariance.shape)}"
+            f"covariance must have shape (d, d) where mean is (d,), got {tuple(covariance.shape)} "
+            f"and {tuple(mean.shape)}"
         )
-    _check_points(mean=mean[None])
     sigma2 = _double(covariance)
     largest = sigma2.abs().max()
     if (sigma2 - sigma2.T).abs().max() > 1e-5 * largest:
@@ -155,8 +154,8 @@ def proxy_a_distance(
 
     d_A = 2 (1 − 2ε), clipped to [0, 2];   ε = error of a small network on points held out
 
-    Source: Ben-David et al. 2007, section 5. Theirs is a linear classifier, which cannot see a
-    difference in spread; this one has hidden layers.
+    Source: Ben-David et al. 2007, section 5. Their classifier is linear and cannot see a
+    difference in spread or correlation; this one has hidden layers, fed with x and x².
     """
     error = held_out_error(x, y, generator)
     return min(max(2 * (1 - 2 * error), 0.0), 2.0)
@@ -194,13 +193,14 @@ def _train_classifier(
     mean, scale = both.mean(dim=0), both.std(dim=0)
     scale = scale.clamp(min=max(float(scale.max()) * 1e-3, 1e-30))  # for pixels that never change
 
-    def standardise(points: Tensor) -> Tensor:
-        return ((_double(points) - mean) / scale).float()
+    def features(points: Tensor) -> Tensor:  # (n, 2d)
+        z = ((_double(points) - mean) / scale).clamp(-5, 5).float()
+        return torch.cat([z, z.square() - 1], dim=1)
 
-    net = random_mlp(x.shape[1], 1, 64, generator).to(mean.device).requires_grad_(True)
+    net = random_mlp(2 * x.shape[1], 1, 64, generator).to(mean.device).requires_grad_(True)
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.1)
-    sets = standardise(x), standardise(y)
-    target = torch.cat([torch.ones(128), torch.zeros(128)]).to(mean.device)
+    sets = features(x), features(y)
+    target = (torch.arange(256, device=mean.device) < 128).float()  # those of x come first
     for _ in range(200):
         batch = []
         for points in sets:
@@ -211,7 +211,7 @@ def _train_classifier(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return lambda points: net(standardise(points))[:, 0].detach()
+    return lambda points: net(features(points))[:, 0].detach()
 
 
 def random_mlp(
@@ -224,9 +224,9 @@ def random_mlp(
     """
     for value, name in ((in_dim, "in_dim"), (out_dim, "out_dim"), (hidden, "hidden")):
         _check_count(value, name)
+    device = generator.device if generator is not None else "cpu"
     layers = []
     for fan_in, fan_out in ((in_dim, hidden), (hidden, hidden), (hidden, out_dim)):
-        device = generator.device if generator is not None else None
         layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out, device=device).requires_grad_(False)
         layer.weight.normal_(std=math.sqrt(2 / fan_in), generator=generator)
         layer.bias.normal_(std=0.5, generator=generator)

@@ -8,8 +8,8 @@ floor: the same distance between two samples of real images, as many as were gen
 Everything takes float32 and computes in float64.
 """
 
-import json
 import math
+from collections.abc import Iterable
 
 import torch
 import torch.nn.functional as F
@@ -24,23 +24,23 @@ ROWS = 1000  # distances from so many points at a time: 80 MB against 10,000 oth
 
 def fit_gaussian(
     features: Float[Tensor, "n d"],
-) -> tuple[Float[Tensor, "d"], Float[Tensor, "d d"]]:
+) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
     """Mean and unbiased covariance of the features, in float64: `density.fit_gaussian`."""
     return density.fit_gaussian(_double("features", features, 2))
 
 
 def frechet_distance(
-    mean_a: Float[Tensor, "d"],
+    mean_a: Float[Tensor, " d"],
     cov_a: Float[Tensor, "d d"],
-    mean_b: Float[Tensor, "d"],
+    mean_b: Float[Tensor, " d"],
     cov_b: Float[Tensor, "d d"],
 ) -> float:
     """The squared Fréchet (Wasserstein-2) distance between two Gaussians.
 
     ‖μₐ − μᵦ‖² + tr(Σₐ) + tr(Σᵦ) − 2 tr((Σₐ Σᵦ)^½)
 
-    With Σₐ = L Lᵀ the eigenvalues of Σₐ Σᵦ are those of Lᵀ Σᵦ L, which is symmetric: the trace of the
-    root is the sum of their square roots. No complex number appears, and either may be singular.
+    With Σₐ = L Lᵀ the eigenvalues of Σₐ Σᵦ are those of Lᵀ Σᵦ L, which is symmetric: the trace of
+    the root is the sum of their square roots. No complex number appears; both may be singular.
 
     Raises ValueError for NaN, shapes that disagree, and matrices that are no covariance.
     Source: Dowson and Landau 1982; Heusel et al. 2017, eq. 6.
@@ -61,6 +61,7 @@ def frechet_distance(
     _symmetric("cov_b", cov_b)
     root = vectors * values.clamp(min=0).sqrt()  # L
     product = torch.linalg.eigvalsh(root.T @ cov_b @ root)
+    _positive("cov_b", product)
     overlap = product.clamp(min=0).sqrt().sum()
     distance = (mean_a - mean_b).square().sum() + cov_a.trace() + cov_b.trace() - 2 * overlap
     return max(distance.item(), 0.0)  # below 0 only by rounding
@@ -70,7 +71,7 @@ def kid(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> float:
     """Kernel distance: the unbiased squared MMD with the kernel k(a, b) = (a·b / d + 1)³.
 
     Over all pairs, none of a point with itself, so that it is 0 on average for two samples of one
-    law, whatever their size, and may be negative. (The usual KID averages this over random subsets.)
+    law, whatever their size, and may be negative. (Often it is averaged over random subsets.)
 
     Raises ValueError for NaN, other ranks, different widths or fewer than 2 rows.
     Source: Bińkowski et al. 2018, section 3.
@@ -121,9 +122,7 @@ def precision_recall(
     return share(fake, real), share(real, fake)
 
 
-def psnr(
-    a: Float[Tensor, "*shape"], b: Float[Tensor, "*shape"], data_range: float = 2.0
-) -> float:
+def psnr(a: Float[Tensor, "*shape"], b: Float[Tensor, "*shape"], data_range: float = 2.0) -> float:
     """Peak signal-to-noise ratio in decibels, of one mean squared error over everything given.
 
     10 log₁₀(data_range² / MSE), infinite for equal images. The range of [-1, 1] is 2.
@@ -138,10 +137,12 @@ def ssim(
 ) -> float:
     """Structural similarity: how alike brightness, contrast and pattern are around each pixel.
 
-    (2μₐμᵦ + c₁)(2σₐᵦ + c₂) / ((μₐ² + μᵦ² + c₁)(σₐ² + σᵦ² + c₂)),   c₁ = (0.01 range)², c₂ = (0.03 range)²
+    (2μₐμᵦ + c₁)(2σₐᵦ + c₂) / ((μₐ² + μᵦ² + c₁)(σₐ² + σᵦ² + c₂))
 
-    Means and (co)variances in a Gaussian window of 11 × 11 with σ = 1.5, at every place where it fits;
-    averaged over places, channels and images. 1 for equal images.
+    with c₁ = (0.01 data_range)² and c₂ = (0.03 data_range)². Means and (co)variances in a Gaussian
+    window of 11 × 11 with σ = 1.5, at every place where it fits; averaged over places, channels and
+    images. 1 for equal images. (Made for values from 0 up: on [-1, 1] grey counts as black, and
+    the number is another than on [0, 1].)
 
     Raises ValueError for images smaller than 11 pixels, NaN or shapes that differ.
     Source: Wang et al. 2004, eq. 13; as scikit-image's with `gaussian_weights=True`.
@@ -154,7 +155,9 @@ def ssim(
     taps = taps / taps.sum()
 
     def blur(x):  # (B, C, H, W) -> (B C, 1, H - 10, W - 10)
-        return F.conv2d(F.conv2d(x.flatten(0, 1)[:, None], taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1))
+        return F.conv2d(
+            F.conv2d(x.flatten(0, 1)[:, None], taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1)
+        )
 
     mean_a, mean_b = blur(a), blur(b)
     var_a, var_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
@@ -164,7 +167,7 @@ def ssim(
     return (brightness * pattern).mean().item()
 
 
-def sharpness(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B"]:
+def sharpness(x: Float[Tensor, "B C H W"]) -> Float[Tensor, " B"]:
     """Variance of the Laplacian of each image's mean over channels: 0 for a flat image or a ramp.
 
     The Laplacian is up + down + left + right − 4 · centre, at every pixel inside the border.
@@ -222,6 +225,164 @@ def _symmetric(name: str, cov: Tensor) -> None:
 def _eigh(name: str, cov: Tensor) -> tuple[Tensor, Tensor]:
     _symmetric(name, cov)
     values, vectors = torch.linalg.eigh(cov)
-    if values[0] < -1e-4 * values[-1].abs():
-        raise ValueError(f"{name} must be a covariance; it has the eigenvalue {values[0]:.3g}")
+    _positive(name, values)
     return values, vectors
+
+
+def _positive(name: str, eigenvalues: Tensor) -> None:
+    if eigenvalues[0] < -1e-4 * eigenvalues[-1].abs():  # beyond float32's rounding
+        raise ValueError(
+            f"{name} must be a covariance; it has a negative variance in one direction"
+        )
+
+
+# Networks that look at images. They come trained; `pretrained/train.py` says how.
+
+# data set -> channels, the size that the networks see, attribute -> number of its values
+TAUGHT = {
+    "fashion": (1, 32, {"class": 10}),
+    "peeps": (
+        3,
+        64,
+        {
+            "glasses": 2,
+            "facial_hair": 2,
+            "face": 27,
+            "head": 47,
+            "skin": 5,
+            "clothing": 7,
+            "hair_colour": 10,
+        },
+    ),
+}
+AT_ONCE = 500  # images through a network
+
+
+class _Judge(nn.Module):
+    """A trunk that makes 64 numbers of an image, and a linear classifier per attribute on top."""
+
+    def __init__(self, dataset: str, trunk: nn.Module):
+        super().__init__()
+        self.channels, self.size, attributes = TAUGHT[dataset]
+        self.trunk = trunk
+        self.heads = nn.ModuleDict({key: nn.Linear(64, n) for key, n in attributes.items()})
+        self.attribute = next(iter(attributes)) if len(attributes) == 1 else None
+
+    def forward(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        """The scores of every attribute: attribute -> (B, values)."""
+        features = self.trunk(_resized(x, self.size))
+        return {key: head(features) for key, head in self.heads.items()}
+
+    @torch.no_grad()
+    def probabilities(
+        self, x: Float[Tensor, "B C H W"], attribute: str | None = None
+    ) -> Float[Tensor, "B values"]:
+        """The probability of each value of an attribute (of the only one, where there is one)."""
+        attribute = attribute or self.attribute
+        if attribute not in self.heads:
+            raise ValueError(f"attribute must be one of {', '.join(self.heads)}; got {attribute!r}")
+        return torch.cat([self(part)[attribute].softmax(1) for part in self._parts(x)])
+
+    def classify(
+        self, x: Float[Tensor, "B C H W"], attribute: str | None = None
+    ) -> Int[Tensor, " B"]:
+        """The likeliest value of an attribute."""
+        return self.probabilities(x, attribute).argmax(1)
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise TypeError(f"x must be float images in [-1, 1], as `.floats()` gives; got {kind}")
+        if x.ndim != 4 or x.shape[1] != self.channels or min(x.shape[2:]) < 28 or not len(x):
+            raise ValueError(
+                f"x must be (B, {self.channels}, H, W) of at least 28 × 28; got {tuple(x.shape)}"
+            )
+        if not x.abs().max() <= 1 + 1e-3:
+            raise ValueError(f"x must lie in [-1, 1]; got {x.min():.3g} … {x.max():.3g}")
+        weight = next(self.parameters())
+        return x.to(weight.device, weight.dtype).split(AT_ONCE)
+
+
+class FeatureNet(_Judge):
+    """A small convolutional classifier whose last hidden layer describes an image in 64 numbers.
+
+    name: "fashion" (1 channel; taught 10 classes) or "peeps" (3 channels; taught 7 attributes).
+    The course's Fréchet distance is that of these features: with `a = net.features(images)`,
+    `frechet_distance(*fit_gaussian(a), *fit_gaussian(b))`. Over the training images each feature
+    has mean 0 and variance 1.
+
+    Images are float in [-1, 1], (B, C, H, W), at least 28 × 28. The network sees fashion at 32 × 32
+    and peeps at 64 × 64: 28 × 28 gets a border of 2 black pixels, any other size is resized
+    (bilinear, antialiased). So compare sets of images of one size only.
+
+    Raises ValueError for an unknown name, other channels, smaller images, NaN or values outside
+    [-1, 1]; TypeError for integers.
+    """
+
+    def __init__(self, name: str, pretrained: bool = True):
+        channels, size, _ = _taught(name, TAUGHT)
+        fold = size // 16  # pixels become channels, until the map is 16 × 16
+        trunk = nn.Sequential(
+            nn.PixelUnshuffle(fold),
+            *_convolution(channels * fold**2, 48, 3),
+            *_convolution(48, 48, 3),
+            nn.MaxPool2d(2),
+            *_convolution(48, 96, 3),
+            *_convolution(96, 96, 3),
+            nn.MaxPool2d(2),
+            *_convolution(96, 96, 3),
+            nn.Flatten(),
+            nn.Linear(96 * 4 * 4, 64),
+            nn.BatchNorm1d(64, affine=False),
+        )
+        super().__init__(name, trunk)
+        if pretrained:
+            load_weights(f"features_{name}", self)
+
+    @torch.no_grad()
+    def features(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 64"]:
+        """64 numbers per image."""
+        return torch.cat([self.trunk(_resized(part, self.size)) for part in self._parts(x)])
+
+
+class Classifier(_Judge):
+    """Another judge, of another architecture and seed, to say whether the asked class came.
+
+    name: "fashion", "peeps", or "peeps_glasses", "peeps_skin", … for one attribute of peeps, which
+    then is the one that `classify` and `probabilities` answer about. Images as for `FeatureNet`.
+    """
+
+    def __init__(self, name: str, pretrained: bool = True):
+        dataset, _, attribute = name.partition("_")
+        names = [*TAUGHT, *(f"peeps_{key}" for key in TAUGHT["peeps"][2])]
+        channels, size, _ = _taught(name, names)
+        widths = (32, 64, 128) if size == 32 else (24, 48, 96, 128)  # down to 4 × 4
+        layers = [
+            layer
+            for inputs, outputs in zip((channels, *widths), widths, strict=False)
+            for layer in _convolution(inputs, outputs, 5, stride=2)
+        ]
+        features = (nn.Flatten(), nn.Dropout(0.3), nn.Linear(128 * 4 * 4, 64), nn.LeakyReLU(0.1))
+        super().__init__(dataset, nn.Sequential(*layers, *features))
+        self.attribute = attribute or self.attribute
+        if pretrained:
+            load_weights(f"classifier_{dataset}", self)
+
+
+def _taught(name: str, names: Iterable[str]) -> tuple[int, int, dict[str, int]]:
+    if name not in names:
+        raise ValueError(f"name must be one of {', '.join(names)}; got {name!r}")
+    return TAUGHT[name.partition("_")[0]]
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:
+    layer = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+    return [layer, nn.BatchNorm2d(outputs), nn.LeakyReLU(0.1)]
+
+
+def _resized(x: Tensor, size: int) -> Tensor:
+    if x.shape[2:] == (28, 28) and size == 32:
+        return F.pad(x, (2, 2, 2, 2), value=-1.0)
+    if x.shape[2:] == (size, size):
+        return x
+    return F.interpolate(x, (size, size), mode="bilinear", antialias=True)

@@ -24,7 +24,7 @@ RESIDUAL = 1e-7  # of the largest eigenvalue
 class PCA:
     """The first k principal components.
 
-    After `fit`: `mean` (d,), `components` (k, d) with orthonormal rows of which the loading of largest
+    After `fit`: `mean` (d,), `components` (k, d), orthonormal rows of which the loading of largest
     magnitude is positive, `explained_variance` (k,), `explained_variance_ratio` (k,).
     Image batches (N, C, H, W) are accepted wherever rows (n, d) are, and flattened.
     """
@@ -48,7 +48,9 @@ class PCA:
         if n < 2:
             raise ValueError(f"x must have at least 2 rows, or nothing varies; got {n}")
         if self.k > min(n, d):
-            raise ValueError(f"k must be at most min(n, d) = {min(n, d)} for x {n} × {d}; got {self.k}")
+            raise ValueError(
+                f"k must be at most min(n, d) = {min(n, d)} for x {n} × {d}; got {self.k}"
+            )
         mean = sum(rows.sum(0, dtype=torch.float64) for rows in x.split(_step(d))) / n
         total = sum((rows - mean).square().sum() for rows in x.split(_step(d))) / (n - 1)
         if not torch.isfinite(total):
@@ -87,7 +89,7 @@ class PCA:
 
 def principal_angles(
     a: Float[Tensor, "p d"], b: Float[Tensor, "q d"]
-) -> Float[Tensor, "min(p,q)"]:
+) -> Float[Tensor, " min(p,q)"]:
     """The angles in degrees between the subspaces that the rows of a and of b span, ascending.
 
     The cosines are the singular values of QₐQᵦᵀ. Below 45° the sines are used instead, the singular
@@ -146,11 +148,12 @@ def _from_covariance(x: Tensor, mean: Tensor, k: int) -> tuple[Tensor, Tensor]:
 def _from_gram(x: Tensor, mean: Tensor, k: int) -> tuple[Tensor, Tensor]:
     n, d = x.shape
     gram = x.new_zeros(n, n, dtype=torch.float64)
-    for columns, centre in zip(x.split(_step(n), 1), mean.split(_step(n))):
+    for columns, centre in zip(x.split(_step(n), 1), mean.split(_step(n)), strict=True):
         centred = columns - centre
         gram += centred @ centred.T
     values, u = _top(gram, k)
-    v = sum((rows - mean).T @ part for rows, part in zip(x.split(_step(d)), u.split(_step(d))))
+    pairs = zip(x.split(_step(d)), u.split(_step(d)), strict=True)
+    v = sum((rows - mean).T @ part for rows, part in pairs)
     return values, torch.linalg.qr(v).Q.T  # QR completes the basis where an eigenvalue is zero
 
 

@@ -1,7 +1,7 @@
 """Every figure of the course. Each function draws one figure and returns it.
 
-Colours are those of Okabe and Ito (2008), which colour-blind readers can tell apart; one thing keeps one colour
-through the whole course: data are blue, what a model makes is orange, a guess is green.
+Colours are those of Okabe and Ito (2008), which colour-blind readers can tell apart. One thing
+keeps one colour through the course: data are blue, what a model makes is orange, a guess is green.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,6 +31,13 @@ plt.rcParams.update(
         "lines.linewidth": 2,
     }
 )
+
+
+def _subplots(*args: Any, **options: Any) -> tuple[Figure, Any]:
+    """As `plt.subplots`, for a figure that its caller shows: pyplot forgets it at once."""
+    figure, axes = plt.subplots(*args, **options)
+    plt.close(figure)
+    return figure, axes
 
 
 def as_pictures(images: Shaped[Tensor, "n c h w"]) -> np.ndarray:
@@ -74,7 +81,7 @@ def grid(
 ) -> Figure:
     """The images as one sheet with `columns` pictures a row. Ranges as in `as_pictures`."""
     sheet = _sheet(images, min(columns, len(images)))
-    figure, axes = plt.subplots(figsize=(width, width * sheet.shape[0] / sheet.shape[1] + 0.3))
+    figure, axes = _subplots(figsize=(width, width * sheet.shape[0] / sheet.shape[1] + 0.3))
     axes.imshow(sheet, vmin=0, vmax=1)
     _bare(axes, title)
     return figure
@@ -84,7 +91,7 @@ def rows(named: Mapping[str, Shaped[Tensor, "n c h w"]], width: float = 8.0) -> 
     """One row of pictures for each name, with the name at its left: for comparing samplers."""
     sheets = {name: _sheet(images, len(images)) for name, images in named.items()}
     heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets.values()]
-    figure, all_axes = plt.subplots(
+    figure, all_axes = _subplots(
         len(sheets), 1, figsize=(width, (width - 1.2) * sum(heights) + 0.1), squeeze=False,
         height_ratios=heights,
     )  # fmt: skip
@@ -97,7 +104,7 @@ def rows(named: Mapping[str, Shaped[Tensor, "n c h w"]], width: float = 8.0) -> 
 
 def panels(named: Mapping[str, Shaped[Tensor, "c h w"]], height: float = 2.4) -> Figure:
     """Single pictures side by side, each under its own title; they may differ in size."""
-    figure, all_axes = plt.subplots(
+    figure, all_axes = _subplots(
         1, len(named), figsize=(height * len(named), height + 0.3), squeeze=False
     )
     for axes, (name, image) in zip(all_axes[0], named.items(), strict=True):
@@ -107,7 +114,7 @@ def panels(named: Mapping[str, Shaped[Tensor, "c h w"]], height: float = 2.4) ->
 
 
 def mark_guess(axes: Axes, guess: Any, text: str = "your guess", vertical: bool = False) -> None:
-    """Draws a recorded prediction (see `exercises.predict`) as a dashed green line; none, no line."""
+    """Draws a recorded prediction (see `exercises.predict`) as a dashed line; none, no line."""
     if guess is None or getattr(guess, "guess", guess) is None:
         return
     value = getattr(guess, "guess", guess)
@@ -120,8 +127,8 @@ def mark_guess(axes: Axes, guess: Any, text: str = "your guess", vertical: bool 
 EXTENT = (-1.6, 1.6)
 
 
-def plane(resolution: int = 80) -> Float[Tensor, "r*r 2"]:
-    """The points of a square grid over the lecture's 2-D picture, row by row from the bottom left."""
+def plane(resolution: int = 80) -> Float[Tensor, "points 2"]:
+    """The points of a square grid over the lecture's picture, row by row from the bottom left."""
     side = torch.linspace(*EXTENT, resolution)
     y, x = torch.meshgrid(side, side, indexing="ij")
     return torch.stack([x, y], dim=-1).reshape(-1, 2)
@@ -136,12 +143,13 @@ def _draw_density(axes: Axes, density: Tensor, points: Tensor, samples: Tensor |
     axes.scatter(*points.T, s=7, color=DATA, label="data")
     if samples is not None:
         axes.scatter(*samples.T, s=7, color=MODEL, marker="x", linewidth=1, label="samples")
-    axes.set(xlim=EXTENT, ylim=EXTENT, xticks=[], yticks=[], aspect="equal")
+    axes.set(xlim=EXTENT, ylim=EXTENT, aspect="equal")
+    _bare(axes)
     return image
 
 
 def density_in_the_plane(
-    densities: Mapping[str, Float[Tensor, "r*r"]],
+    densities: Mapping[str, Float[Tensor, " points"]],
     points: Float[Tensor, "n 2"],
     samples: Mapping[str, Float[Tensor, "m 2"]] | None = None,
 ) -> Figure:
@@ -152,7 +160,7 @@ def density_in_the_plane(
     """
     samples = samples or {}
     columns = len(densities)
-    figure, all_axes = plt.subplots(1, columns, figsize=(2.7 * columns, 3.0), squeeze=False)
+    figure, all_axes = _subplots(1, columns, figsize=(2.7 * columns, 3.0), squeeze=False)
     for axes, (name, density) in zip(all_axes[0], densities.items(), strict=True):
         _draw_density(axes, density, points, samples.get(name))
         axes.set_title(name)
@@ -170,11 +178,13 @@ def bandwidth_curve(
 ) -> Figure:
     """Mean log-likelihood in nats of the centres themselves and of held-out data, over sigma."""
     if axes is None:
-        _, axes = plt.subplots(figsize=(6, 3.2))
+        _, axes = _subplots(figsize=(6, 3.2))
     best = int(np.argmax(validation))
     axes.plot(sigmas, train, color=GREY, label="the centres themselves")
     axes.plot(sigmas, validation, color=DATA, label="held-out data")
-    axes.plot(sigmas[best], validation[best], "o", color=DATA, label=f"best: σ = {sigmas[best]:.2g}")
+    axes.plot(
+        sigmas[best], validation[best], "o", color=DATA, label=f"best: σ = {sigmas[best]:.2g}"
+    )
     axes.set(xscale="log", xlabel="bandwidth σ", ylabel="log-likelihood in nats")
     low = floor if floor is not None else min(validation)
     axes.set_ylim(low, max(train) + 0.05 * (max(train) - low))
@@ -183,35 +193,35 @@ def bandwidth_curve(
 
 
 def bumps(
-    x: Float[Tensor, "n"],
+    x: Float[Tensor, " n"],
     each: Float[Tensor, "n m"],
-    centers: Float[Tensor, "m"],
+    centers: Float[Tensor, " m"],
 ) -> Figure:
-    """A Parzen density in one dimension: `each` holds the m Gaussians, their mean is the estimate."""
-    figure, axes = plt.subplots(figsize=(6, 2.6))
+    """A Parzen density on a line: `each` holds the m Gaussians, their mean is the estimate."""
+    figure, axes = _subplots(figsize=(6, 2.6))
     axes.plot(x, each / each.shape[1], color=GREY, linewidth=0.8)
     axes.plot(x, each.mean(dim=1), color=MODEL, label="their sum: the estimate")
     axes.plot(centers, torch.zeros_like(centers), "|", color=DATA, markersize=14, label="samples")
     axes.plot([], [], color=GREY, linewidth=0.8, label="a Gaussian at each, weight 1/m")
     axes.set(xlabel="x", ylabel="density", ylim=(0, None))
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
 def bent_noise(before: Float[Tensor, "n 2"], after: Sequence[Float[Tensor, "n 2"]]) -> Figure:
     """Gaussian noise, and what fixed random networks make of it; a point keeps its colour."""
-    figure, all_axes = plt.subplots(1, 1 + len(after), figsize=(2.6 * (1 + len(after)), 2.9))
+    figure, all_axes = _subplots(1, 1 + len(after), figsize=(2.6 * (1 + len(after)), 2.9))
     angle = torch.atan2(before[:, 1], before[:, 0])
     titles = ["noise z"] + [f"network {i + 1}: g(z)" for i in range(len(after))]
     for axes, points, title in zip(all_axes, [before, *after], titles, strict=True):
         axes.scatter(*points.T, s=3, c=angle, cmap="twilight", rasterized=True)
-        axes.set(title=title, xticks=[], yticks=[])
+        _bare(axes, title)
     return figure
 
 
 def concentration(dimensions: Sequence[int], ratios: Sequence[float], guess: Any = None) -> Figure:
     """Distance to the nearest over distance to the farthest of 1,000 points, by dimension."""
-    figure, axes = plt.subplots(figsize=(6, 3.2))
+    figure, axes = _subplots(figsize=(6, 3.2))
     axes.plot(dimensions, ratios, "o-", color=DATA, label="measured")
     for d, ratio in zip(dimensions, ratios, strict=True):
         axes.annotate(f"{ratio:.2f}", (d, ratio), (0, 7), textcoords="offset points", ha="center")
@@ -224,8 +234,8 @@ def concentration(dimensions: Sequence[int], ratios: Sequence[float], guess: Any
 def neighbours_by_number(
     n: Sequence[int], distances: Sequence[float], slope: float, pixels: int
 ) -> Figure:
-    """Median distance to the nearest of n images on doubly logarithmic axes, with its fitted line."""
-    figure, axes = plt.subplots(figsize=(6, 3.2))
+    """Median distance to the nearest of n images, both axes logarithmic, with its fitted line."""
+    figure, axes = _subplots(figsize=(6, 3.2))
     axes.plot(n, distances, "o", color=DATA, label="measured")
     line = np.exp(np.mean(np.log(distances)) + slope * (np.log(n) - np.mean(np.log(n))))
     axes.plot(n, line, color=GREY, label=f"distance ∝ n^({slope:.3f})")
@@ -239,10 +249,15 @@ def neighbours_by_number(
 
 def bars(named: Mapping[str, float], label: str, guess: Any = None, colors: Any = None) -> Figure:
     """One horizontal bar for each name with its value written at the end; the chosen one marked."""
-    figure, axes = plt.subplots(figsize=(6, 0.5 * len(named) + 0.9))
+    figure, axes = _subplots(figsize=(6, 0.5 * len(named) + 0.9))
     names, values = list(named), list(named.values())
-    drawn = axes.barh(names, values, color=colors or DATA)
-    axes.bar_label(drawn, fmt="%.3g", padding=4)
+    axes.barh(names, values, color=colors or DATA)
+    widest = max(abs(value) for value in values)
+    for y, value in enumerate(values):  # a tiny negative bar would write over its own name
+        left = value < -0.05 * widest
+        place = {"ha": "right", "xytext": (-4, 0)} if left else {"ha": "left", "xytext": (4, 0)}
+        at = (value if left else max(value, 0), y)
+        axes.annotate(f"{value:.3g}", at, va="center", textcoords="offset points", **place)
     chosen = getattr(guess, "guess", guess)
     if chosen in names:
         axes.get_yticklabels()[names.index(chosen)].set(color=GUESS, fontweight="bold")
@@ -250,4 +265,98 @@ def bars(named: Mapping[str, float], label: str, guess: Any = None, colors: Any 
     axes.margins(x=0.18)
     axes.set_xlabel(label)
     axes.axvline(0, color="black", linewidth=0.8)
+    return figure
+
+
+# --- lecture 02 ----------------------------------------------------------------------------------
+
+
+def variance_kept(kept: Float[Tensor, " k"], guess: Any = None) -> Figure:
+    """Share of the variance that the first 1 … k principal components keep."""
+    figure, axes = _subplots(figsize=(6, 3.2))
+    numbers = np.arange(1, len(kept) + 1)
+    axes.plot(numbers, kept, color=DATA, label="kept by the first k")
+    axes.axhline(0.9, color=GREY, linewidth=0.8, linestyle=":")
+    axes.text(1, 0.91, "90 %", color=GREY)
+    mark_guess(axes, guess, vertical=True)
+    axes.set(xscale="log", xlabel="components k", ylabel="share of the variance", ylim=(0, 1.03))
+    axes.legend(loc="lower right")
+    return figure
+
+
+def attribute_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
+    """For each attribute, how much of each component's variance it explains (0 to 1)."""
+    figure, axes = _subplots(figsize=(6.5, 0.45 * len(shares) + 1))
+    values = np.array(list(shares.values()))
+    axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        color = "white" if value > 0.6 else "black"
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
+    axes.set_yticks(range(len(shares)), labels=list(shares))
+    axes.set_xticks(range(values.shape[1]), labels=range(1, values.shape[1] + 1))
+    axes.set(xlabel="principal component", title="share of its variance explained by")
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+@torch.no_grad()
+def _decoded_plane(model: Any, n: int, reach: float) -> np.ndarray:
+    """One sheet of the n × n pictures that a grid of 2-D codes in [-reach, reach] decodes to."""
+    side = torch.linspace(-reach, reach, n)
+    y, x = torch.meshgrid(-side, side, indexing="ij")  # up is up
+    return _sheet(model.decode(torch.stack([x, y], dim=-1).reshape(-1, 2)), n, gap=0)
+
+
+def code_planes(
+    models: Mapping[str, Any], x: Float[Tensor, "n c h w"], faces: int = 6, reach: float = 2.5
+) -> Figure:
+    """For VAEs with 2 latents: the codes μ of real pictures; below, what the plane decodes to."""
+    columns = len(models)
+    figure, axes = _subplots(2, columns, figsize=(2.2 * columns, 4.6), squeeze=False)
+    for i, (name, model) in enumerate(models.items()):
+        with torch.no_grad():
+            mu, _ = model.encode(x)
+        axes[0, i].scatter(*mu.T, s=3, color=DATA)
+        axes[0, i].add_patch(plt.Circle((0, 0), 2, fill=False, color=GREY))
+        outside = (mu.abs() > 2 * reach).any(dim=1).float().mean()
+        title = name + (f"\n{outside:.0%} outside" if outside > 0.005 else "\n")
+        axes[0, i].set(xlim=(-2 * reach, 2 * reach), ylim=(-2 * reach, 2 * reach), aspect="equal")
+        _bare(axes[0, i], title)
+        axes[1, i].imshow(_decoded_plane(model, faces, reach), vmin=0, vmax=1)
+        _bare(axes[1, i])
+    return figure
+
+
+def manifold(model: Any, columns: int = 15, reach: float = 2.5, width: float = 8.0) -> Figure:
+    """The pictures that a VAE with 2 latents draws, laid out by their codes in [-reach, reach]²."""
+    figure, axes = _subplots(figsize=(width, width))
+    extent = (-reach, reach, -reach, reach)
+    axes.imshow(_decoded_plane(model, columns, reach), vmin=0, vmax=1, extent=extent)
+    axes.set(xlabel="first latent", ylabel="second latent")
+    return figure
+
+
+def two_pictures_one_answer(answers: Float[Tensor, " n"], loss: Float[Tensor, " n"]) -> Figure:
+    """Squared error of one answer where the truth is −1 or +1, each half of the time."""
+    figure, axes = _subplots(figsize=(5.5, 2.8))
+    axes.plot(answers, loss, color=MODEL, label="mean squared error / 2")
+    axes.plot([-1, 1], [0, 0], "o", color=DATA, clip_on=False, label="the pictures")
+    axes.plot(0, loss.min(), "o", color=MODEL, label="the best answer")
+    axes.set(xlabel="answer", ylabel="loss", ylim=(0, None))
+    figure.legend(loc="outside right upper")
+    return figure
+
+
+def redness(named: Mapping[str, Float[Tensor, " n"]]) -> Figure:
+    """Histograms of the redness of sets of skies; the line is the reddest one in the first set."""
+    figure, axes = _subplots(figsize=(6.5, 3))
+    everything = torch.cat(list(named.values()))
+    low, high = everything.min().item(), everything.max().item()
+    edges = np.linspace(low, high, 60)
+    for (name, values), color in zip(named.items(), (DATA, MODEL, OTHER), strict=False):
+        axes.hist(values.numpy(), edges, density=True, alpha=0.6, color=color, label=name)
+    first = next(iter(named))
+    axes.axvline(named[first].max().item(), color=GREY, linestyle=":", label=f"reddest {first}")
+    axes.set(xlabel="redness of the sky", ylabel="density")
+    axes.legend()
     return figure

@@ -181,7 +181,8 @@ class _Run:
                 if then != now:
                     raise ValueError(f"{name}: {then} in the folder, {now} in the step")
             checkpoints.restore(self.parts, state["parts"])
-            self.batches.load_state_dict(state["batches"])
+            if state["steps"] < self.steps:
+                self.batches.load_state_dict(state["batches"])
         except Exception as error:
             checkpoints.restore(self.parts, before["parts"])
             raise ValueError(
@@ -269,7 +270,8 @@ class _Run:
         checkpoints.restore(self.parts, self.good["parts"])
         good, history = self.good["steps"], self.history
         if reason == "interrupted":  # the steps since then are undone, so they leave no losses
-            history.losses, history.steps, self.pending = self.good["losses"], good, []
+            history.losses = {name: values[:good] for name, values in history.losses.items()}
+            history.steps, self.pending = good, []
             history.stopped = f"interrupted at step {good}"
         else:
             history.stopped = f"{reason}; the state of step {good} is back"
@@ -322,7 +324,7 @@ class _Run:
         """The last picture and the last line."""
         history = self.history
         if history.stopped:
-            again = "; run this again to go on" if self.saved == self.done else ""
+            again = "; run this again to go on" if self.saved == self.done > 0 else ""
             text = f"{history.stopped}{again}, after {duration(history.seconds)}"
         else:
             self.picture()

@@ -34,7 +34,7 @@ import math
 
 import matplotlib.pyplot as plt
 import torch
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KernelDensity
 
 from course_lib import data, density, plots, procedural, widgets
@@ -251,12 +251,14 @@ def parzen_log_density(x, centers, sigma):
 parzen_log_density = check("density.parzen_log_density", parzen_log_density)
 
 # %% [markdown]
-# **Claim.** This is what scikit-learn's `KernelDensity` computes, to 1 part in 100,000.
+# **Claim.** This is what scikit-learn's `KernelDensity` computes, to 1 part in 100,000. (It keeps points in a tree, and in 784 dimensions the
+# tree's bounds are wrong. One big leaf switches the tree off. *Try it without `leaf_size`: also a good library has its limits.*)
 
 # %%
 queries, some = test_images[:20].double(), train_images[:500].double()
 ours = parzen_log_density(queries, some, 0.5)
-theirs = torch.from_numpy(KernelDensity(bandwidth=0.5).fit(some).score_samples(queries))
+windows = KernelDensity(bandwidth=0.5, leaf_size=len(some)).fit(some)
+theirs = torch.from_numpy(windows.score_samples(queries))
 difference = ((ours - theirs) / theirs).abs().max().item()
 print(f"largest relative difference: {difference:.1e}")
 assert difference < 1e-5
@@ -403,11 +405,11 @@ ratios = [
 ]
 ratio = dict(zip(dimensions, ratios))
 print(guess.against(ratio[784]))
-assert ratio[2] < 0.03 and 0.86 < ratio[784] < 0.90 and 0.96 < ratio[12288] < 0.98
+assert ratio[2] < 0.03 and 0.85 < ratio[784] < 0.89 and 0.95 < ratio[12288] < 0.97
 plots.concentration(dimensions, ratios, guess)
 
 # %% [markdown]
-# At 12,288 dimensions, a 64×64 colour picture, the nearest point is 97 % as far as the farthest. "Close to a sample" says almost nothing there.
+# At 12,288 dimensions, a 64×64 colour picture, the nearest point is 96 % as far as the farthest. "Close to a sample" says almost nothing there.
 # (Beyer et al. 1999.)
 #
 # Pictures are not Gaussian noise: they fill only a thin part of their space, and it helps. How much? Look for the
@@ -537,8 +539,8 @@ assert abs(sum(estimates) / 400) < 0.003 and negative > 0.3
 #
 # ### Exercise 6 · Proxy A-distance
 #
-# Any classifier will do. For instance, `LogisticRegression(max_iter=200).fit(pictures, labels)` from scikit-learn, and then
-# `.score(other_pictures, other_labels)` is its share of right answers. Train on one half of the points of each set and measure on the other.
+# Any classifier will do. For instance scikit-learn's linear one: `classifier = RidgeClassifier(alpha=100.0).fit(pictures, labels)`, and then
+# `classifier.score(other_pictures, other_labels)` is its share of right answers. Train on a random half of the pictures and measure on the other.
 # *Seven lines, ten minutes.*
 
 
@@ -550,7 +552,7 @@ def proxy_a_distance(x, y, generator=None):
     labels = torch.cat([torch.zeros(len(x)), torch.ones(len(y))])
     order = torch.randperm(len(pictures), generator=generator)
     train, held_out = order[: len(order) // 2], order[len(order) // 2 :]
-    classifier = LogisticRegression(max_iter=200).fit(pictures[train], labels[train])
+    classifier = RidgeClassifier(alpha=100.0).fit(pictures[train], labels[train])
     error = 1 - classifier.score(pictures[held_out], labels[held_out])
     return max(0.0, 2 * (1 - 2 * error))
     ### END SOLUTION
@@ -564,20 +566,19 @@ proxy_a_distance = check("density.proxy_a_distance", proxy_a_distance)
 # Three samplers, each drawn as *pictures*: numbers beyond black and white are clipped. The first is a straw man, the mean picture
 # with independent noise. The last row is the floor: real pictures against other real pictures.
 #
-# **Which of the two real contenders will be farther from real pictures, for a small network that tells them apart: the Gaussian or the Parzen windows?**
+# **Which will a small network tell from real pictures more easily: samples of the Gaussian, or of the Parzen windows?**
 
 # %%
 # Replace ... by "the Gaussian" or "the Parzen windows"
 guess = predict("density.worse_sampler", ...)
 
 # %%
-n = pick(smoke=600, laptop=1000, gpu=1000)
-real, more_real = test_images[:n], test_images[n : 2 * n]
-noisy_mean = mean + best * torch.randn(n, 784, generator=seed(3))
+real, more_real = test_images[:1000], test_images[1000:2000]
+noisy_mean = mean + best * torch.randn(1000, 784, generator=seed(3))
 samplers = {
     "mean + noise": noisy_mean.clamp(-1, 1),
-    "the Gaussian": gaussian_samples[:n].clamp(-1, 1),
-    "the Parzen windows": parzen_samples[:n].clamp(-1, 1),
+    "the Gaussian": gaussian_samples.clamp(-1, 1),
+    "the Parzen windows": parzen_samples.clamp(-1, 1),
     "real (the floor)": more_real,
 }
 plots.rows({name: s[:12].view(-1, 1, 28, 28) for name, s in samplers.items()})
@@ -588,36 +589,46 @@ for name, pictures in samplers.items():
     by_mmd[name] = mmd2(real, pictures, sigmas=[5.0, 10.0, 20.0]).item()
     by_line[name] = proxy_a_distance(real, pictures, seed(0))
     by_network[name] = density.proxy_a_distance(real, pictures, seed(0))
-print(f"{'':20}{'MMD²':>10}{'A, linear':>12}{'A, network':>12}")
+print(f"{'':20}{'MMD²':>10}{'A, yours':>12}{'A, network':>12}")
 for name in samplers:
     print(f"{name:20}{by_mmd[name]:10.4f}{by_line[name]:12.2f}{by_network[name]:12.2f}")
-print(guess.against(max(["the Gaussian", "the Parzen windows"], key=by_network.get)))
 
 # %% [markdown]
-# **Claim.** MMD and the network agree: the noisy mean is worst, then the Gaussian, then the Parzen windows, and real pictures are at the floor.
+# **Claim.** MMD and the network agree that the noisy mean is worse than the Gaussian, and that real pictures are at the floor.
 
 # %%
-ranking = sorted(samplers, key=by_mmd.get, reverse=True)
-assert ranking == sorted(samplers, key=by_network.get, reverse=True) == list(samplers)
-assert abs(by_mmd["real (the floor)"]) < 0.003 and by_network["real (the floor)"] < 0.35
-plots.bars(by_network, "proxy A-distance of a small network (0: alike, 2: told apart without error)")
+straw, gauss, parzen, floor = samplers
+for distance in (by_mmd, by_network):
+    assert distance[straw] > distance[gauss] > 10 * abs(distance[floor])
+assert abs(by_mmd[floor]) < 0.003 and by_network[floor] < 0.25
+plots.bars(by_mmd, "MMD² to real pictures")
 
 # %% [markdown]
-# **What would have to be true for this to fail?** The classifier would have to be blind to what is wrong. Without the clipping, the Gaussian has
-# the same mean and the same covariance as the data. A *linear* classifier sees little else.
+# About the Parzen windows they do **not** agree. For MMD they are by far the best of the three; for the network they are worse than the Gaussian.
 
 # %%
-unclipped = gaussian_samples[:n]
-linear_error = LogisticRegression(max_iter=200)
-halves = torch.cat([real[::2], unclipped[::2]]), torch.cat([real[1::2], unclipped[1::2]])
-labels = [0] * len(real[::2]) + [1] * len(unclipped[::2])
-seen_by_line = linear_error.fit(halves[0], labels).score(halves[1], labels)
-seen_by_network = 1 - density.held_out_error(real, unclipped, seed(0))
+print(guess.against(parzen))
+assert by_mmd[parzen] < by_mmd[gauss] and by_network[parzen] > by_network[gauss]
+plots.bars(by_network, "proxy A-distance of a small network (0: alike, 2: told apart)", guess)
+
+# %% [markdown]
+# Both are right. They answer different questions. MMD with bandwidths from 5 to 20 asks whether the pictures are *roughly* alike, and noise of size
+# 0.3 on each pixel is small beside those. The network looks for *anything* that gives a picture away: in a real one the background is exactly black.
+#
+# **What would have to be true for a classifier to fail?** It would have to be blind to what is wrong. Without the clipping, the Gaussian has
+# the same mean and the same covariance as the data. A *linear* classifier can use nothing else.
+
+# %%
+halves = [torch.cat([real[i::2], gaussian_samples[i::2]]) for i in (0, 1)]
+labels = [0] * 500 + [1] * 500
+line = RidgeClassifier(alpha=100.0).fit(halves[0], labels)
+seen_by_line = line.score(halves[1], labels)
+seen_by_network = 1 - density.held_out_error(real, gaussian_samples, seed(0))
 print(f"told apart by a line: {seen_by_line:.0%}, by a small network: {seen_by_network:.0%}")
-assert seen_by_line < 0.62 and seen_by_network > 0.7
+assert seen_by_line < 0.6 and seen_by_network > 0.75
 
 # %% [markdown]
-# The linear classifier is hardly better than a coin, on pictures that no person would take for clothes. **A distance that is measured by a classifier
+# The linear classifier is no better than a coin, on pictures that no person would take for clothes. **A distance that is measured by a classifier
 # is as good as the classifier.** So make it a deep network, train it well, and keep training it.
 #
 # ## 9 · The adversary

@@ -51,20 +51,18 @@ def numbers(version):
 
 
 def torch_here():
-    """{name: version} of torch, torchvision and numpy in this Python; {} if they do not suit."""
+    """{name: version} of those of torch, torchvision and numpy that suit; {} without torch."""
     from importlib import metadata
 
     found = {}
     for name in SHARED:
         least = re.search(rf'"{name}>=([\d.]+)"', PYPROJECT).group(1)
         try:
-            found[name] = metadata.version(name)
+            if numbers(metadata.version(name)) >= numbers(least):
+                found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            return {}
-        if numbers(found[name]) < numbers(least):
-            return {}
-    works = [sys.executable, "-c", "import torch, torchvision"]
-    return {} if subprocess.run(works, stderr=subprocess.DEVNULL).returncode else found
+            pass
+    return found if "torch" in found else {}
 
 
 def distributions(names):
@@ -169,9 +167,9 @@ def add_torch(folder, log):
     """
     here = torch_here()
     if here and os.name != "nt":  # links need special rights there
-        borrow(SHARED, folder / "borrowed")
+        borrow(here, folder / "borrowed")
         add_paths(folder, [folder / "borrowed"])
-        if run([python_of(folder), "-c", "import torch, torchvision"], log):
+        if run([python_of(folder), "-c", "import " + ", ".join(here)], log):
             print(f"  using torch {here['torch']} of {sys.executable}", flush=True)
             return [f"{name}=={version}" for name, version in here.items()]
         shutil.rmtree(str(folder / "borrowed"))
@@ -185,8 +183,9 @@ def add_torch(folder, log):
 
 def make(folder, extra):
     ready, log = folder / "ready", folder / "install.log"
-    start = time.time()
-    new = not ready.exists()  # also what a broken-off set-up left behind is made anew
+    start, maker = time.time(), f"made by {sys.base_prefix}, {sys.version}\n"
+    # What a broken-off set-up left behind has no such file. It is made anew.
+    new = not ready.exists() or ready.read_text(encoding="utf-8") != maker
     if new:
         print(f"Setting up {folder.name} (once; takes some minutes)", flush=True)
         shutil.rmtree(str(folder), ignore_errors=True)
@@ -205,7 +204,7 @@ def make(folder, extra):
     if not install(folder, log, "-e", f".[{extra}]", *keep):
         give_up(log)
     write_settings(folder)
-    ready.write_text("made by tests/make_environment.py\n")
+    ready.write_text(maker, encoding="utf-8")
     print(f"  done in {time.time() - start:.0f} s", flush=True)
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from jupyter_client.manager import AsyncKernelManager
-from make_environment import add_paths, borrow, python_of, site_packages
 from nbclient import NotebookClient
 
 from course_lib import build
+from tests.make_environment import add_paths, borrow, python_of, site_packages
 
 THERE = ["torch", "torchvision", "numpy", "matplotlib", "ipywidgets", "ipykernel"]
 NOT_THERE = ["course_lib", "safetensors", "sklearn", "scipy", "jaxtyping", "nbgrader", "jupyterlab"]

@@ -1,6 +1,7 @@
 """The project's own files agree with each other."""
 
 import re
+import sys
 
 import pytest
 import yaml
@@ -8,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from course_lib import build
+from tests import make_environment
 
 try:
     import tomllib
@@ -91,3 +93,44 @@ def test_the_local_links_of_the_readme_lead_somewhere():
         assert (ROOT / link).exists(), link
     for source in re.findall(r'<img[^>]+src="(?!https?:)([^"]+)"', README):
         assert (ROOT / source).exists(), source
+
+
+def test_a_python_that_does_not_suit_is_told_which_do(monkeypatch):
+    for version in ((3, 9, 1), (3, 14, 0), (2, 7, 18)):
+        monkeypatch.setattr(sys, "version_info", version)
+        with pytest.raises(SystemExit, match=r"needs Python 3.10 to 3.13; .* is \d\.\d+"):
+            make_environment.check_python()
+
+
+def test_what_is_lent_of_another_python_is_torch_with_its_needs_and_nothing_of_jupyter(tmp_path):
+    make_environment.borrow(["torch"], tmp_path / "lent")
+    lent = {path.name for path in (tmp_path / "lent").iterdir()}
+    assert {"torch", "sympy", "filelock", "jinja2"} <= lent
+    assert not lent & {"jupyterlab", "ipykernel", "pytest", "course_lib", "..", "__pycache__"}
+
+
+def test_an_extra_is_followed_only_where_it_is_asked_for(tmp_path, monkeypatch):
+    requirements = {
+        "one": ["Two[fast] (>=1)", 'missing; platform_system == "Windows"'],
+        "two": ['quick-er; extra == "fast"', 'slow; extra == "slow"'],
+        "quick_er": ["one"],
+        "slow": [],
+    }
+    for name, lines in requirements.items():
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        needs = "".join(f"Requires-Dist: {line}\n" for line in lines)
+        (folder / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{needs}"
+        )
+    monkeypatch.syspath_prepend(tmp_path)
+    found = {found.metadata["Name"] for found in make_environment.distributions(["one"])}
+    assert found == {"one", "two", "quick_er"}
+
+
+def test_nothing_of_nbgrader_is_in_the_students_environment():
+    student = ROOT / ".venv"
+    if not (student / "ready").exists():
+        pytest.skip("`make lab` has not set it up")
+    found = [path for path in student.glob("**/*nbgrader*") if "borrowed" not in path.parts]
+    assert found == []

@@ -1,6 +1,6 @@
 """Exercises that are checked the moment they are run: `check`, `hint`, `solution`, `predict`."""
 
-from course_lib.exercises import start
+from course_lib.exercises import density, start
 from course_lib.exercises.engine import (
     EXERCISES,
     QUESTIONS,
@@ -20,14 +20,8 @@ from course_lib.exercises.engine import (
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
 __all__ += ["Verdict", "check", "grade", "hint", "predict", "solution"]
 
-_lectures = [start]
-try:
-    from course_lib.exercises import density
+LECTURES = (start, density)  # a new lecture's module comes in here
 
-    _lectures.append(density)
-except ImportError:
-    pass
-
-for _lecture in _lectures:
+for _lecture in LECTURES:
     EXERCISES.update({exercise.id: exercise for exercise in _lecture.EXERCISES})
     QUESTIONS.update({question.id: question for question in _lecture.QUESTIONS})

@@ -25,12 +25,17 @@ def _value(result: Any, shape: tuple[int, ...]) -> dict[str, Any]:
 
     So programs that sum over the wrong axis look alike, and so do −inf and nan after an underflow.
     """
-    result = torch.as_tensor(result).double()
-    if result.shape != shape:
-        return {"every value is finite": True, "result": torch.zeros_like(result)}
-    finite = bool(result.isfinite().all())
-    seen = result if finite else torch.full_like(result, math.nan)
-    return {"every value is finite": finite, "result": seen}
+    values = torch.as_tensor(result).double()
+    seen, finite = torch.zeros_like(values), True
+    if values.shape == shape:
+        finite = bool(values.isfinite().all())
+        seen = values if finite else torch.full_like(values, math.nan)
+    return {"every value is finite": finite, "result": seen} | _kind(result=result)
+
+
+def _kind(**results: Any) -> dict[str, bool]:
+    """The notebook goes on with what comes back: an array or a bare number would break it later."""
+    return {f"{name} is a tensor": isinstance(value, Tensor) for name, value in results.items()}
 
 
 # --- fit_gaussian ---------------------------------------------------------------------------------
@@ -38,10 +43,17 @@ def _value(result: Any, shape: tuple[int, ...]) -> dict[str, Any]:
 
 def _gaussian(label: str, x: Tensor) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
-        mean, covariance = map(torch.as_tensor, candidate(x.clone()))
+        given = x.clone()
+        mean, covariance = candidate(given)
+        kinds = _kind(mean=mean, covariance=covariance)
+        mean, covariance = torch.as_tensor(mean), torch.as_tensor(covariance)
         if covariance.numel() == 1:  # torch.cov and numpy.cov return a bare number at d = 1
             covariance = covariance.reshape(1, 1)
-        return {"mean": mean.double(), "covariance": covariance.double()}
+        return {
+            "mean": mean.double(),
+            "covariance": covariance.double(),
+            "x changed in place": not torch.equal(given, x),  # x -= mean
+        } | kinds
 
     return Probe(label, observe, rtol=1e-3, atol=1e-4)
 
@@ -157,11 +169,14 @@ FIT_GAUSSIAN = Exercise(
 # --- parzen_log_density ---------------------------------------------------------------------------
 
 
-def _parzen(label: str, x: Tensor, centers: Tensor, sigma: float) -> Probe:
+def _parzen(label: str, x: Tensor, centers: Tensor, sigma: float, far: bool = False) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
         return _value(candidate(x.clone(), centers.clone(), sigma), (len(x),))
 
-    return Probe(label, observe, rtol=1e-3, atol=1e-3)
+    explain = {"every value is finite": "A log-density is finite, however far the query is."}
+    if far:
+        explain["result"] = "Far from the centres it falls with the square of the distance."
+    return Probe(label, observe, rtol=1e-3, atol=1e-3, explain=explain)
 
 
 def _sum_to_one(candidate: Callable) -> dict[str, Any]:
@@ -321,7 +336,7 @@ PARZEN_LOG_DENSITY = Exercise(
         _parzen(
             "5 queries, 7 centres in 3-D, σ = 2, float64",
             _normal(5, 3, seed=3, dtype=torch.float64),
-            10 + _normal(7, 3, seed=4, dtype=torch.float64),
+            2 + _normal(7, 3, seed=4, dtype=torch.float64),
             2.0,
         ),
         _parzen("two equal centres, query at 1", torch.tensor([[1.0]]), torch.zeros(2, 1), 1.0),
@@ -336,8 +351,11 @@ PARZEN_LOG_DENSITY = Exercise(
             _normal(2, 784, seed=5),
             _normal(3, 784, seed=6),
             0.2,
+            far=True,
         ),
-        _parzen("a query 20 away, σ = 0.1", torch.tensor([[20.0]]), torch.zeros(1, 1), 0.1),
+        _parzen(
+            "a query 20 away, σ = 0.1", torch.tensor([[20.0]]), torch.zeros(1, 1), 0.1, far=True
+        ),
     ),
 )
 
@@ -474,7 +492,7 @@ SELECT_BANDWIDTH = Exercise(
             "40 training and 30 validation points in the plane",
             _normal(40, 2, seed=1),
             _normal(30, 2, seed=2),
-            [0.05, 0.2, 0.5, 1.0, 3.0],
+            [0.2, 0.05, 1.0, 0.5, 3.0],
         ),
         _bandwidth(
             "the widths in another order",
@@ -519,7 +537,7 @@ def _noise(candidate: Callable) -> dict[str, Any]:
         "mean of the noise": 0.0,
         "spread of the noise": 0.0,
         "share of the noise beyond its spread": 0.0,
-        "correlation between two coordinates of the noise": 0.0,
+        "correlation between coordinates of the noise": 0.0,
     }
     if samples.shape != (4000, 3):
         return seen
@@ -534,7 +552,9 @@ def _noise(candidate: Callable) -> dict[str, Any]:
         seen["share of the noise beyond its spread"] = (
             ((noise - noise.mean(dim=0)).abs() > spread).double().mean()
         )
-        seen["correlation between two coordinates of the noise"] = torch.corrcoef(noise.T)[0, 1]
+        seen["correlation between coordinates of the noise"] = (
+            torch.corrcoef(noise.T).sum() - 3
+        ) / 6
     return seen
 
 
@@ -566,11 +586,10 @@ def _seeds(candidate: Callable) -> dict[str, Any]:
 
 
 def _one_sample(candidate: Callable) -> dict[str, Any]:
-    sample = _draw(candidate, torch.full((1, 1), 50.0), 0.01, 1, seed=5)
-    return {
-        "shape": str(tuple(sample.shape)),
-        "near the centre": abs(float(sample.sum()) - 50) < 0.1,
-    }
+    sample = candidate(torch.full((1, 1), 50.0), 0.01, 1, generator=_seeded(5))
+    values = torch.as_tensor(sample)
+    near = abs(float(values.sum()) - 50) < 0.1
+    return {"shape": str(tuple(values.shape)), "near the centre": near} | _kind(result=sample)
 
 
 def _sampler(
@@ -727,10 +746,46 @@ PARZEN_SAMPLE = Exercise(
         ),
     ),
     probes=(
-        Probe("4,000 samples from 4 centres in 3-D, σ = 0.5", _noise, rtol=0.05, atol=0.05),
-        Probe("500 samples from 1,000 centres", _choice, rtol=0.0, atol=0.1),
+        Probe(
+            "4,000 samples from 4 centres in 3-D, σ = 0.5",
+            _noise,
+            rtol=0.05,
+            atol=0.05,
+            explain={
+                "share of the samples at each centre": "All centres are equally likely.",
+                "mean of the noise": "Samples lie around their centres, on all sides alike.",
+                "spread of the noise": "Around their centre samples have standard deviation σ.",
+                "share of the noise beyond its spread": "A Gaussian puts 32 % of its draws more "
+                "than one standard deviation away.",
+            },
+        ),
+        Probe(
+            "500 samples from 1,000 centres",
+            _choice,
+            rtol=0.0,
+            atol=0.1,
+            explain={
+                "share of different centres": "500 independent draws from 1,000 centres hit about "
+                "393 different ones.",
+                "share from the first half": "All centres are equally likely.",
+            },
+        ),
         Probe("one sample from one centre, d = 1", _one_sample),
-        Probe("the same seed, another one, none", _seeds),
+        Probe(
+            "the same seed, another one, none",
+            _seeds,
+            explain={
+                "the same seed repeats the samples": "Two generators with one seed must give the "
+                "same samples.",
+                "another seed gives others": "Another seed must give other samples.",
+                "the next call with one generator gives others": "A generator goes on where it "
+                "stopped, so that a second call gives new samples.",
+                "torch's own random state is left alone": "With a generator given, no random "
+                "number may come from elsewhere, and no seed be set.",
+                "without a generator two calls differ": "Without a generator every call gives new "
+                "samples.",
+            },
+        ),
     ),
 )
 
@@ -795,15 +850,15 @@ MMD2 = Exercise(
         Mistake(
             "always biased",
             _wrong_mmd2(unbiased_mean=torch.mean),
-            "Two samples of the same law are never close for you: the pairs of a point with itself "
-            "count. For the points 0 and 1 with σ = 1 the likeness inside the set is 0.61, and you "
-            "say 0.80. `unbiased=True` changes nothing.",
+            "Two samples of one law come out too far apart, most of all for few points: the pairs "
+            "of a point with itself count. In the set (0, 1) with σ = 1 the one real pair is 0.61 "
+            "alike, and you say 0.80. `unbiased=True` changes nothing.",
         ),
         Mistake(
             "always unbiased",
             _wrong_mmd2(biased_mean=_unbiased_mean),
-            "`unbiased=False` changes nothing. Compare the points 0 and 1 with themselves, σ = 1: "
-            "the biased estimate of a set against itself is 0, and you say −0.39.",
+            "`unbiased=False` changes nothing. For x = y = (0, 1), σ = 1, the biased estimate is "
+            "0, and you say −0.39.",
         ),
         Mistake(
             "diagonal kept, divided by n(n − 1)",
@@ -836,7 +891,7 @@ MMD2 = Exercise(
             "cross term added",
             _wrong_mmd2(across=lambda k, unbiased: -2 * k.mean()),
             "The more alike the sets, the larger your distance. If all points of x and y are 0, "
-            "you say 4; if they are a million apart, 2.",
+            "you say 4; move y a million away and you say 2.",
         ),
         Mistake(
             "distance not squared",
@@ -859,16 +914,22 @@ MMD2 = Exercise(
         Mistake(
             "root taken",
             _wrong_mmd2(finish=lambda values: values.mean().sqrt()),
-            "You return a distance; asked is its square. Sets that share nothing have 2, and you "
-            "say 1.41. And for equal laws the estimate is below 0 half of the time, where you "
-            "return nan.",
+            "You return a distance; asked is its square. If all x are 0 and all y a million, it is "
+            "2, and you say 1.41. And for x = y = (0, 1), σ = 1, the unbiased estimate is −0.39, "
+            "where you return nan.",
         ),
         Mistake(
             "cut at zero",
             _wrong_mmd2(finish=lambda values: values.mean().clamp(min=0)),
-            "You never return less than 0. Compare the points 0 and 1 with themselves, σ = 1: the "
-            "unbiased estimate is −0.39. Without its negative values its average for equal laws is "
-            "above 0, and it is biased again.",
+            "You never return less than 0. For x = y = (0, 1), σ = 1, the unbiased estimate is "
+            "−0.39. Estimates for equal laws that are never negative have a mean above 0: biased "
+            "again.",
+        ),
+        Mistake(
+            "absolute value",
+            _wrong_mmd2(finish=lambda values: values.mean().abs()),
+            "Your estimate has lost its sign. For x = y = (0, 1), σ = 1, it is −0.39, and you say "
+            "0.39: farther from itself than from y = (1.3, 2.3), which gets 0.27.",
         ),
         Mistake(
             "first bandwidth only",
@@ -879,8 +940,8 @@ MMD2 = Exercise(
         Mistake(
             "summed over the bandwidths",
             _wrong_mmd2(finish=torch.sum),
-            "Your distance grows with the length of the list. Sets that share nothing have 2; "
-            "write the same σ down three times and you say 6.",
+            "Your distance grows with the length of the list. If all x are 0 and all y a million, "
+            "it is 2 at every σ; write the same σ down three times and you say 6.",
         ),
     ),
     probes=(
@@ -957,12 +1018,13 @@ def _overlap(candidate: Callable) -> dict[str, Any]:
 
 def _sorted_overlap(candidate: Callable) -> dict[str, Any]:
     x, y = _normal(1000, 1, seed=7), _normal(1000, 1, seed=8) + 2
-    return {"distance": _between(_proxy(candidate, x.sort(dim=0).values, y.sort(dim=0).values))}
+    value = _proxy(candidate, x.sort(dim=0).values, y.sort(dim=0).values)
+    return {"distance": _between(value, (0.85, 1.6))}
 
 
 def _many_coordinates(candidate: Callable) -> dict[str, Any]:
-    values = [float(_proxy(candidate, *_normal(400, 800, seed=s).split(200))) for s in (9, 10)]
-    return {"mean of two distances": _between(sum(values) / 2, (0.5, 1.5))}
+    value = _proxy(candidate, *_normal(600, 1000, seed=9).split(300))
+    return {"distance": _between(value, (0.6, 1.5))}
 
 
 def _twins(candidate: Callable) -> dict[str, Any]:
@@ -1003,13 +1065,6 @@ def _wrong_proxy(
     return proxy_a_distance
 
 
-_NOT_SHUFFLED = (
-    "Your answer depends on the order of the points: they were cut into two parts as they came. "
-    "Stack 100 x on 100 y and cut in the middle: the classifier trains on x alone, is tested on y "
-    "alone, and is always wrong. Sorted points are as bad: it trains on the small ones and is "
-    "tested on the large ones."
-)
-
 PROXY_A_DISTANCE = Exercise(
     id="density.proxy_a_distance",
     title="Proxy A-distance: how well a classifier tells two samples apart",
@@ -1027,17 +1082,40 @@ PROXY_A_DISTANCE = Exercise(
     mistakes=(
         Mistake(
             "error on the training points",
-            _wrong_proxy(split=lambda n, m, generator: (torch.arange(n + m), torch.arange(n + m))),
-            "Your classifier is examined on the points that it learned by heart. Take 200 points "
-            "and 200 more of the same law in 800 dimensions: you say 2, as if they had nothing in "
-            "common. There are more coordinates than points, so some plane always separates what "
-            "was learned.",
+            _wrong_proxy(split=lambda n, m, generator: 2 * (torch.arange(n + m),)),
+            "Your classifier is examined on the points that it learned by heart. Take 300 points "
+            "and 300 more of the same law in 1,000 dimensions: you say 2, as if they had nothing "
+            "in common. What separates these points will not separate the next ones.",
+        ),
+        Mistake(
+            "error on the half that was learned",
+            _wrong_proxy(
+                split=lambda n, m, generator: (
+                    2 * (torch.randperm(n + m, generator=generator)[: (n + m) // 2],)
+                )
+            ),
+            "You cut the points into two parts and then examine the classifier on the part that it "
+            "learned by heart. For 300 points and 300 more of the same law in 1,000 dimensions you "
+            "say 2.",
+        ),
+        Mistake(
+            "error of a nearest neighbour on its own points",
+            lambda x, y, generator=None: 2.0,
+            "You say 2 for any two sets, two samples of one law among them. Your classifier "
+            "remembers every point that it is asked about, so it is never wrong there; a new point "
+            "it has not met.",
         ),
         Mistake(
             "scale",
             _wrong_proxy(distance=lambda error: max(0.0, 1 - 2 * error)),
             "Your scale ends at 1. Two sets 20 standard deviations apart are never confused, ε = "
             "0, and you say 1; the proxy A-distance is 2 there.",
+        ),
+        Mistake(
+            "scale, and negative",
+            _wrong_proxy(distance=lambda error: 1 - 2 * error),
+            "Your scale runs from −1 to 1. For sets that are never confused, ε = 0, you say 1 "
+            "where 2 is right, and for ε = 0.6, which is bad luck, −0.2.",
         ),
         Mistake(
             "accuracy for error",
@@ -1078,12 +1156,26 @@ PROXY_A_DISTANCE = Exercise(
             "0.",
         ),
         Mistake(
-            "cut in the middle, not shuffled", _wrong_proxy(split=_in_order(0.5)), _NOT_SHUFFLED
+            "cut in the middle, not shuffled",
+            _wrong_proxy(split=_in_order(0.5)),
+            "You say 0 for sets that are 20 standard deviations apart. The points were cut in the "
+            "middle as they came, 100 x and then 100 y: the classifier saw only x, and was asked "
+            "only about y.",
         ),
         Mistake(
-            "cut near the end, not shuffled", _wrong_proxy(split=_in_order(0.8)), _NOT_SHUFFLED
+            "cut near the end, not shuffled",
+            _wrong_proxy(split=_in_order(0.8)),
+            "Your answer depends on the order of the points: they were cut as they came. The last "
+            "of them are all y, so that no x is ever tested. For N(0, 1) and N(2, 1) with the "
+            "points of each set sorted you say 2.0, not 1.37.",
         ),
-        Mistake("each set cut, not shuffled", _wrong_proxy(split=_each_in_order), _NOT_SHUFFLED),
+        Mistake(
+            "each set cut, not shuffled",
+            _wrong_proxy(split=_each_in_order),
+            "Your answer depends on the order of the points: each set was cut as it came. For N(0, "
+            "1) and N(2, 1) with the points of each set sorted, the classifier learns from small "
+            "ones, is tested on large ones, and you say 0.34, not 1.37.",
+        ),
     ),
     probes=(
         Probe(
@@ -1117,11 +1209,11 @@ PROXY_A_DISTANCE = Exercise(
             },
         ),
         Probe(
-            "200 and 200 points of one law in 800 dimensions, twice",
+            "300 and 300 points of one law in 1,000 dimensions",
             _many_coordinates,
             explain={
-                "mean of two distances": "Nothing tells these sets apart, and on points that the "
-                "classifier has not seen, it shows: the distance is near 0."
+                "distance": "Nothing tells these sets apart, and on points that the classifier has "
+                "not seen, it shows: the distance is near 0."
             },
         ),
         Probe(

@@ -159,6 +159,9 @@ def _grade(exercise_id: str, candidate: Callable) -> Verdict:
         text = f"check was given {describe(candidate)}: pass the function itself, without"
         return Verdict("wrong", f"{text} parentheses.")
     expected = _trace(exercise, exercise.reference)
+    for probe, outcome in zip(exercise.probes, expected.outcomes, strict=True):
+        if outcome.error:
+            raise RuntimeError(f"in the probe {probe.label!r} the reference: {outcome.error}")
     returns_none = expected.outcomes[0].returned[:1] == ["None"]
     blanks = (...,) if returns_none else (..., None)
     seen = run(candidate, exercise.reference, exercise.probes, exercise.time_limit, blanks)

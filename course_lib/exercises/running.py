@@ -92,6 +92,8 @@ def run(
         if seen.stopped and not worker.stop():
             seen.stuck = True
             stuck.append(worker)
+    if not seen.stuck:
+        worker.join()
     return replace(seen, outcomes=list(seen.outcomes), printed=capture.shown())
 
 
@@ -113,7 +115,7 @@ def _observe(function: Callable, reference: Callable, probe: Any, blanks: tuple)
         raise
     except BaseException as error:  # SystemExit and the like too: nothing may end the notebook
         frames = _frames(error, watched, probe)
-        if blanks and isinstance(error, NotImplementedError) and _raised_by_hand(error):
+        if blanks and isinstance(error, NotImplementedError) and _raised_by_hand(error, frames):
             raise Blank("NotImplementedError") from None
         _describe_error(outcome, error, frames, bare)
     return outcome
@@ -193,11 +195,10 @@ def _frames(error: BaseException, watched: Callable, probe: Any) -> list[tuple[A
         frames = frames[calls[-1] + 1 :]
     elif not isinstance(watched, type):
         return None
-    probe_file = getattr(_code(probe.observe), "co_filename", "")
     return [
         (frame, line)
         for frame, line in frames
-        if (calls or frame.f_code.co_filename != probe_file)
+        if frame.f_code is not _code(probe.observe)
         and not frame.f_code.co_filename.startswith(LIBRARIES + ("<frozen", "<__array"))
     ]
 
@@ -211,12 +212,13 @@ def _line(frame: Any, line: int) -> str:
     return f"Line {line - start + 1} of `{frame.f_code.co_name}`" + (f": `{source}`" * bool(source))
 
 
-def _raised_by_hand(error: BaseException) -> bool:
-    """Whether the last line said `raise`; torch raises NotImplementedError too, for dtypes."""
+def _raised_by_hand(error: BaseException, frames: list[tuple[Any, int]] | None) -> bool:
+    """Whether the student's own line said `raise`: torch raises NotImplementedError, too."""
     tb = error.__traceback__
     while tb.tb_next:
         tb = tb.tb_next
-    return dis.opname[tb.tb_frame.f_code.co_code[tb.tb_lasti]] == "RAISE_VARARGS"
+    own = bool(frames) and frames[-1][0] is tb.tb_frame
+    return own and dis.opname[tb.tb_frame.f_code.co_code[tb.tb_lasti]] == "RAISE_VARARGS"
 
 
 def _code(function: Callable) -> Any:

@@ -110,4 +110,11 @@ EXERCISES = (
         ),
     ),
 )
-QUESTIONS: tuple[Question, ...] = ()
+QUESTIONS = (
+    Question(
+        "density.black_pixels",
+        "What share of the pixels of Fashion-MNIST is perfectly black?",
+        None,
+        0.50,  # 0.5021 of the training images, 0.4999 of the test images
+    ),
+)

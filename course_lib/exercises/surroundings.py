@@ -62,8 +62,7 @@ class Capture:
 class _Router:
     """Stands in for stdout or stderr: a captured thread writes to its own capture."""
 
-    def __init__(self, stream: Any):
-        self.stream = stream
+    stream: Any = None  # what all other threads write to
 
     def write(self, text: str) -> int:
         return getattr(_local, "capture", self.stream).write(text)
@@ -80,16 +79,21 @@ class _Router:
         return getattr(self.stream, name)
 
 
+# Never freed: `print` holds no reference to sys.stdout while it writes, so a thread that prints
+# at the moment at which another one replaces and frees it would crash Python.
+_routers = [_Router(), _Router()]
+
+
 @contextlib.contextmanager
 def _streams_routed() -> Iterator[None]:
-    streams = [getattr(stream, "stream", stream) for stream in (sys.stdout, sys.stderr)]
-    routers = [_Router(stream) for stream in streams]
-    sys.stdout, sys.stderr = routers
+    for router, stream in zip(_routers, (sys.stdout, sys.stderr), strict=True):
+        router.stream = router.stream if stream in _routers else stream
+    sys.stdout, sys.stderr = _routers
     try:
         yield
     finally:
         stuck[:] = [thread for thread in stuck if thread.is_alive()]
-        sys.stdout, sys.stderr = routers if stuck else streams
+        sys.stdout, sys.stderr = _routers if stuck else [router.stream for router in _routers]
 
 
 @contextlib.contextmanager

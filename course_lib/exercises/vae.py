@@ -40,27 +40,19 @@ def pca_components(x: Float[Tensor, "n d"], k: int) -> Float[Tensor, "k d"]:
 
 def _components(label: str, x: Tensor, k: int) -> Probe:
     centred = (x - x.mean(0)).double()
-    largest = torch.linalg.svdvals(centred).square()[:k]
+    most = torch.linalg.svdvals(centred).square()[:k]
+    names = [f"row {i} has the scatter of principal direction {i}" for i in range(1, k + 1)]
 
     def observe(candidate: Callable) -> dict[str, Any]:
         seen = _value(candidate(x.clone(), k), (k, x.shape[1]))
         rows = seen.pop("result").double().reshape(-1, x.shape[1])
-        scatter = (centred @ rows.T).square().sum(0)
+        scatter = (centred @ rows.T).square().sum(0) if len(rows) else most.new_zeros(k)
         seen["products of the rows with each other"] = rows @ rows.T
-        for i, most in enumerate(largest):
-            full = len(rows) == k and math.isclose(scatter[i], most, rel_tol=1e-3)
-            seen[f"row {i + 1} has the scatter of principal direction {i + 1}"] = full
+        seen |= dict(zip(names, torch.isclose(scatter, most, rtol=1e-3).tolist(), strict=True))
         return seen | {"squared entries": rows.square()}  # a direction may point either way
 
-    explain = {
-        "products of the rows with each other": "Rows must have length 1 and be at right angles.",
-        "squared entries": "The rows do not point where the points scatter most.",
-    }
-    explain |= {
-        f"row {i + 1} has the scatter of principal direction {i + 1}": f"Along your row {i + 1} the "
-        f"points scatter more or less than along principal direction {i + 1}."
-        for i in range(k)
-    }
+    explain = dict.fromkeys(names, "Along this row the points scatter too little or too much.")
+    explain["products of the rows with each other"] = "Rows must be orthonormal."
     return Probe(label, observe, rtol=1e-3, atol=2e-3, explain=explain)
 
 
@@ -84,11 +76,11 @@ PCA_COMPONENTS = Exercise(
     title="Principal directions of a set of images",
     reference=pca_components,
     hints=(
-        "Two faces are two points. What do all faces share, so that it says nothing about how they "
-        "differ? Take that away first. Which axis of x counts the faces?",
-        "With the centred data X, a direction v of length 1 is good when ‖Xv‖ is large. The singular "
-        "vectors of X answer this in order: X = U S Vᵀ. Which of U and V has as many numbers as "
-        "there are pixels, and does torch give it to you by rows or by columns?",
+        "Two faces are two points. What do all faces share, so that it says nothing about how "
+        "they differ? Take that away first. Which axis of x counts the faces?",
+        "With the centred data X, a direction v of length 1 is good when ‖Xv‖ is large. The "
+        "singular vectors of X answer this in order: X = U S Vᵀ. Which of U and V has as many "
+        "numbers as there are pixels, and does torch give it to you by rows or by columns?",
         "`torch.linalg.svd(centred, full_matrices=False)` returns U, S and Vh, largest first; the "
         "rows of Vh are the directions. You need the first k. (With `torch.linalg.eigh` of the "
         "covariance they are the columns, smallest first.)",
@@ -102,12 +94,17 @@ PCA_COMPONENTS = Exercise(
             "scatter along (0.99, 0.10).",
         ),
         Mistake(
+            "one mean for all pixels",
+            lambda x, k: torch.linalg.svd(x - x.mean(), full_matrices=False).Vh[:k],
+            "You took the same number from every pixel. (0, 10) and (2, 10) differ in the first "
+            "coordinate only; with the mean 5.5 of all four numbers you say that they scatter "
+            "along (0.72, −0.70): the mean face is still in it.",
+        ),
+        Mistake(
             "each image centred",
-            lambda x, k: torch.linalg.svd(
-                x - x.mean(1, keepdim=True), full_matrices=False
-            ).Vh[:k],
-            "You took from each image its own brightness. The images (0, 2) and (4, 6) of two pixels "
-            "differ, but both become (−1, 1), and nothing is left that scatters.",
+            lambda x, k: torch.linalg.svd(x - x.mean(1, keepdim=True), full_matrices=False).Vh[:k],
+            "You took from each image its own brightness. The images (0, 2) and (4, 6) of two "
+            "pixels differ, but both become (−1, 1), and nothing is left that scatters.",
         ),
         Mistake(
             "columns",
@@ -118,14 +115,14 @@ PCA_COMPONENTS = Exercise(
         Mistake(
             "left singular vectors",
             lambda x, k: _svd(x).U[:, :k].T,
-            "You return one number for each image, not for each pixel: 60 points in 5-D give you rows "
-            "of 60 numbers. A direction in 5-D has 5, and can be drawn as an image.",
+            "You return one number for each image, not for each pixel: 60 points in 5-D give you "
+            "rows of 60 numbers. A direction in 5-D has 5, and can be drawn as an image.",
         ),
         Mistake(
             "codes",
             lambda x, k: (x - x.mean(0)) @ _svd(x).Vh[:k].T,
-            "You return the coordinates of the points along the directions: one row for each of 60 "
-            "points. Asked are the directions themselves, k rows whatever the number of points.",
+            "You return the coordinates of the points along the directions: one row for each of "
+            "60 points. Asked are the directions themselves, k rows whatever the number of points.",
         ),
         Mistake(
             "rows of V",
@@ -137,21 +134,21 @@ PCA_COMPONENTS = Exercise(
         Mistake(
             "smallest first",
             lambda x, k: _eigenvectors(x)[:, :k].T,
-            "You return the directions along which the points scatter least. (−3, 0), (3, 0), (0, 1) "
-            "and (0, −1) are widest along (1, 0); you say (0, 1). Rebuilt from these, all faces look "
-            "the same.",
+            "You return the directions along which the points scatter least. (−3, 0), (3, 0), (0, "
+            "1) and (0, −1) are widest along (1, 0); you say (0, 1). Rebuilt from these, all "
+            "faces look the same.",
         ),
         Mistake(
             "largest last",
             lambda x, k: _eigenvectors(x)[:, -k:].T,
-            "The right k directions, in the wrong order: yours rise. Whoever keeps only your first "
-            "row keeps the least useful of the k.",
+            "The right k directions, in the wrong order: yours rise. Whoever keeps only your "
+            "first row keeps the least useful of the k.",
         ),
         Mistake(
             "scaled by the singular values",
             lambda x, k: _svd(x).S[:k, None] * _svd(x).Vh[:k],
-            "Your rows are not of length 1. (−3, 0), (0, 0) and (3, 0) give you (4.24, 0). Projected on "
-            "it and back, the point (3, 0) becomes (54, 0).",
+            "Your rows are not of length 1. (−3, 0), (0, 0) and (3, 0) give you (4.24, 0). "
+            "Projected on it and back, the point (3, 0) becomes (54, 0).",
         ),
         Mistake(
             "scaled by the spread",
@@ -161,12 +158,10 @@ PCA_COMPONENTS = Exercise(
         ),
         Mistake(
             "pixels standardised",
-            lambda x, k: torch.linalg.svd(
-                (x - x.mean(0)) / x.std(0), full_matrices=False
-            ).Vh[:k],
-            "You gave every pixel the same spread before you looked. (0, 0) and (10, 1) lie on a line of "
-            "slope 0.1; you say (0.71, 0.71), slope 1. A corner that hardly changes now counts as much "
-            "as the mouth.",
+            lambda x, k: torch.linalg.svd((x - x.mean(0)) / x.std(0), full_matrices=False).Vh[:k],
+            "You gave every pixel the same spread before you looked. (0, 0) and (10, 1) lie on a "
+            "line of slope 0.1; you say (0.71, 0.71), slope 1. A corner that hardly changes now "
+            "counts as much as the mouth.",
         ),
     ),
     probes=(
@@ -182,7 +177,7 @@ PCA_COMPONENTS = Exercise(
 
 
 def pca_reconstruct(
-    x: Float[Tensor, "n d"], mean: Float[Tensor, "d"], components: Float[Tensor, "k d"]
+    x: Float[Tensor, "n d"], mean: Float[Tensor, " d"], components: Float[Tensor, "k d"]
 ) -> Float[Tensor, "n d"]:
     """Each row of x, rebuilt from its k coordinates: x̂ = mean + (x − mean) Vᵀ V."""
     codes = (x - mean) @ components.T  # (n, k)
@@ -200,84 +195,99 @@ PCA_RECONSTRUCT = Exercise(
     title="Rebuild images from a few principal components",
     reference=pca_reconstruct,
     hints=(
-        "Two steps: an image becomes k numbers, the k numbers become an image. What is the k-number "
-        "code of the mean face, and which image must it give back?",
-        "Coordinate i of an image is the scalar product of (image − mean) with component i. The image "
-        "is the mean plus the components, each taken as often as its coordinate says.",
-        "`codes = (x - mean) @ components.T` is (n, k); `codes @ components` is (n, d). One term is "
-        "still missing.",
+        "Two steps: an image becomes k numbers, the k numbers become an image. What is the "
+        "k-number code of the mean face, and which image must it give back?",
+        "Coordinate i of an image is the scalar product of (image − mean) with component i. The "
+        "image is the mean plus the components, each taken as often as its coordinate says.",
+        "`codes = (x - mean) @ components.T` is (n, k); `codes @ components` is (n, d). One term "
+        "is still missing.",
     ),
     mistakes=(
         Mistake(
             "mean not added back",
             lambda x, mean, c: (x - mean) @ c.T @ c,
-            "The mean face is gone. Mean (5, 5), component (1, 0): the mean itself must come back as "
-            "(5, 5), and you say (0, 0). Faces come out as differences, half of them black.",
+            "The mean face is gone. Mean (5, 5), component (1, 0): the mean itself must come back "
+            "as (5, 5), and you say (0, 0). Faces come out as differences, half of them black.",
         ),
         Mistake(
             "mean not taken off",
             lambda x, mean, c: x @ c.T @ c + mean,
-            "The mean counts twice along the components. Mean (5, 5), component (1, 0): the mean itself "
-            "must come back as (5, 5), and you say (10, 5).",
+            "The mean counts twice along the components. Mean (5, 5), component (1, 0): the mean "
+            "itself must come back as (5, 5), and you say (10, 5).",
         ),
         Mistake(
             "no mean at all",
             lambda x, mean, c: x @ c.T @ c,
-            "What the components do not see falls to 0, not to the mean. Mean (5, 5), component (1, 0): "
-            "the mean itself must come back as (5, 5), and you say (5, 0).",
+            "What the components do not see falls to 0, not to the mean. Mean (5, 5), component "
+            "(1, 0): the mean itself must come back as (5, 5), and you say (5, 0).",
         ),
         Mistake(
             "mean taken off again",
             lambda x, mean, c: (x - mean) @ c.T @ c - mean,
-            "The mean has the wrong sign at the end. Mean (5, 5): the mean itself must come back, and "
-            "you say (−5, −5), its negative.",
+            "The mean has the wrong sign at the end. Mean (5, 5): the mean itself must come back, "
+            "and you say (−5, −5), its negative.",
         ),
         Mistake(
             "mean of these images",
             lambda x, mean, c: (x - x.mean(0)) @ c.T @ c + x.mean(0),
-            "Your result for one image depends on which others came with it. An image alone comes back "
-            "unchanged, because you take it for its own mean; the components did nothing.",
+            "Your result for one image depends on which others came with it. An image alone comes "
+            "back unchanged, because you take it for its own mean; the components did nothing.",
         ),
         Mistake(
             "codes only",
             lambda x, mean, c: (x - mean) @ c.T,
-            "You stopped halfway: k numbers for each image, and nothing to look at. A 64 × 64 colour "
-            "face with 7 components must come back as 12,288 numbers; you return 7.",
+            "You stopped halfway: k numbers for each image, and nothing to look at. A 64 × 64 "
+            "colour face with 7 components must come back as 12,288 numbers; you return 7.",
         ),
         Mistake(
             "what is left over",
             lambda x, mean, c: (x - mean) - (x - mean) @ c.T @ c,
-            "You return what the components cannot explain. Mean (0, 0), component (1, 0), image (3, 4): "
-            "asked is (3, 0), and you say (0, 4).",
+            "You return what the components cannot explain. Mean (0, 0), component (1, 0), image "
+            "(3, 4): asked is (3, 0), and you say (0, 4).",
         ),
         Mistake(
             "first component only",
             lambda x, mean, c: (x - mean) @ c[:1].T @ c[:1] + mean,
-            "More components do not help: only the first is used. With (1, 0) and (0, 1) nothing is lost "
-            "in the plane, yet you turn (3, 4) into (3, 0).",
+            "More components do not help: only the first is used. With (1, 0) and (0, 1) nothing "
+            "is lost in the plane, yet you turn (3, 4) into (3, 0).",
         ),
         Mistake(
             "mean once per component",
             lambda x, mean, c: (x - mean) @ c.T @ c + len(c) * mean,
-            "The mean is added once for each component. Mean (5, 5) with the components (1, 0) and "
-            "(0, 1): the mean itself must come back as (5, 5), and you say (10, 10).",
+            "The mean is added once for each component. Mean (5, 5) with the components (1, 0) "
+            "and (0, 1): the mean itself must come back as (5, 5), and you say (10, 10).",
         ),
     ),
     probes=(
-        call("one image of 2 pixels, 1 component", torch.tensor([[3.0, 4]]), torch.tensor([5.0, 5]), _FIRST_AXIS),
-        call("5 images of 9 pixels, 4 components", _normal(5, 9, seed=1), _normal(9, seed=2), _orthonormal(4, 9, 3)),
-        call("one image of 12 pixels, 3 components", _normal(1, 12, seed=4), _normal(12, seed=5), _orthonormal(3, 12, 6)),
-        call("images of one pixel", _normal(3, 1, seed=7), torch.tensor([2.0]), torch.tensor([[-1.0]])),
+        call(
+            "one image of 2 pixels, 1 component",
+            torch.tensor([[3.0, 4]]),
+            torch.tensor([5.0, 5]),
+            _FIRST_AXIS,
+        ),
+        call(
+            "5 images of 9 pixels, 4 components",
+            _normal(5, 9, seed=1),
+            _normal(9, seed=2),
+            _orthonormal(4, 9, 3),
+        ),
+        call(
+            "one image of 12 pixels, 3 components",
+            _normal(1, 12, seed=4),
+            _normal(12, seed=5),
+            _orthonormal(3, 12, 6),
+        ),
+        call(
+            "images of one pixel",
+            _normal(3, 1, seed=7),
+            torch.tensor([2.0]),
+            torch.tensor([[-1.0]]),
+        ),
     ),
-)  # fmt: skip
+)
 
 
 # --- reparameterise -------------------------------------------------------------------------------
-
-_NO_GRADIENT = {
-    "gradient of argument mu": "The gradient that reaches mu is not the right one.",
-    "gradient of argument logvar": "The gradient that reaches logvar is not the right one.",
-}
 
 
 def _std(logvar: Tensor) -> Tensor:
@@ -285,7 +295,17 @@ def _std(logvar: Tensor) -> Tensor:
 
 
 def _draw(label: str, mu: Tensor, logvar: Tensor, noise: Tensor) -> Probe:
-    return call(label, mu, logvar, noise, grad=(0, 1), explain=_NO_GRADIENT)
+    return call(label, mu, logvar, noise, grad=(0, 1))
+
+
+def _follows_the_noise(candidate: Callable) -> dict[str, Any]:
+    mu, logvar, noise = (_normal(3, 5, seed=seed) for seed in (1, 2, 3))
+    first, again = (candidate(mu.clone(), logvar.clone(), noise.clone()) for _ in range(2))
+    other = candidate(mu, logvar, noise + 1)
+    return {
+        "the same draw from the same noise": bool((first == again).all()),
+        "every entry moves with its noise": bool((first != other).all()),
+    }
 
 
 REPARAMETERISE = Exercise(
@@ -293,124 +313,143 @@ REPARAMETERISE = Exercise(
     title="The reparameterisation trick: a draw that lets the gradient through",
     reference=autoencoders.reparameterise,
     hints=(
-        "A draw from N(5, 0.1²): how do you make it out of a draw from N(0, 1), with one multiplication "
-        "and one addition? What of mu and logvar belongs in which place?",
-        "logvar is the logarithm of the variance σ². At logvar = 0 the spread σ is 1, at logvar = 2 it is "
-        "2.718. Which function of logvar gives that? Everything must be done with tensors, so that "
-        "the gradient can find its way back.",
-        "σ² = exp(logvar), so σ = exp(logvar / 2). The code is z = μ + σ · noise, entry by entry, with "
-        "the noise that you were given.",
+        "A draw from N(5, 0.1²): how do you make it out of a draw from N(0, 1), with one "
+        "multiplication and one addition? What of mu and logvar belongs in which place?",
+        "logvar is the logarithm of the variance σ². At logvar = 0 the spread σ is 1, at logvar = "
+        "2 it is 2.718. Which function of logvar gives that? Everything must be done with "
+        "tensors, so that the gradient can find its way back.",
+        "σ² = exp(logvar), so σ = exp(logvar / 2). The code is z = μ + σ · noise, entry by entry, "
+        "with the noise that you were given.",
     ),
     mistakes=(
         Mistake(
             "the variance as spread",
             lambda mu, logvar, noise: mu + logvar.exp() * noise,
-            "Your spread is a variance. μ = 0, logvar = 2, noise 1: you say 7.39, and one standard "
-            "deviation is 2.72. At logvar = 0 one does not notice.",
+            "Your spread is a variance. μ = 0, logvar = 2, noise 1: you say 7.39, and one "
+            "standard deviation is 2.72. At logvar = 0 one does not notice.",
         ),
         Mistake(
             "noise ignores sigma",
             lambda mu, logvar, noise: mu + noise,
-            "Your noise does not feel σ. An encoder that is sure, σ = 0.01, still gets noise of size 1: "
-            "the code 3 becomes 4 where it should become 3.01. No gradient reaches logvar either.",
+            "Your noise does not feel σ. An encoder that is sure, σ = 0.01, still gets noise of "
+            "size 1: the code 3 becomes 4 where it should become 3.01. No gradient reaches logvar "
+            "either.",
         ),
         Mistake(
             "logvar as spread",
             lambda mu, logvar, noise: mu + logvar * noise,
-            "You multiply the noise by logvar itself. At logvar = 0 the spread should be 1, and you draw "
-            "no noise at all; at logvar = −1 your spread is negative.",
+            "You multiply the noise by logvar itself. At logvar = 0 the spread should be 1, and "
+            "you draw no noise at all; at logvar = −1 your spread is negative.",
         ),
         Mistake(
             "half outside the exponential",
             lambda mu, logvar, noise: mu + 0.5 * logvar.exp() * noise,
-            "At logvar = 0 the spread must be 1, and yours is 0.5. At logvar = 2 it must be 2.72, and "
-            "yours is 3.69: half of a variance is not a standard deviation.",
+            "At logvar = 0 the spread must be 1, and yours is 0.5. At logvar = 2 it must be 2.72, "
+            "and yours is 3.69: half of a variance is not a standard deviation.",
         ),
         Mistake(
             "logarithm forgotten",
             lambda mu, logvar, noise: mu + logvar.sqrt() * noise,
-            "You treat logvar as a variance. A logarithm may be negative: at logvar = −2 you return nan. "
-            "At logvar = 0 you draw no noise where the spread should be 1.",
+            "You treat logvar as a variance. A logarithm may be negative: at logvar = −2 you "
+            "return nan. At logvar = 0 you draw no noise where the spread should be 1.",
         ),
         Mistake(
             "exponent doubled",
             lambda mu, logvar, noise: mu + (2 * logvar).exp() * noise,
-            "Your spread grows far too fast. μ = 0, logvar = 2, noise 1: one standard deviation is 2.72, "
-            "and you say 54.6.",
+            "Your spread grows far too fast. μ = 0, logvar = 2, noise 1: one standard deviation "
+            "is 2.72, and you say 54.6.",
         ),
         Mistake(
             "sign of the exponent",
             lambda mu, logvar, noise: mu + (-logvar / 2).exp() * noise,
-            "The surer the encoder, the more noise you add. At logvar = −9.2 the spread should be 0.01; "
-            "yours is 100.",
+            "The surer the encoder, the more noise you add. At logvar = −9.2 the spread should be "
+            "0.01; yours is 100.",
         ),
         Mistake(
             "softplus",
             lambda mu, logvar, noise: mu + F.softplus(logvar) * noise,
-            "Your spread is positive and grows with logvar, but it is not σ: at logvar = 0 it must be 1, and "
-            "yours is 0.69. The KL term of the same network would speak of another σ.",
+            "Your spread is positive and grows with logvar, but it is not σ: at logvar = 0 it "
+            "must be 1, and yours is 0.69. The KL term of the same network would speak of another "
+            "σ.",
         ),
         Mistake(
             "sigma times everything",
             lambda mu, logvar, noise: (mu + noise) * _std(logvar),
-            "Your σ moves the centre too. μ = 3, σ = 0.01, noise 0: the draw must be 3, and you say 0.03.",
+            "Your σ moves the centre too. μ = 3, σ = 0.01, noise 0: the draw must be 3, and you "
+            "say 0.03.",
         ),
         Mistake(
             "one noise for the whole batch",
             lambda mu, logvar, noise: mu + _std(logvar) * noise[:1],
-            "Every image of the batch gets the same noise. Two codes with μ = 0 and σ = 1 must get two "
-            "different draws; yours are equal.",
+            "Every image of the batch gets the same noise. Two codes with μ = 0 and σ = 1 must "
+            "get two different draws; yours are equal.",
         ),
         Mistake(
             "one number of noise",
             lambda mu, logvar, noise: mu + _std(logvar) * noise[0, 0],
-            "A single number shakes all latents of all images together. With μ = 0 and σ = 1 all entries "
-            "of your z are equal: the codes lie on a line.",
+            "A single number shakes all latents of all images together. With μ = 0 and σ = 1 all "
+            "entries of your z are equal: the codes lie on a line.",
         ),
         Mistake(
             "own noise",
             lambda mu, logvar, noise: mu + _std(logvar) * torch.randn_like(mu),
-            "You drew your own noise and left the given one unused. μ = 0, σ = 1, noise 0: the draw must "
-            "be 0, and you give another number. Nobody can repeat or check your draw.",
+            "You drew your own noise and left the given one unused. μ = 0, σ = 1, noise 0: the "
+            "draw must be 0, and you give another number. Nobody can repeat or check your draw.",
         ),
         Mistake(
             "own noise, one row",
             lambda mu, logvar, noise: mu + _std(logvar) * torch.randn(mu.shape[1]),
-            "You drew one row of noise and gave it to every image. Two codes with μ = 0 and σ = 1 must get "
-            "two different draws; yours are equal. The noise that you were given is unused.",
+            "You drew one row of noise and gave it to every image. Two codes with μ = 0 and σ = 1 "
+            "must get two different draws; yours are equal. The noise that you were given is "
+            "unused.",
         ),
         Mistake(
             "sampled by torch.distributions",
             lambda mu, logvar, noise: Normal(mu, _std(logvar)).sample(),
-            "`.sample()` gives numbers without a history: d z / d μ should be 1, and is 0. Nothing that "
-            "the decoder learns reaches the encoder. The given noise is unused too.",
+            "`.sample()` gives numbers without a history: d z / d μ should be 1, and is 0. "
+            "Nothing that the decoder learns reaches the encoder. The given noise is unused too.",
         ),
         Mistake(
             "gradient cut",
             lambda mu, logvar, noise: (mu + _std(logvar) * noise).detach(),
-            "Values right, gradient gone. μ = 3, σ = 2, noise 1 gives 5, and d z / d μ should be 1; it is 0. "
-            "The encoder never hears how well its codes were decoded.",
+            "Values right, gradient gone. μ = 3, σ = 2, noise 1 gives 5, and d z / d μ should be "
+            "1; it is 0. The encoder never hears how well its codes were decoded.",
         ),
         Mistake(
             "gradient of sigma cut",
             lambda mu, logvar, noise: mu + _std(logvar).detach() * noise,
-            "Values right, but no gradient reaches logvar. With σ = 2 and noise 1, d z / d logvar should be "
-            "1; it is 0. σ hears only the KL term, which wants σ = 1 for every image.",
+            "Values right, but no gradient reaches logvar. With σ = 2 and noise 1, d z / d logvar "
+            "should be 1; it is 0. σ hears only the KL term, which wants σ = 1 for every image.",
         ),
         Mistake(
             "noise forgotten",
             lambda mu, logvar, noise: mu.clone(),
-            "Your draw is the mean each time. μ = 0, σ = 1, noise 1 gives 0, not 1. So a plain autoencoder "
-            "is trained, whose decoder knows single points of the latent space and nothing between.",
+            "Your draw is the mean each time. μ = 0, σ = 1, noise 1 gives 0, not 1. So a plain "
+            "autoencoder is trained, whose decoder knows single points of the latent space and "
+            "nothing between.",
         ),
     ),
     probes=(
+        Probe(
+            "the same noise twice, then other noise",
+            _follows_the_noise,
+            explain={
+                "the same draw from the same noise": "From the same mu, logvar and noise came two "
+                "different draws: your function makes noise of its own.",
+                "every entry moves with its noise": "Other noise should give another draw.",
+            },
+        ),
         _draw("one latent: μ = 0.5, logvar = 2, noise 1", *torch.tensor([0.5, 2, 1]).view(3, 1, 1)),
         _draw("3 images, 5 latents", *(_normal(3, 5, seed=s) for s in (1, 2, 3))),
         _draw("one image, 7 latents", *(_normal(1, 7, seed=s) for s in (4, 5, 6))),
-        _draw("a sure encoder, σ = 0.01", _normal(4, 2, seed=7), torch.full((4, 2), -9.21), _normal(4, 2, seed=8)),
+        _draw(
+            "a sure encoder, σ = 0.01",
+            _normal(4, 2, seed=7),
+            torch.full((4, 2), -9.21),
+            _normal(4, 2, seed=8),
+        ),
     ),
-)  # fmt: skip
+)
 
 
 # --- kl_to_standard_normal ------------------------------------------------------------------------
@@ -427,7 +466,7 @@ def _kl(mu: Tensor, logvar: Tensor) -> Tensor:
 
 
 def _divergence(label: str, mu: Tensor, logvar: Tensor) -> Probe:
-    return call(label, mu, logvar, grad=(0, 1), explain=_NO_GRADIENT)
+    return call(label, mu, logvar, grad=(0, 1))
 
 
 KL_TO_STANDARD_NORMAL = Exercise(
@@ -436,8 +475,8 @@ KL_TO_STANDARD_NORMAL = Exercise(
     reference=autoencoders.kl_to_standard_normal,
     hints=(
         "When is it 0, and for which mu and logvar? What does a mean of 1 cost, and what does a σ "
-        "other than 1? Latents are independent: how do their costs combine, and which axis must be "
-        "left over?",
+        "other than 1? Latents are independent: how do their costs combine, and which axis must "
+        "be left over?",
         "For one latent, KL(N(μ, σ²) ‖ N(0, 1)) = ½ (μ² + σ² − 1 − log σ²). Two of the four terms "
         "come straight from logvar: which function of it is σ², and which is log σ²?",
         "One latent costs `0.5 * (mu ** 2 + logvar.exp() - 1 - logvar)`. That is a (B, d) tensor; "
@@ -447,131 +486,139 @@ KL_TO_STANDARD_NORMAL = Exercise(
         Mistake(
             "mean over the latents",
             lambda mu, logvar: _terms(mu, logvar).mean(1),
-            "Your KL does not grow when latents are added. One latent with μ = 1, σ = 1 costs 0.5; two "
-            "such latents cost 1, and you say 0.5 again. The KL of independent latents adds up.",
+            "Your KL does not grow when latents are added. One latent with μ = 1, σ = 1 costs "
+            "0.5; two such latents cost 1, and you say 0.5 again. The KL of independent latents "
+            "adds up.",
         ),
         Mistake(
             "sum over the batch as well",
             lambda mu, logvar: _terms(mu, logvar).sum(),
-            "Twice the images, twice your KL, and a single number for all. Two images with μ = 1, σ = 1 "
-            "and one latent must give (0.5, 0.5); you say 1.",
+            "Twice the images, twice your KL, and a single number for all. Two images with μ = 1, "
+            "σ = 1 and one latent must give (0.5, 0.5); you say 1.",
         ),
         Mistake(
             "mean over everything",
             lambda mu, logvar: _terms(mu, logvar).mean(),
-            "A single number, averaged over images and latents alike. One image whose two latents have "
-            "μ = 1, σ = 1 must give (1,); you say 0.5. With 32 latents the KL counts 32 times too little.",
+            "A single number, averaged over images and latents alike. One image whose two latents "
+            "have μ = 1, σ = 1 must give (1,); you say 0.5. With 32 latents the KL counts 32 "
+            "times too little.",
         ),
         Mistake(
             "mean over the batch as well",
             lambda mu, logvar: _kl(mu, logvar).mean(),
-            "A single number for the whole batch: one no longer sees which image is far from the prior. "
-            "Two images with μ = 0 and μ = 1, σ = 1, must give (0, 0.5); you say 0.25.",
+            "A single number for the whole batch: one no longer sees which image is far from the "
+            "prior. Two images with μ = 0 and μ = 1, σ = 1, must give (0, 0.5); you say 0.25.",
         ),
         Mistake(
             "sum over the wrong axis",
             lambda mu, logvar: _terms(mu, logvar).sum(0),
-            "You return one number for each latent. 3 images with 5 latents give you 5 numbers; asked are "
-            "3, one for each image.",
+            "You return one number for each latent. 3 images with 5 latents give you 5 numbers; "
+            "asked are 3, one for each image.",
         ),
         Mistake(
             "not summed",
             lambda mu, logvar: _terms(mu, logvar),
-            "You return the cost of each latent: for 3 images with 5 latents a table of 15 numbers. Asked "
-            "is the cost of each image, 3 numbers.",
+            "You return the cost of each latent: for 3 images with 5 latents a table of 15 "
+            "numbers. Asked is the cost of each image, 3 numbers.",
         ),
         Mistake(
             "sign",
             lambda mu, logvar: -_kl(mu, logvar),
-            "A KL divergence is never negative. At μ = 1, σ = 1 it is 0.5, and you say −0.5: an optimiser "
-            "would push the codes away from the prior without end.",
+            "A KL divergence is never negative. At μ = 1, σ = 1 it is 0.5, and you say −0.5: an "
+            "optimiser would push the codes away from the prior without end.",
         ),
         Mistake(
             "one half missing",
             lambda mu, logvar: 2 * _kl(mu, logvar),
-            "Twice too large everywhere. At μ = 1, σ = 1 it is 0.5, and you say 1: an unannounced β = 2.",
+            "Twice too large everywhere. At μ = 1, σ = 1 it is 0.5, and you say 1: an unannounced "
+            "β = 2.",
         ),
         Mistake(
             "minus one half missing",
             lambda mu, logvar: -2 * _kl(mu, logvar),
-            "A KL divergence is never negative. At μ = 1, σ = 1 it is 0.5, and you say −1: both the sign and "
-            "the size are off.",
+            "A KL divergence is never negative. At μ = 1, σ = 1 it is 0.5, and you say −1: both "
+            "the sign and the size are off.",
         ),
         Mistake(
             "prior and posterior swapped",
             lambda mu, logvar: ((1 + mu.square()) * (-logvar).exp() - 1 + logvar).sum(1) / 2,
-            "You measured the prior with respect to the posterior. At μ = 0, logvar = 1 the answer is 0.359; "
-            "the other way round it is your 0.184. At σ = 1 both agree.",
+            "You measured the prior with respect to the posterior. At μ = 0, logvar = 1 the "
+            "answer is 0.359; the other way round it is your 0.184. At σ = 1 both agree.",
         ),
         Mistake(
             "logvar taken for log sigma",
             lambda mu, logvar: (mu.square() + (2 * logvar).exp() - 1 - 2 * logvar).sum(1) / 2,
-            "Your variance is the square of ours. At μ = 0, logvar = 1 you say 2.195, and it is 0.359. Is the "
-            "second argument log σ, or log σ²?",
+            "Your variance is the square of ours. At μ = 0, logvar = 1 you say 2.195, and it is "
+            "0.359. Is the second argument log σ, or log σ²?",
         ),
         Mistake(
             "logvar taken for log sigma in one place",
             lambda mu, logvar: (mu.square() + (2 * logvar).exp() - 1 - logvar).sum(1) / 2,
-            "The σ² in one of your terms and the log σ² in another do not belong together. At μ = 0, "
-            "logvar = 1 you say 2.695, and it is 0.359; near logvar = −0.35 you even go below 0.",
+            "The σ² in one of your terms and the log σ² in another do not belong together. At μ = "
+            "0, logvar = 1 you say 2.695, and it is 0.359; near logvar = −0.35 you even go below "
+            "0.",
         ),
         Mistake(
             "standard deviation for the variance",
             lambda mu, logvar: (mu.square() + _std(logvar) - 1 - logvar).sum(1) / 2,
-            "You used the standard deviation where the variance belongs. At μ = 0, logvar = 1 you say −0.176: "
-            "below 0, where no KL can be. It is 0.359.",
+            "You used the standard deviation where the variance belongs. At μ = 0, logvar = 1 you "
+            "say −0.176: below 0, where no KL can be. It is 0.359.",
         ),
         Mistake(
             "logvar taken for the variance",
             lambda mu, logvar: (mu.square() + logvar - 1 - logvar.log()).sum(1) / 2,
-            "The logarithm of a negative number: at logvar = −1 you return nan, at logvar = 0 infinity. "
-            "logvar = 0 is nothing special: σ is 1 there, and with μ = 0 the KL is 0.",
+            "The logarithm of a negative number: at logvar = −1 you return nan, at logvar = 0 "
+            "infinity. logvar = 0 is nothing special: σ is 1 there, and with μ = 0 the KL is 0.",
         ),
         Mistake(
             "logvar taken for sigma",
-            lambda mu, logvar: (mu.square() + logvar.square() - 1 - logvar.square().log()).sum(1) / 2,
-            "You take logvar for σ itself: at logvar = 0 your KL is infinite. There σ is 1, and with μ = 0 "
-            "posterior and prior are the same: 0.",
+            lambda mu, logvar: (
+                (mu.square() + logvar.square() - 1 - logvar.square().log()).sum(1) / 2
+            ),
+            "You take logvar for σ itself: at logvar = 0 your KL is infinite. There σ is 1, and "
+            "with μ = 0 posterior and prior are the same: 0.",
         ),
         Mistake(
             "mean not squared",
             lambda mu, logvar: (mu + logvar.exp() - 1 - logvar).sum(1) / 2,
-            "Your KL falls when the mean moves down. μ = 2 and μ = −2, σ = 1, are equally far from the prior, "
-            "2.0 each; you say 1 and −1.",
+            "Your KL falls when the mean moves down. μ = 2 and μ = −2, σ = 1, are equally far "
+            "from the prior, 2.0 each; you say 1 and −1.",
         ),
         Mistake(
             "sign of the logarithm",
             lambda mu, logvar: (mu.square() + logvar.exp() - 1 + logvar).sum(1) / 2,
-            "A small σ costs you nothing, it even pays. At μ = 0, logvar = −2 the KL is 0.568; you say "
-            "−1.432, and any encoder would run there.",
+            "A small σ costs you nothing, it even pays. At μ = 0, logvar = −2 the KL is 0.568; "
+            "you say −1.432, and any encoder would run there.",
         ),
         Mistake(
             "minus one missing",
             lambda mu, logvar: (mu.square() + logvar.exp() - logvar).sum(1) / 2,
-            "The prior itself must cost nothing. At μ = 0, σ = 1 you say 0.5 for each latent: with 32 "
-            "latents 16 nats too much, for every image.",
+            "The prior itself must cost nothing. At μ = 0, σ = 1 you say 0.5 for each latent: "
+            "with 32 latents 16 nats too much, for every image.",
         ),
         Mistake(
             "the mean's part only",
             lambda mu, logvar: mu.square().sum(1) / 2,
-            "Your KL does not feel σ. At μ = 0, logvar = 1 it is 0.359, and you say 0: the encoder may "
-            "shrink its σ to nothing, and becomes a plain autoencoder.",
+            "Your KL does not feel σ. At μ = 0, logvar = 1 it is 0.359, and you say 0: the "
+            "encoder may shrink its σ to nothing, and becomes a plain autoencoder.",
         ),
         Mistake(
             "gradient cut",
             lambda mu, logvar: _kl(mu, logvar).detach(),
-            "Values right, gradient gone. At μ = 1 the slope in μ is 1, and nothing of it reaches the encoder: "
-            "its codes go wherever they like, as if there were no KL term.",
+            "Values right, gradient gone. At μ = 1 the slope in μ is 1, and nothing of it reaches "
+            "the encoder: its codes go wherever they like, as if there were no KL term.",
         ),
         Mistake(
             "gradient of sigma cut",
             lambda mu, logvar: _kl(mu, logvar.detach()),
-            "Values right, but no gradient reaches logvar. At logvar = 1 the slope should be 0.859; it is "
-            "0, so the KL term can never teach the encoder its σ.",
+            "Values right, but no gradient reaches logvar. At logvar = 1 the slope should be "
+            "0.859; it is 0, so the KL term can never teach the encoder its σ.",
         ),
     ),
     probes=(
-        _divergence("μ = 1, logvar = 0", torch.ones(1, 1), torch.zeros(1, 1)),
+        _divergence(
+            "3 images, two latents, μ = 1, logvar = 0", torch.ones(3, 2), torch.zeros(3, 2)
+        ),
         _divergence("μ = 0, logvar = 1", torch.zeros(1, 1), torch.ones(1, 1)),
         _divergence("3 images, 5 latents", _normal(3, 5, seed=1), _normal(3, 5, seed=2)),
         _divergence("one image, 7 latents", _normal(1, 7, seed=3), _normal(1, 7, seed=4)),
@@ -579,7 +626,7 @@ KL_TO_STANDARD_NORMAL = Exercise(
         _divergence("the prior itself: μ = 0, logvar = 0", torch.zeros(2, 3), torch.zeros(2, 3)),
         _divergence("a sure encoder, σ = 0.01", _normal(2, 2, seed=7), torch.full((2, 2), -9.21)),
     ),
-)  # fmt: skip
+)
 
 
 # --- negative_elbo --------------------------------------------------------------------------------
@@ -621,30 +668,41 @@ def _loss(label: str, shape: tuple[int, ...], latents: int, seed: int, **beta: f
 
 
 def _loss_of(label: str, *args: Tensor, **beta: float) -> Probe:
-    explain = _NO_GRADIENT | {
-        "gradient of argument reconstruction": "The gradient that reaches the reconstruction is "
-        "not the right one."
-    }
-    return call(label, *args, grad=(1, 2, 3), explain=explain, **beta)
+    return call(label, *args, grad=(1, 2, 3), **beta)
 
 
 _PIXEL = torch.ones(1, 1, 1, 1)
 _PERFECT = _normal(2, 3, 4, 5, seed=9).tanh()
 _IN_UNITS = (
-    "Cross-entropy needs targets and outputs in [0, 1], and images here reach −1: a pixel of −1 drawn "
-    "perfectly as −1 must cost 0. "
+    "Cross-entropy needs targets and outputs in [0, 1], and images here reach −1: a pixel of −1 "
+    "drawn perfectly as −1 must cost 0. "
 )
+
+
+def negative_elbo(
+    x: Float[Tensor, "B C H W"],
+    reconstruction: Float[Tensor, "B C H W"],
+    mu: Float[Tensor, "B d"],
+    logvar: Float[Tensor, "B d"],
+    beta: float = 1.0,
+) -> Float[Tensor, ""]:
+    """½ Σ (x − x̂)² + β KL of each image, averaged over the batch (Gaussian, σ = 1 per pixel)."""
+    error = 0.5 * (x - reconstruction).square().flatten(1).sum(dim=1)  # (B,)
+    kl = autoencoders.kl_to_standard_normal(mu, logvar)  # (B,)
+    return (error + beta * kl).mean()
+
 
 NEGATIVE_ELBO = Exercise(
     id="vae.negative_elbo",
     title="The VAE's loss: reconstruction and KL",
-    reference=autoencoders.negative_elbo,
+    reference=negative_elbo,
     hints=(
-        "Take one image, before any average over the batch. How much does one wrong pixel cost, and how do "
-        "the costs of 12,288 pixels combine? The KL of the same image stands beside it, in the same unit.",
-        "A Gaussian with σ = 1 at each pixel costs ½ (x − x̂)² for it, up to a constant. Both terms are sums "
-        "for one image, over pixels and over latents. β weighs one of them; which? The average "
-        "over the batch comes last.",
+        "Take one image, before any average over the batch. How much does one wrong pixel cost, "
+        "and how do the costs of 12,288 pixels combine? The KL of the same image stands beside "
+        "it, in the same unit.",
+        "A Gaussian with σ = 1 at each pixel costs ½ (x − x̂)² for it, up to a constant. Both "
+        "terms are sums for one image, over pixels and over latents. β weighs one of them; which? "
+        "The average over the batch comes last.",
         "`error = 0.5 * (x - reconstruction).square().flatten(1).sum(1)` and `kl = "
         "kl_to_standard_normal(mu, logvar)` are both (B,). Return the mean of `error + beta * kl`.",
     ),
@@ -652,50 +710,58 @@ NEGATIVE_ELBO = Exercise(
         Mistake(
             "mean over pixels, sum over latents",
             _spoilt(error=lambda x, r: F.mse_loss(r, x)),
-            "Your two terms use different rulers: an average over all pixels, a sum over latents. For a "
-            "64 × 64 colour image the error counts 6,144 times too little against the KL: an "
-            "unannounced β. Expect every sample to be the mean face.",
+            "Your two terms use different rulers: an average over all pixels, a sum over latents. "
+            "For a 64 × 64 colour image the error counts 6,144 times too little against the KL: "
+            "an unannounced β. Expect every sample to be the mean face.",
         ),
         Mistake(
             "mean over pixels, sum over latents, halved",
             _spoilt(error=lambda x, r: F.mse_loss(r, x) / 2),
-            "Your two terms use different rulers: an average over all pixels, a sum over latents. For a "
-            "64 × 64 colour image the KL counts 12,288 times too much: an unannounced β. Expect "
-            "every sample to be the mean face.",
+            "Your two terms use different rulers: an average over all pixels, a sum over latents. "
+            "For a 64 × 64 colour image the KL counts 12,288 times too much: an unannounced β. "
+            "Expect every sample to be the mean face.",
         ),
         Mistake(
             "sum over pixels, mean over latents",
             _spoilt(kl=lambda mu, logvar: _terms(mu, logvar).mean()),
-            "Your KL is an average over the latents, your error a sum over the pixels. Two latents with "
-            "μ = 1, σ = 1 cost 1 together; you say 0.5. The more latents, the less yours "
-            "are held to the prior.",
+            "Your KL is an average over the latents, your error a sum over the pixels. Two "
+            "latents with μ = 1, σ = 1 cost 1 together; you say 0.5. The more latents, the less "
+            "yours are held to the prior.",
         ),
         Mistake(
             "means everywhere",
             _spoilt(lambda x, r: F.mse_loss(r, x), lambda mu, logvar: _terms(mu, logvar).mean()),
-            "You average over pixels and over latents. An image twice as large, twice as wrong, costs "
-            "you the same: two pixels, each off by 1, cost ½ + ½ = 1, and you say 1 for a single one too. "
-            "The balance of the terms shifts with every change of the network.",
+            "You average over pixels and over latents. An image twice as large, twice as wrong, "
+            "costs you the same: two pixels, each off by 1, cost ½ + ½ = 1, and you say 1 for a "
+            "single one too. The balance of the terms shifts with every change of the network.",
+        ),
+        Mistake(
+            "means everywhere, halved",
+            _spoilt(
+                lambda x, r: F.mse_loss(r, x) / 2, lambda mu, logvar: _terms(mu, logvar).mean()
+            ),
+            "You average over pixels and over latents. Two pixels, each off by 1, cost ½ + ½ = 1; "
+            "you say ½, as for a single one. Two latents with μ = 1, σ = 1 cost 1; you say ½.",
         ),
         Mistake(
             "sum over the batch",
             _spoilt(
                 lambda x, r: _half_square(x, r).sum(), lambda mu, logvar: _kl(mu, logvar).sum()
             ),
-            "Twice the images, twice the loss. One image that costs 0.5 and its copy cost 0.5 on average; "
-            "you say 1. The right step size would depend on the size of the batch.",
+            "Twice the images, twice the loss. One image that costs 0.5 and its copy cost 0.5 on "
+            "average; you say 1. The right step size would depend on the size of the batch.",
         ),
         Mistake(
             "error summed over the batch, KL averaged",
             _spoilt(error=lambda x, r: _half_square(x, r).sum()),
-            "Your error adds up the batch, your KL averages it. With 100 images in the batch the KL "
-            "counts 100 times too little; with 10 images, 10 times.",
+            "Your error adds up the batch, your KL averages it. With 100 images in the batch the "
+            "KL counts 100 times too little; with 10 images, 10 times.",
         ),
         Mistake(
             "squares summed over the batch, KL averaged",
             _spoilt(error=lambda x, r: F.mse_loss(r, x, reduction="sum")),
-            "Your error adds up the whole batch, your KL averages it. One image off by 1 in one pixel "
-            "costs 0.5, and two such images 0.5 on average; you say 1 and 2.",
+            "Your error adds up the whole batch, your KL averages it. One image off by 1 in one "
+            "pixel costs 0.5, and two such images 0.5 on average; you say 1 and 2.",
         ),
         Mistake(
             "squares and KL summed over the batch",
@@ -703,38 +769,38 @@ NEGATIVE_ELBO = Exercise(
                 lambda x, r: F.mse_loss(r, x, reduction="sum"),
                 lambda mu, logvar: _kl(mu, logvar).sum(),
             ),
-            "Twice the images, twice the loss; and one pixel off by 1 costs you 1, where a Gaussian with "
-            "σ = 1 charges 0.5.",
+            "Twice the images, twice the loss; and one pixel off by 1 costs you 1, where a "
+            "Gaussian with σ = 1 charges 0.5.",
         ),
         Mistake(
             "KL summed over the batch",
             _spoilt(kl=lambda mu, logvar: _kl(mu, logvar).sum()),
-            "Your KL adds up the batch, your error averages it. With 100 images in the batch the KL "
-            "counts 100 times too much, and the codes collapse onto the prior.",
+            "Your KL adds up the batch, your error averages it. With 100 images in the batch the "
+            "KL counts 100 times too much, and the codes collapse onto the prior.",
         ),
         Mistake(
             "one half missing",
             _spoilt(error=lambda x, r: 2 * _half_square(x, r).mean()),
-            "Your error is twice too large beside the KL. One pixel off by 1 costs 0.5 under a Gaussian with "
-            "σ = 1; you say 1, which is a Gaussian with σ² = ½, or β = ½.",
+            "Your error is twice too large beside the KL. One pixel off by 1 costs 0.5 under a "
+            "Gaussian with σ = 1; you say 1, which is a Gaussian with σ² = ½, or β = ½.",
         ),
         Mistake(
             "ELBO where its negative is asked",
             _spoilt(together=lambda error, kl, beta: -error - beta * kl),
-            "The sign is turned: one pixel off by 1 gives −0.5. An optimiser minimises, so it would make "
-            "pictures worse and the KL larger, without end.",
+            "The sign is turned: one pixel off by 1 gives −0.5. An optimiser minimises, so it "
+            "would make pictures worse and the KL larger, without end.",
         ),
         Mistake(
             "KL subtracted",
             _spoilt(together=lambda error, kl, beta: error - beta * kl),
-            "A code far from the prior lowers your loss. A perfect image with μ = 1, σ = 1 costs 0.5; you say "
-            "−0.5. The codes would run away, and random codes decode to nothing.",
+            "A code far from the prior lowers your loss. A perfect image with μ = 1, σ = 1 costs "
+            "0.5; you say −0.5. The codes would run away, and random codes decode to nothing.",
         ),
         Mistake(
             "error subtracted",
             _spoilt(together=lambda error, kl, beta: beta * kl - error),
-            "Wrong pixels lower your loss. One pixel off by 1 costs 0.5; you say −0.5. The optimiser would "
-            "paint images as wrong as it can.",
+            "Wrong pixels lower your loss. One pixel off by 1 costs 0.5; you say −0.5. The "
+            "optimiser would paint images as wrong as it can.",
         ),
         Mistake(
             "beta ignored",
@@ -744,26 +810,26 @@ NEGATIVE_ELBO = Exercise(
         Mistake(
             "beta on the error",
             _spoilt(together=lambda error, kl, beta: beta * error + kl),
-            "Your β weighs the wrong term. A perfect image with a KL of 0.5 and β = 4 costs 2; you say 0.5. "
-            "A larger β makes your pictures sharper, not the codes tidier.",
+            "Your β weighs the wrong term. A perfect image with a KL of 0.5 and β = 4 costs 2; "
+            "you say 0.5. A larger β makes your pictures sharper, not the codes tidier.",
         ),
         Mistake(
             "beta on both",
             _spoilt(together=lambda error, kl, beta: beta * (error + kl)),
-            "Your β weighs both terms alike, so their balance never changes. One pixel off by 1 costs 0.5 "
-            "for every β; with β = 4 you say 2.",
+            "Your β weighs both terms alike, so their balance never changes. One pixel off by 1 "
+            "costs 0.5 for every β; with β = 4 you say 2.",
         ),
         Mistake(
             "KL forgotten",
             _spoilt(together=lambda error, kl, beta: error),
-            "Your loss does not look at the codes at all. A perfect image with μ = 1, σ = 1 costs 0.5; you say "
-            "0. This trains a plain autoencoder.",
+            "Your loss does not look at the codes at all. A perfect image with μ = 1, σ = 1 costs "
+            "0.5; you say 0. This trains a plain autoencoder.",
         ),
         Mistake(
             "error forgotten",
             _spoilt(together=lambda error, kl, beta: beta * kl),
-            "Your loss does not look at the pictures. One pixel off by 1 costs 0.5; you say 0. The encoder "
-            "says μ = 0, σ = 1 for every image, and is done.",
+            "Your loss does not look at the pictures. One pixel off by 1 costs 0.5; you say 0. "
+            "The encoder says μ = 0, σ = 1 for every image, and is done.",
         ),
         Mistake(
             "cross-entropy on [-1, 1]",
@@ -778,32 +844,34 @@ NEGATIVE_ELBO = Exercise(
         Mistake(
             "cross-entropy of scores on [-1, 1]",
             _spoilt(error=_cross_entropy_of_scores),
-            _IN_UNITS + "Yours has no lowest point at all: for the target −1 it says 0.69 at the output 0, "
+            _IN_UNITS
+            + "Yours has no lowest point at all: for the target −1 it says 0.69 at the output 0, "
             "−10 at −10, −100 at −100.",
         ),
         Mistake(
             "cross-entropy with two sigmoids",
             _spoilt(error=lambda x, r: _cross_entropy_of_scores(x, r.sigmoid())),
-            _IN_UNITS + "You also squash twice, so that your outputs stay between 0.5 and 0.73: no dark pixel "
-            "can be drawn.",
+            _IN_UNITS
+            + "You also squash twice: all outputs lie between 0.5 and 0.73, no dark pixel can "
+            "be drawn.",
         ),
         Mistake(
             "Bernoulli likelihood",
             _spoilt(error=lambda x, r: _cross_entropy((x + 1) / 2, (r + 1) / 2)),
-            "A sound loss, for black or white pixels; asked is the Gaussian one. A grey pixel, 0, drawn "
-            "perfectly as 0 costs nothing there; you say 0.693.",
+            "A sound loss, for black or white pixels; asked is the Gaussian one. A grey pixel, 0, "
+            "drawn perfectly as 0 costs nothing there; you say 0.693.",
         ),
         Mistake(
             "absolute difference",
             _spoilt(error=lambda x, r: F.l1_loss(r, x, reduction="sum") / len(x)),
-            "You charge |x − x̂|. A pixel off by 1 costs 0.5 under a Gaussian with σ = 1, one off by 0.1 costs "
-            "0.005; you say 1 and 0.1.",
+            "You charge |x − x̂|. A pixel off by 1 costs 0.5 under a Gaussian with σ = 1, one off "
+            "by 0.1 costs 0.005; you say 1 and 0.1.",
         ),
         Mistake(
             "distance not squared",
             _spoilt(error=lambda x, r: (x - r).flatten(1).norm(dim=1).mean()),
-            "You charge the distance between the images, not half its square. Off by 1 in one pixel, by 1 in "
-            "each of four: 0.5 and 2; you say 1 and 2.",
+            "You charge the distance between the images, not half its square. Off by 1 in one "
+            "pixel, by 1 in each of four: 0.5 and 2; you say 1 and 2.",
         ),
         Mistake(
             "constant kept",
@@ -812,43 +880,53 @@ NEGATIVE_ELBO = Exercise(
                     _half_square(x, r).mean() + x[0].numel() * math.log(2 * math.pi) / 2
                 )
             ),
-            "You kept the Gaussian's constant. It is true to the density, but it teaches nothing: a perfect "
-            "64 × 64 colour image with the prior's code costs 11,292 with it, and should read 0 here.",
+            "You kept the Gaussian's constant. It is true to the density, but it teaches nothing: "
+            "a perfect 64 × 64 colour image with the prior's code costs 11,292 with it, and "
+            "should read 0 here.",
         ),
         Mistake(
             "not averaged",
             lambda x, r, mu, logvar, beta=1.0: _half_square(x, r) + beta * _kl(mu, logvar),
-            "You return one loss for each image; an optimiser needs one number. Two images that cost 0.5 and "
-            "1.5 make 1.",
+            "You return one loss for each image; an optimiser needs one number. Two images that "
+            "cost 0.5 and 1.5 make 1.",
         ),
         Mistake(
             "gradient cut",
             lambda *args, **beta: _spoilt()(*args, **beta).detach(),
-            "The value is right, and nothing can learn from it: a number without a history. With x = 1, x̂ = 0 "
-            "the slope in x̂ should be −1; it is 0. (`.item()`, `.detach()` and `no_grad` all do that.)",
+            "The value is right, and nothing can learn from it: a number without a history. With "
+            "x = 1, x̂ = 0 the slope in x̂ should be −1; it is 0. (`.item()`, `.detach()` and "
+            "`no_grad` all do that.)",
         ),
         Mistake(
             "gradient of the KL cut",
             _spoilt(kl=lambda mu, logvar: _kl(mu, logvar).mean().detach()),
-            "Values right, but the KL is only written down, not learned from: at μ = 1 its slope should be 1 "
-            "and is 0. The codes spread as in a plain autoencoder while the number grows.",
+            "Values right, but the KL is only written down, not learned from: at μ = 1 its slope "
+            "should be 1 and is 0. The codes spread as in a plain autoencoder while the number "
+            "grows.",
         ),
         Mistake(
             "gradient of the error cut",
             _spoilt(error=lambda x, r: _half_square(x, r).mean().detach()),
-            "Values right, but no gradient reaches the reconstruction: with x = 1, x̂ = 0 the slope should be "
-            "−1 and is 0. The decoder never learns, and the codes only obey the KL.",
+            "Values right, but no gradient reaches the reconstruction: with x = 1, x̂ = 0 the "
+            "slope should be −1 and is 0. The decoder never learns, and the codes only obey the "
+            "KL.",
         ),
     ),
     probes=(
-        _loss_of("one pixel of 1 drawn as 0, with the prior's code", _PIXEL, 0 * _PIXEL, torch.zeros(1, 1), torch.zeros(1, 1)),
+        _loss_of(
+            "one pixel of 1 drawn as 0, with the prior's code",
+            _PIXEL,
+            0 * _PIXEL,
+            torch.zeros(1, 1),
+            torch.zeros(1, 1),
+        ),
         _loss("3 images of 2 × 5 × 4, 3 latents", (3, 2, 5, 4), 3, seed=1),
         _loss("3 images of 2 × 5 × 4, 3 latents, β = 4", (3, 2, 5, 4), 3, seed=3, beta=4.0),
         _loss("one image of 3 × 3 × 3, 7 latents", (1, 3, 3, 3), 7, seed=5),
         _loss("β = 0", (2, 1, 3, 5), 1, seed=7, beta=0.0),
         _loss_of("two images drawn perfectly", _PERFECT, _PERFECT, *_normal(2, 2, 2, seed=10)),
     ),
-)  # fmt: skip
+)
 
 
 # --- morph ----------------------------------------------------------------------------------------
@@ -867,8 +945,8 @@ MORPH = Exercise(
     title="Morph one face into another",
     reference=autoencoders.morph,
     hints=(
-        "The two codes are two points. Where is the point that has gone a quarter of the way from the "
-        "first to the second? Which code must come out at fraction 0, which at 1?",
+        "The two codes are two points. Where is the point that has gone a quarter of the way from "
+        "the first to the second? Which code must come out at fraction 0, which at 1?",
         "Start at z_a and walk: which vector leads from z_a to z_b, and how much of it is walked?",
         "`z_a + fraction * (z_b - z_a)`, or as a weighted mean, with weights that add up to 1.",
     ),
@@ -876,60 +954,62 @@ MORPH = Exercise(
         Mistake(
             "the wrong way round",
             lambda a, b, f: f * a + (1 - f) * b,
-            "Your slider runs backwards: at fraction 0 the second face is there, at 1 the first. From 0 to 10, "
-            "a quarter of the way is 2.5; you say 7.5.",
+            "Your slider runs backwards: at fraction 0 the second face is there, at 1 the first. "
+            "From 0 to 10, a quarter of the way is 2.5; you say 7.5.",
         ),
         Mistake(
             "second code added, first kept",
             lambda a, b, f: a + f * b,
-            "At fraction 1 the first face is still in the picture, under the second. From 1 to 5, all the way "
-            "is 5; you say 6.",
+            "At fraction 1 the first face is still in the picture, under the second. From 1 to 5, "
+            "all the way is 5; you say 6.",
         ),
         Mistake(
             "first code faded only",
             lambda a, b, f: (1 - f) * a,
-            "The second face never comes: at fraction 1 your code is 0 whatever z_b is. From 1 to 5, all the "
-            "way is 5.",
+            "The second face never comes: at fraction 1 your code is 0 whatever z_b is. From 1 to "
+            "5, all the way is 5.",
         ),
         Mistake(
             "second code in full",
             lambda a, b, f: (1 - f) * a + b,
-            "At fraction 0 the second face is there already. From 1 to 5, none of the way is 1; you say 6.",
+            "At fraction 0 the second face is there already. From 1 to 5, none of the way is 1; "
+            "you say 6.",
         ),
         Mistake(
             "always halfway",
             lambda a, b, f: (a + b) / 2,
-            "Your slider does nothing: each fraction gives the mean of both codes. From 1 to 5, a quarter of "
-            "the way is 2; you say 3.",
+            "Your slider does nothing: each fraction gives the mean of both codes. From 1 to 5, a "
+            "quarter of the way is 2; you say 3.",
         ),
         Mistake(
             "sum of both",
             lambda a, b, f: a + b,
-            "You add the codes, whatever the fraction is. From 1 to 5, a quarter of the way is 2; you say 6. "
-            "Far from both faces the decoder has never been.",
+            "You add the codes, whatever the fraction is. From 1 to 5, a quarter of the way is 2; "
+            "you say 6. Far from both faces the decoder has never been.",
         ),
         Mistake(
             "per cent",
             lambda a, b, f: a + f / 100 * (b - a),
-            "Your morph hardly moves: all the way, fraction 1, from 1 to 5, you reach 1.04. The fraction "
-            "runs from 0 to 1, not to 100.",
+            "Your morph hardly moves: all the way, fraction 1, from 1 to 5, you reach 1.04. The "
+            "fraction runs from 0 to 1, not to 100.",
         ),
         Mistake(
             "walking away",
             lambda a, b, f: a + f * (a - b),
-            "You walk away from the second face. From 1 to 5, a quarter of the way is 2; you say 0.",
+            "You walk away from the second face. From 1 to 5, a quarter of the way is 2; you say "
+            "0.",
         ),
         Mistake(
             "the nearer of the two",
             lambda a, b, f: (a if f < 0.5 else b).clone(),
-            "Your morph jumps: up to one half it is the first face, then the second. From 1 to 5, a quarter of "
-            "the way is 2; you say 1.",
+            "Your morph jumps: up to one half it is the first face, then the second. From 1 to 5, "
+            "a quarter of the way is 2; you say 1.",
         ),
         Mistake(
             "first code overwritten",
             _in_place,
-            "Your function changes z_a itself. From 1 to 5, half of the way is 3; ask a second time and you "
-            "say 4, because the start has moved.",
+            "Your function changes z_a itself. From 1 to 5, half of the way is 3; ask a second "
+            "time and you say 4, because the start has moved.",
         ),
     ),
     probes=(
@@ -938,10 +1018,21 @@ MORPH = Exercise(
         call("all the way", *_TWO_CODES, 1.0),
         call("3 pairs of codes, 0.9 of the way", *_SIX_CODES, 0.9),
     ),
-)  # fmt: skip
+)
 
 
 # --- slerp ----------------------------------------------------------------------------------------
+
+
+def slerp(
+    z_a: Float[Tensor, "B d"], z_b: Float[Tensor, "B d"], fraction: float
+) -> Float[Tensor, "B d"]:
+    """From z_a towards z_b along the arc about 0: [sin((1 − f)ω) z_a + sin(f ω) z_b] / sin ω."""
+    cosine = F.cosine_similarity(z_a, z_b, dim=-1)[..., None]  # (B, 1)
+    omega = cosine.clamp(-1, 1).acos()
+    arc = ((1 - fraction) * omega).sin() * z_a + (fraction * omega).sin() * z_b
+    line = torch.lerp(z_a, z_b, fraction)  # what the arc becomes as ω goes to 0
+    return torch.where(omega.sin() < 1e-3, line, arc / omega.sin())
 
 
 def _cosine(a: Tensor, b: Tensor) -> Tensor:
@@ -988,121 +1079,141 @@ def _degrees(*angles: float) -> Tensor:
     return 0.5 * torch.stack([radians.cos(), radians.sin()], dim=1)
 
 
+_ONE_PAIR = _of_length(3, 1, 5, seed=1), _of_length(3, 1, 5, seed=2)
+_AXES = torch.eye(3)
+
+
+def _path(label: str, z_a: Tensor, z_b: Tensor, fraction: float) -> Probe:
+    return call(label, z_a, z_b, fraction, rtol=1e-3, atol=1e-3)
+
+
 SLERP = Exercise(
     id="vae.slerp",
     title="Morph along a sphere",
-    reference=autoencoders.slerp,
+    reference=slerp,
     hints=(
-        "Random codes in many dimensions all have nearly the same length. How long is the point halfway "
-        "between (1, 0) and (0, 1) on the straight line, and how long on the circle? What should grow "
-        "evenly with the fraction: a distance or an angle?",
-        "With ω the angle between the codes, the weights are sin((1 − f)ω) / sin ω and sin(f ω) / sin ω. "
-        "Each pair of the batch has its own ω. What do these weights become as ω goes to 0, and what "
-        "does the computer make of 0 / 0?",
-        "The cosine of ω is z_a · z_b / (‖z_a‖ ‖z_b‖), summed over the last axis with keepdim=True; clamp it "
-        "to [−1, 1] before `acos`. Where sin ω is tiny, take the straight line: `torch.where` chooses for each "
-        "pair.",
+        "Random codes in many dimensions all have nearly the same length. How long is the point "
+        "halfway between (1, 0) and (0, 1) on the straight line, and how long on the circle? What "
+        "should grow evenly with the fraction: a distance or an angle?",
+        "With ω the angle between the codes, the weights are sin((1 − f)ω) / sin ω and sin(f ω) / "
+        "sin ω. Each pair of the batch has its own ω. What do these weights become as ω goes to "
+        "0, and what does the computer make of 0 / 0?",
+        "The cosine of ω is z_a · z_b / (‖z_a‖ ‖z_b‖), summed over the last axis with "
+        "keepdim=True; clamp it to [−1, 1] before `acos`. Where sin ω is tiny, take the straight "
+        "line: `torch.where` chooses for each pair.",
     ),
     mistakes=(
         Mistake(
             "straight line",
             lambda a, b, f: torch.lerp(a, b, f),
-            "Your codes take the short cut through the sphere. Halfway from (1, 0) to (0, 1) you have "
-            "length 0.71; every point of the circle has length 1. In 100 dimensions no random code is that "
-            "short: the decoder has never seen one.",
+            "Your codes take the short cut through the sphere. Halfway from (1, 0) to (0, 1) you "
+            "have length 0.71; every point of the circle has length 1. In 100 dimensions no "
+            "random code is that short: the decoder has never seen one.",
         ),
         Mistake(
             "straight line, then lengthened",
             _straight_then_lengthened,
-            "The right circle at the wrong speed. From 0° to 90°, a quarter of the way is 22.5°; you are "
-            "at 18.4°. Halfway one does not notice.",
+            "The right circle at the wrong speed. From 0° to 90°, a quarter of the way is 22.5°; "
+            "you are at 18.4°. Halfway one does not notice.",
         ),
         Mistake(
             "the wrong way round",
             lambda a, b, f: _arc(b, a, f, _cosine(a, b).acos()),
-            "Your slider runs backwards: at fraction 0 the second code is there, at 1 the first. From 0° to "
-            "90°, a quarter of the way is 22.5°; you are at 67.5°.",
+            "Your slider runs backwards: at fraction 0 the second code is there, at 1 the first. "
+            "From 0° to 90°, a quarter of the way is 22.5°; you are at 67.5°.",
         ),
         Mistake(
             "nan for parallel codes",
             _unguarded,
-            "From (1, 0) to (1, 0) you return nan: the angle is 0, and you divide 0 by 0. Two pictures that the "
-            "encoder takes for the same one end your film. The answer is (1, 0).",
+            "From (1, 0) to (1, 0), or to a code right beside it, you return nan: the angle is 0, "
+            "and you divide 0 by 0. Two pictures that the encoder takes for the same one end your "
+            "film. The answer is (1, 0).",
         ),
         Mistake(
             "one parallel pair straightens all",
             _straight_where_any_is_parallel,
-            "One pair of equal codes in the batch changes what the other pairs get. From 0° to 90° halfway is "
-            "of length 1; put a pair (1, 0), (1, 0) beside it, and you say 0.71.",
+            "One pair of equal codes in the batch changes what the other pairs get. From 0° to "
+            "90° halfway is of length 1; put a pair (1, 0), (1, 0) beside it, and you say 0.71.",
+        ),
+        Mistake(
+            "zero for parallel codes",
+            lambda a, b, f: _unguarded(a, b, f).nan_to_num(),
+            "From (1, 0) to (1, 0), or to a code right beside it, you return (0, 0), and the film "
+            "shows the face of nobody. Every point between equal codes is that code.",
         ),
         Mistake(
             "lengths not divided out",
-            lambda a, b, f: _arc(a, b, f, (a * b).sum(-1, keepdim=True).acos()),
-            "Your angle changes when both codes become longer. Between (1, 0) and (0.5, 0.87) there are 60°. "
-            "At half that length you measure 83°, at twice that length nan.",
-        ),
-        Mistake(
-            "lengths not divided out, but clamped",
             lambda a, b, f: _arc(a, b, f, (a * b).sum(-1, keepdim=True).clamp(-1, 1).acos()),
-            "Your angle changes when both codes become longer. Between (1, 0) and (0.5, 0.87) there are 60°. "
-            "At half that length you measure 83°, at twice that length 0°.",
+            "Your angle changes when both codes become longer. Between (1, 0) and (0.5, 0.87) "
+            "there are 60°; between (0.5, 0) and (0.25, 0.43), the same directions, you measure "
+            "83°.",
         ),
         Mistake(
             "length lost",
             lambda a, b, f: _arc(
                 F.normalize(a, dim=-1), F.normalize(b, dim=-1), f, _cosine(a, b).acos()
             ),
-            "All your codes have length 1. From (3, 0) to (0, 3), none of the way is (3, 0); you say (1, 0). "
-            "In 100 dimensions codes are about 10 long.",
+            "All your codes have length 1. From (3, 0) to (0, 3), none of the way is (3, 0); you "
+            "say (1, 0). In 100 dimensions codes are about 10 long.",
         ),
         Mistake(
             "not divided by the sine",
             _not_divided,
-            "Your ends are not the codes themselves. Between (1, 0) and (0.5, 0.87), none of the way is "
-            "(1, 0); you say (0.87, 0). At 90° one does not notice.",
+            "Your ends are not the codes themselves. Between (1, 0) and (0.5, 0.87), none of the "
+            "way is (1, 0); you say (0.87, 0). At 90° one does not notice.",
         ),
         Mistake(
             "cosines for sines",
             _cosines_for_sines,
-            "At fraction 0 the second code is in the picture already. Between (1, 0) and (0.5, 0.87), none "
-            "of the way is (1, 0); you say (2, 1.73).",
+            "At fraction 0 the second code is in the picture already. Between (1, 0) and (0.5, "
+            "0.87), none of the way is (1, 0); you say (2, 1.73).",
         ),
         Mistake(
             "degrees",
             lambda a, b, f: _arc(a, b, f, _cosine(a, b).acos().rad2deg()),
-            "The ends are right and the way between is wild: `sin` wants radians. Halfway from (1, 0) to (0, 1) "
-            "lies (0.71, 0.71); you say (0.95, 0.95).",
+            "The ends are right and the way between is wild: `sin` wants radians. Halfway from "
+            "(1, 0) to (0, 1) lies (0.71, 0.71); you say (0.95, 0.95).",
         ),
         Mistake(
             "the cosine taken for the angle",
             lambda a, b, f: _arc(a, b, f, _cosine(a, b)),
-            "For codes at right angles you take the straight line: you use the cosine, 0 there, as the angle. "
-            "Halfway from (1, 0) to (0, 1) you have length 0.71, and it should be 1.",
+            "For codes at right angles you take the straight line: you use the cosine, 0 there, "
+            "as the angle. Halfway from (1, 0) to (0, 1) you have length 0.71, and it should be 1.",
         ),
         Mistake(
             "one angle for the batch",
             lambda a, b, f: _arc(a, b, f, _cosine(a.flatten(), b.flatten()).acos()),
-            "All pairs of the batch get the same angle. (1, 0) to (0, 1) are 90°, (1, 0) to (1, 0) are 0°; "
-            "you use 60° for both. A pair alone comes out right.",
+            "All pairs of the batch get the same angle. (1, 0) to (0, 1) are 90°, (1, 0) to (1, "
+            "0) are 0°; you use 60° for both. A pair alone comes out right.",
         ),
     ),
     probes=(
-        call("60° apart, on a circle of radius 0.5, a quarter of the way", _degrees(0), _degrees(60), 0.25, rtol=1e-3, atol=1e-3),
-        call("90° apart, halfway", _degrees(0), _degrees(90), 0.5, rtol=1e-3, atol=1e-3),
-        call("none of the way, 5 latents", _of_length(3, 1, 5, seed=1), _of_length(3, 1, 5, seed=2), 0.0, rtol=1e-3, atol=1e-3),
-        call("all the way, 5 latents", _of_length(3, 1, 5, seed=1), _of_length(3, 1, 5, seed=2), 1.0, rtol=1e-3, atol=1e-3),
-        call("3 pairs of length 2, each with its own angle", _of_length(2, 3, 7, seed=3), _of_length(2, 3, 7, seed=4), 0.7, rtol=1e-3, atol=1e-3),
-        call("equal codes", torch.tensor([[1.0, 0, 0]]), torch.tensor([[1.0, 0, 0]]), 0.25, rtol=1e-3, atol=1e-3),
-        call("nearly parallel codes", torch.tensor([[2.0, 0]]), torch.tensor([[2.0, 2e-4]]), 0.25, rtol=1e-3, atol=1e-3),
-        call("two pairs, of which one is parallel", torch.tensor([[1.0, 0], [1, 0]]), torch.tensor([[0.0, 1], [1, 0]]), 0.5, rtol=1e-3, atol=1e-3),
+        _path(
+            "60° apart, on a circle of radius 0.5, a quarter of the way",
+            _degrees(0),
+            _degrees(60),
+            0.25,
+        ),
+        _path("90° apart, halfway", _degrees(0), _degrees(90), 0.5),
+        _path("none of the way, 5 latents", *_ONE_PAIR, 0.0),
+        _path("all the way, 5 latents", *_ONE_PAIR, 1.0),
+        _path(
+            "3 pairs of length 2, each with its own angle",
+            _of_length(2, 3, 7, seed=3),
+            _of_length(2, 3, 7, seed=4),
+            0.7,
+        ),
+        _path("equal codes", _AXES[:1], _AXES[:1], 0.25),
+        _path("nearly parallel codes", torch.tensor([[2.0, 0]]), torch.tensor([[2.0, 2e-4]]), 0.25),
+        _path("two pairs, of which one is parallel", _AXES[[0, 0]], _AXES[[1, 0]], 0.5),
     ),
-)  # fmt: skip
+)
 
 
 # --- one_hot --------------------------------------------------------------------------------------
 
 
-def one_hot(labels: Int[Tensor, "B"], classes: int) -> Float[Tensor, "B classes"]:
+def one_hot(labels: Int[Tensor, " B"], classes: int) -> Float[Tensor, "B classes"]:
     """Each label as a row of zeros with a 1 at its place, as float32."""
     return F.one_hot(labels, classes).float()
 
@@ -1129,82 +1240,86 @@ ONE_HOT = Exercise(
     title="A class as a vector",
     reference=one_hot,
     hints=(
-        "How many columns are needed so that every class has its own, also one that is absent from this "
-        "batch? How many ones has a row?",
-        "Row i is 0 everywhere but in column labels[i]. Comparing labels, as a column, with the numbers "
-        "0 … classes − 1, as a row, asks that of all entries at once.",
-        "`torch.nn.functional.one_hot(labels, classes)` gives whole numbers; a decoder wants `.float()`. "
-        "Or take rows of `torch.eye(classes)`.",
+        "How many columns are needed so that every class has its own, also one that is absent "
+        "from this batch? How many ones has a row?",
+        "Row i is 0 everywhere but in column labels[i]. Comparing labels, as a column, with the "
+        "numbers 0 … classes − 1, as a row, asks that of all entries at once.",
+        "`torch.nn.functional.one_hot(labels, classes)` gives whole numbers; a decoder wants "
+        "`.float()`. Or take rows of `torch.eye(classes)`.",
     ),
     mistakes=(
         Mistake(
             "whole numbers",
             lambda labels, classes: F.one_hot(labels, classes),
-            "The right entries, as whole numbers: a linear layer answers that it expected Float and got Long.",
+            "The right entries, as whole numbers: a linear layer answers that it expected Float "
+            "and got Long.",
         ),
         Mistake(
             "True and False",
             lambda labels, classes: F.one_hot(labels, classes).bool(),
-            "The right entries, as True and False: a linear layer answers that it expected Float and got Bool.",
+            "The right entries, as True and False: a linear layer answers that it expected Float "
+            "and got Bool.",
         ),
         Mistake(
             "double precision",
             lambda labels, classes: F.one_hot(labels, classes).double(),
-            "The right entries, in float64 (numpy's habit): a decoder with float32 weights refuses them.",
+            "The right entries, in float64 (numpy's habit): a decoder with float32 weights "
+            "refuses them.",
         ),
         Mistake(
             "classes counted in the batch",
             lambda labels, classes: F.one_hot(labels).float(),
-            "Your row is as long as the largest label of this batch asks. The labels (0, 1) of 4 classes give "
-            "you 2 columns, the next batch gives 4: the decoder's first layer fits only one of them.",
+            "Your row is as long as the largest label of this batch asks. The labels (0, 1) of 4 "
+            "classes give you 2 columns, the next batch gives 4: the decoder's first layer fits "
+            "only one of them.",
         ),
         Mistake(
             "labels counted from one",
             lambda labels, classes: torch.eye(classes)[labels - 1],
-            "All your ones are one place too far to the left. Of 4 classes, label 1 must give (0, 1, 0, 0); you "
-            "say (1, 0, 0, 0), and label 0 lands in the last column.",
+            "All your ones are one place too far to the left. Of 4 classes, label 1 must give (0, "
+            "1, 0, 0); you say (1, 0, 0, 0), and label 0 lands in the last column.",
         ),
         Mistake(
             "the label as a number",
             lambda labels, classes: labels[:, None].float(),
-            "One column that holds the label. So class 8 is 8 times class 1, and 2 lies between 1 and 3; "
-            "but a bag is not between a shirt and a boot. Asked is a column for each class.",
+            "One column that holds the label. So class 8 is 8 times class 1, and 2 lies between 1 "
+            "and 3; but a bag is not between a shirt and a boot. Asked is a column for each class.",
         ),
         Mistake(
             "rows and columns swapped",
             lambda labels, classes: F.one_hot(labels, classes).float().T,
-            "Rows and columns have changed places. 3 labels of 4 classes must give 3 rows of 4; you give 4 rows "
-            "of 3.",
+            "Rows and columns have changed places. 3 labels of 4 classes must give 3 rows of 4; "
+            "you give 4 rows of 3.",
         ),
         Mistake(
             "one row for the batch",
             lambda labels, classes: F.one_hot(labels, classes).amax(0).float(),
-            "One row, which says what occurs in the batch. The labels (0, 2) of 3 classes must give two rows, "
-            "(1, 0, 0) and (0, 0, 1); you say (1, 0, 1).",
+            "One row, which says what occurs in the batch. The labels (0, 2) of 3 classes must "
+            "give two rows, (1, 0, 0) and (0, 0, 1); you say (1, 0, 1).",
         ),
         Mistake(
             "every row gets all labels",
             _all_rows_get_all_labels,
-            "All your rows are equal: each has a one for every label of the batch. The labels (0, 2) of 3 "
-            "classes must give (1, 0, 0) and (0, 0, 1); you say (1, 0, 1) twice.",
+            "All your rows are equal: each has a one for every label of the batch. The labels (0, "
+            "2) of 3 classes must give (1, 0, 0) and (0, 0, 1); you say (1, 0, 1) twice.",
         ),
         Mistake(
             "the label where the one belongs",
             lambda labels, classes: (F.one_hot(labels, classes) * labels[:, None]).float(),
-            "The label stands where a 1 belongs. Of 3 classes, label 2 must give (0, 0, 1); you say (0, 0, 2), "
-            "and for label 0 nothing at all.",
+            "The label stands where a 1 belongs. Of 3 classes, label 2 must give (0, 0, 1); you "
+            "say (0, 0, 2), and for label 0 nothing at all.",
         ),
         Mistake(
             "all classes up to the label",
             lambda labels, classes: (torch.arange(classes) <= labels[:, None]).float(),
-            "Your rows fill up like a thermometer. Of 3 classes, label 2 must give (0, 0, 1); you say "
-            "(1, 1, 1), as if class 2 held the other two.",
+            "Your rows fill up like a thermometer. Of 3 classes, label 2 must give (0, 0, 1); you "
+            "say (1, 1, 1), as if class 2 held the other two.",
         ),
         Mistake(
             "zero at the label",
             lambda labels, classes: 1 - F.one_hot(labels, classes).float(),
-            "Turned over: ones everywhere, and a zero at the label. Of 3 classes, label 2 must give (0, 0, 1); "
-            "you say (1, 1, 0).",
+            "Turned over: ones everywhere, and a zero at the label. Of 3 classes, label 2 must "
+            "give (0, 0, 1); you say (1, 1, 0).",
         ),
     ),
     probes=(
@@ -1213,14 +1328,14 @@ ONE_HOT = Exercise(
         _with_dtype("7 images, all of class 0 of 2", (7, 2), torch.zeros(7, dtype=torch.long), 2),
         _with_dtype("a single class", (2, 1), torch.tensor([0, 0]), 1),
     ),
-)  # fmt: skip
+)
 
 
 # --- condition ------------------------------------------------------------------------------------
 
 
 def condition(
-    z: Float[Tensor, "B d"], labels: Int[Tensor, "B"], classes: int
+    z: Float[Tensor, "B d"], labels: Int[Tensor, " B"], classes: int
 ) -> Float[Tensor, "B d+classes"]:
     """What the decoder of a conditional VAE sees: the code, and behind it the class as one-hot."""
     return torch.cat([z, one_hot(labels, classes)], dim=1)
@@ -1235,10 +1350,10 @@ CONDITION = Exercise(
     title="Tell the decoder which class to draw",
     reference=condition,
     hints=(
-        "The decoder takes one row for each image. What must that row hold beside the code, and how long "
-        "does it become?",
-        "The class enters as a one-hot row of your last exercise. It stands behind the code, in the same row: "
-        "along which axis are the two joined?",
+        "The decoder takes one row for each image. What must that row hold beside the code, and "
+        "how long does it become?",
+        "The class enters as a one-hot row of your last exercise. It stands behind the code, in "
+        "the same row: along which axis are the two joined?",
         "`torch.cat([z, one_hot(labels, classes)], dim=1)`.",
     ),
     mistakes=(
@@ -1249,21 +1364,30 @@ CONDITION = Exercise(
             "between 1 and 3. A code of 3 latents with 4 classes is 7 long; yours is 4.",
         ),
         Mistake(
+            "classes counted in the batch",
+            lambda z, labels, classes: torch.cat([z, F.one_hot(labels)], 1),
+            "How long your row is depends on the labels that happen to come. A code of 2 latents "
+            "and label 1 of 5 classes must give 7 numbers; you give 4, and the decoder does not "
+            "fit.",
+        ),
+        Mistake(
             "class first",
             lambda z, labels, classes: torch.cat([one_hot(labels, classes), z], 1),
-            "All is there, but the class comes first. The code (0.5, 0.7) with class 0 of 2 must give "
-            "(0.5, 0.7, 1, 0); you say (1, 0, 0.5, 0.7), and the decoder reads the class as a code.",
+            "All is there, but the class comes first. The code (0.5, 0.7) with class 0 of 2 must "
+            "give (0.5, 0.7, 1, 0); you say (1, 0, 0.5, 0.7), and the decoder reads the class as "
+            "a code.",
         ),
         Mistake(
             "label ignored",
             lambda z, labels, classes: torch.cat([z, torch.zeros(len(z), classes)], 1),
-            "Change the label, and your row stays. The decoder draws some class, and nobody can choose which.",
+            "Change the label, and your row stays. The decoder draws some class, and nobody can "
+            "choose which.",
         ),
         Mistake(
             "class only",
             lambda z, labels, classes: one_hot(labels, classes),
-            "The code is gone. All images of a class get the same row, so the decoder draws their mean: one "
-            "boot for all boots.",
+            "The code is gone. All images of a class get the same row, so the decoder draws their "
+            "mean: one boot for all boots.",
         ),
         Mistake(
             "code only",
@@ -1273,33 +1397,34 @@ CONDITION = Exercise(
         Mistake(
             "added to the code",
             lambda z, labels, classes: z + one_hot(labels, classes),
-            "You add the class to the code. The code (0, 0) with class 0 and the code (1, 0) without it give "
-            "the same row: the decoder cannot tell them apart. And it needs as many latents as classes.",
+            "You add the class to the code. The code (0, 0) with class 0 and the code (1, 0) "
+            "without it give the same row: the decoder cannot tell them apart. And it needs as "
+            "many latents as classes.",
         ),
         Mistake(
             "stacked under the code",
             lambda z, labels, classes: torch.cat([z, one_hot(labels, classes)], 0),
-            "You put the classes under the codes, as if they were further images: 3 codes and 3 labels make "
-            "6 rows, and the decoder would draw 6 pictures.",
+            "You put the classes under the codes, as if they were further images: 3 codes and 3 "
+            "labels make 6 rows, and the decoder would draw 6 pictures.",
         ),
         Mistake(
             "the first label for all",
             lambda z, labels, classes: torch.cat(
                 [z, one_hot(labels[:1], classes).expand(len(z), -1)], 1
             ),
-            "Every image gets the class of the first. The labels (0, 2) must give rows that end in (1, 0, 0) "
-            "and (0, 0, 1); both of yours end in (1, 0, 0).",
+            "Every image gets the class of the first. The labels (0, 2) must give rows that end "
+            "in (1, 0, 0) and (0, 0, 1); both of yours end in (1, 0, 0).",
         ),
         Mistake(
             "gradient cut",
             lambda z, labels, classes: torch.cat([z.detach(), one_hot(labels, classes)], 1),
-            "Values right, gradient gone: z reaches the decoder without its history. The encoder never hears "
-            "how well its codes were decoded.",
+            "Values right, gradient gone: z reaches the decoder without its history. The encoder "
+            "never hears how well its codes were decoded.",
         ),
     ),
     probes=(
         _condition("3 codes of 4 latents, 4 classes", _normal(3, 4, seed=1), [0, 3, 1], 4),
-        _condition("one code of 2 latents, 5 classes", _normal(1, 2, seed=2), [4], 5),
+        _condition("one code of 2 latents, 5 classes", _normal(1, 2, seed=2), [1], 5),
         _condition("5 codes of one latent, 3 classes", _normal(5, 1, seed=3), [2, 0, 0, 1, 2], 3),
     ),
 )
@@ -1351,36 +1476,37 @@ SAMPLE = Exercise(
     title="New images from a trained VAE",
     reference=sample,
     hints=(
-        "Training has made the codes of all images look like draws from the prior together. A new image "
-        "needs a new code. Where does it come from, if there is no image to encode?",
-        "The prior is N(0, 1) in each latent, and `noise` is a draw from it. Which of the four arguments are "
-        "left without work?",
+        "Training has made the codes of all images look like draws from the prior together. A new "
+        "image needs a new code. Where does it come from, if there is no image to encode?",
+        "The prior is N(0, 1) in each latent, and `noise` is a draw from it. Which of the four "
+        "arguments are left without work?",
         "One call of `decode` is enough, and `encode` and `x` stay unused.",
     ),
     mistakes=(
         Mistake(
             "reconstructions",
             lambda encode, decode, x, noise: decode(_posterior(encode, x, noise)),
-            "These are reconstructions: give the function other images, and it returns those. 3 faces go in, "
-            "the same 3 faces come out. A sample may not look at any image.",
+            "These are reconstructions: give the function other images, and it returns those. 3 "
+            "faces go in, the same 3 faces come out. A sample may not look at any image.",
         ),
         Mistake(
             "decoded means",
             lambda encode, decode, x, noise: decode(encode(x)[0]),
-            "These are reconstructions, with the noise off: 3 faces go in, the same 3 faces come out, at "
-            "every call. A sample may not look at any image.",
+            "These are reconstructions, with the noise off: 3 faces go in, the same 3 faces come "
+            "out, at every call. A sample may not look at any image.",
         ),
         Mistake(
             "the batch's mean code",
             lambda encode, decode, x, noise: decode(encode(x)[0].mean(0) + noise),
-            "Your draws lie about the mean code of this batch. With 3 smiling faces in x, all samples "
-            "lean towards a smile. A sample may not look at any image.",
+            "Your draws lie about the mean code of this batch. With 3 smiling faces in x, all "
+            "samples lean towards a smile. A sample may not look at any image.",
         ),
         Mistake(
             "the images' spread",
             lambda encode, decode, x, noise: decode(_std(encode(x)[1]) * noise[: len(x)]),
-            "Your draws have the spread that the encoder gives to these images, not the prior's. Where σ is 0.1 "
-            "all samples are nearly the same picture. A sample may not look at any image.",
+            "Your draws have the spread that the encoder gives to these images, not the prior's. "
+            "Where σ is 0.1 all samples are nearly the same picture. A sample may not look at any "
+            "image.",
         ),
         Mistake(
             "the codes",
@@ -1390,26 +1516,26 @@ SAMPLE = Exercise(
         Mistake(
             "noise squashed",
             lambda encode, decode, x, noise: decode(noise.sigmoid()),
-            "Your codes are all between 0 and 1. The prior puts half of each latent below 0; with 2 latents you "
-            "never visit three quarters of the plane.",
+            "Your codes are all between 0 and 1. The prior puts half of each latent below 0; with "
+            "2 latents you never visit three quarters of the plane.",
         ),
         Mistake(
             "uniform codes",
             lambda encode, decode, x, noise: decode(torch.rand_like(noise)),
-            "Your codes are uniform in [0, 1], and the given noise is unused. The prior is a Gaussian about 0: "
-            "with 2 latents you never visit three quarters of the plane.",
+            "Your codes are uniform in [0, 1], and the given noise is unused. The prior is a "
+            "Gaussian about 0: with 2 latents you never visit three quarters of the plane.",
         ),
         Mistake(
             "own noise",
             lambda encode, decode, x, noise: decode(torch.randn_like(noise)),
-            "You drew your own noise and left the given one unused: the same noise must give the same "
-            "pictures, or nobody can show one of them again.",
+            "You drew your own noise and left the given one unused: the same noise must give the "
+            "same pictures, or nobody can show one of them again.",
         ),
         Mistake(
             "the prior's mean",
             lambda encode, decode, x, noise: decode(torch.zeros_like(noise)),
-            "All your samples are one picture, the one at code 0. Different noise must give different "
-            "pictures.",
+            "All your samples are one picture, the one at code 0. Different noise must give "
+            "different pictures.",
         ),
         Mistake(
             "one code for all",
@@ -1437,4 +1563,74 @@ EXERCISES = (
     CONDITION,
 )
 
-QUESTIONS = ()
+QUESTIONS = (
+    Question(
+        "vae.components_for_90",
+        "5,000 faces of 64 × 64 × 3 = 12,288 numbers each. How many principal components explain "
+        "90 % of their variance?",
+        None,
+        41,
+    ),
+    Question(
+        "vae.random_code",
+        "A plain autoencoder rebuilds faces well. Now its decoder gets random codes. What does it "
+        "draw?",
+        {
+            "new faces": "Nothing in the loss asked for that: only the codes of the training "
+            "faces were ever decoded, and a random code lies between them, or beside them all.",
+            "training faces": "It would have to hit one of their codes. They are points in a "
+            "space of many dimensions, and a random code misses all of them.",
+            "ghosts": "The decoder was only ever asked about the codes of faces. Between and "
+            "beside them it answers with a haze, or with pieces of several faces on top of each "
+            "other.",
+            "noise, pixel by pixel": "A code is a few dozen numbers, and the decoder joins "
+            "neighbouring pixels: what it draws hangs together even where it makes no sense.",
+        },
+        "ghosts",
+    ),
+    Question(
+        "vae.blur",
+        "A VAE's reconstructions are blurred. Now the noise is switched off, and μ is decoded in "
+        "place of a random z. How sharp are they?",
+        {
+            "as sharp as the data": "So it would be if the noise made the blur. But the decoder "
+            "has learned to answer with the mean of all images that share a code, and the mean of "
+            "sharp images is blurred.",
+            "as blurred as before": "The blur is in the loss: under squared error the best answer "
+            "is the mean of all images that share a code, with or without noise.",
+            "halfway": "The noise takes next to nothing away. The decoder answers with the mean "
+            "of all images that share a code, and knows no details to add.",
+        },
+        "as blurred as before",
+    ),
+    Question(
+        "vae.collapse",
+        "After training, the KL term of a VAE is 0.01 nats for all latents together. 64 random "
+        "codes are decoded. What do they show?",
+        {
+            "64 different new faces": "A KL of 0 sounds perfect. But it says that each image got "
+            "the same code distribution as every other: the code tells the decoder nothing.",
+            "64 times nearly the same picture": "0.01 nats cannot tell even two images apart. So "
+            "the decoder does not listen to z, and draws the mean face: posterior collapse.",
+            "64 training faces": "To pick one of 5,000 faces the code must carry log 5,000 = 8.5 "
+            "nats. Here it carries 0.01.",
+        },
+        "64 times nearly the same picture",
+    ),
+    Question(
+        "vae.red_sky",
+        "A VAE learns from skylines by day and by night; every sunset was left out. Of its random "
+        "skies, how many are redder than the reddest in the data?",
+        {
+            "none": "Every sky that it learned from is less red, and a mean of such skies is too. "
+            "But nothing holds a decoder to means: beyond the codes that it was trained on it "
+            "goes on as its weights happen to.",
+            "a few": "It can happen where a code lies beyond those of the data: the decoder is a "
+            "smooth function there, not a list of skies, and its colours may go on a little past "
+            "the last one.",
+            "most": "The loss charges for each pixel that differs from the data, so most skies "
+            "must stay among the colours of the data.",
+        },
+        None,  # measured in the lecture
+    ),
+)

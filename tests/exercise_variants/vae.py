@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from sklearn.decomposition import PCA
 from torch.distributions import Independent, Normal, kl_divergence
 
-from course_lib import pca
+from course_lib import autoencoders, pca
 
 # --- principal components -------------------------------------------------------------------------
 
@@ -250,8 +250,8 @@ def weights_times_stack(z_a, z_b, fraction):
 
 
 def numpy_loop(z_a, z_b, fraction):
-    rows = [(1 - fraction) * a + fraction * b for a, b in zip(z_a.numpy(), z_b.numpy(), strict=True)]
-    return torch.from_numpy(np.stack(rows))
+    pairs = zip(z_a.numpy(), z_b.numpy(), strict=True)
+    return torch.from_numpy(np.stack([(1 - fraction) * a + fraction * b for a, b in pairs]))
 
 
 def shoemake_with_where(z_a, z_b, fraction):
@@ -355,7 +355,8 @@ def padded_then_filled(z, labels, classes):
 
 
 def one_row_at_a_time(z, labels, classes):
-    return torch.stack([torch.cat([row, scattered(l[None], classes)[0]]) for row, l in zip(z, labels)])
+    pairs = zip(z, scattered(labels, classes), strict=True)
+    return torch.stack([torch.cat(pair) for pair in pairs])
 
 
 VARIANTS = {
@@ -401,6 +402,7 @@ VARIANTS = {
         image_by_image,
         by_scalar_products,
         on_flattened_images,
+        autoencoders.negative_elbo,
     ],
     "vae.sample": [without_gradients, one_at_a_time, through_the_prior, positional],
     "vae.morph": [
@@ -418,6 +420,7 @@ VARIANTS = {
         pair_by_pair,
         by_sinc,
         lengths_morphed_apart,
+        autoencoders.slerp,
     ],
     "vae.one_hot": [
         rows_of_the_identity,
@@ -426,6 +429,7 @@ VARIANTS = {
         indexed,
         numpy_eye,
         written_out,
+        autoencoders.one_hot,
     ],
     "vae.condition": [
         appended_identity_rows,

@@ -1,0 +1,180 @@
+"""Pictures from the network, by name. Everything is checked before it is used, nothing is unpickled.
+
+Files go to ~/.cache/image-generation-course, or to the folder in the environment variable
+COURSE_DATA: first under another name, then renamed, so that none is ever half there.
+"""
+
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .imageset import ImageSet, resize
+from .own import _square
+
+TIMEOUT = 20  # seconds without a byte
+MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+MNIST_MD5 = {  # as torchvision publishes them
+    "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+    "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+    "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+    "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+}
+CIFAR = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+CIFAR_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
+CIFAR_CLASSES = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck".split(",")
+CYCLEGAN = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets/"
+STAND_IN = {
+    "mnist": 'load("digits") or load("fashion")',
+    "cifar10": 'load("emoji")',
+    "celeba": 'load("peeps")',
+    "olivetti": 'load("peeps")',
+    "horse2zebra": 'load("peeps", variant="without_glasses")',
+    "apple2orange": 'load("emoji", style="flat")',
+    "monet2photo": 'load("earth")',
+    "summer2winter_yosemite": 'load("earth")',
+}
+
+
+def cache() -> Path:
+    """The folder for downloads."""
+    default = Path.home() / ".cache" / "image-generation-course"
+    return Path(os.environ.get("COURSE_DATA") or default)
+
+
+def load(name: str, split: str, size: int | None, variant: str | None) -> ImageSet:
+    """A public set by name. ConnectionError, naming a stand-in, where it is not to be had."""
+    try:
+        if name == "mnist":
+            return _mnist(split, size)
+        if name == "cifar10":
+            return _cifar10(split, size)
+        if name == "celeba":
+            return _celeba(split, size)
+        if name == "olivetti":
+            return _olivetti(split, size)
+        return _cyclegan(name, split, size, variant)
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise ConnectionError(
+            f"{name} could not be downloaded ({error}). "
+            f"Without a network, {STAND_IN[name]} comes with the course"
+        ) from error
+
+
+def fetch(url: str, md5: str | None = None) -> Path:
+    """The file behind an address, from the cache or downloaded now.
+
+    Without a published `md5` the SHA-256 of the first download is kept beside the file, so that
+    later damage is found. Raises ValueError, and removes the file, where the checksum is wrong.
+    """
+    path = cache() / url.rsplit("/", 1)[1]
+    note = path.with_name(path.name + ".sha256")
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        try:
+            with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, part.open("wb") as file:
+                expected, got = answer.headers.get("Content-Length"), 0
+                while block := answer.read(1 << 20):
+                    got += file.write(block)
+            if expected is not None and got != int(expected):
+                raise ConnectionError(f"{url} broke off after {got:,} of {int(expected):,} bytes")
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+        if md5 is None:
+            note.write_text(_digest(path, "sha256"))
+    kind, wanted = ("md5", md5) if md5 else ("sha256", note.read_text().strip())
+    if _digest(path, kind) != wanted:
+        path.unlink()
+        raise ValueError(f"{path} is damaged (wrong {kind}); it was removed: call again to load it")
+    return path
+
+
+def _digest(path: Path, kind: str) -> str:
+    digest = hashlib.new(kind, usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _parts(split: str) -> tuple[str, ...]:
+    return ("train", "test") if split == "all" else (split,)
+
+
+def _mnist(split: str, size: int | None) -> ImageSet:
+    images, labels = [], []
+    for part in _parts(split):
+        stem = {"train": "train", "test": "t10k"}[part]
+        for kind, skip, into in (("images-idx3", 16, images), ("labels-idx1", 8, labels)):
+            file = f"{stem}-{kind}-ubyte.gz"
+            with gzip.open(fetch(MNIST + file, MNIST_MD5[file])) as packed:
+                into.append(np.frombuffer(packed.read(), np.uint8, offset=skip))
+    pictures = torch.from_numpy(np.concatenate(images)).view(-1, 1, 28, 28)
+    classes = [str(i) for i in range(10)]
+    digits = torch.from_numpy(np.concatenate(labels)).long()
+    return ImageSet(resize(pictures, size, pad=4), digits, classes)
+
+
+def _cifar10(split: str, size: int | None) -> ImageSet:
+    files = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
+    chosen = {"train": files[:5], "test": files[5:], "all": files}[split]
+    with tarfile.open(fetch(CIFAR, CIFAR_MD5)) as archive:  # the binary version: no pickles
+        raw = [archive.extractfile(f"cifar-10-batches-bin/{name}").read() for name in chosen]
+    rows = torch.from_numpy(np.frombuffer(b"".join(raw), np.uint8).reshape(-1, 3073).copy())
+    return ImageSet(resize(rows[:, 1:].view(-1, 3, 32, 32), size), rows[:, 0].long(), CIFAR_CLASSES)
+
+
+def _celeba(split: str, size: int | None) -> ImageSet:
+    from torchvision import datasets
+
+    try:
+        faces = datasets.CelebA(str(cache()), split=split, download=True)
+    except Exception as error:  # quotas and login pages come in many shapes
+        raise ConnectionError(f"its server refused: {error}") from error
+    pictures = torch.stack([_square(image, size or 64) for image, _ in faces])
+    names = [name for name in faces.attr_names if name]
+    attributes = {name: faces.attr[:, i] for i, name in enumerate(names)}
+    values = {name: ["no", "yes"] for name in names}
+    return ImageSet(pictures, attributes=attributes, attribute_values=values)
+
+
+def _olivetti(split: str, size: int | None) -> ImageSet:
+    from scipy.io import loadmat  # scikit-learn brings it; its own reader would unpickle
+
+    path = fetch("https://ndownloader.figshare.com/files/5976027")
+    wanted = "b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794"
+    if _digest(path, "sha256") != wanted:
+        path.unlink()
+        raise ValueError("olivettifaces.mat is damaged (SHA-256); it was removed: call again")
+    faces = loadmat(io.BytesIO(path.read_bytes()))["faces"]  # (4096, 400)
+    pictures = torch.from_numpy(faces.T.reshape(400, 1, 64, 64).transpose(0, 1, 3, 2).copy())
+    person = torch.arange(400) // 10
+    test = torch.arange(400) % 10 >= 8
+    rows = {"train": ~test, "test": test, "all": test | ~test}[split]
+    return ImageSet(resize(pictures[rows], size), person[rows])
+
+
+def _cyclegan(name: str, split: str, size: int | None, variant: str | None) -> ImageSet:
+    variant = variant or "a"
+    if variant not in ("a", "b"):
+        raise ValueError(f"variant must be a or b for {name}; got {variant!r}")
+    images = []
+    with zipfile.ZipFile(fetch(f"{CYCLEGAN}{name}.zip")) as archive:  # read, never extracted
+        for part in _parts(split):
+            folder = f"{name}/{part}{variant.upper()}/"
+            for file in sorted(f for f in archive.namelist() if f.startswith(folder)):
+                if not file.endswith("/"):
+                    with Image.open(io.BytesIO(archive.read(file))) as image:
+                        images.append(_square(image, size or 256))
+    return ImageSet(torch.stack(images))

@@ -1,0 +1,190 @@
+"""A set of pictures in memory, and the batches that training draws from it."""
+
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+
+@dataclass(repr=False)
+class ImageSet:
+    """Pictures with what is known about them; shows itself as a grid in a notebook.
+
+    images: uint8 (N, C, H, W). labels: (N,) or None, named by `classes`. attributes: name -> (N,),
+    the names of whose values are in `attribute_values`. targets: the second picture of each pair, or
+    None. `set[i]`, `set[10:20]`, `set[mask]` and `set[indices]` are sets again.
+    """
+
+    images: UInt8[Tensor, "N C H W"]
+    labels: Int64[Tensor, " N"] | None = None
+    classes: list[str] | None = None
+    attributes: dict[str, Tensor] = field(default_factory=dict)
+    attribute_values: dict[str, list[str]] = field(default_factory=dict)
+    targets: UInt8[Tensor, "N C H W"] | None = None
+    name: str = "pictures"
+
+    def __post_init__(self):
+        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
+            shape, kind = tuple(self.images.shape), self.images.dtype
+            raise ValueError(f"images must be uint8 (N, C, H, W); got {kind} {shape}")
+        beside = {"labels": self.labels, "targets": self.targets, **self.attributes}
+        for what, value in beside.items():
+            if value is not None and len(value) != len(self.images):
+                raise ValueError(f"{what} must have {len(self.images)} rows; got {len(value)}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index) -> "ImageSet":
+        index = slice(index, index + 1 or None) if isinstance(index, int) else index
+
+        def pick(values: Tensor | None) -> Tensor | None:
+            return None if values is None else values[index]
+
+        return replace(
+            self,
+            images=self.images[index],
+            labels=pick(self.labels),
+            attributes={name: values[index] for name, values in self.attributes.items()},
+            targets=pick(self.targets),
+        )
+
+    def floats(self) -> Float[Tensor, "N C H W"]:
+        """All pictures as models see them: float32 in [-1, 1]."""
+        return to_float(self.images)
+
+    def paired_with(self, other: "ImageSet") -> "ImageSet":
+        """This set with the pictures of an aligned set as targets: row i belongs to row i."""
+        if len(other) != len(self) or other.images.shape[2:] != self.images.shape[2:]:
+            sizes = f"{tuple(self.images.shape)} and {tuple(other.images.shape)}"
+            raise ValueError(f"paired sets must have as many pictures of one size; got {sizes}")
+        return replace(self, targets=other.images, name=f"{self.name} → {other.name}")
+
+    def batches(
+        self,
+        batch_size: int,
+        device: str | torch.device = "cpu",
+        generator: torch.Generator | None = None,
+        with_labels: bool = False,
+    ) -> "Batches":
+        """Shuffled batches without end, float32 in [-1, 1], from a copy of the pictures on `device`.
+
+        Yields x (B, C, H, W); (x, targets) where there are targets; (x, labels) with `with_labels`.
+        Each epoch is a new order; pictures that do not fill a last batch wait for the next epoch.
+        Without `generator` the order follows torch.initial_seed(). Raises ValueError for a batch
+        larger than the set, and for labels that are not there.
+        """
+        if with_labels and self.labels is None:
+            raise ValueError(f"with_labels: {self.name} has no labels")
+        second = self.labels if with_labels else self.targets
+        return Batches(self.images, second, batch_size, device, generator, self.name)
+
+    def __repr__(self) -> str:
+        n, c, h, w = self.images.shape
+        text = f"{self.name}: {n:,} pictures, {h} × {w}, {'grey' if c == 1 else 'colour'}"
+        text += f", {len(self.classes)} classes" if self.classes else ""
+        return text + (f", attributes {', '.join(self.attributes)}" if self.attributes else "")
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return {"image/png": grid_png(self.images[:32]), "text/plain": repr(self)}
+
+
+class Batches:
+    """Endless batches, indexed where the pictures lie. `state_dict` is its exact place."""
+
+    def __init__(self, images, second, batch_size, device, generator, name):
+        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
+            raise ValueError(f"batch_size must be a whole number above 0; got {batch_size!r}")
+        if batch_size > len(images):
+            raise ValueError(f"batch_size is {batch_size}, and {name} has {len(images)} pictures")
+        self.images = images.to(device)
+        self.second = None if second is None else second.to(device)
+        self.batch_size = batch_size
+        self.generator = generator or torch.Generator().manual_seed(torch.initial_seed())
+        self.start_of_epoch = self.generator.get_state()
+        self.place = len(images)  # the first batch begins an epoch
+        self.order = None
+
+    def __iter__(self) -> Iterator:
+        return self
+
+    def __next__(self) -> Float[Tensor, "B C H W"] | tuple[Tensor, Tensor]:
+        if self.place + self.batch_size > len(self.images):
+            self.start_of_epoch, self.place = self.generator.get_state(), 0
+            self._shuffle()
+        rows = self.order[self.place : self.place + self.batch_size]
+        self.place += self.batch_size
+        x = to_float(self.images[rows])
+        if self.second is None:
+            return x
+        second = self.second[rows]
+        return x, to_float(second) if second.dtype == torch.uint8 else second
+
+    def _shuffle(self) -> None:
+        g = self.generator
+        order = torch.randperm(len(self.images), generator=g, device=g.device)
+        self.order = order.to(self.images.device)
+
+    def state_dict(self) -> dict:
+        return {
+            "place": self.place,
+            "start_of_epoch": self.start_of_epoch,
+            "generator": self.generator.get_state(),
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        self.place, self.start_of_epoch = state["place"], state["start_of_epoch"]
+        if self.place + self.batch_size <= len(self.images) or self.place > 0:
+            self.generator.set_state(self.start_of_epoch)
+            self._shuffle()
+        self.generator.set_state(state["generator"])
+
+
+def to_float(images: UInt8[Tensor, "*s"]) -> Float[Tensor, "*s"]:
+    """0 … 255 to [-1, 1]: x / 127.5 − 1."""
+    return images.float().mul_(1 / 127.5).sub_(1).clamp_(-1, 1)
+
+
+def resize(images: UInt8[Tensor, "N C H W"], size: int | None, pad: int = 0) -> Tensor:
+    """To size × size. Up to `pad` pixels are added as a black border; a whole factor is averaged;
+    anything else is interpolated (bilinear, antialiased)."""
+    h, w = images.shape[2:]
+    if size is None or (h, w) == (size, size):
+        return images
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(f"size must be a whole number of pixels above 0; got {size!r}")
+    if 0 < size - h <= pad and h == w:
+        before = (size - h) // 2
+        return F.pad(images, (before, size - h - before) * 2)
+    parts = []
+    for part in images.split(2000):
+        if h == w and h % size == 0:
+            part = F.avg_pool2d(part.float(), h // size)
+        else:
+            part = F.interpolate(part.float(), (size, size), mode="bilinear", antialias=True)
+        parts.append(part.round().clamp(0, 255).to(torch.uint8))
+    return torch.cat(parts)
+
+
+def grid_png(images: UInt8[Tensor, "n c h w"], columns: int = 16, width: int = 640) -> bytes:
+    """The pictures side by side, enlarged by a whole factor until they can be seen."""
+    n, _, h, w = images.shape
+    columns = min(columns, n) or 1
+    scale = max(1, width // (columns * (w + 2)))
+    big = images.repeat_interleave(scale, 2).repeat_interleave(scale, 3).cpu()
+    gap, rows = 2, math.ceil(n / columns)
+    h, w = h * scale + gap, w * scale + gap
+    sheet = torch.full((images.shape[1], rows * h - gap, columns * w - gap), 255, dtype=torch.uint8)
+    for i, picture in enumerate(big):
+        y, x = divmod(i, columns)
+        sheet[:, y * h : y * h + h - gap, x * w : x * w + w - gap] = picture
+    array = sheet.permute(1, 2, 0).numpy()
+    buffer = io.BytesIO()
+    Image.fromarray(array[..., 0] if array.shape[2] == 1 else array).save(buffer, "png")
+    return buffer.getvalue()

@@ -1,0 +1,188 @@
+import time
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from course_lib import device
+from course_lib.device import Choice, choose
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Each test probes anew, on the CPU unless it says otherwise."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    choose.cache_clear()
+    yield
+    choose.cache_clear()
+
+
+def in_bfloat16():
+    return torch.is_autocast_enabled("cpu")
+
+
+def replace(monkeypatch, name, change):
+    """Put `change(result, image, kernel, options)` behind F.conv2d or F.conv_transpose2d."""
+    real = getattr(F, name)
+
+    def faulty(x, weight, **options):
+        return change(real(x, weight, **options), x, weight, options)
+
+    shapes = [
+        (faulty if operation is real else operation, *rest) for operation, *rest in device.SHAPES
+    ]
+    monkeypatch.setattr(device, "SHAPES", shapes)
+    monkeypatch.setattr(F, name, faulty)
+
+
+def slower(monkeypatch, bfloat16, seconds):
+    """Convolutions take so much longer in one of the two precisions."""
+
+    def wait(result, *_):
+        if in_bfloat16() == bfloat16:
+            time.sleep(seconds)
+        return result
+
+    replace(monkeypatch, "conv2d", wait)
+
+
+def test_bfloat16_is_on_where_it_is_right_and_faster(monkeypatch):
+    slower(monkeypatch, bfloat16=False, seconds=0.2)
+    choice = choose()
+    assert choice.bfloat16 and choice.device == torch.device("cpu")
+    assert "times faster, values agree" in str(choice)
+    assert str(choice).startswith(f"cpu ({torch.get_num_threads()} threads), bfloat16 autocast on")
+    assert "\n" not in str(choice) and repr(choice) == str(choice)
+
+
+def test_bfloat16_is_refused_where_it_is_slow(monkeypatch):
+    slower(monkeypatch, bfloat16=True, seconds=0.2)
+    choice = choose()
+    assert not choice.bfloat16
+    assert "bfloat16 autocast off: convolutions are only" in str(choice)
+
+
+def test_a_speed_up_below_the_threshold_is_refused(monkeypatch):
+    monkeypatch.setattr(device, "_gain", lambda batch, seconds: 1.19)
+    assert not choose().bfloat16
+    choose.cache_clear()
+    monkeypatch.setattr(device, "_gain", lambda batch, seconds: 1.21)
+    assert choose().bfloat16
+
+
+def test_a_hopelessly_slow_cpu_is_not_given_a_whole_batch(monkeypatch):
+    batches = []
+    monkeypatch.setattr(device, "_gain", lambda batch, seconds: batches.append(batch) or 0.01)
+    assert not choose().bfloat16 and batches == [1]
+
+
+FAULTS = {
+    # github.com/pytorch/pytorch/issues/163347: one term instead of four
+    "the 2x2 kernel on a 2x2 image": ("conv2d", lambda y, x, w, o: y / 4 if x.numel() == 4 else y),
+    # github.com/pytorch/pytorch/issues/169688: columns of width 1 after a stride
+    "strides to a single column": (
+        "conv2d",
+        lambda y, x, w, o: y.flip(0) if y.shape[-1] == 1 and "stride" in o else y,
+    ),
+    "one output channel": (
+        "conv2d",
+        lambda y, x, w, o: torch.cat([y[:, :-1], 1.2 * y[:, -1:]], dim=1),
+    ),
+    "transposed ones": ("conv_transpose2d", lambda y, x, w, o: y.roll(1, dims=-1)),
+    "nan": ("conv_transpose2d", lambda y, x, w, o: y * float("nan")),
+    "the gradient alone": ("conv2d", lambda y, x, w, o: y.detach() + 0.9 * (y - y.detach())),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_bfloat16_is_refused_where_convolutions_are_wrong(monkeypatch, name):
+    monkeypatch.setattr(device, "_gain", lambda batch, seconds: 5.0)  # fast, that is
+    operation, fault = FAULTS[name]
+    replace(monkeypatch, operation, lambda y, *rest: fault(y, *rest) if in_bfloat16() else y)
+    choice = choose()
+    assert not choice.bfloat16
+    assert "convolutions are wrong in it" in choice.reason
+
+
+def test_the_same_fault_in_both_precisions_is_not_bfloat16s(monkeypatch):
+    monkeypatch.setattr(device, "_gain", lambda batch, seconds: 5.0)
+    replace(monkeypatch, "conv2d", lambda y, *rest: 2 * y)
+    assert choose().bfloat16
+
+
+def test_an_error_in_the_probe_refuses_bfloat16_and_is_told(monkeypatch):
+    def fail(y, *_):
+        if in_bfloat16():
+            # as on Lunar Lake: github.com/pytorch/pytorch/issues/148861
+            raise RuntimeError("DNNL does not support bf16/f16 backward\non this platform")
+        return y
+
+    replace(monkeypatch, "conv_transpose2d", fail)
+    choice = choose()
+    assert not choice.bfloat16
+    assert "fail in it (RuntimeError: DNNL does not support bf16/f16 backward)" in str(choice)
+    assert "\n" not in str(choice)
+
+
+def test_real_convolutions_here_pass_the_value_check():
+    cpu = torch.device("cpu")
+    errors = [device._error(cpu, *shape) for shape in device.SHAPES]
+    assert max(errors) < 0.01  # bfloat16 has 8 significant bits: half a unit is 0.002
+    assert min(errors) > 0  # it was really computed in another precision
+
+
+def test_the_choice_is_made_once_in_a_process(monkeypatch):
+    calls = []
+    monkeypatch.setattr(device, "_try_bfloat16", lambda d: calls.append(d) or (False, "because"))
+    assert choose() is choose()
+    assert len(calls) == 1
+
+
+def test_the_probe_draws_no_random_numbers_of_the_course():
+    state = torch.get_rng_state()
+    choose()
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def gpu(monkeypatch, name, capability):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: name)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
+
+
+def test_a_t4_has_no_bfloat16_units(monkeypatch):
+    gpu(monkeypatch, "Tesla T4", (7, 5))
+    assert str(choose()) == (
+        "cuda (Tesla T4), bfloat16 autocast off: this GPU has no bfloat16 units"
+    )
+    assert choose().device == torch.device("cuda")
+
+
+@pytest.mark.parametrize("error, on", [(0.004, True), (0.2, False)])
+def test_a_newer_gpu_must_only_compute_right(monkeypatch, error, on):
+    gpu(monkeypatch, "NVIDIA A100", (8, 0))
+    monkeypatch.setattr(device, "_error", lambda *_: error)
+    assert choose().bfloat16 is on
+
+
+def test_cuda_is_taken_before_mps_and_mps_before_the_cpu(monkeypatch):
+    monkeypatch.setattr(device, "_try_bfloat16", lambda d: (False, "because"))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose().device.type == "mps"
+    choose.cache_clear()
+    gpu(monkeypatch, "Tesla T4", (7, 5))
+    assert choose().device.type == "cuda"
+
+
+def test_apples_gpus_stay_in_float32(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert not choose().bfloat16
+
+
+@pytest.mark.parametrize("on, dtype", [(True, torch.bfloat16), (False, torch.float32)])
+def test_autocast_is_what_the_choice_says(on, dtype):
+    layer, x = torch.nn.Linear(3, 2), torch.ones(4, 3)
+    with Choice(torch.device("cpu"), on, "because").autocast():
+        assert layer(x).dtype == dtype
+    assert layer(x).dtype == torch.float32
