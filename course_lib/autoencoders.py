@@ -360,7 +360,7 @@ class _Encoder(nn.Module):
         nc, h, w = shape
         if kind == "conv":
             self.trunk = nn.Sequential(
-                nn.PixelUnshuffle(4),  # a convolution on many channels is what a CPU is good at
+                nn.PixelUnshuffle(4),  # many channels on a small map: what a CPU is fast at
                 *_block(nn.Conv2d(16 * nc, 64, 3, padding=1, bias=False)),
                 *_block(nn.Conv2d(64, 128, 4, stride=2, padding=1, bias=False)),
                 nn.Flatten(),
@@ -388,13 +388,10 @@ class _Decoder(nn.Module):
                 nn.Unflatten(1, (128, h // 8, w // 8)),
                 nn.LeakyReLU(0.2),
                 *_block(nn.Conv2d(128, 128, 3, padding=1, bias=False)),
-                nn.Conv2d(128, 256, 3, padding=1),
-                nn.PixelShuffle(2),
-                nn.BatchNorm2d(64),
-                nn.LeakyReLU(0.2),
+                *_block(nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1, bias=False)),
                 *_block(nn.Conv2d(64, 64, 3, padding=1, bias=False)),
                 nn.Conv2d(64, 16 * nc, 3, padding=1),
-                nn.PixelShuffle(4),
+                nn.PixelShuffle(4),  # channels become 4 × 4 pixels
             )
         else:
             layers = _dense(latent, nc * h * w, kind, hidden)

@@ -91,7 +91,9 @@ def restore(parts: Mapping[str, Any], states: Mapping[str, Any]) -> None:
         try:
             load(states[name])
         except Exception as error:
-            lines = str(error).strip().splitlines()  # torch lists all mismatches under a heading
+            lines = str(error).strip().splitlines() or [
+                repr(error)
+            ]  # torch lists all mismatches under a heading
             first = lines[min(1, len(lines) - 1)].strip().rstrip(".")
             raise ValueError(f"{name}: {first}") from error
 

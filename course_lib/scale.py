@@ -1,4 +1,4 @@
-"""How big a run is: `smoke` (tests, seconds), `laptop` (two CPU cores, minutes), `gpu` (the papers' sizes).
+"""How big a run is: `smoke` (tests: seconds), `laptop` (two CPU cores: minutes), `gpu`.
 
 The default is `gpu` where torch finds CUDA or MPS and `laptop` elsewhere. The environment variable
 `COURSE_SCALE` overrides it.
@@ -30,5 +30,5 @@ def current() -> str:
 
 
 def pick(*, smoke: T, laptop: T, gpu: T) -> T:
-    """The value that belongs to the current scale: `steps = pick(smoke=5, laptop=1500, gpu=20_000)`."""
+    """The value for the current scale: `steps = pick(smoke=5, laptop=1500, gpu=20_000)`."""
     return {"smoke": smoke, "laptop": laptop, "gpu": gpu}[current()]

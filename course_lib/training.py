@@ -44,12 +44,13 @@ class History:
     stopped: str = ""
 
     def recent(self) -> str:
-        """Each loss as its mean over the last 100 steps: "d_loss 0.61, g_loss 1.34"."""
+        """Each loss as its mean over the last 100 steps: ": d_loss 0.61, g_loss 1.34"."""
         tails = {name: values[-100:] for name, values in self.losses.items() if values}
-        return ", ".join(f"{name} {sum(tail) / len(tail):.3g}" for name, tail in tails.items())
+        means = [f"{name} {sum(tail) / len(tail):.3g}" for name, tail in tails.items()]
+        return ": " + ", ".join(means) if means else ""
 
     def __repr__(self) -> str:
-        text = f"{self.steps} steps in {duration(self.seconds)}: {self.recent()}"
+        text = f"{self.steps} steps in {duration(self.seconds)}{self.recent()}"
         return f"{text} ({self.stopped})" if self.stopped else text
 
 
@@ -307,7 +308,7 @@ class _Run:
             return
         bar = "█" * (20 * self.done // self.steps)
         progress = f"{bar:░<20} step {self.done} of {self.steps}, {duration(pace * left)} left"
-        self.screen.line(f"{progress}: {self.history.recent()}")
+        self.screen.line(progress + self.history.recent())
         if now >= self.picture_due:
             cost = self.picture()
             self.picture_due = perf_counter() + max(between, cost / PICTURE_SHARE)
@@ -329,7 +330,7 @@ class _Run:
         else:
             self.picture()
             text = f"{history.steps} steps on {self.device} in {duration(history.seconds)}"
-        self.screen.line(f"{text}: {history.recent()}", lasting=True)
+        self.screen.line(text + history.recent(), lasting=True)
         return history
 
 

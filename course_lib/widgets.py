@@ -76,7 +76,13 @@ def bandwidth(points: Float[Tensor, "m 2"], validation: Float[Tensor, "n 2"]) ->
     return live(figure, BANDWIDTHS, draw, start="0.3", label="bandwidth")
 
 
-OCTAVES = {"1 octave": 1, "2": 2, "3": 3, "5": 5, "7: finer than a pixel": 7}
+OCTAVES = {  # octaves, and how strong each is beside the one before
+    "1 octave": (1, 0.5),
+    "2 octaves": (2, 0.5),
+    "3 octaves": (3, 0.5),
+    "5 octaves": (5, 0.5),
+    "5, all as strong": (5, 1.0),
+}
 
 
 def octaves(size: int = 128, seed: int = 0) -> ipywidgets.VBox:
@@ -85,8 +91,9 @@ def octaves(size: int = 128, seed: int = 0) -> ipywidgets.VBox:
     image = axes.imshow([[0.0]], vmin=-1, vmax=1, cmap="gray", extent=(0, size, 0, size))
     plots._bare(axes)
 
-    def draw(n: int) -> str:
-        noise = procedural.fractal_noise(size, n, generator=torch.Generator().manual_seed(seed))
+    def draw(stop: tuple[int, float]) -> str:
+        generator = torch.Generator().manual_seed(seed)
+        noise = procedural.fractal_noise(size, *stop, generator=generator)
         image.set_data(noise.numpy())
         rough = (noise[:, 1:] - noise[:, :-1]).abs().mean() / noise.std()
         return f"neighbouring pixels differ by <b>{rough:.2f}</b> standard deviations"

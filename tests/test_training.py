@@ -673,53 +673,34 @@ def test_a_step_of_functions_and_globals_is_resumed_too(tmp_path):
 
 
 KILLED = """
-    import random, sys, time
-    from pathlib import Path
-    import numpy, torch
-    torch.set_num_threads(1)
+    import sys
     sys.path.insert(0, {root!r})
-    from tests.test_training import Stateful, Step, built, weights
     from course_lib.training import train
-
-    class Slow(Step):
-        def __call__(self, x):
-            losses = super().__call__(x)
-            time.sleep(float(sys.argv[2]))
-            return losses
-
-    step = built(Slow, int(sys.argv[3]))
-    folder = sys.argv[1] if sys.argv[1] != "none" else None
-    history = train(step, Stateful(), 120, checkpoint=folder, checkpoint_every=0)
-    torch.save({{"losses": history.losses, "weights": weights(step)}}, sys.argv[4])
+    from tests.test_training import Stateful, built
+    train(built(), Stateful(), 10_000, checkpoint=sys.argv[1], checkpoint_every=0)
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
-def test_a_run_that_was_killed_twice_ends_as_if_nothing_had_happened(tmp_path):
-    code = KILLED.format(root=str(ROOT))
-    folder = tmp_path / "runs" / "net"
-
-    def wait_for(step):
-        end = time.monotonic() + 100
-        while not any(int(p.name[5:13]) >= step for p in folder.glob("step-*.pt")):
-            assert time.monotonic() < end and process.poll() is None, process.stderr.read()
-            time.sleep(0.001)
-
-    for seed, step in [(0, 20), (1, 50)]:
-        process = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(code), folder, "0.01", str(seed), "unused"],
-            stderr=subprocess.PIPE,
-        )
-        wait_for(step)
-        process.kill()  # SIGKILL: nothing can be tidied up
-        assert process.wait() == -signal.SIGKILL
-    resumed = python(code, folder, "0", 2, tmp_path / "resumed.pt")
-    assert f"resumed {folder} at step" in resumed.stderr, resumed.stderr
-    whole = python(code, "none", "0", 0, tmp_path / "whole.pt")
-    assert whole.returncode == 0, whole.stderr
-    a, b = (torch.load(tmp_path / name) for name in ("resumed.pt", "whole.pt"))
-    assert a["losses"] == b["losses"] and len(a["losses"]["loss"]) == 120
-    assert torch.equal(a["weights"], b["weights"])
+def test_a_run_that_was_killed_ends_as_if_nothing_had_happened(tmp_path, capsys):
+    folder, code = tmp_path / "runs" / "net", textwrap.dedent(KILLED.format(root=str(ROOT)))
+    process = subprocess.Popen([sys.executable, "-c", code, folder], stderr=subprocess.PIPE)
+    end = time.monotonic() + 120
+    while not any(int(p.name[5:13]) >= 20 for p in folder.glob("step-*.pt")):
+        assert time.monotonic() < end and process.poll() is None, process.stderr.read()
+    process.kill()  # SIGKILL, while it computes or writes: nothing can be tidied up
+    assert process.wait() == -signal.SIGKILL
+    process.stderr.close()
+    left = files(folder)
+    reached = int(max(name for name in left if name.endswith(".pt"))[5:13])
+    resumed = built(seed=2)
+    history = train(resumed, Stateful(), reached + 30, checkpoint=folder)
+    assert f"resumed {folder} at step {reached} of" in capsys.readouterr().err
+    whole = built()
+    expected = train(whole, Stateful(), reached + 30)
+    assert history.losses == expected.losses and history.steps == reached + 30
+    assert torch.equal(weights(resumed), weights(whole))
+    assert not any(name.endswith(".tmp") for name in files(folder))
 
 
 def files(folder):

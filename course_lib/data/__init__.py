@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from course_lib.data import downloads, embedded, own
+from . import downloads, embedded, own
 from .embedded import EarthSet, verify
 from .imageset import ImageSet, to_float
 from .points import PointSet, toy2d
@@ -33,14 +33,16 @@ def load(
 ) -> ImageSet | PointSet:
     """A set of pictures, by name, or from a folder of images or a video file.
 
-    split: "train", "test" or "all"; skyline also has "sunset". size: pixels each way; None keeps what
-    the set has (64 for earth, folders and videos). Fashion and MNIST get a black border for up to 4
-    more pixels; halves, thirds … are averaged; other sizes are interpolated.
+    split: "train", "test" or "all"; skyline also has "sunset".
+    size: pixels each way; None keeps what the set has (64 for earth, folders and videos). Fashion
+        and MNIST get a black border for up to 4 more pixels; halves, thirds … are averaged; other
+        sizes are interpolated.
     variant: peeps "plain", "lines", "without_glasses", "with_glasses"; toy2d "ring8", "grid25",
-    "spiral", …; horse2zebra and its family "a", "b". style: emoji "flat", "3d", "noto". n: how many, for
-    toy2d and skyline. every: take each so-many-th frame of a video.
+        "spiral", …; horse2zebra and its family "a", "b". style: emoji "flat", "3d", "noto".
+    n: how many, for toy2d and skyline. every: take each so-many-th frame of a video.
 
-    Raises ValueError for what does not exist or does not fit, ConnectionError where a download fails.
+    Raises ValueError for what does not exist or does not fit, ConnectionError where a download
+    fails.
     """
     if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
         raise ValueError(f"size must be a whole number of pixels above 0; got {size!r}")

@@ -1,4 +1,4 @@
-"""Pictures from the network, by name. Everything is checked before it is used, nothing is unpickled.
+"""Pictures from the network, by name. All of it is checked, nothing is unpickled.
 
 Files go to ~/.cache/image-generation-course, or to the folder in the environment variable
 COURSE_DATA: first under another name, then renamed, so that none is ever half there.

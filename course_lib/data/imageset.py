@@ -17,8 +17,8 @@ class ImageSet:
     """Pictures with what is known about them; shows itself as a grid in a notebook.
 
     images: uint8 (N, C, H, W). labels: (N,) or None, named by `classes`. attributes: name -> (N,),
-    the names of whose values are in `attribute_values`. targets: the second picture of each pair, or
-    None. `set[i]`, `set[10:20]`, `set[mask]` and `set[indices]` are sets again.
+    the names of whose values are in `attribute_values`. targets: the second picture of each pair,
+    or None. `set[i]`, `set[10:20]`, `set[mask]` and `set[indices]` are sets again.
     """
 
     images: UInt8[Tensor, "N C H W"]
@@ -73,7 +73,7 @@ class ImageSet:
         generator: torch.Generator | None = None,
         with_labels: bool = False,
     ) -> "Batches":
-        """Shuffled batches without end, float32 in [-1, 1], from a copy of the pictures on `device`.
+        """Shuffled batches without end, float32 in [-1, 1], from a copy of the set on `device`.
 
         Yields x (B, C, H, W); (x, targets) where there are targets; (x, labels) with `with_labels`.
         Each epoch is a new order; pictures that do not fill a last batch wait for the next epoch.
@@ -93,6 +93,12 @@ class ImageSet:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         return {"image/png": grid_png(self.images[:32]), "text/plain": repr(self)}
+
+
+def one_of(name: str, value, choices) -> None:
+    """Raises ValueError where the value is not among the choices."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; it is {value!r}")
 
 
 class Batches:
@@ -147,8 +153,8 @@ class Batches:
 
 
 def to_float(images: UInt8[Tensor, "*s"]) -> Float[Tensor, "*s"]:
-    """0 … 255 to [-1, 1]: x / 127.5 − 1."""
-    return images.float().mul_(1 / 127.5).sub_(1).clamp_(-1, 1)
+    """uint8 0 … 255 to float32 [-1, 1], both ends exactly: x / 127.5 − 1."""
+    return torch.sub(images, 127.5).div_(127.5)
 
 
 def resize(images: UInt8[Tensor, "N C H W"], size: int | None, pad: int = 0) -> Tensor:

@@ -18,8 +18,8 @@ VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"}
 def folder(path: Path, size: int | None) -> ImageSet:
     """All images of a folder, in colour, cut to a centred square and resized to size × size (64).
 
-    Sub-folders are classes. Transparent pictures are laid on white. What cannot be read is named in one
-    warning and left out; ValueError where nothing can be read.
+    Sub-folders are classes. Transparent pictures are laid on white. What cannot be read is named in
+    one warning and left out; ValueError where nothing can be read.
     """
     size = size or 64
     files = sorted(f for f in path.rglob("*") if f.suffix.lower() in IMAGES)

@@ -42,7 +42,7 @@ class PointSet:
 def toy2d(
     variant: str = "ring8", n: int = 10_000, generator: torch.Generator | None = None
 ) -> PointSet:
-    """n points from a mixture: 8 Gaussians on a ring, 25 on a grid, many along a spiral or a line."""
+    """n points from a mixture: 8 Gaussians on a ring, 25 on a grid, 100 along a spiral or line."""
     if variant not in SHAPES:
         raise ValueError(f"variant must be one of {', '.join(SHAPES)} for toy2d; got {variant!r}")
     if not isinstance(n, int) or n < 1:

@@ -1285,13 +1285,13 @@ QUESTIONS = (
     ),
     Question(
         "density.worse_sampler",
-        "Which samples are farther from real pictures, for a small network that tells them apart?",
+        "Which samples are farther from real pictures in MMD?",
         {
             "the Gaussian": "It gets the mean and every pair of pixels right, but it has a single "
             "peak, and blends boots with shirts.",
             "the Parzen windows": "Each of their samples is a real picture under a layer of noise, "
-            "and the noise is all that gives it away.",
+            "and the noise is small beside the bandwidths of the kernel.",
         },
-        None,  # measured in the lecture
+        "the Gaussian",
     ),
 )

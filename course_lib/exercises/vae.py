@@ -1055,6 +1055,11 @@ def _straight_where_any_is_parallel(a: Tensor, b: Tensor, f: float) -> Tensor:
     return torch.lerp(a, b, f) if any_parallel else _unguarded(a, b, f)
 
 
+def _straight_where_all_are_parallel(a: Tensor, b: Tensor, f: float) -> Tensor:
+    all_parallel = bool((_cosine(a, b) > 0.9999).all())
+    return torch.lerp(a, b, f) if all_parallel else _unguarded(a, b, f)
+
+
 def _cosines_for_sines(a: Tensor, b: Tensor, f: float) -> Tensor:
     angle = _cosine(a, b).acos()
     return (((1 - f) * angle).cos() * a + (f * angle).cos() * b) / angle.cos()
@@ -1134,6 +1139,13 @@ SLERP = Exercise(
             _straight_where_any_is_parallel,
             "One pair of equal codes in the batch changes what the other pairs get. From 0° to "
             "90° halfway is of length 1; put a pair (1, 0), (1, 0) beside it, and you say 0.71.",
+        ),
+        Mistake(
+            "nan for a parallel pair among others",
+            _straight_where_all_are_parallel,
+            "Equal codes alone come out right; beside another pair they become nan. The batch "
+            "with the pairs (1, 0), (1, 0) and (1, 0), (0, 1) gives nan for the first: each pair "
+            "has its own angle, and you decided for all of them at once.",
         ),
         Mistake(
             "zero for parallel codes",
@@ -1566,10 +1578,10 @@ EXERCISES = (
 QUESTIONS = (
     Question(
         "vae.components_for_90",
-        "5,000 faces of 64 × 64 × 3 = 12,288 numbers each. How many principal components explain "
-        "90 % of their variance?",
+        "Thousands of faces of 32 × 32 × 3 = 3,072 numbers each. How many principal components "
+        "keep 90 % of their variance?",
         None,
-        41,
+        33,
     ),
     Question(
         "vae.random_code",
