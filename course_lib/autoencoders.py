@@ -341,7 +341,8 @@ class ConditionalVAE(nn.Module):
         elif isinstance(labels, int):
             labels = torch.full((n,), labels, device=like.device)
         with _evaluating(self):
-            return self.decode(_noise(n, self.latent, generator, like), labels)
+            noise = _noise(n, self.latent, generator, like)
+            return self.decode(noise, labels.to(like.device))
 
     def _condition(self, labels: Tensor, n: int) -> Tensor:
         if len(labels) != n:

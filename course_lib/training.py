@@ -183,7 +183,7 @@ class _Run:
                     raise ValueError(f"{name}: {then} in the folder, {now} in the step")
             checkpoints.restore(self.parts, state["parts"])
             if state["steps"] < self.steps:
-                self.batches.load_state_dict(state["batches"])
+                checkpoints.restore({"batches": self.batches}, state)
         except Exception as error:
             checkpoints.restore(self.parts, before["parts"])
             raise ValueError(
@@ -369,10 +369,9 @@ def _floats(values: list[Tensor]) -> list[float]:
     result = [0.0] * len(values)
     for device in {value.device for value in values}:
         places = [i for i, value in enumerate(values) if value.device == device]
-        for i, number in zip(
-            places, torch.stack([values[i] for i in places]).tolist(), strict=True
-        ):
-            result[i] = number
+        floats = torch.stack([values[i] for i in places]).tolist()
+        for i, value in zip(places, floats, strict=True):
+            result[i] = value
     return result
 
 

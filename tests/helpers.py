@@ -1,14 +1,23 @@
 """What several test files share."""
 
+import random
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from course_lib import training
 from course_lib.training import EMA, parts
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def assert_step_runs_on_meta(make_step: Callable[[], Callable], make_batch: Callable[[], Any]):
@@ -55,3 +64,67 @@ class _OneDevice(TorchDispatchMode):
                 shape = tuple(x.shape)
                 assert x.is_meta or x.ndim == 0, f"{func} got a tensor of the CPU, shape {shape}"
         return func(*args, **(kwargs or {}))
+
+
+class ToyStep:
+    """A small step with all that makes resuming hard: noise of all kinds, momentum, an average."""
+
+    def __init__(self, seed=0, width=8):
+        torch.manual_seed(seed)
+        self.net = nn.Sequential(
+            nn.Linear(4, width), nn.BatchNorm1d(width), nn.Dropout(0.2), nn.Linear(width, 1)
+        )
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=0.01)
+        self.scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, 100)
+        self.ema = EMA(self.net, decay=0.9)
+        self.noise = torch.Generator().manual_seed(seed)
+
+    def __call__(self, x):
+        x = x + 0.1 * torch.randn(x.shape, generator=self.noise) + np.random.rand()
+        loss = (self.net(x) - random.random()).square().mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.scheduler.step()
+        return {"loss": loss, "size": loss.detach().sqrt()}
+
+
+def toy_batches() -> list[Tensor]:
+    return list(torch.randn(5, 6, 4, generator=torch.Generator().manual_seed(0)))
+
+
+def built(make=ToyStep, seed=0, **options):
+    """A step, and all random numbers where they are at the start of a notebook."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+    return make(seed=seed, **options)
+
+
+def weights(step) -> Tensor:
+    """All that the networks of a step have learned, in one vector."""
+    nets = [step.net, step.ema.model]
+    return torch.cat([v.flatten().float() for net in nets for v in net.state_dict().values()])
+
+
+class Clock:
+    """A clock for the training loop that only moves when told to."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        monkeypatch.setattr(training, "perf_counter", lambda: self.now)
+
+    def step(self, seconds):
+        """A step that takes so long."""
+
+        def step(batch):
+            self.now += seconds
+            return {"loss": 1.0}
+
+        return step
+
+
+def python(code: str, *arguments) -> subprocess.CompletedProcess:
+    """Run Python code in a process of its own; its printed text is in `.stdout` and `.stderr`."""
+    command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)

@@ -1,4 +1,5 @@
 import copy
+import itertools
 import math
 
 import pytest
@@ -24,6 +25,7 @@ from course_lib.autoencoders import (
     slerp,
 )
 from course_lib.pca import PCA, principal_angles
+from course_lib.training import parts, train
 
 from .helpers import assert_step_runs_on_meta
 
@@ -545,6 +547,18 @@ def test_the_features_of_the_discriminator_have_a_fixed_scale():
     scores, features = net(pictures())
     assert scores.shape == (4,)
     torch.testing.assert_close(features.flatten(1).var(1), torch.ones(4), atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "conditional", "vae/gan"])
+def test_the_course_loop_trains_every_step_and_finds_its_whole_state(name):
+    step, batch = steps()[name]
+    history = train(step, itertools.repeat(batch), steps=2)
+    assert history.steps == 2 and not history.stopped
+    held = list(parts(step).values())
+    networks = [step.model, step.optimizer, step.schedule]
+    if name == "vae/gan":
+        networks += [step.discriminator, step.d_optimizer, step.d_schedule]
+    assert len(held) == len(networks) and all(any(a is b for b in held) for a in networks)
 
 
 def test_a_conditional_vae_says_when_labels_are_missing():
