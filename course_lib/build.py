@@ -4,13 +4,15 @@
 
 - `solutions/NN_topic.ipynb`, solved. `--execute` runs it, at laptop scale (or COURSE_SCALE), and
   keeps its outputs; without it the cells whose source has not changed keep what they had.
-- `notebooks/NN_topic.ipynb`, what a student opens: no outputs, every solution replaced by `...`.
+- `notebooks/NN_topic.ipynb`, what a student opens: no outputs, every solution replaced by `...`;
+- `solutions/NN_topic.png`, what the cell with the tag "cover" shows, for the README.
 
 A source writes `{{badge}}` where "Open in Colab" belongs, and its first code cell is `# {{setup}}`.
 Both are filled in with the repository's address, which stands in pyproject.toml and nowhere else.
 """
 
 import argparse
+import base64
 import hashlib
 import os
 import re
@@ -156,6 +158,16 @@ def is_for_readers(output: NotebookNode) -> bool:
     return output.get("name") != "stderr" and WIDGET not in output.get("data", {})
 
 
+def cover(notebook: NotebookNode) -> bytes | None:
+    """The picture that a cell with the tag "cover" shows: the README shows it for the lecture."""
+    for cell in notebook.cells:
+        if "cover" in cell.metadata.get("tags", []):
+            for output in cell.get("outputs", []):
+                if "image/png" in output.get("data", {}):
+                    return base64.b64decode(output.data["image/png"])
+    return None
+
+
 def to_text(notebook: NotebookNode) -> str:
     """What stands in the notebook's file."""
     return nbformat.writes(notebook) + "\n"
@@ -173,6 +185,8 @@ def build(source: Path, root: Path = ROOT, run: bool = False) -> None:
     if size > SIZE_LIMIT:
         largest = max(filled.cells, key=lambda cell: len(str(cell.get("outputs"))))
         raise ValueError(f"{source.stem}.ipynb has {size:,} bytes, most below\n{largest.source}")
+    if (picture := cover(filled)) is not None:
+        source.with_suffix(".png").write_bytes(picture)
     (root / "notebooks").mkdir(exist_ok=True)
     for folder, text in (("notebooks", blank), ("solutions", to_text(filled))):
         path = root / folder / f"{source.stem}.ipynb"

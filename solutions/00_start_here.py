@@ -62,13 +62,13 @@ data.load("fashion")
 # %%
 data.load("peeps")
 
-# %%
+# %% tags=["cover"]
 emoji = {style: data.load("emoji", style=style).images[40:52] for style in ("flat", "3d", "noto")}
 plots.rows(emoji)
 
 # %%
 earth = data.load("earth", size=64)
-plots.rows({"relief": earth.images[:8], "satellite": earth.targets[:8]})
+plots.rows({"relief": earth.images[7::53][:8], "satellite": earth.targets[7::53][:8]})
 
 # %% [markdown]
 # Inside, pictures are whole numbers from 0 to 255, in the order (picture, colour, row, column). Networks in this course see numbers from −1 to 1.

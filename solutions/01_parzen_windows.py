@@ -351,7 +351,7 @@ def parzen_sample(centers, sigma, n, generator=None):
 
 parzen_sample = check("density.parzen_sample", parzen_sample)
 
-# %%
+# %% tags=["cover"]
 parzen2d = density.parzen_log_density(plots.plane(), points, best2d).exp()
 samples2d["Parzen windows"] = parzen_sample(points, best2d, 150, generator=seed(2))
 plots.density_in_the_plane(
