@@ -190,10 +190,8 @@ def _describe_error(
 def _frames(error: BaseException, watched: Callable, probe: Any) -> list[tuple[Any, int]] | None:
     """The student's own frames and lines; None where the error came after her function's end."""
     frames = list(traceback.walk_tb(error.__traceback__))
-    calls = [i for i, (frame, _) in enumerate(frames) if frame.f_code is _code(watched)]
-    if calls:
-        frames = frames[calls[-1] + 1 :]
-    elif not isinstance(watched, type):
+    called = any(frame.f_code is _code(watched) for frame, _ in frames)
+    if not called and not isinstance(watched, type):
         return None
     return [
         (frame, line)
