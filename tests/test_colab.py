@@ -43,7 +43,9 @@ def look(machine):
     """The versions of what should be there, and which modules of the rest can be found."""
     question = json.dumps([THERE, NOT_THERE])
     command = [python_of(machine), "-c", LOOK, question]
-    found = subprocess.run(command, capture_output=True, text=True, check=True, env=outside())
+    # not in the checkout: `python -c` finds what lies in the folder that it is called in
+    options = {"cwd": machine, "env": outside(), "capture_output": True, "text": True}
+    found = subprocess.run(command, check=True, **options)
     return json.loads(found.stdout)
 
 
