@@ -179,6 +179,7 @@ def bandwidth_curve(
     """Mean log-likelihood in nats of the centres themselves and of held-out data, over sigma."""
     if axes is None:
         _, axes = _subplots(figsize=(6, 3.2))
+    train, validation = (np.asarray(curve, dtype=float) for curve in (train, validation))
     best = int(np.argmax(validation))
     axes.plot(sigmas, train, color=GREY, label="the centres themselves")
     axes.plot(sigmas, validation, color=DATA, label="held-out data")

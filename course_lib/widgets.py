@@ -25,6 +25,11 @@ def _png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def _stacked(*parts: ipywidgets.Widget) -> ipywidgets.VBox:
+    """One under the other, each as wide as it is: a box would stretch the picture."""
+    return ipywidgets.VBox(parts, layout=ipywidgets.Layout(align_items="flex-start"))
+
+
 def live(
     figure: Figure, stops: Mapping[str, Any], draw: Callable[[Any], str], start: str, label: str
 ) -> ipywidgets.VBox:
@@ -42,7 +47,7 @@ def live(
 
     slider.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([slider, readout, picture])
+    return _stacked(slider, readout, picture)
 
 
 BANDWIDTHS = {
@@ -61,6 +66,7 @@ def bandwidth(points: Float[Tensor, "m 2"], validation: Float[Tensor, "n 2"]) ->
     _, scores = density.select_bandwidth(points, validation, sigmas)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), width_ratios=(1, 1.2))
     image = plots._draw_density(left, torch.ones(len(where)), points, None)
+    scores = scores.tolist()
     right.plot(sigmas, scores, color=plots.DATA)
     (marker,) = right.plot([], [], "o", color=plots.MODEL, markersize=10)
     right.set(xscale="log", xlabel="bandwidth σ", ylabel="held-out log-likelihood in nats")
@@ -131,7 +137,7 @@ def morph(model: Any, x: Float[Tensor, "n c h w"]) -> ipywidgets.VBox:
     for slider in (first, second, percent):
         slider.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([first, second, percent, picture])
+    return _stacked(first, second, percent, picture)
 
 
 def beta_planes(models: Mapping[str, Any], x: Float[Tensor, "n c h w"]) -> ipywidgets.VBox:
@@ -178,4 +184,4 @@ def latent_plane(model: Any, reach: float = 2.5) -> ipywidgets.VBox:
     for slider in sliders:
         slider.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([*sliders, picture])
+    return _stacked(*sliders, picture)

@@ -1220,3 +1220,13 @@ def test_a_bad_path_gives_exit_code_2(tmp_path, capsys):
     for path in ("no such.ipynb", "broken.ipynb", "empty.ipynb", ""):
         assert main([str(tmp_path / path)]) == 2
     assert capsys.readouterr().err.count("cannot be read as a notebook") == 4
+
+
+def test_a_long_message_is_broken_between_words_and_code_is_not(capsys):
+    from course_lib.exercises.telling import WIDTH, say
+
+    code = "    " + "x + " * 40
+    say("word " * 60 + "\n" + code)
+    *prose, last = capsys.readouterr().out.rstrip("\n").split("\n")
+    assert last == code
+    assert max(map(len, prose)) <= WIDTH and " ".join(prose).split() == ["word"] * 60

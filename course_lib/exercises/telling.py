@@ -2,16 +2,25 @@
 
 import difflib
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 from course_lib.exercises.comparing import describe
 
+WIDTH = 96  # a notebook breaks longer lines in the middle of a word
+
 
 def say(text: str) -> None:
+    lines = text.split("\n")
+    text = "\n".join(fill(line, WIDTH) if prose(line) else line for line in lines)
     try:
         print(text)
     except UnicodeEncodeError:  # a console without ✔
         print(text.encode("ascii", "replace").decode())
+
+
+def prose(line: str) -> bool:
+    return len(line) > WIDTH and not line.startswith(" ")  # code keeps its lines
 
 
 def look_up(key: Any, table: Mapping[str, Any]) -> Any:
