@@ -30,7 +30,7 @@ from course_lib.progress import Screen, duration
 __all__ = ["EMA", "History", "parts", "train"]
 
 UPDATE_SECONDS = 0.5  # between two looks at the losses, which wait for the device
-SNAPSHOT_SHARE = 0.01  # of the time may go into copies of the last good state
+SNAPSHOT_SHARE = 0.005  # of the time may go into copies of the last good state
 PICTURES, PICTURE_SHARE = 10, 0.1  # so many in a run, and at most this share of its time
 
 
@@ -238,7 +238,7 @@ class _Run:
         if trouble := self.collect(self.weights if check else {}):
             return self.back_to_good(trouble)
         self.history.seconds = self.before + perf_counter() - self.begun
-        if check:
+        if save or (check and not last):  # after the last step a copy is for the disk alone
             self.renew_good()
         if save:
             self.save()

@@ -47,6 +47,7 @@ def live(
 
     slider.observe(redraw, names="value")
     redraw()
+    figure.set_layout_engine("none")  # its layout is found: to seek it anew takes half of a redraw
     return _stacked(slider, readout, picture)
 
 
