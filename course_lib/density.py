@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 # A block of distances holds 512 x 4096 float64 numbers, 16 MB. With the block of centres (26 MB for
 # 784 dimensions) and the temporaries of exp that stays near 100 MB however many points there are.
-ROWS, COLUMNS = 512, 4096
+ROWS, COLUMNS = 512, 2048
 
 
 def fit_gaussian(x: Float[Tensor, "n d"]) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
@@ -313,19 +313,23 @@ def _distances(x: Tensor, y: Tensor, sigma: float) -> Iterator[Iterator[Tensor]]
     rounding = torch.finfo(torch.float64).eps * (radius / sigma) ** 2  # of the exponent
 
     def squared(a: Tensor, b: Tensor) -> Tensor:
-        a, b = _double(a) - middle, _double(b) - middle
+        a, b = torch.sub(_near(a), middle), torch.sub(_near(b), middle)  # float64, as middle is
         if rounding > 1e-6:
             return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist").square()
-        norms = a.square().sum(dim=1, keepdim=True) + b.square().sum(dim=1)
-        return torch.addmm(norms, a, b.T, alpha=-2).clamp(min=0)
+        norms = [torch.linalg.vector_norm(points, dim=1).square() for points in (a, b)]
+        return torch.addmm(norms[0][:, None] + norms[1], a, b.T, alpha=-2).clamp(min=0)
 
     for rows in x.split(ROWS):
         yield (squared(rows, columns) for columns in y.split(COLUMNS))
 
 
+def _near(x: Tensor) -> Tensor:
+    """x where float64 exists: on the CPU in place of Apple's MPS."""
+    return x.cpu() if x.device.type == "mps" else x
+
+
 def _double(x: Tensor) -> Tensor:
-    """x in float64, on the CPU where its device has no float64 (Apple's MPS)."""
-    return x.cpu().double() if x.device.type == "mps" else x.double()
+    return _near(x).double()
 
 
 def _draw(
