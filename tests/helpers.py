@@ -151,6 +151,7 @@ class PeakMemory:
             self.most = max(self.most, process.memory_info().rss)
 
     def __exit__(self, *_) -> None:
+        self.most = max(self.most, psutil.Process().memory_info().rss)
         self.over.set()
         self.thread.join()
         self.megabytes = (self.most - self.before) / 2**20
