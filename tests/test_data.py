@@ -197,6 +197,14 @@ def test_batches_follow_the_seed(fashion):
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
+def test_two_sets_of_one_length_are_not_drawn_in_one_order():
+    """Or "unpaired" pictures of the same people would come in pairs."""
+    drawn = [next(small_set(10, name=name).batches(10, with_labels=True))[1] for name in "ab"]
+    assert not torch.equal(*drawn)
+    again = next(small_set(10, name="a").batches(10, with_labels=True))[1]
+    assert torch.equal(drawn[0], again)
+
+
 def test_255_becomes_exactly_one_and_0_minus_one():
     x = data.to_float(torch.tensor([0, 128, 255], dtype=torch.uint8))
     assert x.tolist() == pytest.approx([-1, 1 / 255, 1]) and x[0] == -1 and x[2] == 1

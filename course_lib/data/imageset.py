@@ -2,6 +2,7 @@
 
 import io
 import math
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -77,7 +78,7 @@ class ImageSet:
 
         Yields x (B, C, H, W); (x, targets) where there are targets; (x, labels) with `with_labels`.
         Each epoch is a new order; pictures that do not fill a last batch wait for the next epoch.
-        Without `generator` the order follows torch.initial_seed(). Raises ValueError for a batch
+        Without `generator` the order follows torch.initial_seed() and the name of the set. Raises ValueError for a batch
         larger than the set, and for labels that are not there.
         """
         if with_labels and self.labels is None:
@@ -112,7 +113,10 @@ class Batches:
         self.images = images.to(device)
         self.second = None if second is None else second.to(device)
         self.batch_size = batch_size
-        self.generator = generator or torch.Generator().manual_seed(torch.initial_seed())
+        if generator is None:  # the name counts: two sets of one length are not drawn in one order
+            seed = (torch.initial_seed() + zlib.crc32(name.encode())) % 2**63
+            generator = torch.Generator().manual_seed(seed)
+        self.generator = generator
         self.start_of_epoch = self.generator.get_state()
         self.place = len(images)  # the first batch begins an epoch
         self.order = None
