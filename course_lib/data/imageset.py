@@ -78,8 +78,8 @@ class ImageSet:
 
         Yields x (B, C, H, W); (x, targets) where there are targets; (x, labels) with `with_labels`.
         Each epoch is a new order; pictures that do not fill a last batch wait for the next epoch.
-        Without `generator` the order follows torch.initial_seed() and the name of the set. Raises ValueError for a batch
-        larger than the set, and for labels that are not there.
+        Without `generator` the order follows torch.initial_seed() and the name of the set. Raises
+        ValueError for a batch larger than the set, and for labels that are not there.
         """
         if with_labels and self.labels is None:
             raise ValueError(f"with_labels: {self.name} has no labels")
