@@ -22,7 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from course_lib.exercises.engine import MARKS
-from course_lib.exercises.telling import say
+from course_lib.exercises.telling import show
 
 CHECK = re.compile(r"""^[^#\n]*\bcheck\(\s*["']([^"'\n]+)["']""", re.MULTILINE)
 
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     verdicts, stopped = run_notebook(notebook, options.notebook.resolve().parent, options.timeout)
-    say(report(options.notebook.name, notebook, verdicts, stopped))
+    show(report(options.notebook.name, notebook, verdicts, stopped))
     return 1 if stopped else 0
 
 

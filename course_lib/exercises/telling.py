@@ -12,7 +12,10 @@ WIDTH = 96  # a notebook breaks longer lines in the middle of a word
 
 def say(text: str) -> None:
     lines = text.split("\n")
-    text = "\n".join(fill(line, WIDTH) if prose(line) else line for line in lines)
+    show("\n".join(fill(line, WIDTH) if prose(line) else line for line in lines))
+
+
+def show(text: str) -> None:
     try:
         print(text)
     except UnicodeEncodeError:  # a console without ✔
