@@ -234,6 +234,11 @@ class Autoencoder(nn.Module):
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         return self.decode(self.encode(x))
 
+    def reconstruct(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        """Through the code and back, in evaluation mode and without gradients."""
+        with _evaluating(self):
+            return self(x.to(self.code_mean.device))
+
     def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n C H W"]:
         """n random codes, decoded. Not what an autoencoder was trained for: look at them."""
         with _evaluating(self):
@@ -277,6 +282,11 @@ class VAE(nn.Module):
         mu, logvar = self.encode(x)
         z = reparameterise(mu, logvar, _noise(len(x), self.latent, generator, mu))
         return self.decode(z), mu, logvar
+
+    def reconstruct(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        """Each picture from its μ, in evaluation mode and without gradients."""
+        with _evaluating(self):
+            return self.decode(self.encode(x.to(next(self.parameters()).device))[0])
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n C H W"]:
         """n pictures from the model: z ~ N(0, I), decoded (the mean, without pixel noise)."""

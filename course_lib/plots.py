@@ -328,6 +328,29 @@ def code_planes(
     return figure
 
 
+def through_a_vae(
+    x: Float[Tensor, "c h w"],
+    mu: Float[Tensor, " d"],
+    sigma: Float[Tensor, " d"],
+    z: Float[Tensor, " d"],
+    redrawn: Float[Tensor, "c h w"],
+) -> Figure:
+    """One picture on its way through: encoder, N(μ, σ²) per latent with the draw z, decoder."""
+    figure, (left, middle, right) = _subplots(1, 3, figsize=(9, 2.3), width_ratios=(1, 3, 1))
+    for axes, picture, title in ((left, x, "x"), (right, redrawn, "decode(z)")):
+        axes.imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
+        _bare(axes, title)
+    where = np.arange(len(mu))
+    middle.axhspan(-1, 1, color="0.93", label="prior, ±1")
+    middle.errorbar(
+        where, mu, sigma, fmt="o", color=DATA, markersize=3, linewidth=1.2, label="μ ± σ"
+    )
+    middle.plot(where, z, "x", color=MODEL, markersize=5, label="z = μ + σε")
+    middle.set(xlabel="latent", xlim=(-1, len(mu)))
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
 def manifold(model: Any, columns: int = 15, reach: float = 2.5, width: float = 8.0) -> Figure:
     """The pictures that a VAE with 2 latents draws, laid out by their codes in [-reach, reach]²."""
     figure, axes = _subplots(figsize=(width, width))

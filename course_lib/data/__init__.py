@@ -39,7 +39,8 @@ def load(
         sizes are interpolated.
     variant: peeps "plain", "lines", "without_glasses", "with_glasses"; toy2d "ring8", "grid25",
         "spiral", …; horse2zebra and its family "a", "b". style: emoji "flat", "3d", "noto".
-    n: how many, for toy2d and skyline. every: take each so-many-th frame of a video.
+    n: how many, for toy2d and skyline (there before a part of the day is left out).
+    every: take each so-many-th frame of a video.
 
     Raises ValueError for what does not exist or does not fit, ConnectionError where a download
     fails.

@@ -1,0 +1,111 @@
+"""The small trained networks that come with the course, and how they are read and written.
+
+`NAME.safetensors` holds the weights, `NAME.md` is its card, `SHA256SUMS` the checksums of all. How
+each was made stands in `train.py`: `python -m course_lib.pretrained.train NAME` makes it again.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+FOLDER = Path(__file__).parent
+RANK = 64  # of what is kept of a matrix that is 8 times as wide and as tall
+SUMS = "SHA256SUMS"  # in the format of `sha256sum --check`
+
+
+def load_weights(name: str, module: nn.Module) -> nn.Module:
+    """Fills `module` with the weights `name`, puts it into evaluation mode and returns it.
+
+    Raises ValueError for a name that is not there, a file whose checksum is wrong (it is not read),
+    and a module of another architecture.
+    """
+    sums = _sums()
+    if name not in sums:
+        raise ValueError(f"no weights are called {name!r}; there are {', '.join(sorted(sums))}")
+    path = FOLDER / f"{name}.safetensors"
+    if not path.exists():
+        raise ValueError(f"the weights {path} are missing; {_again(name)}")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sums[name]:
+        raise ValueError(f"the weights {path} are damaged (wrong SHA-256); {_again(name)}")
+    try:
+        module.load_state_dict(_unpacked(load(content)))  # copies into the module's own dtype
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:500]
+        raise ValueError(f"the weights {name!r} are of another network: {reason}") from None
+    return module.eval()
+
+
+def save_weights(name: str, module: nn.Module, card: Mapping[str, object]) -> None:
+    """Writes the weights of `module`, their checksum and their card (a table of what `card` says).
+
+    Matrices and kernels are stored in float16, of large matrices only their best approximation of
+    rank 64 (in two factors), the rest as it is: call `round_weights` before measuring, so that the
+    card speaks of what is stored.
+    """
+    tensors = {}
+    for key, value in module.state_dict().items():
+        tensors.update(_packed(key, value))
+    content = save(tensors)
+    count = sum(p.numel() for p in module.parameters())
+    facts = {**card, "parameters": f"{count:,}", "size": f"{len(content) / 1e6:.2f} MB"}
+    lines = [f"# {name}", "", "| | |", "|---|---|"]
+    lines += [f"| {key} | {value} |" for key, value in facts.items()]
+    _write(FOLDER / f"{name}.safetensors", content)
+    _write(FOLDER / f"{name}.md", ("\n".join(lines) + "\n").encode())
+    sums = {**_sums(), name: hashlib.sha256(content).hexdigest()}
+    lines = [f"{sums[key]}  {key}.safetensors\n" for key in sorted(sums)]
+    _write(FOLDER / SUMS, "".join(lines).encode())
+
+
+@torch.no_grad()
+def round_weights(module: nn.Module) -> nn.Module:
+    """Rounds `module` in place to what `save_weights` stores, and returns it."""
+    for key, value in module.state_dict().items():
+        value.copy_(_unpacked(_packed(key, value))[key])
+    return module
+
+
+def _packed(key: str, value: Tensor) -> dict[str, Tensor]:
+    value = value.detach().cpu().contiguous()
+    if not value.is_floating_point() or value.ndim < 2:
+        return {key: value}
+    if value.ndim == 2 and min(value.shape) >= 8 * RANK:
+        u, s, vh = torch.linalg.svd(value.double(), full_matrices=False)
+        root = s[:RANK].sqrt()
+        left, right = u[:, :RANK] * root, root[:, None] * vh[:RANK]
+        return {f"{key}:left": left.half().contiguous(), f"{key}:right": right.half().contiguous()}
+    return {key: value.half()}
+
+
+def _unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    found = {}
+    for key, value in tensors.items():
+        name, _, side = key.partition(":")
+        if side == "left":
+            found[name] = value.float() @ tensors[f"{name}:right"].float()
+        elif not side:
+            found[name] = value
+    return found
+
+
+def _sums() -> dict[str, str]:
+    path = FOLDER / SUMS
+    lines = path.read_text().splitlines() if path.exists() else []
+    pairs = (line.split() for line in lines if line.strip())
+    return {name.removesuffix(".safetensors"): digest for digest, name in pairs}
+
+
+def _again(name: str) -> str:
+    return f"install the course again, or run: python -m course_lib.pretrained.train {name}"
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(path.name + ".part")  # never half a file under the final name
+    part.write_bytes(content)
+    os.replace(part, path)

@@ -1,0 +1,263 @@
+"""How the shipped weights were made. `python -m course_lib.pretrained.train NAME …` does it again.
+
+One function per name. It trains, measures on images that were not trained on, and writes the
+weights with a card. On two CPU cores each takes a few minutes. Another machine gives other last
+digits.
+"""
+
+import argparse
+import platform
+from collections.abc import Callable
+from time import perf_counter
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from course_lib import data, device
+from course_lib.autoencoders import (
+    VAE,
+    Autoencoder,
+    AutoencoderStep,
+    ConditionalVAE,
+    Discriminator,
+    VAEGANStep,
+    VAEStep,
+    kl_to_standard_normal,
+)
+from course_lib.metrics import TAUGHT, Classifier, FeatureNet, fit_gaussian, frechet_distance
+from course_lib.pretrained import round_weights, save_weights
+from course_lib.training import train
+
+SPLITS = ("train", "test")
+
+
+def features_fashion() -> None:
+    _judge("features_fashion", FeatureNet, seed=1, epochs=9)
+
+
+def features_peeps() -> None:
+    _judge("features_peeps", FeatureNet, seed=2, epochs=60)
+
+
+def classifier_fashion() -> None:
+    _judge("classifier_fashion", Classifier, seed=3, epochs=10)
+
+
+def classifier_peeps() -> None:
+    _judge("classifier_peeps", Classifier, seed=4, epochs=80)
+
+
+def ae_peeps32() -> None:
+    _autoencoder("ae_peeps32", Autoencoder, "peeps", 5, 3000, size=32, latent=32)
+
+
+def vae_peeps32() -> None:
+    _autoencoder("vae_peeps32", VAE, "peeps", 6, 4000, size=32, latent=32)
+
+
+def cvae_fashion32() -> None:
+    _autoencoder("cvae_fashion32", ConditionalVAE, "fashion", 7, 4000, nc=1, size=32, latent=16)
+
+
+def vae_skyline32() -> None:
+    _autoencoder("vae_skyline32", VAE, "skyline", 8, 1500, size=32, latent=8)
+
+
+def vae_report_250() -> None:
+    steps = 250 * len(data.load("peeps")) // 100
+    _autoencoder("vae_report_250", VAE, "peeps", 9, steps, 100, size=64, latent=2, kind="dense")
+
+
+def vaegan_peeps32() -> None:
+    _autoencoder("vaegan_peeps32", VAE, "peeps", 10, 3000, size=32, latent=32)
+
+
+def _autoencoder(name, kind, dataset, seed, steps, batch=128, **shape) -> None:
+    """An autoencoder of any kind, and how well it rebuilds and invents."""
+    home = device.choose().device
+    images, held_out = (data.load(dataset, split, size=shape["size"]) for split in SPLITS)
+    torch.manual_seed(seed)
+    model = kind(**shape).to(home)
+    if "gan" in name:
+        judge = Discriminator(**{k: shape[k] for k in ("nc", "size") if k in shape}).to(home)
+        step = VAEGANStep(model, judge, steps=steps)
+    else:
+        step = (AutoencoderStep if kind is Autoencoder else VAEStep)(model, steps=steps)
+    generator = torch.Generator().manual_seed(seed)
+    batches = images.batches(batch, home, generator, with_labels=kind is ConditionalVAE)
+    history = train(step, batches, steps, title=name)
+    round_weights(model.cpu())
+    card = {
+        "what": f"{kind.__name__}({', '.join(f'{k}={v!r}' for k, v in shape.items())})",
+        "data": f"{dataset}, {len(images):,} training images; measured on {len(held_out):,} others",
+        "steps": f"{steps:,} of {batch} images, `{type(step).__name__}` with its own settings",
+        "seed": seed,
+        **_circumstances(name, history.seconds),
+        **_rebuilds(model, held_out),
+    }
+    save_weights(name, model, card)
+
+
+@torch.no_grad()
+def _rebuilds(model: nn.Module, held_out) -> dict[str, str]:
+    x, generator = held_out.floats(), torch.Generator().manual_seed(0)
+    model.eval()
+    inputs = (x, held_out.labels) if isinstance(model, ConditionalVAE) else (x,)
+    found, codes = {}, model.encode(*inputs)
+    if isinstance(codes, tuple):
+        found["KL of held-out images"] = f"{kl_to_standard_normal(*codes).mean():.2f} nats"
+        codes = codes[0]
+    error = (model.decode(codes, *inputs[1:]) - x).square().mean()
+    found["mean squared error, per value in [-1, 1]"] = f"{error:.4f}"
+    if held_out.name in TAUGHT:
+        net, n = FeatureNet(held_out.name), len(x) // 2
+        half, other = (fit_gaussian(net.features(part)) for part in (x[:n], x[n : 2 * n]))
+        fake = fit_gaussian(net.features(model.sample(n, generator=generator)))
+        distance, floor = frechet_distance(*fake, *half), frechet_distance(*other, *half)
+        label = f"Fréchet distance, {n} samples against as many held-out images"
+        found[label] = f"{distance:.2f} (floor: {floor:.2f})"
+    return found
+
+
+def _judge(name: str, kind: type, seed: int, epochs: int, batch: int = 250) -> None:
+    """A network of `metrics`, taught all its attributes at once by cross-entropy."""
+    start, dataset, home = perf_counter(), name.split("_")[1], device.choose().device
+    train, test = data.load(dataset, "train"), data.load(dataset, "test")
+    torch.manual_seed(seed)
+    net = kind(dataset, pretrained=False).to(home, memory_format=torch.channels_last)
+    painter = nn.Linear(64, net.channels * 8 * 8).to(home)  # left out of what is shipped
+    optimizer = torch.optim.AdamW([*net.parameters(), *painter.parameters()], weight_decay=0.02)
+    steps = len(train) // batch * epochs
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, steps, pct_start=0.2)
+    labels, indices = _labels(train), torch.randperm(0)
+    for step in range(steps):
+        if len(indices) < batch:
+            indices = torch.randperm(len(train))
+        i, indices = indices[:batch], indices[batch:]
+        x = _varied(train[i].floats(), halve=dataset == "peeps" and step % 2 == 0).to(home)
+        with device.choose().autocast():
+            features = net.describe(x.contiguous(memory_format=torch.channels_last))
+            losses = [
+                F.cross_entropy(head(features), labels[key][i].to(home), label_smoothing=0.05)
+                for key, head in net.heads.items()
+            ]
+            if kind is FeatureNet:
+                small = F.adaptive_avg_pool2d(x, 8).flatten(1)
+                losses.append(5 * F.mse_loss(painter(features).float(), small))
+        optimizer.zero_grad()
+        sum(losses).backward()
+        optimizer.step()
+        schedule.step()
+        if step % 100 == 99:
+            print(f"step {step + 1} of {steps}, loss {sum(losses).item():.3f}", flush=True)
+    net.eval()
+    if kind is FeatureNet:
+        _standardise(net, train.floats())
+    seconds = perf_counter() - start
+    card = {
+        "what": kind.__doc__.splitlines()[0],
+        "data": f"{dataset}, {len(train):,} training images; measured on {len(test):,} others",
+        "taught": ", ".join(f"{key} ({n})" for key, n in TAUGHT[dataset][2].items()),
+        "steps": f"{steps:,} of {batch} images ({epochs} epochs), AdamW, one cycle up to 0.004",
+        "seed": seed,
+        **_circumstances(name, seconds),
+        **_quality(round_weights(net), train, test),
+    }
+    save_weights(name, net, card)
+
+
+def _labels(images) -> dict[str, Tensor]:
+    if images.attributes:
+        return {key: images.attributes[key].long() for key in TAUGHT["peeps"][2]}
+    return {"class": images.labels}
+
+
+def _varied(x: Tensor, halve: bool) -> Tensor:
+    """Shifts a batch by up to 2 pixels; mirrors half of the batches of clothes."""
+    dy, dx = torch.randint(0, 5, (2,)).tolist()
+    h, w = x.shape[2:]
+    x = F.pad(x, (2, 2, 2, 2), mode="replicate")[:, :, dy : dy + h, dx : dx + w]
+    if x.shape[1] == 1 and torch.rand(()) < 0.5:
+        x = x.flip(3)
+    return F.avg_pool2d(x, 2) if halve else x
+
+
+@torch.no_grad()
+def _standardise(net: FeatureNet, x: Tensor) -> None:
+    """Each feature gets mean 0 and variance 1 over x, by the statistics of the last BatchNorm."""
+    last = net.trunk[-1]
+    features = net.features(x)
+    mean, var = features.mean(0), features.var(0)
+    spread = (last.running_var + last.eps).sqrt()
+    last.running_mean += mean * spread
+    last.running_var.copy_((var * spread.square() - last.eps).clamp(min=1e-6))
+
+
+def _quality(net, train, test) -> dict[str, str]:
+    sizes = {f"{test.images.shape[2]} × {test.images.shape[3]}": test.floats()}
+    if net.channels == 3:
+        sizes["32 × 32"] = F.avg_pool2d(test.floats(), 2)
+    found = {}
+    for size, x in sizes.items():
+        for key, truth in _labels(test).items():
+            share = (net.classify(x, key).cpu() == truth).double().mean().item()
+            found[f"accuracy, {key}, {size}"] = f"{share:.1%}"
+    if isinstance(net, FeatureNet):
+        real, other = net.features(train.floats()), net.features(test.floats())
+        half = min(1000, len(other) // 2)
+        for label, a, b in (
+            (
+                f"Fréchet distance, {half} test images against {half} others",
+                other[:half],
+                other[half : 2 * half],
+            ),
+            (
+                f"Fréchet distance, {len(other):,} training against {len(other):,} test images",
+                real[: len(other)],
+                other,
+            ),
+        ):
+            distance = frechet_distance(*fit_gaussian(a), *fit_gaussian(b))
+            found[label] = f"{distance:.2f}"
+    return found
+
+
+def _circumstances(name: str, seconds: float) -> dict[str, str]:
+    return {
+        "command": f"`python -m course_lib.pretrained.train {name}`",
+        "time": f"{seconds:.0f} s on {device.choose()}",
+        "versions": f"Python {platform.python_version()}, torch {torch.__version__}",
+    }
+
+
+TRAINERS: dict[str, Callable[[], None]] = {
+    function.__name__: function
+    for function in (
+        features_fashion,
+        features_peeps,
+        classifier_fashion,
+        classifier_peeps,
+        ae_peeps32,
+        vae_peeps32,
+        cvae_fashion32,
+        vae_skyline32,
+        vae_report_250,
+        vaegan_peeps32,
+    )
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m course_lib.pretrained.train", description=__doc__
+    )
+    parser.add_argument(
+        "names", nargs="+", choices=TRAINERS, metavar="NAME", help=", ".join(TRAINERS)
+    )
+    for name in parser.parse_args().names:
+        TRAINERS[name]()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+import hashlib
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from course_lib import pretrained
+from course_lib.pretrained import load_weights, round_weights, save_weights
+
+NAMES = sorted(path.stem for path in pretrained.FOLDER.glob("*.safetensors"))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def net(width: int = 4) -> nn.Module:
+    torch.manual_seed(width)
+    layers = nn.Conv2d(1, width, 3), nn.BatchNorm2d(width), nn.Flatten(), nn.Linear(width, 2)
+    return nn.Sequential(*layers)
+
+
+def test_weights_come_back_rounded_to_what_was_stored(folder):
+    saved, loaded = net(), net(4).requires_grad_(True)
+    saved[1].running_var.fill_(1e6)  # more than float16 can hold
+    save_weights("small", saved, {"data": "none", "seed": 0})
+    for parameter in loaded.parameters():
+        parameter.data.zero_()
+    assert load_weights("small", loaded) is loaded and not loaded.training
+    for key, value in round_weights(saved).state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[key]), key
+    assert loaded[0].weight.dtype == torch.float32 and loaded[1].running_var.max() == 1e6
+    assert load_file(folder / "small.safetensors")["0.weight"].dtype == torch.float16
+
+
+def test_the_card_says_what_was_told_and_how_large_it_is(folder):
+    save_weights("small", net(), {"data": "none at all", "seed": 7})
+    card = (folder / "small.md").read_text()
+    for line in ("# small", "| data | none at all |", "| seed | 7 |", "| parameters | 58 |"):
+        assert line in card
+
+
+def test_checksums_are_in_the_format_of_sha256sum(folder):
+    save_weights("b", net(), {})
+    save_weights("a", net(5), {})
+    save_weights("b", net(6), {})
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    assert lines == [
+        f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}"
+        for name in ("a.safetensors", "b.safetensors")
+    ]
+
+
+def test_damaged_weights_are_named_and_not_loaded(folder):
+    save_weights("small", net(), {})
+    path = folder / "small.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    other = net(4)
+    before = other[3].bias.clone()
+    with pytest.raises(ValueError, match="small.safetensors are damaged.*train small"):
+        load_weights("small", other)
+    assert torch.equal(before, other[3].bias)
+    path.unlink()
+    with pytest.raises(ValueError, match="small.safetensors are missing"):
+        load_weights("small", net())
+
+
+def test_weights_of_another_network_are_refused(folder):
+    save_weights("small", net(4), {})
+    with pytest.raises(ValueError, match="'small' are of another network.*0.weight"):
+        load_weights("small", net(5))
+    with pytest.raises(ValueError, match="another network"):
+        load_weights("small", nn.Linear(2, 2))
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(folder):
+    save_weights("small", net(), {})
+    with pytest.raises(ValueError, match="'large'; there are small"):
+        load_weights("large", net())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_shipped_file_has_its_checksum_and_a_full_card(name):
+    content = (pretrained.FOLDER / f"{name}.safetensors").read_bytes()
+    assert pretrained._sums()[name] == hashlib.sha256(content).hexdigest()
+    card = (pretrained.FOLDER / f"{name}.md").read_text()
+    for fact in ("data", "steps", "seed", "command", "time", "parameters", "size"):
+        assert f"| {fact} |" in card, fact
+
+
+def test_all_weights_together_stay_below_30_megabytes():
+    files = pretrained.FOLDER.glob("*.safetensors")
+    assert sum(path.stat().st_size for path in files) < 30e6 and NAMES
+
+
+def test_the_training_command_names_every_file_and_refuses_others():
+    run = [sys.executable, "-m", "course_lib.pretrained.train"]
+    environment = {**os.environ, "COLUMNS": "300"}
+    told = subprocess.run([*run, "--help"], capture_output=True, text=True, env=environment)
+    assert told.returncode == 0 and all(name in told.stdout for name in NAMES)
+    refused = subprocess.run([*run, "gpt"], capture_output=True, text=True, env=environment)
+    assert refused.returncode == 2 and "gpt" in refused.stderr
