@@ -4,19 +4,26 @@ Colours are those of Okabe and Ito (2008), which colour-blind readers can tell a
 keeps one colour through the course: data are blue, what a model makes is orange, a guess is green.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from IPython import display
 from jaxtyping import Float, Shaped
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
 DATA, MODEL, GUESS, OTHER, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 CYCLE = (DATA, MODEL, GUESS, OTHER, "#E69F00", "#56B4E9", "#000000")
+# D's surface: grey where it says fake, white in doubt, light blue, the data's colour, where real
+SURFACE = LinearSegmentedColormap.from_list("D", ["#bdbdbd", "#ffffff", "#a9cfe6"])
 
 plt.rcParams.update(
     {
@@ -382,5 +389,250 @@ def redness(named: Mapping[str, Float[Tensor, " n"]]) -> Figure:
     first = next(iter(named))
     axes.axvline(named[first].max().item(), color=GREY, linestyle=":", label=f"reddest {first}")
     axes.set(xlabel="redness of the sky", ylabel="density")
+    axes.legend()
+    return figure
+
+
+# --- lecture 03 ----------------------------------------------------------------------------------
+
+
+class GameInThePlane:
+    """The picture of lecture 03: D's surface, data, generated points, where G's loss pushes them.
+
+    Drawn once; `show(frame)` changes only what moves and returns the pixels, in about 10 ms.
+    """
+
+    def __init__(self, real: Float[Tensor, "n 2"], fakes: int, reach: float = 1.6):
+        figure = Figure(figsize=(4, 4), dpi=90, layout="none")
+        self.canvas, axes = FigureCanvasAgg(figure), figure.add_subplot()
+        axes.set_position([0, 0, 1, 1])
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+        _bare(axes)
+        extent = (-reach, reach, -reach, reach)
+        self.surface = axes.imshow(
+            np.zeros((2, 2)), origin="lower", extent=extent, cmap=SURFACE, vmin=0, vmax=1,
+            interpolation="bilinear",
+        )  # fmt: skip
+        self.real = axes.scatter(*real.T, s=5, color=DATA, linewidth=0)
+        self.fake = axes.scatter(*np.zeros((2, fakes)), s=9, color=MODEL, linewidth=0)
+        self.arrows = axes.quiver(
+            *np.zeros((4, fakes)), angles="xy", scale_units="xy", scale=1, width=0.004,
+            color=MODEL, alpha=0.7,
+        )  # fmt: skip
+        self.text = axes.text(0.02, 0.97, "", transform=axes.transAxes, va="top", fontsize=9)
+        self.moving = (self.surface, self.real, self.arrows, self.fake, self.text)
+        self.axes = axes
+        self.canvas.draw()
+
+    def show(self, frame: Any, text: str = "") -> np.ndarray:
+        """(height, width, 3) bytes. Arrows are cut at a quarter of the picture's half width."""
+        length = frame.arrows.norm(dim=1, keepdim=True).clamp(min=1e-9)
+        arrows = frame.arrows / length * length.clamp(max=0.4)
+        self.surface.set_data(frame.surface.numpy())
+        self.fake.set_offsets(frame.fake.numpy())
+        self.arrows.set_offsets(frame.fake.numpy())
+        self.arrows.set_UVC(*arrows.T.numpy())
+        self.text.set_text(text)
+        for artist in self.moving:
+            self.axes.draw_artist(artist)
+        return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
+
+
+def film(pictures: Sequence[np.ndarray], milliseconds: int = 120) -> Any:
+    """Pictures one after another as an animated GIF, which a notebook shows without a kernel."""
+    buffer = io.BytesIO()
+    images = [Image.fromarray(picture).quantize(48) for picture in pictures]
+    images[0].save(
+        buffer, "gif", save_all=True, append_images=images[1:], duration=milliseconds, loop=0
+    )
+    return display.Image(buffer.getvalue(), format="gif")
+
+
+def game_strip(
+    real: Float[Tensor, "n 2"], frames: Mapping[str, Any], height: float = 2.6
+) -> Figure:
+    """Moments of a game in the plane side by side, each under its name."""
+    figure, all_axes = _subplots(1, len(frames), figsize=(height * len(frames), height + 0.7))
+    for axes, (name, frame) in zip(np.atleast_1d(all_axes), frames.items(), strict=True):
+        game = GameInThePlane(real, len(frame.fake))
+        axes.imshow(game.show(frame))
+        _bare(axes, name)
+    handles = [plt.Line2D([], [], marker="o", linestyle="", color=c) for c in (DATA, MODEL)]
+    handles += [plt.Rectangle((0, 0), 1, 1, color=SURFACE(v)) for v in (0.0, 1.0)]
+    names = ("data", "generated, with its push", "D says fake", "D says real")
+    figure.legend(handles, names, loc="outside lower center", ncols=4)
+    return figure
+
+
+def optimal_and_trained(
+    x: Float[Tensor, " n"],
+    p: Float[Tensor, " n"],
+    q: Float[Tensor, " n"],
+    best: Float[Tensor, " n"],
+    trained: Float[Tensor, " n"] | None = None,
+) -> Figure:
+    """Two densities on a line, the best discriminator between them, and a trained one."""
+    figure, (left, right) = _subplots(1, 2, figsize=(8.5, 2.9))
+    left.fill_between(x, p, color=DATA, alpha=0.5, label="data p")
+    left.fill_between(x, q, color=MODEL, alpha=0.5, label="generated q")
+    left.set(xlabel="x", ylabel="density", ylim=(0, None))
+    left.legend()
+    right.plot(x, best, color="black", label="D* = p / (p + q)")
+    if trained is not None:
+        right.plot(x, trained, color=OTHER, linestyle="--", label="trained D")
+    right.set(xlabel="x", ylabel="D(x): chance of data", ylim=(-0.03, 1.03))
+    right.legend()
+    return figure
+
+
+def sliding_apart(shifts: Sequence[float], divergence: Sequence[float]) -> Figure:
+    """The Jensen-Shannon divergence of two equal bumps over the distance between them."""
+    figure, axes = _subplots(figsize=(6, 2.8))
+    axes.plot(shifts, divergence, color=DATA)
+    axes.axhline(np.log(2), color=GREY, linewidth=0.8, linestyle=":")
+    axes.text(shifts[0], np.log(2) * 1.02, "log 2", color=GREY)
+    axes.set(xlabel="distance between the means, in σ", ylabel="JSD in nats", ylim=(0, 0.78))
+    return figure
+
+
+def generator_losses(
+    probability: Float[Tensor, " n"],
+    losses: Mapping[str, Float[Tensor, " n"]],
+    slopes: Mapping[str, Float[Tensor, " n"]],
+    guess: Any = None,
+) -> Figure:
+    """The generator's losses over D(G(z)), and the size of their gradients by D's score."""
+    figure, (left, right) = _subplots(1, 2, figsize=(8.5, 3))
+    for name, color in zip(losses, (MODEL, DATA), strict=False):
+        left.plot(probability, losses[name], color=color, label=name)
+        right.plot(probability, slopes[name], color=color, label=name)
+    left.set(xlabel="D(G(z))", ylabel="loss of G", xscale="log", ylim=(-5, 10))
+    right.set(xlabel="D(G(z))", ylabel="|gradient| by the score", xscale="log", yscale="log")
+    for axes in (left, right):
+        axes.axvline(0.01, color=GREY, linewidth=0.8, linestyle=":")
+    left.legend()
+    return figure
+
+
+def vanishing(steps: Sequence[int], sizes: Mapping[str, Sequence[float]]) -> Figure:
+    """How long the gradient of G is, for each loss, after D has trained alone for so many steps."""
+    figure, axes = _subplots(figsize=(6, 3))
+    for (name, values), color in zip(sizes.items(), (MODEL, DATA), strict=False):
+        axes.plot(steps, values, "o-", color=color, label=name)
+    axes.set(xlabel="steps that D trained alone", ylabel="length of G's gradient", yscale="log")
+    axes.legend()
+    return figure
+
+
+def draw_value_function(axes: Axes, reach: float = 3.0) -> tuple[Any, Any]:
+    """V(θ, ψ) = −ψθ in grey, and two empty artists: a path and its start."""
+    side = np.linspace(-reach, reach, 60)
+    theta, psi = np.meshgrid(side, side)
+    axes.contourf(theta, psi, -theta * psi, 12, cmap="Greys", alpha=0.5)
+    axes.plot(0, 0, "+", color="black", markersize=12)
+    (path,) = axes.plot([], [], color=MODEL, linewidth=1.2)
+    (start,) = axes.plot(1, 0, "o", color=MODEL)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axes.set(xlabel="θ: where G puts its point", ylabel="ψ: D's slope")
+    return path, start
+
+
+def orbit_strip(orbits: Mapping[str, Float[Tensor, "n 2"]]) -> Figure:
+    """Paths of the game of one number against one number, over its value function."""
+    figure, all_axes = _subplots(1, len(orbits), figsize=(3 * len(orbits), 3.3), squeeze=False)
+    for axes, (name, orbit) in zip(all_axes[0], orbits.items(), strict=True):
+        path, _ = draw_value_function(axes)
+        path.set_data(*orbit.T)
+        axes.set_title(name)
+    for axes in all_axes[0, 1:]:
+        axes.set_ylabel("")
+    return figure
+
+
+def with_neighbours(
+    samples: Shaped[Tensor, "n c h w"], neighbours: Shaped[Tensor, "n k c h w"]
+) -> Figure:
+    """Each sample above its k nearest training images."""
+    named = {"sample": samples}
+    for i in range(neighbours.shape[1]):
+        named[f"nearest {i + 1}"] = neighbours[:, i]
+    return rows(named)
+
+
+# --- lecture 04 ----------------------------------------------------------------------------------
+
+
+def window_cells(
+    size: int, kernel: int, stride: int, padding: int, dilation: int, at: int = 0
+) -> np.ndarray:
+    """The padded input of a convolution as cells: 0 padding, 1 picture, 2 seen at place `at`."""
+    side = size + 2 * padding
+    cells = np.zeros((side, side), dtype=int)
+    cells[padding : padding + size, padding : padding + size] = 1
+    columns = (side - dilation * (kernel - 1) - 1) // stride + 1
+    y, x = divmod(at, columns)
+    reach = np.arange(kernel) * dilation
+    cells[np.ix_(y * stride + reach, x * stride + reach)] = 2
+    return cells
+
+
+def draw_cells(axes: Axes, cells: np.ndarray) -> None:
+    """A small grid of squares: grey padding, light blue picture, orange where the window looks."""
+    colors = np.array([[0.88, 0.88, 0.88], [0.66, 0.81, 0.90], [0.84, 0.37, 0.0]])
+    picture = colors[cells].repeat(12, axis=0).repeat(12, axis=1)
+    picture[::12], picture[:, ::12] = 1, 1  # lines; ticks would take ten times as long to draw
+    axes.clear()
+    axes.imshow(picture)
+    _bare(axes)
+
+
+def windows(cases: Mapping[str, Mapping[str, int]]) -> Figure:
+    """For each named convolution, its padded input with the first and the last window."""
+    figure, all_axes = _subplots(1, len(cases), figsize=(2.3 * len(cases), 2.7), squeeze=False)
+    for axes, (name, case) in zip(all_axes[0], cases.items(), strict=True):
+        side = case["size"] + 2 * case["padding"]
+        places = (side - case["dilation"] * (case["kernel"] - 1) - 1) // case["stride"] + 1
+        first, last = (window_cells(**case, at=at) for at in (0, places**2 - 1))
+        draw_cells(axes, np.maximum(first, last))
+        axes.set_title(f"{name}\n{case['size']} → {places}")
+    return figure
+
+
+def overlaps(named: Mapping[str, Float[Tensor, "h w"]]) -> Figure:
+    """How often each output pixel of a layer is painted, as grey and as a number."""
+    figure, all_axes = _subplots(1, len(named), figsize=(2.9 * len(named), 3.1), squeeze=False)
+    for axes, (name, counts) in zip(all_axes[0], named.items(), strict=True):
+        axes.imshow(counts, cmap="Blues", vmin=0, vmax=1.3 * counts.max())
+        for (y, x), count in np.ndenumerate(counts.numpy()):
+            axes.text(x, y, f"{count:g}", ha="center", va="center", fontsize=8)
+        _bare(axes, name)
+    return figure
+
+
+def spectra(
+    samples: Mapping[str, Float[Tensor, "n c h w"]], spectra: Mapping[str, Float[Tensor, "h w"]]
+) -> Figure:
+    """A picture of each kind above the mean power of its kind's spatial frequencies."""
+    figure, axes = _subplots(2, len(samples), figsize=(2.3 * len(samples), 4.7), squeeze=False)
+    for i, (name, pictures) in enumerate(samples.items()):
+        axes[0, i].imshow(as_pictures(pictures[:1])[0], vmin=0, vmax=1, interpolation="nearest")
+        _bare(axes[0, i], name)
+        power = spectra[name].clamp(min=1e-12).log10()
+        axes[1, i].imshow(power, cmap="cividis", extent=(-0.5, 0.5, -0.5, 0.5))
+        axes[1, i].set(xticks=[-0.5, 0, 0.5], yticks=[-0.5, 0, 0.5])
+        axes[1, i].set_xlabel("cycles per pixel")
+    return figure
+
+
+def against_minutes(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], floor: float, label: str
+) -> Figure:
+    """A quality over minutes of training, for each way to train, above its floor."""
+    figure, axes = _subplots(figsize=(6, 3.2))
+    for (name, (minutes, values)), color in zip(curves.items(), (GREY, MODEL, DATA), strict=False):
+        axes.plot(minutes, values, "o-", color=color, label=name)
+    axes.axhline(floor, color="black", linewidth=0.8, linestyle=":")
+    axes.text(0, floor, "real against real", va="bottom", fontsize=8)
+    axes.set(xlabel="minutes of training", ylabel=label, yscale="log")
     axes.legend()
     return figure

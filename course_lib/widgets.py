@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 
-from . import autoencoders, density, plots, procedural
+from . import autoencoders, data, density, gan, plots, procedural, shapes
+from .gan_losses import LOSSES, Loss
 
 
 def _png(figure: Figure) -> bytes:
@@ -186,3 +188,208 @@ def latent_plane(model: Any, reach: float = 2.5) -> ipywidgets.VBox:
         slider.observe(redraw, names="value")
     redraw()
     return _stacked(*sliders, picture)
+
+
+# --- lecture 03 ----------------------------------------------------------------------------------
+
+
+class GanInThePlane:
+    """A GAN on points, live: play, pause, one step, back in time, start anew; k and both speeds.
+
+    Each tick of the player trains `steps` steps of D and keeps what it shows, so that the slider
+    runs backwards too. losses: by name, for the menu, such as your own
+    `Loss(discriminator_loss, generator_loss)`.
+    """
+
+    def __init__(self, losses: Mapping[str, Loss], steps: int = 8, seed: int = 0):
+        self.losses, self.steps, self.seed = dict(losses), steps, seed
+        option = ipywidgets.Layout(width="15em")
+        menus = {"layout": option, "style": {"description_width": "4em"}}
+        rate = {"options": RATES, "value": 1e-3} | menus
+        self.shape = ipywidgets.Dropdown(options=SHAPES, description="data", **menus)
+        self.loss = ipywidgets.Dropdown(options=list(losses), description="loss", **menus)
+        self.k = ipywidgets.Dropdown(options=(1, 2, 5), description="k", **menus)
+        self.d_lr = ipywidgets.Dropdown(description="D's speed", **rate)
+        self.g_lr = ipywidgets.Dropdown(description="G's speed", **rate)
+        self.play = ipywidgets.Play(max=2000, interval=90, show_repeat=False)
+        self.time = ipywidgets.IntSlider(max=2000, description="time", readout=False)
+        self.one = ipywidgets.Button(description="one step", icon="step-forward")
+        self.anew = ipywidgets.Button(description="start anew", icon="refresh")
+        self.picture, self.readout = ipywidgets.Image(format="png"), ipywidgets.HTML()
+        ipywidgets.jslink((self.play, "value"), (self.time, "value"))
+        self.time.observe(lambda change: self.show(change["new"]), names="value")
+        self.one.on_click(lambda _: self.advance(1))
+        self.anew.on_click(lambda _: self.reset())
+        for menu in (self.shape, self.loss):
+            menu.observe(lambda _: self.reset(), names="value")
+        for menu in (self.k, self.d_lr, self.g_lr):
+            menu.observe(lambda _: self.tune(), names="value")
+        self.reset()
+
+    def box(self) -> ipywidgets.VBox:
+        controls = ipywidgets.VBox(
+            [self.shape, self.loss, self.k, self.d_lr, self.g_lr, self.one, self.anew, self.readout]
+        )
+        player = ipywidgets.HBox([self.play, self.time])
+        return _stacked(ipywidgets.HBox([_stacked(self.picture, player), controls]))
+
+    def reset(self) -> None:
+        self.points = data.load("toy2d", variant=self.shape.value)
+        torch.manual_seed(self.seed)
+        players = gan.ToyGenerator(), gan.ToyDiscriminator()
+        self.step = gan.AdversarialStep(*players, self.losses[self.loss.value])
+        self.z = torch.randn(150, self.step.nz)
+        self.game = plots.GameInThePlane(self.points.points[:600], len(self.z))
+        self.frames, self.done = [], 0
+        self.tune()
+        self.advance(0)
+        self.play.value = self.time.value = 0
+
+    def tune(self) -> None:
+        """k and the two speeds, from the next step on."""
+        self.step.d_steps = self.k.value
+        self.batches = self.points.batches(256 * self.k.value)
+        for player in (self.step.d_optimizer, self.step.g_optimizer):
+            lr = self.d_lr.value if player is self.step.d_optimizer else self.g_lr.value
+            player.param_groups[0]["lr"] = lr
+
+    def advance(self, steps: int) -> None:
+        for _ in range(steps):
+            self.step(next(self.batches))
+        self.done += steps
+        frame = gan.look(self.step, self.z)
+        samples = gan.sample(self.step.generator, 1000)
+        found = gan.modes_covered(samples, self.points.centers, self.points.sigma)
+        told = (
+            f"step {self.done}<br>modes covered: <b>{found.modes} of {len(found.counts)}</b><br>"
+            f"samples on a mode: {found.share:.0%}<br>"
+            f"D of data: {self._belief(self.points.points[:600]):.2f}, "
+            f"D of fakes: {self._belief(samples):.2f}"
+        )
+        self.frames.append((_bytes(self.game.show(frame, f"step {self.done}")), told))
+        self._put(-1)
+
+    def show(self, index: int) -> None:
+        """The kept picture of that time; beyond the last one, the game goes on."""
+        if index < len(self.frames):
+            self._put(index)
+        else:
+            self.advance(max(1, self.steps // self.k.value))
+
+    def _put(self, index: int) -> None:
+        self.picture.value, self.readout.value = self.frames[index]
+
+    @torch.no_grad()
+    def _belief(self, x: Tensor) -> float:
+        return self.step.discriminator(x).sigmoid().mean().item()
+
+
+SHAPES = {"ring of 8": "ring8", "grid of 25": "grid25", "spiral": "spiral"}
+RATES = {"0.0001": 1e-4, "0.0003": 3e-4, "0.001": 1e-3, "0.003": 3e-3, "0.01": 1e-2}
+
+
+def _bytes(picture: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "png", compress_level=1)
+    return buffer.getvalue()
+
+
+def gan_in_the_plane(losses: Mapping[str, Loss] | None = None) -> ipywidgets.VBox:
+    """Lecture 03: watch both players learn, with a choice of losses, by name.
+
+    Without any it offers `LOSSES`, less those that need an autoencoder for a discriminator.
+    """
+    offered = losses or {name: loss for name, loss in LOSSES.items() if not loss.autoencoder}
+    return GanInThePlane(offered).box()
+
+
+ORBITS = {
+    "at once, speed 0.1": {"lr": 0.1},
+    "at once, speed 0.4": {"lr": 0.4, "steps": 50},
+    "in turns, speed 0.1": {"lr": 0.1, "alternating": True},
+    "in turns, speed 0.1, with a penalty": {"lr": 0.1, "alternating": True, "r1": 0.5},
+    "in turns, non-saturating": {"lr": 0.1, "alternating": True, "loss": "non_saturating"},
+}
+
+
+def orbits() -> ipywidgets.VBox:
+    """Lecture 03: the game of one number against one number, over its value function."""
+    figure, axes = plt.subplots(figsize=(4, 4))
+    path, start = plots.draw_value_function(axes)
+
+    def draw(settings: Mapping[str, Any]) -> str:
+        orbit = gan.dirac_gan(**{"steps": 200} | dict(settings))
+        path.set_data(*orbit.T)
+        first, last = orbit[0].norm().item(), orbit[-1].norm().item()
+        return (
+            f"distance from the equilibrium: {first:.2f} at the start, <b>{last:.2f}</b> in the end"
+        )
+
+    return live(figure, ORBITS, draw, start="at once, speed 0.1", label="the players move")
+
+
+# --- lecture 04 ----------------------------------------------------------------------------------
+
+
+def shape_calculator() -> ipywidgets.VBox:
+    """Lecture 04: a convolution's five numbers, its window on the grid, and the size it returns."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2))
+    plt.close(figure)
+    ranges = {"size": (7, 1, 14), "kernel": (3, 1, 7), "stride": (2, 1, 4)}
+    ranges |= {"padding": (1, 0, 3), "dilation": (1, 1, 3), "window": (0, 0, 99)}
+    sliders = {
+        name: ipywidgets.IntSlider(value, low, high, description=name)
+        for name, (value, low, high) in ranges.items()
+    }
+    picture, readout = ipywidgets.Image(format="png"), ipywidgets.HTML()
+
+    def redraw(_change=None) -> None:
+        case = {name: sliders[name].value for name in ranges if name != "window"}
+        n, k, s, p, d = case.values()
+        formula = f"⌊({n} + 2·{p} − {d}·({k} − 1) − 1) / {s}⌋ + 1"
+        try:
+            size = shapes.conv2d_size(n, k, s, p, d)
+        except ValueError as error:
+            readout.value = f"{formula}: <b>{error}</b>"
+            return
+        sliders["window"].max = size**2 - 1
+        at = sliders["window"].value
+        output = np.ones((size, size), dtype=int)
+        output.flat[at] = 2
+        plots.draw_cells(left, plots.window_cells(**case, at=at))
+        plots.draw_cells(right, output)
+        left.set_title(f"input {n} × {n}, padded by {p}")
+        right.set_title(f"output {size} × {size}")
+        lost = (n + 2 * p - d * (k - 1) - 1) % s
+        seen = f"; {lost} at the right and bottom edge are never looked at" if lost else ""
+        readout.value = f"{formula} = <b>{size}</b>{seen}"
+        picture.value = _png(figure)
+
+    for slider in sliders.values():
+        slider.observe(redraw, names="value")
+    redraw()
+    figure.set_layout_engine("none")  # as in `live`
+    return _stacked(*sliders.values(), readout, picture)
+
+
+@torch.no_grad()
+def latent_walk(generator: Any, codes: Float[Tensor, "n nz"]) -> ipywidgets.VBox:
+    """Lecture 04: a round trip over the given codes, along arcs; generator in evaluation mode."""
+    figure, axes = plt.subplots(figsize=(2.6, 2.6))
+    plt.close(figure)
+    shown = axes.imshow(np.zeros((1, 1)), vmin=0, vmax=1)
+    plots._bare(axes)
+    place = ipywidgets.FloatSlider(0, min=0, max=len(codes), step=0.05, description="along")
+    picture = ipywidgets.Image(format="png")
+
+    @torch.no_grad()
+    def redraw(_change=None) -> None:
+        i = min(int(place.value), len(codes) - 1)
+        ends = codes[[i]], codes[[(i + 1) % len(codes)]]
+        z = autoencoders.slerp(*ends, min(place.value - i, 1.0))
+        shown.set_data(plots.as_pictures(generator(z))[0])
+        picture.value = _png(figure)
+
+    place.observe(redraw, names="value")
+    redraw()
+    return _stacked(place, picture)

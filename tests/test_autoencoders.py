@@ -341,6 +341,18 @@ def test_the_reconstruction_is_noisy_by_sigma():
     torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize("network", [Autoencoder, VAE])
+def test_reconstruct_decodes_the_code_without_noise_and_leaves_the_mode_as_it_was(network):
+    model = build(network, (3, 16, 16), "conv")
+    x = torch.rand(4, 3, 16, 16) * 2 - 1
+    model(x)  # moves the running statistics of BatchNorm
+    rebuilt = model.reconstruct(x)
+    assert model.training and not rebuilt.requires_grad
+    codes = model.eval().encode(x)
+    codes = codes[0] if network is VAE else codes
+    assert torch.equal(rebuilt, model.decode(codes))
+
+
 def test_an_autoencoder_samples_where_it_saw_codes():
     model = build(Autoencoder, (1, 8, 8), "linear")
     model.code_mean.copy_(torch.tensor([5.0, -3.0]))

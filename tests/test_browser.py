@@ -34,6 +34,12 @@ VISITS = [
         "    mean = x.mean(dim=0)\n    return mean, (x - mean).T @ (x - mean) / len(x)",
         "divided by n",
     ),
+    (
+        "02_autoencoders_and_vae",
+        "vae.kl_to_standard_normal",
+        "    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(dim=1)",
+        "mean over the latents",
+    ),
 ]
 
 # What a test wants to know of the notebook on the screen. JupyterLab draws only the cells in view,

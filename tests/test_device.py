@@ -77,6 +77,12 @@ def test_a_hopelessly_slow_cpu_is_not_given_a_whole_batch(monkeypatch):
     assert not choose().bfloat16 and batches == [1]
 
 
+def test_the_trial_leaves_the_number_of_threads_as_it_was():
+    threads = torch.get_num_threads()
+    device._gain(batch=1, seconds=0.01)
+    assert torch.get_num_threads() == threads
+
+
 FAULTS = {
     # github.com/pytorch/pytorch/issues/163347: one term instead of four
     "the 2x2 kernel on a 2x2 image": ("conv2d", lambda y, x, w, o: y / 4 if x.numel() == 4 else y),

@@ -55,6 +55,9 @@ def test_the_plane_runs_row_by_row_from_the_bottom_left():
 
 
 FIGURES = {
+    "through_a_vae": lambda: plots.through_a_vae(
+        torch.zeros(3, 8, 8), *torch.randn(3, 5).abs(), torch.zeros(3, 8, 8)
+    ),
     "grid": lambda: plots.grid(torch.zeros(5, 3, 8, 8), columns=3, title="five"),
     "rows": lambda: plots.rows({"a": torch.zeros(3, 1, 8, 8), "b": torch.zeros(3, 3, 8, 8)}),
     "panels": lambda: plots.panels({"a": torch.zeros(1, 4, 4), "b": torch.zeros(3, 9, 9)}),

@@ -39,6 +39,22 @@ def test_weights_come_back_rounded_to_what_was_stored(folder):
     assert load_file(folder / "small.safetensors")["0.weight"].dtype == torch.float16
 
 
+def test_a_large_matrix_is_stored_as_its_best_approximation_of_rank_64(folder):
+    rank, rows, columns = pretrained.RANK, 520, 600
+    generator = torch.Generator().manual_seed(0)
+    low = torch.randn(rows, rank, generator=generator) @ torch.randn(
+        rank, columns, generator=generator
+    )
+    saved, loaded = nn.Linear(columns, rows), nn.Linear(columns, rows)
+    with torch.no_grad():
+        saved.weight.copy_(low / 100)
+    save_weights("large", saved, {})
+    load_weights("large", loaded)
+    torch.testing.assert_close(loaded.weight, saved.weight, rtol=0, atol=1e-3)
+    assert torch.equal(round_weights(saved).weight, loaded.weight)
+    assert (folder / "large.safetensors").stat().st_size < 2.1 * rank * (rows + columns) + 4000
+
+
 def test_the_card_says_what_was_told_and_how_large_it_is(folder):
     save_weights("small", net(), {"data": "none at all", "seed": 7})
     card = (folder / "small.md").read_text()

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib import data, device
+from course_lib import data, dcgan, device, gan
 from course_lib.autoencoders import (
     VAE,
     Autoencoder,
@@ -73,23 +73,58 @@ def vaegan_peeps32() -> None:
     _autoencoder("vaegan_peeps32", VAE, "peeps", 10, 3000, size=32, latent=32)
 
 
-def _autoencoder(name, kind, dataset, seed, steps, batch=128, **shape) -> None:
+def mlp_gan_fashion() -> None:
+    players = gan.MLPGenerator(), gan.MLPDiscriminator()
+    _gan("mlp_gan_fashion", *players, "fashion", 28, seed=11, steps=20_000, batch=128)
+
+
+def dcgan_fashion32() -> None:
+    players = dcgan.Generator(nc=1, ngf=32, size=32), dcgan.Discriminator(nc=1, ndf=32, size=32)
+    _gan("dcgan_fashion32", *players, "fashion", 32, seed=12, steps=10_000, batch=64)
+
+
+def dcgan_peeps64() -> None:
+    players = dcgan.Generator(nz=128), dcgan.Discriminator(first_batchnorm=True)
+    _gan("dcgan_peeps64", *players, "peeps", 64, seed=13, steps=5000, batch=64)
+
+
+def _gan(name, generator, discriminator, dataset, size, seed, steps, batch) -> None:
+    """A GAN with the non-saturating loss; the average of G's weights is what is stored."""
+    home = device.choose().device
+    images, held_out = (data.load(dataset, split, size=size) for split in SPLITS)
+    torch.manual_seed(seed)
+    step = gan.AdversarialStep(generator.to(home), discriminator.to(home), ema=0.999)
+    batches = images.batches(batch, home, torch.Generator().manual_seed(seed))
+    history = train(step, batches, steps, title=name)  # Ctrl-C stops it, and keeps what is there
+    model = round_weights(step.ema.model.cpu())
+    card = {
+        "what": f"the generator of a GAN: {type(model).__name__}, average of its weights",
+        "data": f"{dataset}, {len(images):,} training images; measured on {len(held_out):,} others",
+        "steps": f"{history.steps:,} of {batch} images, non-saturating, Adam 0.0002, EMA 0.999",
+        "seed": seed,
+        **_circumstances(name, history.seconds),
+        **_likeness(lambda n, generator: gan.sample(model, n, generator=generator), held_out),
+    }
+    save_weights(name, model, card)
+
+
+def _autoencoder(name, network, dataset, seed, steps, batch=128, **shape) -> None:
     """An autoencoder of any kind, and how well it rebuilds and invents."""
     home = device.choose().device
     images, held_out = (data.load(dataset, split, size=shape["size"]) for split in SPLITS)
     torch.manual_seed(seed)
-    model = kind(**shape).to(home)
+    model = network(**shape).to(home)
     if "gan" in name:
         judge = Discriminator(**{k: shape[k] for k in ("nc", "size") if k in shape}).to(home)
         step = VAEGANStep(model, judge, steps=steps)
     else:
-        step = (AutoencoderStep if kind is Autoencoder else VAEStep)(model, steps=steps)
+        step = (AutoencoderStep if network is Autoencoder else VAEStep)(model, steps=steps)
     generator = torch.Generator().manual_seed(seed)
-    batches = images.batches(batch, home, generator, with_labels=kind is ConditionalVAE)
+    batches = images.batches(batch, home, generator, with_labels=network is ConditionalVAE)
     history = train(step, batches, steps, title=name)
     round_weights(model.cpu())
     card = {
-        "what": f"{kind.__name__}({', '.join(f'{k}={v!r}' for k, v in shape.items())})",
+        "what": f"{network.__name__}({', '.join(f'{k}={v!r}' for k, v in shape.items())})",
         "data": f"{dataset}, {len(images):,} training images; measured on {len(held_out):,} others",
         "steps": f"{steps:,} of {batch} images, `{type(step).__name__}` with its own settings",
         "seed": seed,
@@ -101,7 +136,7 @@ def _autoencoder(name, kind, dataset, seed, steps, batch=128, **shape) -> None:
 
 @torch.no_grad()
 def _rebuilds(model: nn.Module, held_out) -> dict[str, str]:
-    x, generator = held_out.floats(), torch.Generator().manual_seed(0)
+    x = held_out.floats()
     model.eval()
     inputs = (x, held_out.labels) if isinstance(model, ConditionalVAE) else (x,)
     found, codes = {}, model.encode(*inputs)
@@ -111,13 +146,19 @@ def _rebuilds(model: nn.Module, held_out) -> dict[str, str]:
     error = (model.decode(codes, *inputs[1:]) - x).square().mean()
     found["mean squared error, per value in [-1, 1]"] = f"{error:.4f}"
     if held_out.name in TAUGHT:
-        net, n = FeatureNet(held_out.name), len(x) // 2
-        half, other = (fit_gaussian(net.features(part)) for part in (x[:n], x[n : 2 * n]))
-        fake = fit_gaussian(net.features(model.sample(n, generator=generator)))
-        distance, floor = frechet_distance(*fake, *half), frechet_distance(*other, *half)
-        label = f"Fréchet distance, {n} samples against as many held-out images"
-        found[label] = f"{distance:.2f} (floor: {floor:.2f})"
+        found |= _likeness(lambda n, generator: model.sample(n, generator=generator), held_out)
     return found
+
+
+def _likeness(sample: Callable, held_out) -> dict[str, str]:
+    """The Fréchet distance of samples to held-out images, and its floor."""
+    x, generator = held_out.floats(), torch.Generator().manual_seed(0)
+    net, n = FeatureNet(held_out.name), len(x) // 2
+    half, other = (fit_gaussian(net.features(part)) for part in (x[:n], x[n : 2 * n]))
+    fake = fit_gaussian(net.features(sample(n, generator)))
+    distance, floor = frechet_distance(*fake, *half), frechet_distance(*other, *half)
+    label = f"Fréchet distance, {n} samples against as many held-out images"
+    return {label: f"{distance:.2f} (floor: {floor:.2f})"}
 
 
 def _judge(name: str, kind: type, seed: int, epochs: int, batch: int = 250) -> None:
@@ -244,6 +285,9 @@ TRAINERS: dict[str, Callable[[], None]] = {
         vae_skyline32,
         vae_report_250,
         vaegan_peeps32,
+        mlp_gan_fashion,
+        dcgan_fashion32,
+        dcgan_peeps64,
     )
 }
 

@@ -1,0 +1,578 @@
+"""The game of two players: a generator makes, a discriminator judges, and both learn from it.
+
+    min_G max_D  V(D, G) = E log D(x) + E log(1 − D(G(z)))        (Goodfellow et al. 2014)
+
+`AdversarialStep` is one round of it for `training.train`, and serves every GAN of the course. The
+rest is what lecture 03 looks at the game with: the best D there is, divergences, small networks,
+modes that are covered, and the game of one number against one number, whose orbit can be drawn.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+from course_lib import device, plots
+from course_lib.autoencoders import slerp
+from course_lib.gan_losses import (
+    LOSSES,
+    BeganBalance,
+    Loss,
+    clip_weights,
+    gradient_penalty,
+    reconstruction_error,
+)
+from course_lib.training import EMA
+
+__all__ = [
+    "AdversarialStep",
+    "Coverage",
+    "Frame",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "ToyDiscriminator",
+]
+__all__ += ["ToyGenerator", "dirac_gan", "jensen_shannon", "latent_arithmetic", "look"]
+__all__ += ["modes_covered"]
+__all__ += ["nearest_neighbours", "optimal_discriminator", "sample", "slerp", "still"]
+
+
+# One round of the game
+
+
+class AdversarialStep:
+    """One step of Algorithm 1: D learns `d_steps` times, then G once.
+
+    generator(z, *labels) -> pictures, discriminator(x, *labels) -> scores. A batch is pictures x,
+    or a tuple (x, labels, …) whose rest goes to both players. It is shared out among the d_steps:
+    for 5 steps on 64 pictures each, ask for batches of 320. z ~ N(0, I), (B, nz), where nz is
+    `generator.nz` unless it is given.
+
+    loss: a name in `LOSSES` or a `Loss`; its penalty, clipping and balance are taken care of.
+    g_loss(fake_scores) and d_loss(real_scores, fake_scores) replace its two functions.
+    lr for both players (Adam), or g_lr and d_lr. ema: the decay of an average of G's weights, kept
+    in `.ema.model` and then drawn by `samples`.
+
+    Who learns from what:
+    - D's step sends nothing into G: no gradient, and G's running statistics stand still, except
+      for the last of the d_steps, whose fakes are those that G then learns from.
+    - G's step changes nothing in D: no gradient reaches D's weights. D judges as in its own step,
+      by the statistics of the batch, but its running statistics stand still.
+    So in one step G's running statistics move once, D's twice for each of its steps (data, then
+    fakes: DCGAN keeps the two batches apart).
+
+    Convolutional networks run in bfloat16 where that pays; losses, the penalty and networks
+    without convolutions in float32. Returns d_loss, g_loss, and the penalty or BEGAN's convergence.
+    Raises ValueError for an unknown loss, fakes of another shape than the data, labels of another
+    number, a batch too small to share out, and BatchNorm on a single picture.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        loss: str | Loss = "non_saturating",
+        *,
+        g_loss: Callable | None = None,
+        d_loss: Callable | None = None,
+        d_steps: int = 1,
+        lr: float = 2e-4,
+        g_lr: float | None = None,
+        d_lr: float | None = None,
+        betas: tuple[float, float] = (0.5, 0.999),
+        ema: float | None = None,
+        nz: int | None = None,
+    ):
+        if not isinstance(d_steps, int) or d_steps < 1:
+            raise ValueError(f"d_steps must be a whole number, at least 1; got {d_steps!r}")
+        self.generator, self.discriminator, self.d_steps = generator, discriminator, d_steps
+        self.loss = _loss(loss, g_loss, d_loss)
+        self.balance = BeganBalance() if self.loss.autoencoder else None
+        self.g_optimizer = _adam(generator, lr if g_lr is None else g_lr, betas)
+        self.d_optimizer = _adam(discriminator, lr if d_lr is None else d_lr, betas)
+        self.ema = None if ema is None else EMA(generator, ema)
+        self.nz = _nz(generator, nz)
+        self.fixed = latents(64, self.nz, torch.Generator().manual_seed(0))
+        self.fixed_labels: list[Tensor] = []
+        self.smallest = d_steps * (2 if _has(_BatchNorm, self) else 1)
+        conv = _has(_ConvNd, self)  # where bfloat16 is worth it
+        self.precision = device.choose().autocast if conv else nullcontext
+
+    def __call__(self, batch: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
+        batch = [batch] if isinstance(batch, Tensor) else list(batch)
+        self._check(batch)
+        shares = list(zip(*(part.tensor_split(self.d_steps) for part in batch), strict=True))
+        for real, *labels in shares[:-1]:
+            with torch.no_grad(), still(self.generator):
+                fake = self.fake(len(real), labels)
+            self.d_step(real, fake, labels)
+        real, *labels = shares[-1]
+        self.fixed_labels = [part[: len(self.fixed)] for part in labels]
+        fake = self.fake(len(real), labels)
+        losses = self.d_step(real, fake.detach(), labels)
+        return losses | self.g_step(fake, labels)
+
+    def fake(self, n: int, labels: Sequence[Tensor] = ()) -> Tensor:
+        """n pictures from fresh noise, with G's graph behind them."""
+        where = next(self.generator.parameters()).device
+        with self.precision():
+            return self.generator(torch.randn(n, self.nz, device=where), *labels).float()
+
+    def d_step(self, real: Tensor, fake: Tensor, labels: Sequence[Tensor] = ()) -> dict:
+        """D learns to tell real from fake, which must come without G's graph (`.detach()`)."""
+        if fake.shape != real.shape:
+            raise ValueError(
+                f"generator must make pictures as the data, {tuple(real.shape)}; "
+                f"it made {tuple(fake.shape)}"
+            )
+        real_scores, fake_scores = self._judge(real, labels), self._judge(fake, labels)
+        if self.balance is not None:
+            loss = self.loss.d_loss(real_scores, fake_scores, self.balance.k.to(real.device))
+            told = {"convergence": self.balance.update(real_scores, fake_scores)}
+        else:
+            loss, told = self.loss.d_loss(real_scores, fake_scores), {}
+        losses, total = {"d_loss": loss.detach()}, loss
+        if self.loss.penalty_points is not None:
+            penalty = self._penalty(real, fake, labels)
+            total = loss + self.loss.penalty_weight * penalty
+            told["penalty"] = penalty.detach()
+        _descend(total, self.d_optimizer)
+        if self.loss.clip is not None:
+            clip_weights(self.discriminator, self.loss.clip)
+        return losses | told
+
+    def g_step(self, fake: Tensor, labels: Sequence[Tensor] = ()) -> dict:
+        """G learns from what D says of its fakes; nothing in D changes."""
+        with still(self.discriminator):
+            loss = self.loss.g_loss(self._judge(fake, labels))
+        _descend(loss, self.g_optimizer)
+        return {"g_loss": loss.detach()}
+
+    def samples(self):
+        """What G makes of always the same noise, as a sheet: for `train(…, watch=step.samples)`."""
+        net = self.generator if self.ema is None else self.ema.model
+        z = self.fixed[: len(self.fixed_labels[0])] if self.fixed_labels else self.fixed
+        return plots.grid(_answer(net, z, self.fixed_labels), columns=16)
+
+    def _judge(self, x: Tensor, labels: Sequence[Tensor]) -> Tensor:
+        with self.precision():
+            answer = self.discriminator(x, *labels).float()
+        return reconstruction_error(x, answer) if self.loss.autoencoder else answer
+
+    def _penalty(self, real: Tensor, fake: Tensor, labels: Sequence[Tensor]) -> Tensor:
+        """In float32: second derivatives in bfloat16 are noise. D's statistics stand still."""
+        points = self.loss.penalty_points(real, fake)
+        with _statistics_kept(self.discriminator):
+            return gradient_penalty(lambda x: self.discriminator(x, *labels), points)
+
+    def _check(self, batch: list[Tensor]) -> None:
+        lengths = [len(part) for part in batch]
+        if len(set(lengths)) > 1:
+            raise ValueError(
+                f"labels must be as many as the pictures, {lengths[0]}; got {lengths[1:]}"
+            )
+        if lengths[0] < self.smallest:
+            raise ValueError(
+                f"batch must hold at least {self.smallest} pictures for d_steps = {self.d_steps} "
+                f"(BatchNorm needs 2 a step); got {lengths[0]}"
+            )
+
+
+@contextmanager
+def still(net: nn.Module) -> Iterator[None]:
+    """Inside, `net` answers as before but learns nothing: no gradient reaches its weights, and
+    BatchNorm goes by the batch while its running statistics stand still. Gradients pass through.
+    """
+    weights = [weight for weight in net.parameters() if weight.requires_grad]
+    with _statistics_kept(net):
+        for weight in weights:
+            weight.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for weight in weights:
+                weight.requires_grad_(True)
+
+
+@contextmanager
+def _statistics_kept(net: nn.Module) -> Iterator[None]:
+    norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False  # in training: go by the batch and note nothing
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+def _loss(loss: str | Loss, g_loss: Callable | None, d_loss: Callable | None) -> Loss:
+    if isinstance(loss, str):
+        if loss not in LOSSES:
+            raise ValueError(f"loss must be one of {', '.join(LOSSES)}; got {loss!r}")
+        loss = LOSSES[loss]
+    return dataclasses.replace(loss, g_loss=g_loss or loss.g_loss, d_loss=d_loss or loss.d_loss)
+
+
+def _nz(generator: nn.Module, nz: int | None) -> int:
+    nz = nz or getattr(generator, "nz", None)
+    if not isinstance(nz, int) or nz < 1:
+        raise ValueError(f"nz must say how many numbers of noise the generator takes; got {nz!r}")
+    return nz
+
+
+def _has(kind: type, step: AdversarialStep) -> bool:
+    nets = (step.generator, step.discriminator)
+    return any(isinstance(module, kind) for net in nets for module in net.modules())
+
+
+def _adam(net: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
+    weights = list(net.parameters())
+    fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
+    return torch.optim.Adam(weights, lr, betas, fused=fused)
+
+
+def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+# Drawing from a generator
+
+
+def latents(n: int, nz: int, generator: torch.Generator | None = None) -> Float[Tensor, "n nz"]:
+    """n draws of z ~ N(0, I)."""
+    place = None if generator is None else generator.device
+    return torch.randn(n, nz, generator=generator, device=place)
+
+
+def sample(
+    net: nn.Module,
+    n: int,
+    *,
+    labels: Int[Tensor, " n"] | None = None,
+    nz: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, "n ..."]:
+    """n draws from the generator `net`, in evaluation mode and without gradients.
+
+    labels: the class of each, for a generator that takes them. nz as in `AdversarialStep`.
+    """
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"n must be a whole number above 0; got {n!r}")
+    if labels is not None and len(labels) != n:
+        raise ValueError(f"labels must be {n}, one a picture; got {len(labels)}")
+    z = latents(n, _nz(net, nz), generator)
+    return _answer(net, z, [] if labels is None else [labels])
+
+
+@torch.no_grad()
+def _answer(net: nn.Module, z: Tensor, labels: Sequence[Tensor], block: int = 512) -> Tensor:
+    where = next(net.parameters()).device
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        blocks = zip(*(part.split(block) for part in (z, *labels)), strict=True)
+        return torch.cat([net(*(part.to(where) for part in parts)).float() for parts in blocks])
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+# The best discriminator, and what it measures
+
+
+def optimal_discriminator(p: Float[Tensor, "..."], q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """D*(x) = p(x) / (p(x) + q(x)), the best answer to data of density p and fakes of density q.
+
+    Where both are 0 any answer is as good; it says ½. Densities, or probabilities, at the same
+    points, at least 0. Raises ValueError otherwise. Source: Goodfellow et al. 2014, proposition 1.
+    """
+    _check_densities(p, q)
+    total = p + q
+    return torch.where(total > 0, p / torch.where(total > 0, total, 1), 0.5)
+
+
+def jensen_shannon(
+    p: Float[Tensor, "*batch n"], q: Float[Tensor, "*batch n"], dx: float = 1.0
+) -> Float[Tensor, "*batch"]:
+    """The Jensen-Shannon divergence in nats, from 0 (equal) to log 2 (nowhere both above 0).
+
+    ½ KL(p ‖ m) + ½ KL(q ‖ m),  m = (p + q) / 2,  which makes V(D*) = −log 4 + 2 JSD(p ‖ q)
+
+    p, q: probabilities of n outcomes, or densities on a grid of spacing dx. Computed in float64.
+    Raises ValueError unless they are at least 0 and Σ p dx = Σ q dx = 1, to one in a thousand.
+    Source: Goodfellow et al. 2014, theorem 1.
+    """
+    _check_densities(p, q)
+    for name, density in (("p", p), ("q", q)):
+        sums = density.double().sum(-1) * dx
+        if not ((sums - 1).abs() < 1e-3).all():
+            worst = sums.flatten()[(sums - 1).abs().argmax()].item()
+            raise ValueError(f"{name} must sum to 1 over its last axis, times dx; got {worst:.4g}")
+    a, b = p.double(), q.double()
+    mixed = torch.special.entr((a + b) / 2)  # entropy, −x log x, is 0 at 0
+    apart = mixed - (torch.special.entr(a) + torch.special.entr(b)) / 2
+    return (apart.sum(-1) * dx).clamp(min=0).to(p.dtype)
+
+
+def _check_densities(p: Tensor, q: Tensor) -> None:
+    if p.shape != q.shape:
+        raise ValueError(f"q must have the shape of p, {tuple(p.shape)}; got {tuple(q.shape)}")
+    for name, density in (("p", p), ("q", q)):
+        if not ((density >= 0) & density.isfinite()).all():
+            raise ValueError(f"{name} must be finite and at least 0 everywhere")
+
+
+# What a generator has learned
+
+
+class Coverage(NamedTuple):
+    """modes: how many have a good sample. share: of the samples that are good. counts: per mode."""
+
+    modes: int
+    share: float
+    counts: Int[Tensor, " m"]
+
+
+def modes_covered(
+    samples: Float[Tensor, "n d"],
+    centers: Float[Tensor, "m d"],
+    sigma: float,
+    within: float = 3.0,
+) -> Coverage:
+    """Which Gaussians of a mixture the samples reach, and how many samples belong to none.
+
+    A sample is good within `within` standard deviations of its nearest center; a mode is covered
+    when at least one good sample lies nearest to it. Usual are 2,500 samples. Raises ValueError for
+    shapes that disagree, NaN, sigma ≤ 0. Source: Srivastava et al. 2017 (VEEGAN), section 4.1.
+    """
+    if samples.ndim != 2 or not len(samples) or samples.shape[1:] != centers.shape[1:]:
+        raise ValueError(
+            f"samples must be (n, d) and centers (m, d); got {tuple(samples.shape)} and "
+            f"{tuple(centers.shape)}"
+        )
+    if not sigma > 0 or not within > 0:
+        raise ValueError(f"sigma and within must be above 0; got {sigma} and {within}")
+    if samples.isnan().any():
+        raise ValueError("samples must be numbers; they contain NaN")
+    distance, nearest = torch.cdist(samples, centers.to(samples)).min(dim=1)
+    good = distance <= within * sigma
+    counts = torch.bincount(nearest[good], minlength=len(centers))
+    return Coverage(int((counts > 0).sum()), good.float().mean().item(), counts)
+
+
+@torch.no_grad()
+def nearest_neighbours(
+    queries: Shaped[Tensor, "n ..."], images: Shaped[Tensor, "m ..."], k: int = 1
+) -> tuple[Int[Tensor, "n k"], Float[Tensor, "n k"]]:
+    """The k images nearest to each query: their indices and distances, nearest first.
+
+    √ Σ (query − image)² over all pixels, from the differences themselves (the usual shortcut
+    ‖a‖² − 2ab + ‖b‖² loses what near copies differ by). Of equally near images the first comes
+    first. Both uint8 or both float. Raises TypeError for two ranges of values, ValueError for other
+    shapes, NaN, k < 1 and k > m.
+    """
+    if queries.shape[1:] != images.shape[1:] or queries.ndim < 2:
+        raise ValueError(
+            f"queries and images must be (n, …) and (m, …) of one size; got {tuple(queries.shape)} "
+            f"and {tuple(images.shape)}"
+        )
+    if queries.is_floating_point() != images.is_floating_point():
+        raise TypeError(
+            f"queries and images must share one range; got {queries.dtype} and {images.dtype}"
+        )
+    if not isinstance(k, int) or not 1 <= k <= len(images):
+        raise ValueError(f"k must be 1 … {len(images)}, the number of images; got {k!r}")
+    found = [_nearest(block, images, k) for block in queries.split(256)]
+    indices, distances = (torch.cat(parts) for parts in zip(*found, strict=True))
+    if distances.isnan().any():
+        raise ValueError("queries and images must be numbers; they contain NaN")
+    return indices, distances
+
+
+def _nearest(queries: Tensor, images: Tensor, k: int, block: int = 4096) -> tuple[Tensor, Tensor]:
+    rows = queries.flatten(1).float()
+    best = rows.new_empty(len(rows), 0)
+    indices = torch.empty(len(rows), 0, dtype=torch.int64, device=rows.device)
+    for start in range(0, len(images), block):
+        some = images[start : start + block].flatten(1).to(rows)
+        here = torch.cdist(rows, some, compute_mode="donot_use_mm_for_euclid_dist")
+        order = torch.arange(start, start + len(some), device=rows.device).expand(len(rows), -1)
+        best, places = torch.cat([best, here], 1).sort(dim=1, stable=True)
+        best, indices = best[:, :k], torch.cat([indices, order], 1).gather(1, places[:, :k])
+    return indices, best
+
+
+def latent_arithmetic(
+    z: Float[Tensor, "*batch d"],
+    with_attribute: Float[Tensor, "n d"],
+    without_attribute: Float[Tensor, "m d"],
+    strength: float = 1.0,
+) -> Float[Tensor, "*batch d"]:
+    """The codes z, moved along what tells codes with an attribute from codes without it.
+
+    z + strength · (mean of with_attribute − mean of without_attribute)
+
+    Raises ValueError for codes of another length and for an empty set. Source: Radford et al. 2016,
+    section 6.3.2.
+    """
+    for name, codes in (
+        ("with_attribute", with_attribute),
+        ("without_attribute", without_attribute),
+    ):
+        if codes.ndim != 2 or not len(codes) or codes.shape[1] != z.shape[-1]:
+            raise ValueError(
+                f"{name} must be (n, {z.shape[-1]}), the codes of one picture or more; "
+                f"got {tuple(codes.shape)}"
+            )
+    return z + strength * (with_attribute.mean(0) - without_attribute.mean(0))
+
+
+# Networks for points, and the vanilla GAN for pictures
+
+
+class ToyGenerator(nn.Module):
+    """Noise (B, nz) -> points (B, d)."""
+
+    def __init__(self, nz: int = 2, d: int = 2, hidden: int = 128, layers: int = 2):
+        super().__init__()
+        self.nz = nz
+        self.net = _mlp([nz, *[hidden] * layers, d], nn.ReLU)
+
+    def forward(self, z: Float[Tensor, "B nz"]) -> Float[Tensor, "B d"]:
+        _check_rows("z", z, self.nz)
+        return self.net(z)
+
+
+class ToyDiscriminator(nn.Module):
+    """Points (B, d) -> scores (B,)."""
+
+    def __init__(self, d: int = 2, hidden: int = 128, layers: int = 2):
+        super().__init__()
+        self.d = d
+        self.net = _mlp([d, *[hidden] * layers, 1], lambda: nn.LeakyReLU(0.2))
+
+    def forward(self, x: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
+        _check_rows("x", x, self.d)
+        return self.net(x).squeeze(1)
+
+
+class MLPGenerator(nn.Module):
+    """The vanilla GAN's: noise (B, nz) -> pictures (B, nc, size, size) in [-1, 1]."""
+
+    def __init__(self, nz: int = 64, nc: int = 1, size: int = 28, hidden: int = 512):
+        super().__init__()
+        self.nz, self.shape = nz, (nc, size, size)
+        self.net = _mlp([nz, hidden, hidden, nc * size * size], lambda: nn.LeakyReLU(0.2))
+
+    def forward(self, z: Float[Tensor, "B nz"]) -> Float[Tensor, "B nc size size"]:
+        _check_rows("z", z, self.nz)
+        return self.net(z).tanh().unflatten(1, self.shape)
+
+
+class MLPDiscriminator(nn.Module):
+    """The vanilla GAN's: pictures (B, nc, size, size) -> scores (B,)."""
+
+    def __init__(self, nc: int = 1, size: int = 28, hidden: int = 512):
+        super().__init__()
+        self.shape = (nc, size, size)
+        self.net = _mlp([nc * size * size, hidden, hidden, 1], lambda: nn.LeakyReLU(0.2))
+
+    def forward(self, x: Float[Tensor, "B nc size size"]) -> Float[Tensor, " B"]:
+        if x.shape[1:] != self.shape:
+            raise ValueError(f"x must be (B, *{self.shape}) for this network; got {tuple(x.shape)}")
+        return self.net(x.flatten(1)).squeeze(1)
+
+
+def _mlp(sizes: Sequence[int], activation: Callable[[], nn.Module]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+        layers += [nn.Linear(inputs, outputs), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+def _check_rows(name: str, rows: Tensor, width: int) -> None:
+    if rows.ndim != 2 or rows.shape[1] != width:
+        raise ValueError(f"{name} must be (B, {width}) for this network; got {tuple(rows.shape)}")
+
+
+class Frame(NamedTuple):
+    """A moment of a game in the plane, as `look` sees it."""
+
+    surface: Float[Tensor, "rows columns"]  # D(x) on a grid, from the bottom left
+    fake: Float[Tensor, "n 2"]
+    arrows: Float[Tensor, "n 2"]  # where G's loss pushes each of them
+
+
+def look(
+    step: AdversarialStep, z: Float[Tensor, "n nz"], reach: float = 1.6, resolution: int = 40
+) -> Frame:
+    """What D thinks of the plane, what G makes of z, and where its loss would move each point.
+
+    The arrows are −∂ g_loss / ∂x times n: a point's own slope, whatever the number of points.
+    """
+    side = torch.linspace(-reach, reach, resolution)
+    y, x = torch.meshgrid(side, side, indexing="ij")
+    with torch.no_grad():
+        surface = step.discriminator(torch.stack([x, y], dim=-1).reshape(-1, 2)).sigmoid()
+        fake = step.generator(z)
+    fake.requires_grad_()
+    with still(step.discriminator):
+        (slope,) = torch.autograd.grad(step.loss.g_loss(step.discriminator(fake)), fake)
+    return Frame(surface.view(resolution, resolution), fake.detach(), -len(z) * slope)
+
+
+# One number against one number
+
+
+def dirac_gan(
+    loss: str | Loss = "wasserstein",
+    start: tuple[float, float] = (1.0, 0.0),
+    lr: float = 0.1,
+    steps: int = 200,
+    alternating: bool = False,
+    r1: float = 0.0,
+) -> Float[Tensor, "steps+1 2"]:
+    """The orbit (θ, ψ) of the smallest GAN: data at 0, all fakes at θ, and scores D(x) = ψ x.
+
+    θ ← θ − lr ∂ g_loss / ∂θ and ψ ← ψ − lr ∂ (d_loss + ½ r1 ψ²) / ∂ψ, both from the same point, or
+    alternating: D first, then G answers the new D. Both at 0 is the one equilibrium.
+
+    With "wasserstein" it is the bilinear game, V = −ψθ: simultaneous steps spiral outwards, the
+    radius growing by √(1 + lr²) each; alternating steps stay on an ellipse. "non_saturating" creeps
+    inwards until the steps are too long for the turn. r1 > 0 penalises D's slope at the data. A
+    penalty or clipping that the loss asks for besides is left out. Float64.
+    Raises ValueError for steps < 1, lr ≤ 0, r1 < 0. Source: Mescheder et al. 2018, section 2.
+    """
+    if not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps must be a whole number, at least 1; got {steps!r}")
+    if not lr > 0 or not r1 >= 0:
+        raise ValueError(f"lr must be above 0 and r1 at least 0; got {lr} and {r1}")
+    players = _loss(loss, None, None)
+
+    def slopes(theta: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
+        theta, psi = theta.requires_grad_(), psi.requires_grad_()
+        fake = (psi * theta).reshape(1)
+        d_loss = players.d_loss(0 * fake, fake) + 0.5 * r1 * psi.square()
+        (d_slope,) = torch.autograd.grad(d_loss, psi, retain_graph=True)
+        (g_slope,) = torch.autograd.grad(players.g_loss(fake), theta)
+        return g_slope, d_slope
+
+    theta, psi = torch.tensor(start, dtype=torch.float64).unbind()
+    orbit = [torch.stack([theta, psi])]
+    for _ in range(steps):
+        g_slope, d_slope = slopes(theta.detach(), psi.detach())
+        psi = psi.detach() - lr * d_slope
+        if alternating:
+            g_slope, _ = slopes(theta.detach(), psi)
+        theta = theta.detach() - lr * g_slope
+        orbit.append(torch.stack([theta, psi]).detach())
+    return torch.stack(orbit)
