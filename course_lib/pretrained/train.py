@@ -56,8 +56,8 @@ def vae_peeps32() -> None:
     _autoencoder("vae_peeps32", VAE, "peeps", 6, 4000, size=32, latent=32)
 
 
-def cvae_fashion32() -> None:
-    _autoencoder("cvae_fashion32", ConditionalVAE, "fashion", 7, 4000, nc=1, size=32, latent=16)
+def cvae_peeps32() -> None:
+    _autoencoder("cvae_peeps32", ConditionalVAE, "peeps", 7, 2500, size=32, classes=47, latent=16)
 
 
 def vae_skyline32() -> None:
@@ -70,17 +70,17 @@ def vae_report_250() -> None:
 
 
 def vaegan_peeps32() -> None:
-    _autoencoder("vaegan_peeps32", VAE, "peeps", 10, 3000, size=32, latent=32)
+    _autoencoder("vaegan_peeps32", VAE, "peeps", 10, 2500, size=32, latent=32)
 
 
 def mlp_gan_fashion() -> None:
     players = gan.MLPGenerator(), gan.MLPDiscriminator()
-    _gan("mlp_gan_fashion", *players, "fashion", 28, seed=11, steps=20_000, batch=128)
+    _gan("mlp_gan_fashion", *players, "fashion", 28, seed=11, steps=10_000, batch=128)
 
 
 def dcgan_fashion32() -> None:
     players = dcgan.Generator(nc=1, ngf=32, size=32), dcgan.Discriminator(nc=1, ndf=32, size=32)
-    _gan("dcgan_fashion32", *players, "fashion", 32, seed=12, steps=10_000, batch=64)
+    _gan("dcgan_fashion32", *players, "fashion", 32, seed=12, steps=8000, batch=64)
 
 
 def dcgan_peeps64() -> None:
@@ -112,6 +112,9 @@ def _autoencoder(name, network, dataset, seed, steps, batch=128, **shape) -> Non
     """An autoencoder of any kind, and how well it rebuilds and invents."""
     home = device.choose().device
     images, held_out = (data.load(dataset, split, size=shape["size"]) for split in SPLITS)
+    for part in (images, held_out):
+        if network is ConditionalVAE:
+            part.labels = part.attributes["head"]
     torch.manual_seed(seed)
     model = network(**shape).to(home)
     if "gan" in name:
@@ -281,7 +284,7 @@ TRAINERS: dict[str, Callable[[], None]] = {
         classifier_peeps,
         ae_peeps32,
         vae_peeps32,
-        cvae_fashion32,
+        cvae_peeps32,
         vae_skyline32,
         vae_report_250,
         vaegan_peeps32,
