@@ -434,7 +434,7 @@ def sample(encode, decode, x, noise):
 
 sample = check("vae.sample", sample)
 
-# %% tags=["cover"]
+# %%
 with torch.no_grad():
     drawn = sample(vae.encode, vae.decode, x_test, torch.randn(1000, 32, generator=seed(0)))
 plots.rows({"autoencoder": invented[:12], "VAE": drawn[:12], "real": x_test[12:24]})
@@ -641,7 +641,7 @@ step = autoencoders.VAEStep(cvae, steps=steps)
 history = train(step, faces.batches(128, home, with_labels=True), steps)
 cvae = trained(cvae, "cvae_peeps32")
 
-# %%
+# %% tags=["cover"]
 some = ["afro", "bangs", "bun", "cornrows", "hatBeanie", "long", "mohawk", "noHair1"]
 some = [name for name in some if name in heads]
 plots.rows({name: cvae.sample(12, heads.index(name), generator=seed(0)) for name in some})

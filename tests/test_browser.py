@@ -40,6 +40,13 @@ VISITS = [
         "    return 0.5 * (mu**2 + logvar.exp() - 1 - logvar).mean(dim=1)",
         "mean over the latents",
     ),
+    ("03_vanilla_gan", "gan.optimal_discriminator", "    return q / (p + q)", "the share of fakes"),
+    (
+        "04_dcgan",
+        "dcgan.conv2d_size",
+        "    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride",
+        "one lost",
+    ),
 ]
 
 # What a test wants to know of the notebook on the screen. JupyterLab draws only the cells in view,
@@ -192,10 +199,10 @@ def test_a_student_runs_a_lecture_moves_a_slider_and_answers(
     run_all(page)
 
     widget = on_screen(page, index_of(page, "widgets."))
-    image = widget.locator("img.widget-image")
+    image = widget.locator("img.widget-image").first
     image.wait_for()
     before = image.get_attribute("src")
-    widget.locator(".noUi-handle").focus()
+    widget.locator(".noUi-handle").first.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function(
         "([image, before]) => image.src !== before", arg=[image.element_handle(), before]

@@ -20,6 +20,7 @@ from course_lib.gan import (
     dirac_gan,
     jensen_shannon,
     latent_arithmetic,
+    look,
     modes_covered,
     nearest_neighbours,
     optimal_discriminator,
@@ -655,6 +656,66 @@ def test_the_vanilla_gan_makes_pictures_and_scores_them(nc, size):
         generator(draw(4, 8))
     with pytest.raises(ValueError, match="x must be"):
         discriminator(x[:, :, 1:])
+
+
+# A look at a game in the plane
+
+
+@pytest.fixture
+def step_in_the_plane():
+    torch.manual_seed(0)
+    return AdversarialStep(ToyGenerator(), ToyDiscriminator())
+
+
+def test_the_surface_is_what_the_discriminator_says_from_the_bottom_left(step_in_the_plane):
+    step, z = step_in_the_plane, draw(5, 2)
+    frame = look(step, z, reach=2.0, resolution=5)
+    assert frame.surface.shape == (5, 5)
+    places = {(0, 0): (-2, -2), (0, 4): (2, -2), (4, 0): (-2, 2), (3, 1): (-1, 1)}
+    for (row, column), (x, y) in places.items():
+        says = step.discriminator(torch.tensor([[float(x), float(y)]])).sigmoid()
+        torch.testing.assert_close(frame.surface[row, column], says[0])
+    torch.testing.assert_close(frame.fake, step.generator(z))
+    assert not any(part.requires_grad for part in frame)
+
+
+def test_arrows_point_uphill_on_d_by_the_slope_of_the_loss(step_in_the_plane):
+    step = step_in_the_plane
+    frame = look(step, draw(30, 2))
+    x = frame.fake.clone().requires_grad_()
+    scores = step.discriminator(x)
+    (uphill,) = torch.autograd.grad(scores.sum(), x)
+    # −d/ds (−log σ(s)) = σ(−s), along the slope of the score
+    torch.testing.assert_close(frame.arrows, scores.detach().neg().sigmoid()[:, None] * uphill)
+    there = step.discriminator(frame.fake + 1e-2 * F.normalize(frame.arrows, dim=1))
+    assert (there > scores).all()
+
+
+def test_an_arrow_does_not_depend_on_the_number_of_points(step_in_the_plane):
+    z = draw(30, 2)
+    all_of_them, three = look(step_in_the_plane, z), look(step_in_the_plane, z[:3])
+    torch.testing.assert_close(all_of_them.arrows[:3], three.arrows)
+
+
+def test_a_loss_that_pushes_back_turns_the_arrows_around(step_in_the_plane):
+    step, z = step_in_the_plane, draw(30, 2)
+    away = AdversarialStep(step.generator, step.discriminator, g_loss=lambda s: s.mean())
+    assert (F.cosine_similarity(look(step, z).arrows, look(away, z).arrows) < -0.999).all()
+
+
+def test_looking_changes_neither_network():
+    def normed(inputs, outputs):
+        layers = nn.Linear(inputs, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, outputs)
+        return nn.Sequential(*layers)
+
+    generator, discriminator = normed(2, 2), nn.Sequential(normed(2, 1), nn.Flatten(0))
+    step = AdversarialStep(generator, discriminator, nz=2)
+    before = [state(net) for net in (generator, discriminator)]
+    look(step, draw(9, 2))
+    for old, net in zip(before, (generator, discriminator), strict=True):
+        assert changed(old, net) == set()  # running statistics too
+        assert all(weight.grad is None and weight.requires_grad for weight in net.parameters())
+        assert net.training and all(m.training for m in net.modules())
 
 
 # One number against one number

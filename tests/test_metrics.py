@@ -1,9 +1,12 @@
+import http.client
+import io
 import math
+import urllib.error
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from course_lib import data, metrics
 from course_lib.metrics import (
@@ -11,6 +14,7 @@ from course_lib.metrics import (
     FeatureNet,
     fit_gaussian,
     frechet_distance,
+    inception_features,
     kid,
     precision_recall,
     psnr,
@@ -374,6 +378,9 @@ def test_sharpness_refuses_what_has_no_neighbours():
 
 # Networks that look at images
 
+# Attribute -> accuracy on test images, a few points below what the cards say
+FLOORS = {"glasses": 0.97, "facial_hair": 0.95, "face": 0.80, "head": 0.97, "skin": 0.97}
+
 
 @pytest.fixture(scope="module")
 def fashion():
@@ -485,3 +492,107 @@ def test_networks_say_which_names_there_are(kind):
         kind("peeps", pretrained=False).classify(torch.zeros(2, 3, 64, 64))
     with pytest.raises(ValueError, match="glasses, facial_hair"):
         kind("peeps", pretrained=False).classify(torch.zeros(2, 3, 64, 64), "shoes")
+
+
+# Inception
+
+
+@pytest.fixture
+def no_weights(tmp_path, monkeypatch):
+    """A machine that has no Inception yet, and what its network answers: answer(error or bytes)."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    metrics._inception.cache_clear()
+
+    def answer(what):
+        def urlopen(*_, **__):
+            if isinstance(what, Exception):
+                raise what
+            response = io.BytesIO(what)
+            response.info = lambda: {"Content-Length": len(what)}
+            return response
+
+        monkeypatch.setattr("torch.hub.urlopen", urlopen)
+
+    return answer
+
+
+class Corner(nn.Module):
+    """Features that show what the network was given: its upper left and its lower right pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        assert x.shape[1:] == (3, 299, 299)
+        return self.gain * torch.cat([x[:, :, 0, 0], x[:, :, -1, -1]], dim=1)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        urllib.error.URLError("no route to host"),
+        http.client.IncompleteRead(b"half"),
+        TimeoutError("too slow"),
+        ConnectionResetError("gone"),
+        b"another file than was asked for",
+    ],
+    ids=lambda answer: type(answer).__name__,
+)
+def test_without_a_network_inception_says_so_and_leaves_nothing_half_written(
+    no_weights, tmp_path, answer
+):
+    no_weights(answer)
+    with pytest.raises(ConnectionError, match="Inception.*FeatureNet"):
+        inception_features(torch.zeros(2, 3, 32, 32))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_inception_gives_2048_features_that_depend_on_no_other_image(monkeypatch):
+    from torchvision import models
+
+    untrained, asked = models.inception_v3, []
+
+    def inception_v3(weights, progress):
+        asked.append(weights)
+        torch.manual_seed(0)
+        return untrained(weights=None, init_weights=False, transform_input=True)
+
+    monkeypatch.setattr(models, "inception_v3", inception_v3)
+    metrics._inception.cache_clear()
+    x = draw(3, 3, 40, 40).tanh()
+    features = inception_features(x)
+    assert features.shape == (3, 2048) and not features.requires_grad
+    monkeypatch.setattr(metrics, "AT_ONCE", 10)
+    torch.testing.assert_close(inception_features(x), features, rtol=1e-3, atol=1e-5)
+    assert asked == [models.Inception_V3_Weights.IMAGENET1K_V1]  # once: then it is kept
+    assert not metrics._inception().transform_input and not metrics._inception().training
+    metrics._inception.cache_clear()
+
+
+def test_inception_sees_images_in_full_range_and_in_three_channels():
+    x = torch.full((4, 1, 30, 50), -1.0)
+    x[2, :, -9:, -9:] = 1
+    features = inception_features(x, Corner())
+    expected = torch.full((4, 6), -1.0)
+    expected[2, 3:] = 1
+    torch.testing.assert_close(features, expected)
+    red = torch.tensor([1.0, 0.5, -1.0]).view(1, 3, 1, 1).expand(2, 3, 299, 299)
+    torch.testing.assert_close(inception_features(red, Corner())[0, :3], red[0, :, 0, 0])
+
+
+@pytest.mark.parametrize(
+    "bad, error",
+    [
+        (torch.zeros(2, 2, 32, 32), ValueError),
+        (torch.zeros(2, 3, 27, 32), ValueError),
+        (torch.zeros(0, 3, 32, 32), ValueError),
+        (torch.full((2, 3, 32, 32), 255.0), ValueError),
+        (torch.full((2, 3, 32, 32), float("nan")), ValueError),
+        (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), TypeError),
+    ],
+)
+def test_inception_says_what_is_wrong_with_images_before_it_downloads(no_weights, bad, error):
+    no_weights(AssertionError("a download"))
+    with pytest.raises(error, match="^x must"):
+        inception_features(bad)

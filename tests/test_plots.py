@@ -1,12 +1,16 @@
 """Figures: what they draw, and what they refuse."""
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 from matplotlib.figure import Figure
+from PIL import Image
 
-from course_lib import plots
+from course_lib import plots, shapes
+from course_lib.gan import Frame
 
 
 def test_pictures_come_out_between_0_and_1_whatever_their_range():
@@ -54,7 +58,141 @@ def test_the_plane_runs_row_by_row_from_the_bottom_left():
     assert points[-1].tolist() == pytest.approx([high, high])
 
 
+def moment(seed: int, n: int = 6) -> Frame:
+    """A made-up moment of a game in the plane."""
+    torch.manual_seed(seed)
+    return Frame(torch.rand(8, 8), torch.randn(n, 2) / 2, torch.randn(n, 2))
+
+
+def test_a_moment_of_the_game_changes_only_what_moves():
+    game, a, b = plots.GameInThePlane(torch.randn(20, 2), 6), moment(0), moment(1)
+    first, second = game.show(a, "step 1"), game.show(b, "step 2")
+    assert first.shape == second.shape == (360, 360, 3) and first.dtype == np.uint8
+    assert not np.array_equal(first, second)
+    assert np.array_equal(game.show(a, "step 1"), first)  # nothing is left of the other moment
+
+
+def test_each_part_of_a_moment_is_drawn():
+    game, a, b = plots.GameInThePlane(torch.randn(20, 2), 6), moment(0), moment(1)
+    before = game.show(a)
+    for part in Frame._fields:
+        after = game.show(a._replace(**{part: getattr(b, part)}))
+        assert not np.array_equal(before, after), part
+    assert not np.array_equal(before, game.show(a, "step 1"))
+
+
+def test_the_surface_is_drawn_upright_and_the_data_over_it():
+    surface = torch.zeros(2, 2)
+    surface[0, 1] = 1  # D says real at the bottom right
+    still = Frame(surface, torch.zeros(1, 2), torch.zeros(1, 2))
+    shown = plots.GameInThePlane(torch.tensor([[0.8, 0.8]]), 1, reach=1.6).show(still)
+    real, fake = (np.array(plots.SURFACE(value)[:3]) * 255 for value in (1.0, 0.0))
+    assert np.abs(shown[-20, -20] - real).max() < 2  # the last row is the lowest
+    assert np.abs(shown[20, 20] - fake).max() < 2
+    point = np.array([int(plots.DATA[i : i + 2], 16) for i in (1, 3, 5)])
+    assert np.abs(shown[90, 270] - point).max() < 2  # (0.8, 0.8): three quarters across and up
+
+
+def test_arrows_keep_their_direction_and_are_cut_where_they_are_long():
+    arrows = torch.tensor([[0.1, 0.0], [0.0, 30.0], [0.0, 0.0]])
+    game = plots.GameInThePlane(torch.zeros(1, 2), 3, reach=2.0)
+    game.show(Frame(torch.zeros(2, 2), torch.zeros(3, 2), arrows))
+    drawn = np.stack([game.arrows.U, game.arrows.V], 1)
+    np.testing.assert_allclose(drawn, [[0.1, 0], [0, 0.5], [0, 0]], atol=1e-6)
+
+
+def test_a_film_is_an_animated_gif_with_a_picture_a_moment():
+    game = plots.GameInThePlane(torch.randn(20, 2), 6)
+    shown = plots.film([game.show(moment(i), f"step {i}") for i in range(4)], milliseconds=70)
+    gif = Image.open(io.BytesIO(shown.data))
+    assert (gif.format, gif.n_frames, gif.size) == ("GIF", 4, (360, 360))
+    assert gif.info["duration"] == 70 and gif.info["loop"] == 0  # for ever
+    seen = set()
+    for i in range(4):
+        gif.seek(i)
+        seen.add(gif.convert("RGB").tobytes())
+    assert len(seen) == 4
+
+
+CONVOLUTIONS = [(6, 3, 1, 0, 1), (6, 4, 2, 1, 1), (7, 2, 3, 0, 1), (6, 3, 1, 2, 2), (1, 1, 1, 0, 1)]
+
+
+@pytest.mark.parametrize("case", CONVOLUTIONS)
+def test_a_window_marks_just_the_pixels_that_the_convolution_sees(case):
+    size, kernel, stride, padding, dilation = case
+    padded = torch.zeros(1, 1, *[size + 2 * padding] * 2, requires_grad=True)
+    numbers = {"stride": stride, "dilation": dilation}
+    output = torch.conv2d(padded, torch.ones(1, 1, kernel, kernel), **numbers).flatten()
+    assert len(output) == shapes.conv2d_size(size, kernel, stride, padding, dilation) ** 2
+    for at, value in enumerate(output):
+        (slope,) = torch.autograd.grad(value, padded, retain_graph=True)
+        cells = plots.window_cells(*case, at=at)
+        assert np.array_equal(cells == 2, slope[0, 0].numpy() != 0)
+        picture = np.pad(np.ones((size, size), int), padding)
+        assert np.array_equal(cells[cells < 2], picture[cells < 2])  # elsewhere as it was
+
+
+def test_windows_are_titled_with_the_size_that_comes_out():
+    names = ("size", "kernel", "stride", "padding", "dilation")
+    cases = {str(case): dict(zip(names, case, strict=True)) for case in CONVOLUTIONS}
+    titles = [axes.get_title() for axes in plots.windows(cases).axes]
+    assert titles == [f"{case}\n{case[0]} → {shapes.conv2d_size(*case)}" for case in CONVOLUTIONS]
+
+
+def test_overlaps_are_written_into_their_pixels():
+    counts = torch.tensor([[1.0, 2, 1], [2, 4, 2]])
+    (axes,) = plots.overlaps({"kernel 3": counts}).axes
+    written = {text.get_position(): float(text.get_text()) for text in axes.texts}
+    assert written == {(x, y): counts[y, x].item() for y in range(2) for x in range(3)}
+    assert np.array_equal(axes.images[0].get_array(), counts)
+
+
+def test_a_spectrum_is_shown_for_each_kind_with_nought_in_the_middle():
+    power = torch.ones(8, 8)
+    power[4, 4] = 0.0  # fftshift's middle; a power of 0 has no logarithm
+    figure = plots.spectra({"noise": torch.zeros(2, 3, 8, 8)}, {"noise": power})
+    image = figure.axes[1].images[0]
+    assert np.isfinite(image.get_array()).all() and image.get_extent() == [-0.5, 0.5, -0.5, 0.5]
+
+
+def test_neighbours_stand_below_their_samples():
+    samples, neighbours = torch.full((2, 1, 4, 4), -1.0), torch.zeros(2, 3, 1, 4, 4)
+    neighbours[:, 1] = 1.0  # the second nearest are white
+    figure = plots.with_neighbours(samples, neighbours)
+    means = [axes.images[0].get_array()[:4, :4].mean() for axes in figure.axes]
+    assert means == pytest.approx([0, 0.5, 1, 0.5])
+
+
+ORBIT = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]], dtype=torch.float64)
+
+
+def test_an_orbit_is_drawn_as_it_goes():
+    left, right = plots.orbit_strip({"in turns": ORBIT, "at once": 2 * ORBIT}).axes
+    drawn = [np.stack(axes.lines[1].get_data(), 1) for axes in (left, right)]
+    assert np.array_equal(drawn[0], ORBIT) and np.array_equal(drawn[1], 2 * ORBIT)
+    assert left.get_ylabel() and not right.get_ylabel()
+
+
 FIGURES = {
+    "game": lambda: plots.game_strip(torch.randn(9, 2), {"one": moment(0), "two": moment(1)}),
+    "one moment": lambda: plots.game_strip(torch.randn(9, 2), {"one": moment(0)}),
+    "best": lambda: plots.optimal_and_trained(*torch.rand(4, 9)),
+    "best and trained": lambda: plots.optimal_and_trained(*torch.rand(5, 9)),
+    "apart": lambda: plots.sliding_apart([0.0, 1.0], [0.0, 0.1]),
+    "losses": lambda: plots.generator_losses(
+        torch.rand(9),
+        {"a": torch.randn(9), "b": torch.randn(9)},
+        {"a": torch.rand(9), "b": torch.rand(9)},
+    ),
+    "vanishing": lambda: plots.vanishing([0, 10], {"a": [1.0, 0.1], "b": [1.0, 3.0]}),
+    "orbits": lambda: plots.orbit_strip({"at once": ORBIT}),
+    "copies": lambda: plots.with_neighbours(torch.zeros(4, 3, 8, 8), torch.zeros(4, 2, 3, 8, 8)),
+    "windows": lambda: plots.windows(
+        {"a": dict(size=6, kernel=3, stride=1, padding=1, dilation=1)}
+    ),
+    "overlaps": lambda: plots.overlaps({"a": torch.ones(3, 3), "b": torch.ones(2, 5)}),
+    "spectra": lambda: plots.spectra({"a": torch.zeros(2, 1, 8, 8)}, {"a": torch.rand(8, 8)}),
+    "minutes": lambda: plots.against_minutes({"a": ([0, 1], [9.0, 3.0])}, 0.5, "distance"),
     "through_a_vae": lambda: plots.through_a_vae(
         torch.zeros(3, 8, 8), *torch.randn(3, 5).abs(), torch.zeros(3, 8, 8)
     ),

@@ -293,7 +293,7 @@ def test_the_table_prints_as_one():
         "Non-trainable params: 0",
     ]
     assert (
-        str(layer_table(nn.Flatten(), (2, 3))).splitlines()[2]
+        str(layer_table(nn.Flatten(), (2, 3, 1))).splitlines()[2]
         == "Flatten-1     [-1, 6]             0"
     )
 
@@ -396,12 +396,13 @@ def test_a_live_module_that_disagrees_is_refused():
 @pytest.mark.parametrize(
     "module, shape, message",
     [
-        (nn.LSTM(3, 3), (5, 3), "no rule for a layer LSTM"),
-        (nn.Conv3d(1, 1, 1), (1, 2, 2, 2), "no rule for a layer Conv3d"),
+        (nn.LSTM(3, 3), (3,), "no rule for a layer LSTM"),
+        (nn.Conv3d(1, 1, 1), (1, 2, 2), "no rule for a layer Conv3d"),
         (nn.MaxPool2d(2, ceil_mode=True), (1, 5, 5), "ceil_mode"),
         (nn.Conv2d(3, 8, 4), (1, 8, 8), "Conv2d-1.*takes 3 channels or features, not 1"),
         (nn.Conv2d(3, 8, 4), (3, 3, 3), "kernel spans 4 pixels"),
-        (nn.Conv2d(3, 8, 4), (3, 8), r"takes a map \(channels, height, width\)"),
+        (nn.Conv2d(3, 8, 4), (3,), r"given \(3, 1, 1\): kernel spans 4 pixels.* only 1"),
+        (nn.BatchNorm2d(3), (3,), r"takes a map \(channels, height, width\)"),
         (nn.Linear(3, 8), (4,), "takes 3 channels or features, not 4"),
         (nn.BatchNorm2d(3), (4, 2, 2), "takes 3 channels or features, not 4"),
         (nn.Unflatten(1, (2, 2)), (5,), r"takes \(4,\)"),
@@ -413,6 +414,30 @@ def test_a_live_module_that_disagrees_is_refused():
 def test_a_layer_that_does_not_fit_is_named(module, shape, message):
     with pytest.raises(ValueError, match=message):
         layer_table(module, shape)
+
+
+def test_a_network_of_codes_takes_their_length():
+    assert rows(layer_table(dcgan.Generator(nz=128), (128,))) == GENERATOR_TABLE
+    assert rows(layer_table(generator_listing(), [128])) == GENERATOR_TABLE
+    first = layer_table(dcgan.UpsampleGenerator(100), (100,)).rows[0]
+    assert first.shape == (1024,)  # begins with a dense layer: no map
+
+
+@pytest.mark.parametrize(
+    "shape", [(), (3, 8), (-1, 128), (-1, 3, 64, 64), (1, 3, 64, 64), 128, "128", None]
+)
+def test_an_input_shape_is_a_length_or_a_map_without_the_batch(shape):
+    with pytest.raises(
+        ValueError, match=r"input_shape must be \(features,\) or.*without the batch"
+    ):
+        layer_table(dcgan.Discriminator(), shape)
+
+
+def test_sizes_left_open_are_refused():
+    with pytest.raises(ValueError, match="input_shape must be at least 1; got -1"):
+        layer_table(dcgan.Discriminator(), (3, -1, -1))
+    with pytest.raises(TypeError, match="input_shape must be a whole number"):
+        layer_table(dcgan.Generator(), (100.0,))
 
 
 def test_a_table_needs_a_module():

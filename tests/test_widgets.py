@@ -1,11 +1,17 @@
 """Sliders: each stop draws another picture and reads out another number."""
 
+import html
+import io
+import re
+
 import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from PIL import Image
 
-from course_lib import autoencoders, data, widgets
+from course_lib import autoencoders, data, dcgan, gan, shapes, widgets
+from course_lib.gan_losses import LOSSES
 
 
 def of_type(widget, kind):
@@ -22,7 +28,7 @@ def bandwidth():
     return widgets.bandwidth(*points)
 
 
-@pytest.mark.parametrize("make", [bandwidth, widgets.octaves])
+@pytest.mark.parametrize("make", [bandwidth, widgets.octaves, widgets.orbits])
 def test_every_stop_draws_its_own_picture_and_says_its_own_number(make):
     before = plt.get_fignums()
     widget = make()
@@ -69,3 +75,278 @@ def test_the_latent_plane_follows_both_sliders():
         slider.value = 1.5
         shown.add(bytes(picture.value))
     assert len(shown) == 3
+
+
+# Lecture 03
+
+
+@pytest.fixture(scope="module")
+def shared_game():
+    offered = {"first": LOSSES["non_saturating"], "second": LOSSES["wgan_gp"]}
+    return widgets.GanInThePlane(offered)
+
+
+@pytest.fixture
+def game(shared_game):
+    """A game at its start, whatever the test before did with it."""
+    start = {"shape": "ring8", "loss": "first", "k": 1, "d_lr": 1e-3, "g_lr": 1e-3}
+    for menu, value in start.items():
+        getattr(shared_game, menu).value = value
+    shared_game.reset()
+    return shared_game
+
+
+def shown(game) -> tuple[bytes, str]:
+    return bytes(game.picture.value), game.readout.value
+
+
+def weights(game) -> torch.Tensor:
+    nets = game.step.generator, game.step.discriminator
+    return torch.cat([w.detach().flatten() for net in nets for w in net.parameters()])
+
+
+def test_each_tick_of_the_player_trains_and_shows_it(game):
+    seen, before = {shown(game)}, weights(game)
+    for tick in (1, 2, 3):
+        game.time.value = tick
+        assert game.done == 8 * tick and f"step {8 * tick}<br>" in game.readout.value
+        seen.add(shown(game))
+    assert len(seen) == 4 and not torch.equal(weights(game), before)
+    assert Image.open(io.BytesIO(game.picture.value)).size == (360, 360)
+    assert "of 8</b>" in game.readout.value
+
+
+def test_back_in_time_the_kept_picture_is_shown_and_nothing_trains(game):
+    past = {0: shown(game)}
+    for tick in (1, 2, 5):  # a busy page skips ticks
+        game.time.value = tick
+        past[tick] = shown(game)
+    now, done = weights(game), game.done
+    for tick, kept in ((1, 1), (0, 0), (2, 2), (4, 2), (3, 2), (5, 5)):
+        game.time.value = tick
+        assert shown(game) == past[kept], tick
+    assert torch.equal(weights(game), now) and game.done == done
+    game.time.value = 6
+    assert game.done == done + 8 and shown(game) not in past.values()
+
+
+def test_one_step_is_one_and_the_player_goes_on_from_there(game):
+    for tick in (1, 2):
+        game.time.value = tick
+    game.time.value = 0
+    game.one.click()
+    assert game.done == 17 and game.time.value == 3 and "step 17<br>" in game.readout.value
+    game.time.value = 4
+    assert game.done == 25
+
+
+def test_after_the_last_tick_one_step_is_still_one(game):
+    game.time.value = game.time.max
+    game.one.click()
+    assert game.done == 9 and "step 9<br>" in game.readout.value
+
+
+def test_k_and_the_speeds_hold_from_the_next_step_on(game):
+    game.k.value, game.d_lr.value, game.g_lr.value = 5, 3e-3, 1e-4
+    assert game.step.d_steps == 5 and game.done == 0
+    rates = [game.step.d_optimizer, game.step.g_optimizer]
+    assert [optimizer.param_groups[0]["lr"] for optimizer in rates] == [3e-3, 1e-4]
+    calls, d_step = [], game.step.d_step
+    game.step.d_step = lambda real, *rest: calls.append(len(real)) or d_step(real, *rest)
+    game.time.value = 1
+    assert calls == [256] * 5 and game.done == 1  # about as many steps of D a tick
+
+
+def test_a_tick_trains_in_one_thread_and_gives_the_others_back(game, monkeypatch):
+    used, threads, step = [], torch.get_num_threads(), game.step.d_step
+
+    def d_step(*args):
+        used.append(torch.get_num_threads())
+        return step(*args)
+
+    torch.set_num_threads(2)
+    monkeypatch.setattr(game.step, "d_step", d_step)
+    game.time.value = 1
+    assert set(used) == {1} and torch.get_num_threads() == 2
+    monkeypatch.setattr(game.step, "d_step", None)  # an error on the way
+    with pytest.raises(TypeError):
+        game.time.value = 2
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(threads)
+
+
+def test_a_player_that_is_much_faster_moves_more(game):
+    def moved(**rates):
+        game.reset()
+        for name, value in rates.items():
+            getattr(game, name).value = value
+        before = [w.clone() for w in game.step.generator.parameters()]
+        game.one.click()
+        after = game.step.generator.parameters()
+        return sum((a - b).abs().sum().item() for a, b in zip(after, before, strict=True))
+
+    assert moved(g_lr=1e-2) > 20 * moved(g_lr=1e-4)
+
+
+def test_started_anew_the_game_is_the_same_again(game):
+    def play():
+        pictures = [shown(game)]
+        for _ in range(2):
+            game.one.click()
+            pictures.append(shown(game))
+        return pictures
+
+    first = play()
+    torch.manual_seed(77)
+    game.anew.click()
+    assert game.time.value == game.play.value == game.done == 0
+    assert play() == first
+
+
+@pytest.mark.parametrize("variant, modes", [("grid25", 25), ("spiral", None)])
+def test_the_menu_of_the_data_starts_anew_on_other_points(game, variant, modes):
+    game.time.value = 1
+    before = shown(game)
+    game.shape.value = variant
+    assert game.done == 0 and game.time.value == 0 and shown(game) != before
+    modes = modes or len(data.load("toy2d", variant=variant).centers)
+    assert f"of {modes}</b>" in game.readout.value
+    game.time.value = 1
+    assert game.done == 8
+
+
+def test_the_menu_of_the_losses_starts_anew_with_that_loss(game):
+    game.k.value, game.time.value = 2, 1
+    game.loss.value = "second"
+    assert game.step.loss.penalty_points is LOSSES["wgan_gp"].penalty_points
+    assert game.done == 0 and game.step.d_steps == 2  # the other settings stay
+    game.time.value = 1
+    assert game.done == 4
+
+
+def test_the_box_holds_all_controls_and_offers_every_loss_that_a_score_can_serve():
+    def inside(widget):
+        children = getattr(widget, "children", ())
+        return [widget, *(w for child in children for w in inside(child))]
+
+    offered = inside(widgets.gan_in_the_plane())
+    kinds = [type(widget).__name__ for widget in offered]
+    counts = {"Play": 1, "IntSlider": 1, "Button": 2, "Dropdown": 5, "Image": 1, "HTML": 1}
+    assert {kind: kinds.count(kind) for kind in counts} == counts
+    (losses,) = (w for w in offered if getattr(w, "description", "") == "loss")
+    assert list(losses.options) == [name for name in LOSSES if name != "began"]
+    mine = inside(widgets.gan_in_the_plane({"my own": LOSSES["hinge"]}))
+    (losses,) = (w for w in mine if getattr(w, "description", "") == "loss")
+    assert losses.options == ("my own",)
+
+
+def test_the_orbits_read_out_the_radius():
+    widget = widgets.orbits()
+    (slider,) = of_type(widget, ipywidgets.SelectionSlider)
+    (readout,) = of_type(widget, ipywidgets.HTML)
+    ends = {}
+    for name, settings in slider.options:
+        slider.value = settings
+        first, last = map(float, re.findall(r"\d+\.\d+", readout.value))
+        ends[name] = last
+        assert first == 1.0
+    # √(1 + lr²) a step: 1.01^100 after 200 of 0.1, 1.16^25 after 50 of 0.4
+    assert ends["at once, speed 0.1"] == pytest.approx(1.01**100, abs=0.006)
+    assert ends["at once, speed 0.4"] == pytest.approx(1.16**25, abs=0.006)
+    assert 0.9 < ends["in turns, speed 0.1"] < 1.1
+    assert ends["in turns, speed 0.1, with a penalty"] <= 0.01
+    assert ends["in turns, non-saturating"] < 1
+
+
+# Lecture 04
+
+
+def calculator():
+    widget = widgets.shape_calculator()
+    sliders = {slider.description: slider for slider in of_type(widget, ipywidgets.IntSlider)}
+    return sliders, *of_type(widget, ipywidgets.HTML), *of_type(widget, ipywidgets.Image)
+
+
+def settle(sliders, **values):
+    for name, value in values.items():
+        sliders[name].value = value
+
+
+@pytest.mark.parametrize(
+    "case", [(7, 3, 2, 1, 1), (14, 5, 3, 2, 2), (8, 4, 2, 1, 1), (1, 1, 1, 0, 1), (14, 1, 1, 3, 1)]
+)
+def test_the_calculator_reads_out_the_size_of_the_convolution(case):
+    sliders, readout, picture = calculator()
+    settle(
+        sliders, **dict(zip(("size", "kernel", "stride", "padding", "dilation"), case, strict=True))
+    )
+    size = shapes.conv2d_size(*case)
+    n, k, s, p, d = case
+    assert f"⌊({n} + 2·{p} − {d}·({k} − 1) − 1) / {s}⌋ + 1 = <b>{size}</b>" in readout.value
+    out = torch.nn.Conv2d(1, 1, k, s, p, d)(torch.zeros(1, 1, n, n))
+    assert out.shape[-1] == size and sliders["window"].max == size**2 - 1
+    assert bytes(picture.value).startswith(b"\x89PNG")
+
+
+def test_the_calculator_says_what_is_never_looked_at():
+    sliders, readout, _ = calculator()
+    assert "never" not in readout.value  # 7, 3, 2, 1 fits
+    settle(sliders, size=8)
+    assert "1 at the right and bottom edge are never looked at" in readout.value
+
+
+def test_settings_that_cannot_be_show_their_message_and_keep_the_last_picture():
+    sliders, readout, picture = calculator()
+    settle(sliders, padding=0, kernel=7)
+    fine = bytes(picture.value)
+    settle(sliders, size=5)
+    with pytest.raises(ValueError) as refused:
+        shapes.conv2d_size(5, 7, 2, 0, 1)
+    assert str(refused.value) in html.unescape(readout.value)
+    assert bytes(picture.value) == fine and "=" not in readout.value
+    settle(sliders, size=9)
+    assert "= <b>2</b>" in readout.value and bytes(picture.value) != fine
+
+
+def test_the_window_of_the_calculator_walks_over_all_places_and_no_further():
+    sliders, _, picture = calculator()
+    seen = set()
+    for at in range(16):
+        sliders["window"].value = at
+        seen.add(bytes(picture.value))
+    assert len(seen) == 16 and sliders["window"].max == 15
+    settle(sliders, size=3)  # 2 × 2 places
+    assert sliders["window"].value == sliders["window"].max == 3
+
+
+def test_a_walk_passes_each_code_and_comes_home():
+    torch.manual_seed(0)
+    generator = dcgan.Generator(nz=4, ngf=4, nc=1, size=8).eval()
+    codes = torch.randn(3, 4)
+    widget = widgets.latent_walk(generator, codes)
+    (place,), (picture,) = (
+        of_type(widget, ipywidgets.FloatSlider),
+        of_type(widget, ipywidgets.Image),
+    )
+    assert place.max == 3
+    pictures = {}
+    for at in (0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0):
+        place.value = at
+        pictures[at] = bytes(picture.value)
+    assert pictures[3.0] == pictures[0.0] and len(set(pictures.values())) == 6
+    alone = widgets.latent_walk(generator, codes[[1]])
+    assert bytes(of_type(alone, ipywidgets.Image)[0].value) == pictures[1.0]
+
+
+def test_a_walk_goes_along_the_arc(monkeypatch):
+    made = []
+
+    def generator(z):
+        made.append(z)
+        return torch.zeros(1, 1, 8, 8)
+
+    codes = torch.tensor([[3.0, 0.0], [0.0, 3.0]])
+    widget = widgets.latent_walk(generator, codes)
+    of_type(widget, ipywidgets.FloatSlider)[0].value = 1.5
+    torch.testing.assert_close(made[-1], gan.slerp(codes[[1]], codes[[0]], 0.5))
+    assert made[-1].norm().item() == pytest.approx(3.0)
