@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+FAST = torch.channels_last  # channels side by side in memory: convolutions 5 to 10 % faster
+
 
 class Generator(nn.Module):
     """Codes z (B, nz) or (B, nz, 1, 1) -> pictures (B, nc, size, size) in [-1, 1].
@@ -38,8 +40,8 @@ class Generator(nn.Module):
         init_weights(self)
 
     def forward(self, z: Float[Tensor, "B nz"]) -> Float[Tensor, "B nc size size"]:
-        x = self.layers(_codes(self, z)[:, :, None, None])
-        return self.tanh(x.float())  # in bfloat16 it would round to 1 too early
+        x = self.layers(_codes(self, z)[:, :, None, None].to(memory_format=FAST))
+        return self.tanh(x.float()).contiguous()  # in bfloat16 it would round to 1 too early
 
 
 class Discriminator(nn.Module):
@@ -73,7 +75,7 @@ class Discriminator(nn.Module):
             wanted = ", ".join(map(str, self.shape))
             raise ValueError(f"x must be (B, {wanted}) for this network; got {tuple(x.shape)}")
         _check_batch(self, "x", x)
-        return self.layers(x).flatten().float()
+        return self.layers(x.to(memory_format=FAST)).flatten().float()
 
 
 class UpsampleGenerator(nn.Module):

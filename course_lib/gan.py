@@ -521,11 +521,11 @@ def look(
     """
     side = torch.linspace(-reach, reach, resolution)
     y, x = torch.meshgrid(side, side, indexing="ij")
-    with torch.no_grad():
-        surface = step.discriminator(torch.stack([x, y], dim=-1).reshape(-1, 2)).sigmoid()
-        fake = step.generator(z)
-    fake.requires_grad_()
-    with still(step.discriminator):
+    with still(step.discriminator), still(step.generator):
+        with torch.no_grad():
+            surface = step.discriminator(torch.stack([x, y], dim=-1).reshape(-1, 2)).sigmoid()
+            fake = step.generator(z)
+        fake.requires_grad_()
         (slope,) = torch.autograd.grad(step.loss.g_loss(step.discriminator(fake)), fake)
     return Frame(surface.view(resolution, resolution), fake.detach(), -len(z) * slope)
 

@@ -8,8 +8,11 @@ floor: the same distance between two samples of real images, as many as were gen
 Everything takes float32 and computes in float64.
 """
 
+import functools
 import math
+import urllib.error
 from collections.abc import Iterable
+from http.client import HTTPException
 
 import torch
 import torch.nn.functional as F
@@ -57,9 +60,12 @@ def frechet_distance(
             raise ValueError(
                 f"{name} must be {shape} beside mean_a ({d},); got {tuple(value.shape)}"
             )
-    values, vectors = _eigh("cov_a", cov_a)
+    _symmetric("cov_a", cov_a)
     _symmetric("cov_b", cov_b)
-    root = vectors * values.clamp(min=0).sqrt()  # L
+    root, singular = torch.linalg.cholesky_ex(cov_a)  # L
+    if singular:  # or no covariance at all, which _eigh says
+        values, vectors = _eigh("cov_a", cov_a)
+        root = vectors * values.clamp(min=0).sqrt()
     product = torch.linalg.eigvalsh(root.T @ cov_b @ root)
     _positive("cov_b", product)
     overlap = product.clamp(min=0).sqrt().sum()
@@ -282,15 +288,7 @@ class _Judge(nn.Module):
         return self.probabilities(x, attribute).argmax(1)
 
     def _parts(self, x: Tensor) -> tuple[Tensor, ...]:
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise TypeError(f"x must be float images in [-1, 1], as `.floats()` gives; got {kind}")
-        if x.ndim != 4 or x.shape[1] != self.channels or min(x.shape[2:]) < 28 or not len(x):
-            raise ValueError(
-                f"x must be (B, {self.channels}, H, W) of at least 28 × 28; got {tuple(x.shape)}"
-            )
-        if not x.abs().max() <= 1 + 1e-3:
-            raise ValueError(f"x must lie in [-1, 1]; got {x.min():.3g} … {x.max():.3g}")
+        _check_pictures(x, self.channels)
         weight = next(self.parameters())
         return x.to(weight.device, weight.dtype).split(AT_ONCE)
 
@@ -362,6 +360,17 @@ class Classifier(_Judge):
             load_weights(f"classifier_{dataset}", self)
 
 
+def _check_pictures(x: Tensor, *channels: int) -> None:
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(f"x must be float images in [-1, 1], as `.floats()` gives; got {kind}")
+    if x.ndim != 4 or x.shape[1] not in channels or min(x.shape[2:]) < 28 or not len(x):
+        wanted = " or ".join(map(str, channels))
+        raise ValueError(f"x must be (B, {wanted}, H, W) of at least 28 × 28; got {tuple(x.shape)}")
+    if not x.abs().max() <= 1 + 1e-3:
+        raise ValueError(f"x must lie in [-1, 1]; got {x.min():.3g} … {x.max():.3g}")
+
+
 def _taught(name: str, names: Iterable[str]) -> tuple[int, int, dict[str, int]]:
     if name not in names:
         raise ValueError(f"name must be one of {', '.join(names)}; got {name!r}")
@@ -379,3 +388,47 @@ def _resized(x: Tensor, size: int) -> Tensor:
     if x.shape[2:] == (size, size):
         return x
     return F.interpolate(x, (size, size), mode="bilinear", antialias=True)
+
+
+# Inception, for numbers that are nearer to the published ones
+
+
+def inception_features(
+    x: Float[Tensor, "B C H W"], net: nn.Module | None = None
+) -> Float[Tensor, "B 2048"]:
+    """Inception's 2,048 numbers per image, in which the Fréchet distance is called FID.
+
+    The weights are torchvision's, downloaded once (104 MB) and checked by their hash. Published
+    FIDs were measured with TensorFlow's weights and its way to resize: they are other numbers.
+    Compare those of this function with each other only. `net`: a network of one's own instead,
+    from (B, 3, 299, 299) to features.
+
+    Images are float in [-1, 1], with 1 or 3 channels, at least 28 × 28; they are resized.
+    Raises ConnectionError where the weights are not to be had; ValueError and TypeError as
+    `FeatureNet` does. Source: Szegedy et al. 2016; Heusel et al. 2017.
+    """
+    _check_pictures(x, 1, 3)
+    net = _inception() if net is None else net
+    weight = next(net.parameters())
+    with torch.no_grad():
+        parts = (_resized(part.to(weight), 299) for part in x.split(AT_ONCE // 10))
+        return torch.cat([net(part.expand(-1, 3, -1, -1)) for part in parts])
+
+
+@functools.cache
+def _inception() -> nn.Module:
+    from torchvision.models import Inception_V3_Weights, inception_v3  # slow to import
+
+    lost = "torchvision's Inception weights could not be downloaded"
+    instead = "`FeatureNet` comes with its weights and needs no network"
+    try:  # torch writes to another name, and renames once the hash is right
+        net = inception_v3(weights=Inception_V3_Weights.IMAGENET1K_V1, progress=False)
+    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
+        raise ConnectionError(f"{lost}: {error}. {instead}") from error
+    except RuntimeError as error:
+        if "hash" not in str(error):
+            raise
+        raise ConnectionError(f"{lost}: what came was damaged. {instead}") from error
+    net.transform_input = False  # it would turn ImageNet's normalisation into [-1, 1]
+    net.fc = nn.Identity()
+    return net.eval()

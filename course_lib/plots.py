@@ -427,7 +427,7 @@ class GameInThePlane:
     def show(self, frame: Any, text: str = "") -> np.ndarray:
         """(height, width, 3) bytes. Arrows are cut at a quarter of the picture's half width."""
         length = frame.arrows.norm(dim=1, keepdim=True).clamp(min=1e-9)
-        arrows = frame.arrows / length * length.clamp(max=0.4)
+        arrows = frame.arrows / length * length.clamp(max=self.axes.get_xlim()[1] / 4)
         self.surface.set_data(frame.surface.numpy())
         self.fake.set_offsets(frame.fake.numpy())
         self.arrows.set_offsets(frame.fake.numpy())
@@ -602,7 +602,7 @@ def overlaps(named: Mapping[str, Float[Tensor, "h w"]]) -> Figure:
     """How often each output pixel of a layer is painted, as grey and as a number."""
     figure, all_axes = _subplots(1, len(named), figsize=(2.9 * len(named), 3.1), squeeze=False)
     for axes, (name, counts) in zip(all_axes[0], named.items(), strict=True):
-        axes.imshow(counts, cmap="Blues", vmin=0, vmax=1.3 * counts.max())
+        axes.imshow(counts.numpy(), cmap="Blues", vmin=0, vmax=1.3 * counts.max())
         for (y, x), count in np.ndenumerate(counts.numpy()):
             axes.text(x, y, f"{count:g}", ha="center", va="center", fontsize=8)
         _bare(axes, name)
@@ -617,7 +617,7 @@ def spectra(
     for i, (name, pictures) in enumerate(samples.items()):
         axes[0, i].imshow(as_pictures(pictures[:1])[0], vmin=0, vmax=1, interpolation="nearest")
         _bare(axes[0, i], name)
-        power = spectra[name].clamp(min=1e-12).log10()
+        power = spectra[name].clamp(min=1e-12).log10().numpy()
         axes[1, i].imshow(power, cmap="cividis", extent=(-0.5, 0.5, -0.5, 0.5))
         axes[1, i].set(xticks=[-0.5, 0, 0.5], yticks=[-0.5, 0, 0.5])
         axes[1, i].set_xlabel("cycles per pixel")

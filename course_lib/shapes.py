@@ -176,15 +176,16 @@ class LayerTable:
 def layer_table(module: nn.Module, input_shape: Sequence[int]) -> LayerTable:
     """Each layer with its output shape and its parameters, computed, then held against the module.
 
-    input_shape: without the batch, (3, 64, 64). Layers count in the order in which the module lists
-    them; one that comes twice has its parameters in its first row. Raises ValueError for a layer
-    that does not fit or has no rule here, and where the live module (run once on zeros, in
-    evaluation mode) has other shapes, other counts or another order.
+    input_shape: without the batch, (3, 64, 64) or (128,); codes for a network that begins with a
+    convolution are maps of one pixel, (128, 1, 1). Layers count in the order in which the module
+    lists them; one that comes twice has its parameters in its first row. Raises ValueError for
+    other input shapes, for a layer that does not fit or has no rule here, and where the live module
+    (run once on zeros, in evaluation mode) has other shapes, other counts or another order.
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be an nn.Module; got {type(module).__name__}")
-    shape = tuple(_whole("input_shape", n) for n in input_shape)
     layers = list(_layers(module))
+    shape = _input(input_shape, layers[0])
     names = [f"{type(layer).__name__}-{i}" for i, layer in enumerate(layers, start=1)]
     reckoned = _reckon(layers, names, shape)
     live = _run(module, layers, shape)
@@ -197,6 +198,16 @@ def layer_table(module: nn.Module, input_shape: Sequence[int]) -> LayerTable:
         rows.append(Row(name, made, 0 if layer in counted else parameters))
         counted.add(layer)
     return _totalled(rows, module)
+
+
+def _input(shape: Sequence[int], first: nn.Module) -> tuple[int, ...]:
+    """The shape of one input: features, or a map."""
+    if not isinstance(shape, Sequence) or isinstance(shape, str) or len(shape) not in (1, 3):
+        text = "input_shape must be (features,) or (channels, height, width), without the batch"
+        raise ValueError(f"{text}; got {shape!r}")
+    shape = tuple(_whole("input_shape", n) for n in shape)
+    codes = len(shape) == 1 and isinstance(first, (nn.Conv2d, nn.ConvTranspose2d))
+    return (*shape, 1, 1) if codes else shape
 
 
 def _reckon(layers: list, names: list[str], shape: tuple[int, ...]) -> list[tuple]:

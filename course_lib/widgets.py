@@ -5,7 +5,8 @@ under 100 ms on two cores. Beside each widget a function of `plots` draws the st
 """
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import ipywidgets
@@ -193,11 +194,22 @@ def latent_plane(model: Any, reach: float = 2.5) -> ipywidgets.VBox:
 # --- lecture 03 ----------------------------------------------------------------------------------
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Small networks gain nothing by a second thread, and wait for it where a browser is busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 class GanInThePlane:
     """A GAN on points, live: play, pause, one step, back in time, start anew; k and both speeds.
 
     Each tick of the player trains `steps` steps of D and keeps what it shows, so that the slider
-    runs backwards too. losses: by name, for the menu, such as your own
+    runs backwards too, which trains nothing. losses: by name, for the menu, such as your own
     `Loss(discriminator_loss, generator_loss)`.
     """
 
@@ -218,7 +230,7 @@ class GanInThePlane:
         self.picture, self.readout = ipywidgets.Image(format="png"), ipywidgets.HTML()
         ipywidgets.jslink((self.play, "value"), (self.time, "value"))
         self.time.observe(lambda change: self.show(change["new"]), names="value")
-        self.one.on_click(lambda _: self.advance(1))
+        self.one.on_click(lambda _: self.one_step())
         self.anew.on_click(lambda _: self.reset())
         for menu in (self.shape, self.loss):
             menu.observe(lambda _: self.reset(), names="value")
@@ -240,9 +252,9 @@ class GanInThePlane:
         self.step = gan.AdversarialStep(*players, self.losses[self.loss.value])
         self.z = torch.randn(150, self.step.nz)
         self.game = plots.GameInThePlane(self.points.points[:600], len(self.z))
-        self.frames, self.done = [], 0
+        self.frames, self.done = {}, 0  # time -> what is shown then
         self.tune()
-        self.advance(0)
+        self.advance(0, time=0)
         self.play.value = self.time.value = 0
 
     def tune(self) -> None:
@@ -253,7 +265,9 @@ class GanInThePlane:
             lr = self.d_lr.value if player is self.step.d_optimizer else self.g_lr.value
             player.param_groups[0]["lr"] = lr
 
-    def advance(self, steps: int) -> None:
+    @_one_thread()
+    def advance(self, steps: int, time: int) -> None:
+        """Train, and keep what there is to see as the picture of that time."""
         for _ in range(steps):
             self.step(next(self.batches))
         self.done += steps
@@ -266,18 +280,22 @@ class GanInThePlane:
             f"D of data: {self._belief(self.points.points[:600]):.2f}, "
             f"D of fakes: {self._belief(samples):.2f}"
         )
-        self.frames.append((_bytes(self.game.show(frame, f"step {self.done}")), told))
-        self._put(-1)
+        self.frames[time] = _bytes(self.game.show(frame, f"step {self.done}")), told
+        self.show(time)
 
-    def show(self, index: int) -> None:
-        """The kept picture of that time; beyond the last one, the game goes on."""
-        if index < len(self.frames):
-            self._put(index)
-        else:
-            self.advance(max(1, self.steps // self.k.value))
+    def one_step(self) -> None:
+        self.advance(1, max(self.frames) + 1)
+        self.time.value = max(self.frames)  # the player goes on from there
 
-    def _put(self, index: int) -> None:
-        self.picture.value, self.readout.value = self.frames[index]
+    def show(self, time: int) -> None:
+        """The last picture kept until then; after all of them, the game goes on.
+
+        A busy page skips times, so not each has its picture.
+        """
+        if time > max(self.frames):
+            return self.advance(max(1, self.steps // self.k.value), time)
+        kept = max(t for t in self.frames if t <= time)
+        self.picture.value, self.readout.value = self.frames[kept]
 
     @torch.no_grad()
     def _belief(self, x: Tensor) -> float:
@@ -315,17 +333,19 @@ ORBITS = {
 def orbits() -> ipywidgets.VBox:
     """Lecture 03: the game of one number against one number, over its value function."""
     figure, axes = plt.subplots(figsize=(4, 4))
-    path, start = plots.draw_value_function(axes)
+    path, _ = plots.draw_value_function(axes)
+    paths = {name: gan.dirac_gan(**{"steps": 200} | settings) for name, settings in ORBITS.items()}
 
-    def draw(settings: Mapping[str, Any]) -> str:
-        orbit = gan.dirac_gan(**{"steps": 200} | dict(settings))
+    def draw(name: str) -> str:
+        orbit = paths[name]
         path.set_data(*orbit.T)
         first, last = orbit[0].norm().item(), orbit[-1].norm().item()
         return (
             f"distance from the equilibrium: {first:.2f} at the start, <b>{last:.2f}</b> in the end"
         )
 
-    return live(figure, ORBITS, draw, start="at once, speed 0.1", label="the players move")
+    names = {name: name for name in ORBITS}
+    return live(figure, names, draw, start="at once, speed 0.1", label="the players move")
 
 
 # --- lecture 04 ----------------------------------------------------------------------------------

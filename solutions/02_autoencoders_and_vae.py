@@ -773,8 +773,8 @@ plots.rows(
 # %% [markdown]
 # ## What came after
 #
-# - **alignDRAW** (Mansimov and others 2016) drew pictures from captions. A recurrent VAE paints on a canvas in 32 strokes, and at each one attends to some of the words. It was the first to draw "a stop sign
-#   flying in blue skies", blurred but recognisable.
+# - **alignDRAW** (Mansimov and others 2016) drew pictures from captions, among them "a stop sign is flying in blue skies", blurred but recognisable. A recurrent VAE paints on a canvas stroke by stroke, and at each
+#   stroke attends to some of the words. It is often called the first modern text-to-image model.
 # - **IntroVAE** (Huang and others 2018) needs no separate judge. Its encoder doubles as one: the KL term tells real pictures (near the prior) from generated ones (pushed away), and the decoder
 #   plays against it. Faces of 1024 × 1024 came out sharp.
 # - **VQ-VAE** (van den Oord and others 2017) makes the code discrete and learns its distribution afterwards. With a discriminator's loss added it is the compressor inside latent diffusion models (Rombach

@@ -37,6 +37,10 @@ def test_codes_may_come_as_rows_or_as_maps_of_one_pixel():
         torch.testing.assert_close(generator(z), generator(z[:, :, None, None]))
 
 
+def test_pictures_lie_in_memory_as_others_do_so_that_view_works():
+    assert Generator(6, 4, 3, 16)(draw(3, 6)).view(3, -1).shape == (3, 3 * 16 * 16)
+
+
 def test_channels_halve_with_each_doubling_and_stop_at_eight_times_the_width():
     def widths(size):
         rows = layer_table(Generator(ngf=4, size=size), (100, 1, 1)).rows

@@ -1,3 +1,4 @@
+import email.message
 import http.client
 import io
 import math
@@ -508,7 +509,7 @@ def no_weights(tmp_path, monkeypatch):
             if isinstance(what, Exception):
                 raise what
             response = io.BytesIO(what)
-            response.info = lambda: {"Content-Length": len(what)}
+            response.info = email.message.Message
             return response
 
         monkeypatch.setattr("torch.hub.urlopen", urlopen)

@@ -71,17 +71,17 @@ def vae_report_250() -> None:
 
 
 def vaegan_peeps32() -> None:
-    _autoencoder("vaegan_peeps32", VAE, "peeps", 10, 2500, size=32, latent=32)
+    _autoencoder("vaegan_peeps32", VAE, "peeps", 10, 1500, size=32, latent=32)
 
 
 def mlp_gan_fashion() -> None:
     players = gan.MLPGenerator(), gan.MLPDiscriminator()
-    _gan("mlp_gan_fashion", *players, "fashion", 28, seed=11, steps=10_000, batch=128)
+    _gan("mlp_gan_fashion", *players, "fashion", 28, seed=11, steps=8000, batch=128)
 
 
 def dcgan_fashion32() -> None:
     players = dcgan.Generator(nc=1, ngf=32, size=32), dcgan.Discriminator(nc=1, ndf=32, size=32)
-    _gan("dcgan_fashion32", *players, "fashion", 32, seed=12, steps=8000, batch=64)
+    _gan("dcgan_fashion32", *players, "fashion", 32, seed=12, steps=6000, batch=64)
 
 
 def dcgan_peeps64() -> None:

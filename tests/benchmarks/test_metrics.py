@@ -26,9 +26,13 @@ def test_the_frechet_distance_of_2048_dimensions_keeps_up_with_torch_fidelity():
         (x.mean(0), x.T.cov())
         for x in (scale * draw(5000, 2048, seed=1), scale * draw(5000, 2048, seed=2) + 0.01)
     ]
-    ours, distance = seconds(lambda: frechet_distance(*fitted[0], *fitted[1]))
     statistics = [{"mu": mean.numpy(), "sigma": cov.numpy()} for mean, cov in fitted]
-    other, result = seconds(lambda: theirs.fid_statistics_to_metric(*statistics, verbose=False))
+    times = []
+    for _ in range(2):  # in turn, and the better of two: other work may disturb one
+        one, distance = seconds(lambda: frechet_distance(*fitted[0], *fitted[1]))
+        two, result = seconds(lambda: theirs.fid_statistics_to_metric(*statistics, verbose=False))
+        times.append((one, two))
+    ours, other = map(min, zip(*times, strict=True))
     print(
         f"\nfrechet_distance at 2,048: ours {ours:.1f} s, other {other:.1f} s, "
         f"ratio {ours / other:.2f}"

@@ -1,0 +1,2668 @@
+"""Exercises and questions of lecture 05: the loss zoo, and how to judge a generator."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
+
+
+def _normal(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def _uniform(*shape: int, seed: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+# The scores of tensorflow/gan's losses_impl_test.py
+_FOUR = torch.tensor([-5, 1.4, 12.5, 2.7]), torch.tensor([10, 4.4, -5.5, 3.6])
+
+
+def _d_probes(good: tuple[float, float], dear: tuple[float, float]) -> tuple[Probe, ...]:
+    """Calls of a D's loss: good scores of one image each, dear ones, more images."""
+
+    def one(scores: tuple[float, float]) -> tuple[Tensor, Tensor]:
+        return torch.tensor([scores[0]]), torch.tensor([scores[1]])
+
+    return (
+        call(f"one image each, data {good[0]:g}, fake {good[1]:g}", *one(good), grad=(0, 1)),
+        call(f"one image each, data {dear[0]:g}, fake {dear[1]:g}", *one(dear), grad=(0, 1)),
+        call("four images each", *_FOUR, grad=(0, 1)),
+        call("seven mild scores each", *(0.6 * _normal(2, 7, seed=1)), grad=(0, 1)),
+        call("three images each, wrong", *(_normal(2, 3, seed=2) + _WRONG), grad=(0, 1)),
+    )
+
+
+_WRONG = torch.tensor([[-3.0], [3.0]])
+
+
+def _g_probes(*scores: float) -> tuple[Probe, ...]:
+    return (
+        *(call(f"one fake of score {s:g}", torch.tensor([s]), grad=(0,)) for s in scores),
+        call("four fakes", _FOUR[1], grad=(0,)),
+        call("seven fakes of mild scores", 0.6 * _normal(7, seed=3), grad=(0,)),
+    )
+
+
+# --- wasserstein_d --------------------------------------------------------------------------------
+
+
+def wasserstein_d(
+    real_scores: Float[Tensor, " B"], fake_scores: Float[Tensor, " B"]
+) -> Float[Tensor, ""]:
+    """E D(G(z)) − E D(x): what the critic makes small."""
+    return fake_scores.mean() - real_scores.mean()
+
+
+WASSERSTEIN_D = Exercise(
+    id="losses.wasserstein_d",
+    title="What a critic makes small",
+    reference=wasserstein_d,
+    hints=(
+        "A critic gives marks without bounds. It wants data to have higher marks than fakes, by as "
+        "much as it can. Which number measures that, and must it rise or fall?",
+        "The mean mark of data minus the mean mark of fakes is what the critic makes large. An "
+        "optimiser makes things small.",
+        "`fake_scores.mean()` minus the same of the data. No sigmoid, no logarithm.",
+    ),
+    mistakes=(
+        Mistake(
+            "sign",
+            lambda real, fake: real.mean() - fake.mean(),
+            "Your critic lowers the score of data. Marks of 2 for data and −2 for fakes are good, "
+            "the loss should be −4; you say 4, and an optimiser would turn the marks round.",
+        ),
+        Mistake(
+            "distance, whichever is higher",
+            lambda real, fake: (real.mean() - fake.mean()).abs(),
+            "You do not care who has the higher mark. Data 2 and fakes −2 is good and should be "
+            "−4; data −2 and fakes 2 is bad and should be 4. You say 4 to both.",
+        ),
+        Mistake(
+            "minus the distance, whichever is higher",
+            lambda real, fake: -(real.mean() - fake.mean()).abs(),
+            "You do not care who has the higher mark. Data −2 and fakes 2 is bad and should be 4; "
+            "you say −4, as for the reverse.",
+        ),
+        Mistake(
+            "squared",
+            lambda real, fake: (fake.mean() - real.mean()).square(),
+            "Your loss is least where both have the same mark. Data 2 and fakes −2 should be −4; "
+            "you say 16, and pull them together.",
+        ),
+        Mistake(
+            "probabilities",
+            lambda real, fake: fake.sigmoid().mean() - real.sigmoid().mean(),
+            "A critic's score has no ceiling; yours has, at 1. Data 2 and fakes −2 should be −4; "
+            "you say −0.76, and with marks of 10 and −10 you say −1 and have no gradient left.",
+        ),
+        Mistake(
+            "log-loss",
+            lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
+            "That is the loss of a D that says probabilities. Data 2 and fakes −2 should be −4; "
+            "you say 0.25, and it never gets below 0.",
+        ),
+        Mistake(
+            "hinge",
+            lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
+            "Your critic rests as soon as every score is beyond a margin of 1. Data 2 and fakes "
+            "−2 should be −4; you say 0, without a gradient.",
+        ),
+        Mistake(
+            "no less than nothing",
+            lambda real, fake: F.relu(fake.mean() - real.mean()),
+            "Your loss stops at 0. Data 2 and fakes −2 should be −4; you say 0, without a "
+            "gradient: the critic rests as soon as it is right.",
+        ),
+        Mistake(
+            "only data",
+            lambda real, fake: -real.mean(),
+            "Change the fakes: your loss does not move. The critic can raise all marks, those of "
+            "fakes too.",
+        ),
+        Mistake(
+            "only fakes",
+            lambda real, fake: fake.mean(),
+            "Change the data: your loss does not move. The critic can lower all marks, those of "
+            "data too.",
+        ),
+        Mistake(
+            "fakes taken for real",
+            lambda real, fake: -real.mean() - fake.mean(),
+            "Your critic wants a high mark for everything. A fake of mark 2 beside data of mark 0 "
+            "should cost 2; you say −2.",
+        ),
+        Mistake(
+            "both low",
+            lambda real, fake: real.mean() + fake.mean(),
+            "Your critic wants a low mark for everything. Data of mark 2 beside a fake of mark 0 "
+            "should be −2; you say 2.",
+        ),
+        Mistake(
+            "halved",
+            lambda real, fake: (fake.mean() - real.mean()) / 2,
+            "Your loss is half of what is asked: data 2 and fakes −2 should be −4; you say −2.",
+        ),
+        Mistake(
+            "summed over the batch",
+            lambda real, fake: fake.sum() - real.sum(),
+            "Your loss grows with the batch. One image each with marks 2 and −2 makes −4; two of "
+            "each make −8 for you.",
+        ),
+        Mistake(
+            "one number an image",
+            lambda real, fake: fake - real,
+            "You return a number for each image; asked is one for the batch, or `backward()` "
+            "refuses.",
+        ),
+        Mistake(
+            "gradient cut",
+            lambda real, fake: (fake.mean() - real.mean()).detach(),
+            "The value is right, and no gradient reaches the scores: the critic never learns.",
+        ),
+    ),
+    probes=_d_probes(good=(2.0, -2.0), dear=(-2.0, 2.0)),
+)
+
+
+# --- wasserstein_g --------------------------------------------------------------------------------
+
+
+def wasserstein_g(fake_scores: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+    """−E D(G(z)): what the generator makes small, against a critic and against a hinge."""
+    return -fake_scores.mean()
+
+
+WASSERSTEIN_G = Exercise(
+    id="losses.wasserstein_g",
+    title="What the generator makes small against a critic",
+    reference=wasserstein_g,
+    hints=(
+        "The critic's loss has two terms. Which of them can G change, and in which direction does "
+        "G want it?",
+        "G wants high marks for its fakes, and there is no mark at which it is content: the force "
+        "on a fake should be the same at every score.",
+        "The mean of the scores, with the sign that makes an optimiser raise them.",
+    ),
+    mistakes=(
+        Mistake(
+            "paid for getting caught",
+            lambda fake: fake.mean(),
+            "Your G is paid for getting caught. A fake of mark 2 should cost −2; you say 2, and an "
+            "optimiser would lower the mark.",
+        ),
+        Mistake(
+            "hinge",
+            lambda fake: F.relu(1 - fake).mean(),
+            "The hinge is D's alone. A fake of mark 2 should cost −2; you say 0, without a "
+            "gradient: your G stops as soon as D says 1.",
+        ),
+        Mistake(
+            "non-saturating",
+            lambda fake: F.softplus(-fake).mean(),
+            "That is the loss against a D that says probabilities. A fake of mark 2 should cost "
+            "−2, with slope −1; you say 0.13, with slope −0.12.",
+        ),
+        Mistake(
+            "minimax",
+            lambda fake: -F.softplus(fake).mean(),
+            "That is the loss against a D that says probabilities. A fake of mark −2 should cost "
+            "2, with slope −1; you say −0.13, with slope −0.12: the worse the fake, the weaker "
+            "your G's wish to change it.",
+        ),
+        Mistake(
+            "probabilities",
+            lambda fake: -fake.sigmoid().mean(),
+            "A critic's score has no ceiling; yours has, at 1. A fake of mark 2 should cost −2; "
+            "you say −0.88.",
+        ),
+        Mistake(
+            "least squares",
+            lambda fake: (fake - 1).square().mean(),
+            "Your G wants a mark of 1 and no more. A fake of mark 2 should cost −2; you say 1, and "
+            "pull it down.",
+        ),
+        Mistake(
+            "size of the score",
+            lambda fake: -fake.abs().mean(),
+            "The sign of the mark is lost. A fake of mark −2 should cost 2; you say −2, and push "
+            "it further down.",
+        ),
+        Mistake(
+            "halved",
+            lambda fake: -fake.mean() / 2,
+            "Half of what is asked: a fake of mark 2 should cost −2; you say −1.",
+        ),
+        Mistake(
+            "summed over the batch",
+            lambda fake: -fake.sum(),
+            "Your loss grows with the batch: one fake of mark 2 costs −2, two cost you −4.",
+        ),
+        Mistake(
+            "one number an image",
+            lambda fake: -fake,
+            "You return a number for each fake; asked is one for the batch, or `backward()` "
+            "refuses.",
+        ),
+        Mistake(
+            "gradient cut",
+            lambda fake: -fake.mean().detach(),
+            "The value is right, and no gradient reaches the scores: G hears nothing from D.",
+        ),
+    ),
+    probes=_g_probes(2.0, -2.0),
+)
+
+
+# --- least_squares_d ------------------------------------------------------------------------------
+
+
+def least_squares_d(
+    real_scores: Float[Tensor, " B"], fake_scores: Float[Tensor, " B"]
+) -> Float[Tensor, ""]:
+    """E (D(x) − 1)² + E D(G(z))²: what D makes small. No ½."""
+    return (real_scores - 1).square().mean() + fake_scores.square().mean()
+
+
+LEAST_SQUARES_D = Exercise(
+    id="losses.least_squares_d",
+    title="Least squares: what D makes small",
+    reference=least_squares_d,
+    hints=(
+        "D learns two numbers by heart, one for data and one for fakes, as in a regression. Which "
+        "are they? At which scores is the loss 0, and can it ever be below?",
+        "For each image, the distance of its score from its target, squared. Square first, then "
+        "average: a score of 2 must not make up for a score of 0.",
+        "`(real_scores - 1).square().mean()` is the half that concerns data, whose target is 1. "
+        "The fakes' target is 0. Add the two; nothing is halved here.",
+    ),
+    mistakes=(
+        Mistake(
+            "as printed",
+            lambda real, fake: -(real - 1).square().mean() + fake.square().mean(),
+            "Your D is paid for being wrong about data. A score of 3 misses the target 1 by 2 and "
+            "should cost 4; you say −4, and the loss falls without end as scores run away from 1.",
+        ),
+        Mistake(
+            "sign",
+            lambda real, fake: -(real - 1).square().mean() - fake.square().mean(),
+            "Your D is paid for every miss. Data 1 and a fake of 2 should cost 4; you say −4: the "
+            "loss falls without end.",
+        ),
+        Mistake(
+            "targets swapped",
+            lambda real, fake: real.square().mean() + (fake - 1).square().mean(),
+            "The targets have changed places. Data 1 and fake 0 is perfect and should cost 0; you "
+            "say 2.",
+        ),
+        Mistake(
+            "fakes aim at −1",
+            lambda real, fake: (real - 1).square().mean() + (fake + 1).square().mean(),
+            "The fakes' target is another one. Data 1 and fake 0 is perfect here and should cost "
+            "0; you say 1.",
+        ),
+        Mistake(
+            "fakes taken for real",
+            lambda real, fake: (real - 1).square().mean() + (fake - 1).square().mean(),
+            "Your D wants 1 for everything. Data 1 and fake 0 is perfect and should cost 0; you "
+            "say 1.",
+        ),
+        Mistake(
+            "sigmoid first",
+            lambda real, fake: (
+                (real.sigmoid() - 1).square().mean() + fake.sigmoid().square().mean()
+            ),
+            "There is a sigmoid in your loss. Data 1 and fake 0 is perfect and should cost 0; you "
+            "say 0.32. And a sure error, a fake of 20, has no gradient.",
+        ),
+        Mistake(
+            "halved",
+            lambda real, fake: ((real - 1).square().mean() + fake.square().mean()) / 2,
+            "Half of what is asked: data 0 and fake 0 should cost 1; you say ½. (The paper has "
+            "the ½. The course, like CycleGAN, has not.)",
+        ),
+        Mistake(
+            "square of the mean",
+            lambda real, fake: (real.mean() - 1).square() + fake.mean().square(),
+            "Errors of opposite signs cancel. Data scores of 0 and 2 both miss 1 by 1 and should "
+            "cost 1 on average; you say 0.",
+        ),
+        Mistake(
+            "absolute errors",
+            lambda real, fake: (real - 1).abs().mean() + fake.abs().mean(),
+            "You do not square. Data 3 misses by 2 and should cost 4; you say 2, and a large miss "
+            "pulls no more than a small one.",
+        ),
+        Mistake(
+            "root of the mean square",
+            lambda real, fake: (real - 1).square().mean().sqrt() + fake.square().mean().sqrt(),
+            "You take a root at the end. Data 3 misses by 2 and should cost 4; you say 2. And at a "
+            "perfect score your gradient is nan.",
+        ),
+        Mistake(
+            "one-sided",
+            lambda real, fake: F.relu(1 - real).square().mean() + F.relu(fake).square().mean(),
+            "Scores that are too good cost you nothing. Data 3 misses its target by 2 and should "
+            "cost 4; you say 0.",
+        ),
+        Mistake(
+            "log-loss",
+            lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
+            "That is the loss of a D that says probabilities. Data 0 and fake 0 should cost 1; you "
+            "say 1.386.",
+        ),
+        Mistake(
+            "only data",
+            lambda real, fake: (real - 1).square().mean(),
+            "Change the fakes: your loss does not move. A D that says 1 to everything is perfect "
+            "for you.",
+        ),
+        Mistake(
+            "only fakes",
+            lambda real, fake: fake.square().mean(),
+            "Change the data: your loss does not move. A D that says 0 to everything is perfect "
+            "for you.",
+        ),
+        Mistake(
+            "summed over the batch",
+            lambda real, fake: (real - 1).square().sum() + fake.square().sum(),
+            "Your loss grows with the batch: data 0 and fake 0 cost 1, two of each cost you 2.",
+        ),
+        Mistake(
+            "one number an image",
+            lambda real, fake: (real - 1).square() + fake.square(),
+            "You return a number for each image; asked is one for the batch, or `backward()` "
+            "refuses.",
+        ),
+        Mistake(
+            "gradient cut",
+            lambda real, fake: least_squares_d(real, fake).detach(),
+            "The value is right, and no gradient reaches the scores: D never learns.",
+        ),
+    ),
+    probes=_d_probes(good=(1.0, 0.0), dear=(3.0, 0.0)),
+)
+
+
+# --- least_squares_g ------------------------------------------------------------------------------
+
+
+def least_squares_g(fake_scores: Float[Tensor, " B"]) -> Float[Tensor, ""]:
+    """E (D(G(z)) − 1)²: what the generator makes small. No ½."""
+    return (fake_scores - 1).square().mean()
+
+
+LEAST_SQUARES_G = Exercise(
+    id="losses.least_squares_g",
+    title="Least squares: what the generator makes small",
+    reference=least_squares_g,
+    hints=(
+        "Which number has D learned to say for data? G wants its fakes to get just that.",
+        "Square each fake's distance from D's target for data, then average. What should a fake "
+        "cost that D scores at 1, and one that it scores at 3?",
+        "It is the data's half of D's loss, with fakes in it.",
+    ),
+    mistakes=(
+        Mistake(
+            "as printed",
+            lambda fake: -(fake - 1).square().mean(),
+            "Your G is paid for missing 1. A fake of score −1 misses by 2 and should cost 4; you "
+            "say −4, and the loss falls without end as scores run away.",
+        ),
+        Mistake(
+            "target 0",
+            lambda fake: fake.square().mean(),
+            "Your G is paid for getting caught: it aims at 0, which D says of fakes. A fake that D "
+            "scores at 1 should cost 0; you say 1.",
+        ),
+        Mistake(
+            "target −1",
+            lambda fake: (fake + 1).square().mean(),
+            "Your G aims at −1. A fake that D scores at 1 should cost 0; you say 4.",
+        ),
+        Mistake(
+            "minus D's half",
+            lambda fake: -fake.square().mean(),
+            "You turn the sign of D's own term. At score 0, where D has the fake just where it "
+            "wants it, your gradient is 0: G is told nothing. A fake of score −1 should cost 4; "
+            "you say −1, and push it down.",
+        ),
+        Mistake(
+            "sigmoid first",
+            lambda fake: (fake.sigmoid() - 1).square().mean(),
+            "There is a sigmoid in your loss. A fake that D scores at 1 should cost 0; you say "
+            "0.07. A fake that D is sure of, score −20, has no gradient.",
+        ),
+        Mistake(
+            "halved",
+            lambda fake: (fake - 1).square().mean() / 2,
+            "Half of what is asked: a fake of score −1 should cost 4; you say 2. (The paper has "
+            "the ½. The course, like CycleGAN, has not.)",
+        ),
+        Mistake(
+            "square of the mean",
+            lambda fake: (fake.mean() - 1).square(),
+            "Errors of opposite signs cancel. Fakes of scores 0 and 2 both miss 1 by 1 and should "
+            "cost 1 on average; you say 0, and neither is moved.",
+        ),
+        Mistake(
+            "absolute errors",
+            lambda fake: (fake - 1).abs().mean(),
+            "You do not square. A fake of score −1 misses by 2 and should cost 4; you say 2, and "
+            "the worst fake is pulled no harder than the best.",
+        ),
+        Mistake(
+            "one-sided",
+            lambda fake: F.relu(1 - fake).square().mean(),
+            "Scores that are too good cost you nothing. A fake of score 3 misses its target by 2 "
+            "and should cost 4; you say 0.",
+        ),
+        Mistake(
+            "a critic's loss",
+            lambda fake: -fake.mean(),
+            "That is the loss against a critic, whose marks have no target. A fake of score 1 "
+            "should cost 0; you say −1.",
+        ),
+        Mistake(
+            "non-saturating",
+            lambda fake: F.softplus(-fake).mean(),
+            "That is the loss against a D that says probabilities. A fake of score −1 should cost "
+            "4; you say 1.31.",
+        ),
+        Mistake(
+            "summed over the batch",
+            lambda fake: (fake - 1).square().sum(),
+            "Your loss grows with the batch: a fake of score 0 costs 1, two cost you 2.",
+        ),
+        Mistake(
+            "one number an image",
+            lambda fake: (fake - 1).square(),
+            "You return a number for each fake; asked is one for the batch, or `backward()` "
+            "refuses.",
+        ),
+        Mistake(
+            "gradient cut",
+            lambda fake: least_squares_g(fake).detach(),
+            "The value is right, and no gradient reaches the scores: G hears nothing from D.",
+        ),
+    ),
+    probes=_g_probes(1.0, -1.0, 3.0),
+)
+
+
+# --- hinge_d --------------------------------------------------------------------------------------
+
+
+def hinge_d(
+    real_scores: Float[Tensor, " B"], fake_scores: Float[Tensor, " B"]
+) -> Float[Tensor, ""]:
+    """E max(0, 1 − D(x)) + E max(0, 1 + D(G(z))): what D makes small."""
+    return F.relu(1 - real_scores).mean() + F.relu(1 + fake_scores).mean()
+
+
+HINGE_D = Exercise(
+    id="losses.hinge_d",
+    title="Hinge: what D makes small",
+    reference=hinge_d,
+    hints=(
+        "D wants data above 1 and fakes below −1, and no more than that. What does a datum of "
+        "score 3 cost? One of score 0? One of −2?",
+        "For one datum: 1 − score, where that is positive, else 0. For a fake the same with the "
+        "other sign. Cut off each image on its own, then average.",
+        "`F.relu(1 - real_scores)` is what each datum costs. Fakes should lie below −1: `1 + "
+        "fake_scores` is by how much they fail to.",
+    ),
+    mistakes=(
+        Mistake(
+            "labels swapped",
+            lambda real, fake: F.relu(1 + real).mean() + F.relu(1 - fake).mean(),
+            "Your D pushes data down and fakes up. Data 3 and fake −3 is good and should cost 0; "
+            "you say 8.",
+        ),
+        Mistake(
+            "fakes taken for real",
+            lambda real, fake: F.relu(1 - real).mean() + F.relu(1 - fake).mean(),
+            "Your D wants all scores above 1. Data 3 and fake −3 is good and should cost 0; you "
+            "say 4.",
+        ),
+        Mistake(
+            "no margin",
+            lambda real, fake: F.relu(-real).mean() + F.relu(fake).mean(),
+            "Your D rests as soon as the sign is right. All scores 0 should cost 2; you say 0: a D "
+            "that says 0 to everything has nothing to learn.",
+        ),
+        Mistake(
+            "no hinge",
+            lambda real, fake: (1 - real).mean() + (1 + fake).mean(),
+            "Nothing is cut off. Data 3 and fake −3 is good and should cost 0; you say −4, and the "
+            "loss falls without end.",
+        ),
+        Mistake(
+            "minimum for maximum",
+            lambda real, fake: (1 - real).clamp(max=0).mean() + (1 + fake).clamp(max=0).mean(),
+            "You kept the wrong half. Data 3 and fake −3 is good and should cost 0; you say −4. "
+            "And scores that are wrong cost nothing.",
+        ),
+        Mistake(
+            "sign",
+            lambda real, fake: -hinge_d(real, fake),
+            "You return what D makes large. All scores 0 should cost 2; you say −2, and an "
+            "optimiser would make every score wrong.",
+        ),
+        Mistake(
+            "hinge of the mean",
+            lambda real, fake: F.relu(1 - real.mean()) + F.relu(1 + fake.mean()),
+            "Good images pay for bad ones. Data scores of 5 and −1 should cost (0 + 2) / 2 = 1; "
+            "their mean is 2, and you say 0.",
+        ),
+        Mistake(
+            "hinge of the difference",
+            lambda real, fake: F.relu(1 - (real - fake)).mean(),
+            "Only the difference counts for you. Data 1 and fake 0 should cost 1, for the fake is "
+            "above −1; you say 0.",
+        ),
+        Mistake(
+            "soft",
+            lambda real, fake: F.softplus(1 - real).mean() + F.softplus(1 + fake).mean(),
+            "Your hinge is soft: it never lets go. Data 3 and fake −3 should cost 0, without a "
+            "gradient; you say 0.25.",
+        ),
+        Mistake(
+            "squared",
+            lambda real, fake: F.relu(1 - real).square().mean() + F.relu(1 + fake).square().mean(),
+            "You square what is left. Data −1 and fake −1 should cost 2; you say 4.",
+        ),
+        Mistake(
+            "distance from 1 and −1",
+            lambda real, fake: (1 - real).abs().mean() + (1 + fake).abs().mean(),
+            "Scores that are better than asked cost you something. Data 3 and fake −3 should cost "
+            "0; you say 4.",
+        ),
+        Mistake(
+            "sigmoid first",
+            lambda real, fake: (
+                F.relu(1 - real.sigmoid()).mean() + F.relu(1 + fake.sigmoid()).mean()
+            ),
+            "There is a sigmoid in your loss: the fake's score never comes below 0, so its half "
+            "never below 1. Data 3 and fake −3 should cost 0; you say 1.09.",
+        ),
+        Mistake(
+            "a critic's loss",
+            lambda real, fake: fake.mean() - real.mean(),
+            "That is a critic's loss, which never rests. Data 3 and fake −3 should cost 0; you say "
+            "−6.",
+        ),
+        Mistake(
+            "only data",
+            lambda real, fake: F.relu(1 - real).mean(),
+            "Change the fakes: your loss does not move. A D that says 1 to everything is perfect "
+            "for you.",
+        ),
+        Mistake(
+            "only fakes",
+            lambda real, fake: F.relu(1 + fake).mean(),
+            "Change the data: your loss does not move. A D that says −1 to everything is perfect "
+            "for you.",
+        ),
+        Mistake(
+            "halved",
+            lambda real, fake: hinge_d(real, fake) / 2,
+            "Half of what is asked: all scores 0 should cost 2; you say 1.",
+        ),
+        Mistake(
+            "summed over the batch",
+            lambda real, fake: F.relu(1 - real).sum() + F.relu(1 + fake).sum(),
+            "Your loss grows with the batch: one image each of score 0 costs 2, two of each cost "
+            "you 4.",
+        ),
+        Mistake(
+            "one number an image",
+            lambda real, fake: F.relu(1 - real) + F.relu(1 + fake),
+            "You return a number for each image; asked is one for the batch, or `backward()` "
+            "refuses.",
+        ),
+        Mistake(
+            "gradient cut",
+            lambda real, fake: hinge_d(real, fake).detach(),
+            "The value is right, and no gradient reaches the scores: D never learns.",
+        ),
+    ),
+    probes=_d_probes(good=(3.0, -3.0), dear=(0.0, 0.0)),
+)
+
+
+# --- gradient_penalty -----------------------------------------------------------------------------
+
+
+def gradient_penalty(
+    critic: Callable[[Tensor], Tensor], points: Float[Tensor, "B ..."], target: float = 1.0
+) -> Float[Tensor, ""]:
+    """E (‖∇D(x)‖₂ − target)²: how far the slope of the critic is from `target` at each point."""
+    points = points.detach().requires_grad_()
+    # one image's score depends on no other, so the gradient of the sum holds all gradients
+    (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    return (slope.flatten(1).norm(dim=1) - target).square().mean()
+
+
+class _Linear(nn.Module):
+    """A critic with the same slope everywhere: w · x."""
+
+    def __init__(self, weight: Tensor):
+        super().__init__()
+        self.weight = nn.Parameter(weight.clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.weight
+
+
+class _Curved(nn.Module):
+    """A critic whose slope differs from point to point: a · tanh(W x)."""
+
+    def __init__(self, inputs: int, seed: int):
+        super().__init__()
+        self.first = nn.Parameter(_normal(inputs, 5, seed=seed) / 2)
+        self.second = nn.Parameter(_normal(5, seed=seed + 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x.flatten(1) @ self.first).tanh() @ self.second
+
+
+def _penalty(label: str, make: Callable[[], nn.Module], points: Tensor, **options: float) -> Probe:
+    def observe(candidate: Callable) -> dict[str, Any]:
+        critic = make()
+        penalty = candidate(critic, points.clone(), **options)
+        weights = list(critic.parameters())
+        seen = {
+            "penalty": penalty,
+            "weights had a gradient": any(w.grad is not None for w in weights),
+        }
+        grads: Any = [None] * len(weights)
+        if isinstance(penalty, Tensor) and penalty.requires_grad:
+            grads = torch.autograd.grad(penalty.sum(), weights, allow_unused=True)
+        filled = [
+            torch.zeros_like(w) if g is None else g for w, g in zip(weights, grads, strict=True)
+        ]
+        return seen | {"gradient of the critic's weights": torch.cat([g.flatten() for g in filled])}
+
+    explain = {
+        "weights had a gradient": "After your function the critic's weights hold a gradient that "
+        "nobody asked for: the optimiser's next step would add it to its own.",
+        "gradient of the critic's weights": "The penalty has the right value, but what the critic "
+        "learns from it is something else.",
+    }
+    return Probe(label, observe, rtol=1e-3, atol=1e-4, explain=explain)
+
+
+def _four_images() -> nn.Module:
+    return _Linear(torch.full((4,), 2.0))
+
+
+_PENALTY_PROBES = (
+    _penalty("4 images of 2 × 2, slope 2 in each pixel", _four_images, _normal(4, 1, 2, 2, seed=1)),
+    _penalty(
+        "3 colour images, a curved critic", lambda: _Curved(27, 2), _normal(3, 3, 3, 3, seed=3)
+    ),
+    _penalty(
+        "6 points of the plane, a curved critic", lambda: _Curved(2, 4), _normal(6, 2, seed=5)
+    ),
+    _penalty(
+        "2 images, slope ½",
+        lambda: _Linear(torch.tensor([0.3, 0.0, 0.0, 0.4])),
+        _normal(2, 1, 2, 2, seed=6),
+    ),
+    _penalty("one image, a curved critic", lambda: _Curved(12, 7), _normal(1, 3, 2, 2, seed=8)),
+)
+
+
+def _slope(critic: Callable, points: Tensor, graph: bool = True) -> Tensor:
+    points = points.detach().requires_grad_()
+    return torch.autograd.grad(critic(points).sum(), points, create_graph=graph)[0]
+
+
+def _norms(slope: Tensor) -> Tensor:
+    return slope.flatten(1).norm(dim=1)
+
+
+def _penalty_of(size: Callable[[Tensor], Tensor], weight: float = 1.0) -> Callable:
+    """The penalty with another idea of a slope's size."""
+    return lambda critic, points, target=1.0: (
+        weight * (size(_slope(critic, points)) - target).square().mean()
+    )
+
+
+def _squared_first(critic, points, target=1.0):
+    return (_norms(_slope(critic, points)).square() - target**2).square().mean()
+
+
+def _one_sided(critic, points, target=1.0):
+    return F.relu(_norms(_slope(critic, points)) - target).square().mean()
+
+
+def _unsquared(critic, points, target=1.0):
+    return (_norms(_slope(critic, points)) - target).mean()
+
+
+def _absolute(critic, points, target=1.0):
+    return (_norms(_slope(critic, points)) - target).abs().mean()
+
+
+def _summed(critic, points, target=1.0):
+    return (_norms(_slope(critic, points)) - target).square().sum()
+
+
+def _each(critic, points, target=1.0):
+    return (_norms(_slope(critic, points)) - target).square()
+
+
+def _mean_of_norms_first(critic, points, target=1.0):
+    return (_norms(_slope(critic, points)).mean() - target).square()
+
+
+def _without_graph(critic, points, target=1.0):
+    return (_norms(_slope(critic, points, graph=False)) - target).square().mean()
+
+
+def _by_backward(critic, points, target=1.0):
+    points = points.detach().requires_grad_()
+    critic(points).sum().backward(create_graph=True)
+    penalty = (_norms(points.grad) - target).square().mean()
+    points.grad = None  # or the graph would hold itself in memory
+    return penalty
+
+
+def _of_the_mean_score(critic, points, target=1.0):
+    points = points.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(critic(points).mean(), points, create_graph=True)
+    return (_norms(slope) - target).square().mean()
+
+
+GRADIENT_PENALTY = Exercise(
+    id="losses.gradient_penalty",
+    title="Hold the critic's slope at 1",
+    reference=gradient_penalty,
+    hints=(
+        "How steep is the critic at one picture, if every pixel may change? That is one number a "
+        "picture: the length of the gradient of its score in all its pixels. How many numbers do "
+        "you have for 4 pictures of 28 × 28?",
+        "`torch.autograd.grad(scores.sum(), points, ...)` gives all gradients at once, in the "
+        "shape of `points`, which must ask for them with `.requires_grad_()`. The critic is to "
+        "learn from the penalty: so the gradient itself must remember how it was made "
+        "(`create_graph`).",
+        "Flatten the gradients to (B, pixels), take the norm along the pixels, subtract the "
+        "target, square, and average over the batch. In this order.",
+    ),
+    mistakes=(
+        Mistake(
+            "norm over channels",
+            _penalty_of(lambda slope: slope.norm(dim=1)),
+            "You hold each pixel at slope 1, not each picture. A picture of 4 pixels with slope 2 "
+            "in each has slope 4 and should cost 9; you say 1. Of 28 × 28 grey pixels yours is "
+            "content where the picture's slope is 28.",
+        ),
+        Mistake(
+            "one norm for the batch",
+            _penalty_of(lambda slope: slope.norm()),
+            "You take one norm for the whole batch. 4 pictures of slope 4 should cost 9; together "
+            "they have norm 8, and you say 49. With 64 pictures each would be held at slope 1/8.",
+        ),
+        Mistake(
+            "norm over the batch",
+            _penalty_of(lambda slope: slope.norm(dim=0)),
+            "You take the norm along the batch: one number a pixel. Add another picture, and the "
+            "penalty of the first changes.",
+        ),
+        Mistake(
+            "gradient of the mean score",
+            _of_the_mean_score,
+            "Your slopes are too small by the size of the batch. 4 pictures of slope 4 should cost "
+            "9; you see slope 1 and say 0.",
+        ),
+        Mistake(
+            "no graph",
+            _without_graph,
+            "The number is right, but nothing can learn from it: no gradient of your penalty "
+            "reaches the critic's weights. Double all weights of a linear critic and the penalty "
+            "must change; yours does not know that.",
+        ),
+        Mistake(
+            "backward",
+            _by_backward,
+            "The number is right, but something is left behind: `backward()` has filled the .grad "
+            "of all the critic's weights, with the gradient of the score. The next step of the "
+            "optimiser takes it along.",
+        ),
+        Mistake(
+            "squared before the target",
+            _squared_first,
+            "You squared the norm first. Slope 2 should cost (2 − 1)² = 1; you say (4 − 1)² = 9.",
+        ),
+        Mistake(
+            "one-sided",
+            _one_sided,
+            "Slopes below the target go unpunished. Slope ½ should cost ¼; you say 0, and a critic "
+            "that is flat costs nothing.",
+        ),
+        Mistake(
+            "not squared",
+            _unsquared,
+            "You do not square. A slope of ½ should cost ¼; you say −½: your critic is paid for "
+            "being flat.",
+        ),
+        Mistake(
+            "absolute value",
+            _absolute,
+            "You do not square. A slope of 4 should cost 9; you say 3.",
+        ),
+        Mistake(
+            "target forgotten",
+            lambda critic, points, target=1.0: _norms(_slope(critic, points)).square().mean(),
+            "Your critic should be flat. A slope of 1 is just right and should cost 0; you say 1.",
+        ),
+        Mistake(
+            "target always 1",
+            lambda critic, points, target=1.0: gradient_penalty(critic, points),
+            "You never look at `target`. With target 0 a slope of 1 should cost 1; you say 0.",
+        ),
+        Mistake(
+            "mean over pixels",
+            _penalty_of(lambda slope: slope.flatten(1).square().mean(1).sqrt()),
+            "Your slope does not grow with the number of pixels. 4 pixels of slope 2 make a "
+            "picture of slope 4, which should cost 9; you see 2 and say 1.",
+        ),
+        Mistake(
+            "sum of absolute slopes",
+            _penalty_of(lambda slope: slope.flatten(1).abs().sum(1)),
+            "You add up absolute slopes. 4 pixels of slope 2 make a picture of slope √16 = 4, "
+            "which should cost 9; you see 8 and say 49.",
+        ),
+        Mistake(
+            "steepest pixel",
+            _penalty_of(lambda slope: slope.flatten(1).abs().amax(1)),
+            "You look at the steepest pixel only. 4 pixels of slope 2 make a picture of slope 4, "
+            "which should cost 9; you see 2 and say 1.",
+        ),
+        Mistake(
+            "mean before the square",
+            _mean_of_norms_first,
+            "You average the norms before you square. Slopes 0 and 2 should cost 1 on average; "
+            "their mean is 1, and you say 0.",
+        ),
+        Mistake(
+            "weight inside",
+            _penalty_of(_norms, weight=10.0),
+            "Ten times too much: slope 4 should cost 9; you say 90. The weight λ comes later, "
+            "where the penalty is added to the loss.",
+        ),
+        Mistake(
+            "summed over the batch",
+            _summed,
+            "Your penalty grows with the batch. 4 pictures of slope 4 cost 9 each and 9 on "
+            "average; you say 36.",
+        ),
+        Mistake(
+            "one number an image",
+            _each,
+            "You return a number for each point; asked is their mean.",
+        ),
+    ),
+    probes=(
+        *_PENALTY_PROBES,
+        _penalty(
+            "3 images, a curved critic, target 0",
+            lambda: _Curved(4, 9),
+            _normal(3, 1, 2, 2, seed=10),
+            target=0.0,
+        ),
+    ),
+)
+
+
+# --- interpolate ----------------------------------------------------------------------------------
+
+
+def interpolate(
+    real: Float[Tensor, "B ..."], fake: Float[Tensor, "B ..."], alpha: Float[Tensor, " B"]
+) -> Float[Tensor, "B ..."]:
+    """The point a share alpha of the way from each real image to its fake: x + α (x̂ − x)."""
+    alpha = alpha.view(-1, *[1] * (real.ndim - 1))  # (B,) -> (B, 1, 1, 1)
+    return real + alpha * (fake - real)
+
+
+def _weights(real: Tensor, alpha: Tensor) -> Tensor:
+    return alpha.view(-1, *[1] * (real.ndim - 1))
+
+
+def _blend(formula: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable:
+    """Another formula: formula(real, fake, alpha), alpha in a shape that fits."""
+    return lambda real, fake, alpha: formula(real, fake, _weights(real, alpha))
+
+
+def _between(label: str, shape: tuple[int, ...], seed: int) -> Probe:
+    real, fake = _normal(2, *shape, seed=seed).tanh()
+    return call(label, real, fake, _uniform(shape[0], seed=seed + 1))
+
+
+_ENDS = call(
+    "three images of one pixel, α = 0, ½ and 1",
+    torch.tensor([2.0, 2.0, 2.0]).view(3, 1, 1, 1),
+    torch.tensor([6.0, 6.0, 6.0]).view(3, 1, 1, 1),
+    torch.tensor([0.0, 0.5, 1.0]),
+)
+
+INTERPOLATE = Exercise(
+    id="losses.interpolate",
+    title="A point between each real image and its fake",
+    reference=interpolate,
+    hints=(
+        "Two images are two points. At α = 0 you stand at the real one, at α = 1 at the fake. "
+        "Where at α = ¼?",
+        "α has one number an image, (B,), and images are (B, C, H, W). Broadcasting lines shapes "
+        "up from the right: along which axis would (B,) be laid?",
+        "Give α the shape (B, 1, 1, 1), as `alpha.view(-1, 1, 1, 1)` does, and walk: the real "
+        "image plus that share of the way to the fake.",
+    ),
+    mistakes=(
+        Mistake(
+            "as printed",
+            _blend(lambda x, y, a: a * x + (1 - a * y)),
+            "Your points do not lie between. With x = 2 and x̂ = 6 the point at α = 0 is 2; you "
+            "say 1, whatever the images are. Look where the bracket closes.",
+        ),
+        Mistake(
+            "from the fake to the real",
+            _blend(lambda x, y, a: a * x + (1 - a) * y),
+            "Between they are, but from the other end. With x = 2 and x̂ = 6 the point at α = 0 is "
+            "2; you say 6. (For a random α that makes no difference.)",
+        ),
+        Mistake(
+            "walking away",
+            _blend(lambda x, y, a: x + a * (x - y)),
+            "You walk away from the fake. With x = 2 and x̂ = 6 the point at α = ½ is 4; you say 0.",
+        ),
+        Mistake(
+            "fake added in full",
+            _blend(lambda x, y, a: x + a * y),
+            "The real image never fades. With x = 2 and x̂ = 6 the point at α = 1 is 6; you say 8.",
+        ),
+        Mistake(
+            "roots of the shares",
+            _blend(lambda x, y, a: (1 - a).sqrt() * x + a.sqrt() * y),
+            "Your shares do not add up to 1. Between two equal images of value 2 there is only 2; "
+            "at α = ½ you say 2.83.",
+        ),
+        Mistake(
+            "α along the width",
+            lambda real, fake, alpha: real + alpha * (fake - real),
+            "Your α runs across the columns of each picture, not over the pictures: torch lines "
+            "shapes up from the right. Where there are as many columns as pictures there is not "
+            "even an error, and each column has an α of its own.",
+        ),
+        Mistake(
+            "α down the rows",
+            lambda real, fake, alpha: real + alpha[:, None] * (fake - real),
+            "Your α runs down the rows of each picture, not over the pictures: torch lines shapes "
+            "up from the right. Where there are as many rows as pictures there is not even an "
+            "error.",
+        ),
+        Mistake(
+            "one α for all",
+            lambda real, fake, alpha: real + alpha[0] * (fake - real),
+            "All your points are at the same share of the way, that of the first image. Three "
+            "images with α = 0, ½ and 1 give you three times α = 0.",
+        ),
+        Mistake(
+            "the mean α",
+            lambda real, fake, alpha: real + alpha.mean() * (fake - real),
+            "All your points are at the same share of the way, the mean one. Three images with "
+            "α = 0, ½ and 1 give you three times ½.",
+        ),
+        Mistake(
+            "halfway",
+            lambda real, fake, alpha: (real + fake) / 2,
+            "You never look at α: all your points are halfway.",
+        ),
+        Mistake(
+            "one or the other",
+            _blend(lambda x, y, a: torch.where(a < 0.5, x, y)),
+            "You choose one of the two images, and never a point between. With x = 2 and x̂ = 6 "
+            "the point at α = ½ is 4.",
+        ),
+        Mistake(
+            "each pixel chosen or not",
+            lambda real, fake, alpha: torch.where(
+                torch.rand_like(real) < _weights(real, alpha), fake, real
+            ),
+            "Each of your pixels comes from one of the two images. With x = 2 and x̂ = 6 the point "
+            "at α = ½ is 4, which is neither.",
+        ),
+        Mistake(
+            "own α, one a pixel",
+            lambda real, fake, alpha: real + torch.rand_like(real) * (fake - real),
+            "You draw your own α and leave the given one unused, and you draw one a pixel. A point "
+            "on the line between two pictures has one α for all its pixels.",
+        ),
+        Mistake(
+            "own α",
+            lambda real, fake, alpha: real + _weights(real, torch.rand(len(real))) * (fake - real),
+            "You draw your own α and leave the given one unused: nobody can repeat or check your "
+            "points.",
+        ),
+    ),
+    probes=(
+        _ENDS,
+        _between("4 images of 3 × 4 × 4", (4, 3, 4, 4), seed=20),
+        _between("3 images of 1 × 2 × 5", (3, 1, 2, 5), seed=22),
+        _between("one image", (1, 3, 6, 6), seed=24),
+        _between("5 points of the plane", (5, 2), seed=26),
+    ),
+)
+
+
+# --- dragan_points --------------------------------------------------------------------------------
+
+
+def dragan_points(
+    real: Float[Tensor, "B C H W"], noise: Float[Tensor, "B C H W"]
+) -> Float[Tensor, "B C H W"]:
+    """Points around the data: x + ½ s u, s the standard deviation of all numbers of `real`.
+
+    noise: u, drawn from U[0, 1) for each pixel.
+    """
+    return real + 0.5 * real.std(correction=0) * noise
+
+
+def _around(label: str, shape: tuple[int, ...], seed: int) -> Probe:
+    real = (_normal(*shape, seed=seed) + _normal(shape[0], 1, 1, 1, seed=seed + 1)).tanh()
+    # loose enough for both kinds of standard deviation, with n and with n − 1
+    return call(label, real, _uniform(*shape, seed=seed + 2), rtol=0, atol=5e-4)
+
+
+DRAGAN_POINTS = Exercise(
+    id="losses.dragan_points",
+    title="Points around the data",
+    reference=dragan_points,
+    hints=(
+        "No fake takes part: DRAGAN asks for a gentle slope near data only. How far is near? As "
+        "far as half of how much the data themselves spread.",
+        "The spread is one number for the whole batch: the standard deviation of everything in "
+        "`real`. `noise` has a number in [0, 1) for each pixel.",
+        "The real images, plus one half times `real.std()` times the noise.",
+    ),
+    mistakes=(
+        Mistake(
+            "a spread a pixel",
+            lambda real, noise: real + 0.5 * real.std(dim=0, correction=0) * noise,
+            "You take the spread of each pixel over the batch. In a batch of one image it is 0, "
+            "and your points are the image itself; so is every pixel where all images agree, as in "
+            "the background.",
+        ),
+        Mistake(
+            "a spread an image",
+            lambda real, noise: (
+                real + 0.5 * real.flatten(1).std(1, correction=0).view(-1, 1, 1, 1) * noise
+            ),
+            "You take the spread of each image on its own. A black and a white image have no "
+            "spread inside, yet data spread by 1; your points are the images themselves.",
+        ),
+        Mistake(
+            "variance",
+            lambda real, noise: real + 0.5 * real.var(correction=0) * noise,
+            "You take the variance for the spread. Pixels of −½ and ½ spread by ½, and points may "
+            "lie ¼ away; yours at most ⅛.",
+        ),
+        Mistake(
+            "half missing",
+            lambda real, noise: real + real.std(correction=0) * noise,
+            "You go twice as far as is asked. Pixels of −1 and 1 spread by 1: points lie up to ½ "
+            "away; yours up to 1.",
+        ),
+        Mistake(
+            "noise not scaled",
+            lambda real, noise: real + noise,
+            "Your noise does not know how much the data spread. For pixels of −0.01 and 0.01 "
+            "points lie up to 0.005 away; yours up to 1.",
+        ),
+        Mistake(
+            "half the noise",
+            lambda real, noise: real + 0.5 * noise,
+            "Your noise does not know how much the data spread. For pixels of −0.01 and 0.01 "
+            "points lie up to 0.005 away; yours up to ½.",
+        ),
+        Mistake(
+            "centred",
+            lambda real, noise: real + 0.5 * real.std(correction=0) * (2 * noise - 1),
+            "Your noise goes both ways. Here u lies in [0, 1) as it comes, and no pixel gets "
+            "darker: at u = 0 the point is the image itself; yours is ½ s below.",
+        ),
+        Mistake(
+            "centred, not widened",
+            lambda real, noise: real + 0.5 * real.std(correction=0) * (noise - 0.5),
+            "Your noise goes both ways. Here u lies in [0, 1) as it comes, and no pixel gets "
+            "darker: at u = 0 the point is the image itself; yours is ¼ s below.",
+        ),
+        Mistake(
+            "subtracted",
+            lambda real, noise: real - 0.5 * real.std(correction=0) * noise,
+            "Your pixels get darker where they should get brighter: pixels −1 and 1 spread by 1, "
+            "and at u = 1 the pixel −1 becomes −½; you say −1½.",
+        ),
+        Mistake(
+            "multiplied",
+            lambda real, noise: real * (1 + 0.5 * real.std(correction=0) * noise),
+            "Your noise is multiplied in: a grey pixel, 0, stays where it is whatever the noise.",
+        ),
+        Mistake(
+            "Gaussian noise of its own",
+            lambda real, noise: real + 0.5 * real.std(correction=0) * torch.randn_like(real),
+            "You draw your own noise and leave the given one unused: nobody can repeat or check "
+            "your points.",
+        ),
+        Mistake(
+            "mixed",
+            lambda real, noise: real + noise * (0.5 * real.std(correction=0) - real),
+            "You walk from the image towards a flat grey one. At u = 1 nothing of the image is "
+            "left; asked is the image with noise on it.",
+        ),
+        Mistake(
+            "cut off",
+            lambda real, noise: (real + 0.5 * real.std(correction=0) * noise).clamp(-1, 1),
+            "You cut your points off at 1. A white pixel, 1, at u = 1 and s = 1 becomes 1½; you "
+            "say 1. Nothing forbids a point there: only D looks at it.",
+        ),
+        Mistake(
+            "no noise",
+            lambda real, noise: real,
+            "Your points are the data themselves: the slope would be held on the images only, and "
+            "not around them.",
+        ),
+    ),
+    probes=(
+        _around("8 images of 3 × 8 × 8", (8, 3, 8, 8), seed=30),
+        call(
+            "a dark and a bright image, both flat",
+            torch.tensor([-0.5, 0.5]).view(2, 1, 1, 1).expand(2, 1, 32, 32).clone(),
+            _uniform(2, 1, 32, 32, seed=33),
+            rtol=0,
+            atol=5e-4,
+        ),
+        _around("one image of 1 × 40 × 40", (1, 1, 40, 40), seed=34),
+    ),
+)
+
+
+# --- began_update ---------------------------------------------------------------------------------
+
+
+def began_update(
+    k: float,
+    real_error: Float[Tensor, ""],
+    fake_error: Float[Tensor, ""],
+    gamma: float = 0.75,
+    lambda_k: float = 0.001,
+) -> tuple[float, float]:
+    """BEGAN's thermostat: the next k, kept in [0, 1], and the measure of convergence M.
+
+    k + λ_k (γ L_real − L_fake) and L_real + |γ L_real − L_fake|. Numbers, without a history.
+    """
+    real, fake = real_error.item(), fake_error.item()
+    gap = gamma * real - fake
+    return min(max(k + lambda_k * gap, 0.0), 1.0), real + abs(gap)
+
+
+def _balance(
+    label: str, k: float, real: float, fake: float, gamma: float = 0.75, lambda_k: float = 0.001
+) -> Probe:
+    def observe(candidate: Callable) -> dict[str, Any]:
+        errors = [torch.tensor(e, requires_grad=True) for e in (real, fake)]
+        new_k, convergence = candidate(k, *(e * 1 for e in errors), gamma, lambda_k)
+        return {
+            "the new k": float(new_k),
+            "M": float(convergence),
+            "k remembers how it was made": isinstance(new_k, Tensor) and new_k.requires_grad,
+        }
+
+    explain = {
+        "k remembers how it was made": "Your k drags the history of both errors along: D's next "
+        "loss, L_real − k · L_fake, would send a gradient back through it."
+    }
+    return Probe(label, observe, rtol=1e-4, atol=1e-7, explain=explain)
+
+
+def _thermostat(
+    gap: Callable[[float, float, float], float] = lambda real, fake, gamma: gamma * real - fake,
+    step: Callable[[float, float, float], float] = lambda k, rate, gap: k + rate * gap,
+    clip: Callable[[float], float] = lambda k: min(max(k, 0.0), 1.0),
+    measure: Callable[[float, float, float], float] = lambda real, fake, gap: real + abs(gap),
+) -> Callable:
+    """BEGAN's update with one part replaced."""
+
+    def wrong(k, real_error, fake_error, gamma=0.75, lambda_k=0.001):
+        real, fake = real_error.item(), fake_error.item()
+        g = gap(real, fake, gamma)
+        return clip(step(k, lambda_k, g)), measure(real, fake, g)
+
+    return wrong
+
+
+def _with_history(k, real_error, fake_error, gamma=0.75, lambda_k=0.001):
+    gap = gamma * real_error - fake_error
+    return (k + lambda_k * gap).clamp(0, 1), (real_error + gap.abs()).item()
+
+
+BEGAN_UPDATE = Exercise(
+    id="losses.began_update",
+    title="BEGAN's thermostat",
+    reference=began_update,
+    hints=(
+        "k says how much D cares for fakes. The thermostat holds L_fake at γ times L_real. If "
+        "fakes are drawn too well, L_fake < γ L_real: should D care more for them, or less?",
+        "The gap is γ L_real − L_fake. k moves by λ_k times the gap and stays between 0 and 1. M "
+        "adds the size of the gap, without its sign, to L_real.",
+        "`.item()` turns both errors into numbers, so that no gradient runs through k. Then "
+        "`min(max(k + lambda_k * gap, 0.0), 1.0)` and `real + abs(gap)`, in this order.",
+    ),
+    mistakes=(
+        Mistake(
+            "sign of the gap",
+            _thermostat(gap=lambda real, fake, gamma: fake - gamma * real),
+            "Your thermostat heats when it is hot. With L_real = 0.2, L_fake = 0.1, γ = 0.75 fakes "
+            "are drawn too well, and k must rise from 0.5; yours falls.",
+        ),
+        Mistake(
+            "not clipped",
+            _thermostat(clip=lambda k: k),
+            "Your k runs away from [0, 1]. Below 0 D would be paid for drawing fakes well. From "
+            "k = 0.01 with gap −0.925 and λ = 0.1 you reach −0.08.",
+        ),
+        Mistake(
+            "clipped below only",
+            _thermostat(clip=lambda k: max(k, 0.0)),
+            "Your k runs past 1: from 0.99 with gap 1.4 and λ = 0.5 you reach 1.69, and D cares "
+            "more for fakes than for data.",
+        ),
+        Mistake(
+            "clipped above only",
+            _thermostat(clip=lambda k: min(k, 1.0)),
+            "Your k runs below 0: from 0.01 with gap −0.925 and λ = 0.1 you reach −0.08, and D "
+            "is paid for drawing fakes well.",
+        ),
+        Mistake(
+            "in the graph",
+            _with_history,
+            "The numbers are right, but your k remembers how it was made. It is a thermostat, not "
+            "a weight: D's next loss would send a gradient back through it, and the graphs of all "
+            "steps hang together.",
+        ),
+        Mistake(
+            "γ on the fakes",
+            _thermostat(gap=lambda real, fake, gamma: real - gamma * fake),
+            "Your γ sits on the other error: the balance you hold is L_real = γ L_fake. With "
+            "L_real = 0.2, L_fake = 0.15, γ = 0.75 nothing should move; your k does.",
+        ),
+        Mistake(
+            "γ forgotten",
+            _thermostat(gap=lambda real, fake, gamma: real - fake),
+            "You hold both errors equal. With L_real = 0.2, L_fake = 0.15, γ = 0.75 nothing should "
+            "move; your k does.",
+        ),
+        Mistake(
+            "a ratio",
+            _thermostat(gap=lambda real, fake, gamma: gamma - fake / real),
+            "Your gap is a ratio: it stays the same when both errors shrink tenfold. With "
+            "L_real = 0.2, L_fake = 0.1, γ = 0.75 it is 0.05; you have 0.25.",
+        ),
+        Mistake(
+            "λ forgotten",
+            _thermostat(step=lambda k, rate, gap: k + gap),
+            "Your k jumps by the whole gap. With L_real = 0.2, L_fake = 0.1 it should rise from 0 "
+            "to 0.00005; yours rises to 0.05.",
+        ),
+        Mistake(
+            "the old k forgotten",
+            _thermostat(step=lambda k, rate, gap: rate * gap),
+            "Your k forgets where it was. From 0.5 with a gap of 0 it should stay at 0.5; yours "
+            "falls to 0.",
+        ),
+        Mistake(
+            "M with the sign of the gap",
+            _thermostat(measure=lambda real, fake, gap: real + gap),
+            "Your k is right, your M is not: with L_real = 0.3, L_fake = 0.6, γ = ½ it is "
+            "0.3 + 0.45; you say −0.15. A measure of convergence below 0?",
+        ),
+        Mistake(
+            "M without L_real",
+            _thermostat(measure=lambda real, fake, gap: abs(gap)),
+            "Your k is right, your M is not: at a gap of 0 it is L_real, however well the game is "
+            "balanced; you say 0. A D that draws everything badly would have converged.",
+        ),
+        Mistake(
+            "M with both errors",
+            _thermostat(measure=lambda real, fake, gap: real + fake),
+            "Your k is right, your M is not: with L_real = 0.2, L_fake = 0.15, γ = 0.75 the gap is "
+            "0 and M = 0.2; you say 0.35.",
+        ),
+        Mistake(
+            "M from equal errors",
+            _thermostat(measure=lambda real, fake, gap: real + abs(real - fake)),
+            "Your k is right, your M is not: with L_real = 0.2, L_fake = 0.15, γ = 0.75 the gap is "
+            "0 and M = 0.2; you say 0.25.",
+        ),
+        Mistake(
+            "results swapped",
+            lambda *args: began_update(*args)[::-1],
+            "Both numbers are right, and come back in the other order: k first.",
+        ),
+    ),
+    probes=(
+        _balance("k = 0, L_real = 0.2, L_fake = 0.1", 0.0, 0.2, 0.1),
+        _balance("k = ½, L_real = 0.3, L_fake = 0.6, γ = ½, λ = 0.1", 0.5, 0.3, 0.6, 0.5, 0.1),
+        _balance("k = 0.99, L_real = 2, L_fake = 0.1, λ = ½", 0.99, 2.0, 0.1, 0.75, 0.5),
+        _balance("k = 0.01, L_real = 0.1, L_fake = 1, λ = 0.1", 0.01, 0.1, 1.0, 0.75, 0.1),
+        _balance("k = ½, in balance: L_real = 0.2, L_fake = 0.15", 0.5, 0.2, 0.15),
+    ),
+)
+
+
+# --- clip_weights ---------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def clip_weights(module: nn.Module, limit: float) -> None:
+    """Puts every weight of `module` into [−limit, limit], in place."""
+    for parameter in module.parameters():
+        parameter.clamp_(-limit, limit)
+
+
+def _network() -> nn.Module:
+    inner = nn.Sequential(nn.ReLU(), nn.Linear(8, 3, bias=False))
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), inner, nn.Linear(3, 2))
+    with torch.no_grad():
+        for seed, value in enumerate(net.state_dict().values()):
+            if value.is_floating_point():
+                value.copy_(_normal(*value.shape, seed=seed) * 0.7)
+    for seed, parameter in enumerate(net.parameters()):
+        parameter.grad = _normal(*parameter.shape, seed=50 + seed)
+    return net
+
+
+def _clipped(label: str, limit: float) -> Probe:
+    def observe(candidate: Callable) -> dict[str, Any]:
+        net = _network()
+        before = list(net.parameters())
+        candidate(net, limit)
+        after = list(net.parameters())
+        norm = net[1]
+        return {
+            "weights and biases": torch.cat([p.detach().flatten() for p in after]),
+            "BatchNorm's running averages": torch.cat([norm.running_mean, norm.running_var]),
+            "the optimiser still knows the weights": all(
+                a is b for a, b in zip(before, after, strict=True)
+            ),
+            "weights can learn": all(p.requires_grad for p in after),
+            "gradients": torch.cat([torch.zeros(0)] + [p.grad.flatten() for p in before]),
+        }
+
+    explain = {
+        "BatchNorm's running averages": "BatchNorm's running averages are state, no weights.",
+        "the optimiser still knows the weights": "Your network has new weights; the optimiser "
+        "goes on moving the old ones.",
+        "weights can learn": "Afterwards some weights ask for no gradient any more.",
+        "gradients": "The gradients have changed, too.",
+    }
+    return Probe(label, observe, explain=explain)
+
+
+@torch.no_grad()
+def _each_weight(module: nn.Module, change: Callable[[Tensor], Tensor]) -> None:
+    for parameter in module.parameters():
+        parameter.copy_(change(parameter))
+
+
+def _clip_wrong(change: Callable[[Tensor, float], Tensor]) -> Callable:
+    return lambda module, limit: _each_weight(module, lambda w: change(w, limit))
+
+
+@torch.no_grad()
+def _clip_named(module: nn.Module, limit: float) -> None:
+    for name, parameter in module.named_parameters():
+        if name.endswith("weight"):
+            parameter.clamp_(-limit, limit)
+
+
+@torch.no_grad()
+def _clip_biases(module: nn.Module, limit: float) -> None:
+    for name, parameter in module.named_parameters():
+        if name.endswith("bias"):
+            parameter.clamp_(-limit, limit)
+
+
+@torch.no_grad()
+def _clip_state(module: nn.Module, limit: float) -> None:
+    for value in module.state_dict().values():
+        value.clamp_(-limit, limit)
+
+
+@torch.no_grad()
+def _clip_top_level(module: nn.Module, limit: float) -> None:
+    for layer in module.children():
+        for parameter in layer.parameters(recurse=False):
+            parameter.clamp_(-limit, limit)
+
+
+@torch.no_grad()
+def _clip_layers(module: nn.Module, limit: float) -> None:
+    for layer in module.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            for parameter in layer.parameters():
+                parameter.clamp_(-limit, limit)
+
+
+def _clip_copies(module: nn.Module, limit: float) -> None:
+    for parameter in module.parameters():
+        parameter = parameter.clamp(-limit, limit)
+
+
+def _clip_with_history(module: nn.Module, limit: float) -> None:
+    for parameter in module.parameters():
+        parameter.clamp_(-limit, limit)
+
+
+@torch.no_grad()
+def _clip_replaced(module: nn.Module, limit: float) -> None:
+    for layer in module.modules():
+        for name, parameter in list(layer.named_parameters(recurse=False)):
+            new = nn.Parameter(parameter.clamp(-limit, limit))
+            new.grad = parameter.grad
+            setattr(layer, name, new)
+
+
+@torch.no_grad()
+def _clip_by_norm(module: nn.Module, limit: float) -> None:
+    for parameter in module.parameters():
+        parameter.mul_(min(1.0, limit / parameter.norm().item()))
+
+
+def _clip_gradients(module: nn.Module, limit: float) -> None:
+    nn.utils.clip_grad_value_(module.parameters(), limit)
+
+
+def _clip_gradient_norm(module: nn.Module, limit: float) -> None:
+    nn.utils.clip_grad_norm_(module.parameters(), limit)
+
+
+CLIP_WEIGHTS = Exercise(
+    id="losses.clip_weights",
+    title="Clip the critic's weights",
+    reference=clip_weights,
+    hints=(
+        "A weight of 0.3 with limit 0.01 should become 0.01, one of −0.3 should become −0.01, one "
+        "of 0.004 should stay. Which function of torch does that, and which form of it changes "
+        "the tensor that it is given?",
+        "`module.parameters()` gives every weight of every layer, however deep. The change is no "
+        "part of what is learned: tell torch not to record it, with `torch.no_grad()`.",
+        "For each parameter `.clamp_(-limit, limit)`. The underscore is what changes it in place.",
+    ),
+    mistakes=(
+        Mistake(
+            "copies",
+            _clip_copies,
+            "Nothing has changed: you clip a copy of each weight and let it go. 0.3 with limit "
+            "0.01 is still 0.3.",
+        ),
+        Mistake(
+            "recorded",
+            _clip_with_history,
+            "torch refuses: it would have to record your change as part of what is learned. A "
+            "weight that asks for gradients may not be changed in place while torch takes notes.",
+        ),
+        Mistake(
+            "gradients by value",
+            _clip_gradients,
+            "You clip the gradients. The weights are as large as before: 0.3 with limit 0.01 is "
+            "still 0.3.",
+        ),
+        Mistake(
+            "gradients by norm",
+            _clip_gradient_norm,
+            "You scale the gradients. The weights are as large as before: 0.3 with limit 0.01 is "
+            "still 0.3.",
+        ),
+        Mistake(
+            "above only",
+            _clip_wrong(lambda w, c: w.clamp(max=c)),
+            "Large negative weights stay: −0.3 with limit 0.01 should become −0.01.",
+        ),
+        Mistake(
+            "below only",
+            _clip_wrong(lambda w, c: w.clamp(min=-c)),
+            "Large positive weights stay: 0.3 with limit 0.01 should become 0.01.",
+        ),
+        Mistake(
+            "negative weights cut off",
+            _clip_wrong(lambda w, c: w.clamp(0, c)),
+            "All negative weights become 0: −0.004 with limit 0.01 should stay.",
+        ),
+        Mistake(
+            "scaled down",
+            _clip_wrong(lambda w, c: w * min(1.0, c / w.abs().max().item())),
+            "You shrink a whole layer until its largest weight fits. Weights 0.3 and 0.004 with "
+            "limit 0.01 should become 0.01 and 0.004; your second is 0.00013.",
+        ),
+        Mistake(
+            "norm held",
+            _clip_by_norm,
+            "You hold the norm of each layer at the limit, not each weight. Weights 0.008 and "
+            "0.008 with limit 0.01 should stay; yours become 0.007.",
+        ),
+        Mistake(
+            "signs only",
+            _clip_wrong(lambda w, c: w.sign() * c),
+            "All weights have the size of the limit: 0.004 with limit 0.01 should stay 0.004.",
+        ),
+        Mistake(
+            "bent",
+            _clip_wrong(lambda w, c: c * (w / c).tanh()),
+            "Weights inside the limits move too: 0.008 with limit 0.01 should stay; yours becomes "
+            "0.0066.",
+        ),
+        Mistake(
+            "large weights removed",
+            _clip_wrong(lambda w, c: torch.where(w.abs() > c, torch.zeros_like(w), w)),
+            "Weights beyond the limits become 0: 0.3 with limit 0.01 should become 0.01.",
+        ),
+        Mistake(
+            "biases left out",
+            _clip_named,
+            "Biases stay as they are. Every weight is to be clipped, those that are added too.",
+        ),
+        Mistake(
+            "biases alone",
+            _clip_biases,
+            "Only biases are clipped; the weights proper stay as they are.",
+        ),
+        Mistake(
+            "outer layers only",
+            _clip_top_level,
+            "Layers inside other layers stay as they are: a Linear in a Sequential in a Sequential "
+            "keeps its weight of 0.3.",
+        ),
+        Mistake(
+            "BatchNorm left out",
+            _clip_layers,
+            "You know Linear and Conv2d only. BatchNorm has weights and biases too, and they stay "
+            "as they are.",
+        ),
+        Mistake(
+            "running averages too",
+            _clip_state,
+            "You clip what is no weight: BatchNorm's running variance becomes 0.01, and in "
+            "evaluation it divides by its root, 0.1.",
+        ),
+        Mistake(
+            "new weights",
+            _clip_replaced,
+            "The network has new weights, and the optimiser goes on moving the old ones: from now "
+            "on nothing is learned.",
+        ),
+    ),
+    probes=(_clipped("limit ½", 0.5), _clipped("limit 0.01", 0.01), _clipped("limit 10", 10.0)),
+)
+
+
+# --- frechet_distance -----------------------------------------------------------------------------
+
+
+def frechet_distance(
+    mean_a: Float[Tensor, " d"],
+    cov_a: Float[Tensor, "d d"],
+    mean_b: Float[Tensor, " d"],
+    cov_b: Float[Tensor, "d d"],
+) -> Float[Tensor, ""]:
+    """‖μₐ − μᵦ‖² + tr(Σₐ) + tr(Σᵦ) − 2 tr((Σₐ Σᵦ)^½) of two Gaussians."""
+    # the trace of a root is the sum of the roots of the eigenvalues, here real and ≥ 0
+    eigenvalues = torch.linalg.eigvals(cov_a @ cov_b).real.clamp(min=0)  # but for rounding
+    spreads = cov_a.trace() + cov_b.trace() - 2 * eigenvalues.sqrt().sum()
+    return (mean_a - mean_b).square().sum() + spreads
+
+
+def _root(cov: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(cov)
+    return vectors * values.clamp(min=0).sqrt() @ vectors.T
+
+
+def _frechet_wrong(
+    overlap: Callable[[Tensor, Tensor], Tensor] | None = None,
+    means: Callable[[Tensor], Tensor] = lambda gap: gap.square().sum(),
+    spreads: Callable[[Tensor, Tensor, Tensor], Tensor] = lambda a, b, o: (
+        a.trace() + b.trace() - 2 * o
+    ),
+    end: Callable[[Tensor], Tensor] = lambda distance: distance,
+) -> Callable:
+    """The distance with one part replaced."""
+    overlap = overlap or _overlap
+
+    def wrong(mean_a, cov_a, mean_b, cov_b):
+        return end(means(mean_a - mean_b) + spreads(cov_a, cov_b, overlap(cov_a, cov_b)))
+
+    return wrong
+
+
+def _overlap(a: Tensor, b: Tensor) -> Tensor:
+    return torch.linalg.eigvals(a @ b).real.clamp(min=0).sqrt().sum()
+
+
+def _gaussians(label: str, a: Tensor, b: Tensor) -> Probe:
+    """Two Gaussians fitted to the rows of a and of b."""
+    arguments = [part for x in (a.double(), b.double()) for part in (x.mean(0), x.T.cov())]
+    return call(label, *arguments, rtol=1e-3, atol=1e-3)
+
+
+def _line_of(mean_a: float, var_a: float, mean_b: float, var_b: float) -> Probe:
+    arguments = [torch.tensor([mean_a]), torch.tensor([[var_a]])]
+    arguments += [torch.tensor([mean_b]), torch.tensor([[var_b]])]
+    label = f"one dimension: N({mean_a:g}, {var_a:g}) and N({mean_b:g}, {var_b:g})"
+    return call(label, *(x.double() for x in arguments), rtol=1e-3, atol=1e-3)
+
+
+_FLAT = _normal(3, 5, seed=60)  # three directions of five
+
+FRECHET_DISTANCE = Exercise(
+    id="losses.frechet_distance",
+    title="The Fréchet distance of two Gaussians",
+    reference=frechet_distance,
+    hints=(
+        "In one dimension it is (μₐ − μᵦ)² + (σₐ − σᵦ)². Expand the second square: which term has "
+        "both σ in it, and what is σₐσᵦ in terms of the variances?",
+        "Four terms: the squared length of the difference of the means, two traces, and minus "
+        "twice the trace of the root of the product Σₐ Σᵦ. The root of a matrix is not the root "
+        "of its entries. But the trace of a root is the sum of the roots of the eigenvalues.",
+        "`torch.linalg.eigvals(cov_a @ cov_b)` gives complex numbers; those of a product of two "
+        "covariances are real, but for rounding, and not negative: take `.real`, clamp at 0, take "
+        "roots, add up.",
+    ),
+    mistakes=(
+        Mistake(
+            "roots of the entries",
+            _frechet_wrong(lambda a, b: (a @ b).sqrt().diagonal().sum()),
+            "You take the root of every entry. That is right for diagonal matrices only: "
+            "[[2, 1], [1, 2]] has eigenvalues 1 and 3, so its root has trace 1 + 1.73 = 2.73; you "
+            "say 2.83.",
+        ),
+        Mistake(
+            "entries multiplied",
+            _frechet_wrong(lambda a, b: (a * b).sqrt().diagonal().sum()),
+            "You multiply entry by entry. That is right for diagonal matrices only, and does not "
+            "see how the dimensions hang together: [[1, 0.9], [0.9, 1]] and the identity are the "
+            "same to you.",
+        ),
+        Mistake(
+            "taken for symmetric",
+            _frechet_wrong(lambda a, b: torch.linalg.eigvalsh(a @ b).clamp(min=0).sqrt().sum()),
+            "`eigvalsh` is for symmetric matrices, and reads half of what it is given. The product "
+            "of two covariances is not symmetric: [[2, 1], [1, 2]] times diag(1, 4) is "
+            "[[2, 4], [1, 8]].",
+        ),
+        Mistake(
+            "singular values",
+            _frechet_wrong(lambda a, b: torch.linalg.svdvals(a @ b).sqrt().sum()),
+            "You take singular values for eigenvalues. They agree where the product is symmetric; "
+            "[[2, 4], [1, 8]] is not.",
+        ),
+        Mistake(
+            "product of the roots",
+            _frechet_wrong(lambda a, b: (_root(a) @ _root(b)).trace()),
+            "√Σₐ √Σᵦ is √(Σₐ Σᵦ) only where the two commute. Two long ellipses that lie across "
+            "each other come out further apart than they are.",
+        ),
+        Mistake(
+            "root of the traces",
+            _frechet_wrong(lambda a, b: (a.trace() * b.trace()).sqrt()),
+            "You compare total variances. diag(1, 4) and diag(4, 1) are 2 apart; you say 0.",
+        ),
+        Mistake(
+            "no root",
+            _frechet_wrong(lambda a, b: (a @ b).trace()),
+            "There is no root. Two equal Gaussians of variance 4 are 0 apart; you say "
+            "4 + 4 − 2 · 16 = −24.",
+        ),
+        Mistake(
+            "complex",
+            _frechet_wrong(lambda a, b: torch.linalg.eigvals(a @ b).sqrt().sum()),
+            "You return a complex number. Its imaginary part is rounding dust, but nothing that "
+            "compares two distances can use it.",
+        ),
+        Mistake(
+            "factor 2 missing",
+            _frechet_wrong(spreads=lambda a, b, o: a.trace() + b.trace() - o),
+            "Two equal Gaussians are 0 apart; with variance 1 you say 1. Expand (σₐ − σᵦ)².",
+        ),
+        Mistake(
+            "overlap added",
+            _frechet_wrong(spreads=lambda a, b, o: a.trace() + b.trace() + 2 * o),
+            "Two equal Gaussians are 0 apart; with variance 1 you say 4: the more they overlap, "
+            "the further apart.",
+        ),
+        Mistake(
+            "one trace",
+            _frechet_wrong(spreads=lambda a, b, o: a.trace() - 2 * o),
+            "Your distance is negative: two equal Gaussians of variance 1 are 0 apart; you say −1.",
+        ),
+        Mistake(
+            "difference of the covariances",
+            _frechet_wrong(spreads=lambda a, b, o: (a - b).square().sum()),
+            "You subtract covariances entry by entry. Variances 1 and 4 mean spreads 1 and 2, "
+            "which are 1 apart; you say 9.",
+        ),
+        Mistake(
+            "traces alone",
+            _frechet_wrong(spreads=lambda a, b, o: (a.trace() - b.trace()).abs()),
+            "You compare total variances. diag(1, 4) and diag(4, 1) are 2 apart; you say 0.",
+        ),
+        Mistake(
+            "means not squared",
+            _frechet_wrong(means=lambda gap: gap.norm()),
+            "The distance of the means is not squared. Means 0 and 3 with equal spreads are 9 "
+            "apart; you say 3.",
+        ),
+        Mistake(
+            "mean over dimensions",
+            _frechet_wrong(means=lambda gap: gap.square().mean()),
+            "You average over dimensions. Shift by 3 along each of two axes: 18; you say 9.",
+        ),
+        Mistake(
+            "means alone",
+            _frechet_wrong(spreads=lambda a, b, o: 0 * o),
+            "You compare means only. Variances 1 and 4 at the same mean are 1 apart; you say 0: a "
+            "generator that makes the mean image would be perfect.",
+        ),
+        Mistake(
+            "spreads alone",
+            _frechet_wrong(means=lambda gap: 0 * gap.sum()),
+            "You compare spreads only. Means 0 and 3 with equal spreads are 9 apart; you say 0.",
+        ),
+        Mistake(
+            "root at the end",
+            _frechet_wrong(end=lambda distance: distance.clamp(min=0).sqrt()),
+            "You take the root at the end. By custom the number stays squared: means 0 and 3 with "
+            "equal spreads are 9 apart; you say 3.",
+        ),
+    ),
+    probes=(
+        _line_of(0.0, 1.0, 3.0, 1.0),
+        _line_of(0.0, 1.0, 0.0, 4.0),
+        _gaussians(
+            "five dimensions, 40 points each",
+            _normal(40, 5, seed=61) @ _normal(5, 5, seed=62),
+            _normal(40, 5, seed=63) + 0.5,
+        ),
+        _gaussians(
+            "five dimensions, but the points of each lie in a space of three",
+            _normal(40, 3, seed=64) @ _FLAT,
+            _normal(40, 3, seed=65) @ _normal(3, 5, seed=66),
+        ),
+        _gaussians("a set and itself", _normal(30, 4, seed=67), _normal(30, 4, seed=67)),
+    ),
+)
+
+
+# --- precision_recall -----------------------------------------------------------------------------
+
+
+def precision_recall(
+    real: Float[Tensor, "n d"], fake: Float[Tensor, "m d"], k: int = 3
+) -> tuple[float, float]:
+    """The share of fakes inside a ball of the real, and the share of the real inside one of fakes.
+
+    The ball of a point reaches to its k-th nearest neighbour in its own set.
+    """
+
+    def radii(x: Tensor) -> Tensor:  # the nearest of all is the point itself
+        return torch.cdist(x, x).kthvalue(k + 1, dim=1).values
+
+    distances = torch.cdist(real, fake)  # (n, m)
+    precision = (distances <= radii(real)[:, None]).any(0)  # (m,)
+    recall = (distances <= radii(fake)[None]).any(1)  # (n,)
+    return precision.double().mean().item(), recall.double().mean().item()
+
+
+def _radii(x: Tensor, k: int) -> Tensor:
+    return torch.cdist(x, x).kthvalue(min(k + 1, len(x)), dim=1).values
+
+
+def _share(points: Tensor, support: Tensor, radii: Tensor) -> float:
+    return (torch.cdist(points, support) <= radii).any(1).double().mean().item()
+
+
+def _with_radii(radii: Callable[[Tensor, int], Tensor]) -> Callable:
+    """Both shares, with another radius of the balls: radii(set, k)."""
+    return lambda real, fake, k=3: (
+        _share(fake, real, radii(real, k)),
+        _share(real, fake, radii(fake, k)),
+    )
+
+
+def _with_share(share: Callable[[Tensor, Tensor, int], float]) -> Callable:
+    """Both shares, counted otherwise: share(points, support, k)."""
+    return lambda real, fake, k=3: (share(fake, real, k), share(real, fake, k))
+
+
+def _own_balls(points: Tensor, support: Tensor, k: int) -> float:
+    near = torch.cdist(points, support) <= _radii(points, k)[:, None]
+    return near.any(1).double().mean().item()
+
+
+def _ball_of_the_nearest(points: Tensor, support: Tensor, k: int) -> float:
+    distances, index = torch.cdist(points, support).min(1)
+    return (distances <= _radii(support, k)[index]).double().mean().item()
+
+
+def _density(points: Tensor, support: Tensor, k: int) -> float:
+    inside = torch.cdist(points, support) <= _radii(support, k)
+    return (inside.double().sum(1) / k).mean().item()
+
+
+def _all_pairs(points: Tensor, support: Tensor, k: int) -> float:
+    return (torch.cdist(points, support) <= _radii(support, k)).double().mean().item()
+
+
+def _in_every_ball(points: Tensor, support: Tensor, k: int) -> float:
+    return (torch.cdist(points, support) <= _radii(support, k)).all(1).double().mean().item()
+
+
+def _coverage(points: Tensor, support: Tensor, k: int) -> float:
+    return (torch.cdist(points, support) <= _radii(support, k)).any(0).double().mean().item()
+
+
+def _pooled(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
+    radii = _radii(torch.cat([real, fake]), k)
+    return _share(fake, real, radii[: len(real)]), _share(real, fake, radii[len(real) :])
+
+
+def _two_shares(label: str, real: Tensor, fake: Tensor, k: int) -> Probe:
+    return call(label, real, fake, k, rtol=0, atol=1e-4)
+
+
+def _cluster(n: int, x: float, seed: int) -> Tensor:
+    return _normal(n, 2, seed=seed) + torch.tensor([x, 0.0])
+
+
+_TWO_MODES = torch.cat([_cluster(8, 0.0, 70), _cluster(8, 50.0, 71)])
+
+_ON_A_LINE = torch.tensor([[0.0], [1.0], [10.0]]), torch.tensor([[1.9], [30.0]])
+
+_SHARES = (
+    ("3 real and 2 fakes on a line, k = 1", *_ON_A_LINE, 1),
+    ("fakes of one mode of two, k = 3", _TWO_MODES, _cluster(12, 0.0, 72), 3),
+    ("fakes of two modes, where data have one, k = 3", _cluster(12, 0.0, 73), _TWO_MODES, 3),
+    (
+        "20 real and 14 fakes, k = 2",
+        _normal(20, 3, seed=74),
+        1.5 * _normal(14, 3, seed=75) + 0.6,
+        2,
+    ),
+    ("the same points twice, k = 4", _normal(9, 2, seed=76), _normal(9, 2, seed=76), 4),
+)
+
+PRECISION_RECALL = Exercise(
+    id="losses.precision_recall",
+    title="Precision and recall: are fakes among the real, and the real among the fakes?",
+    reference=precision_recall,
+    hints=(
+        "Around every real point lies a ball. All balls together are where data live. Precision "
+        "asks how many fakes are in there. Recall asks the same with the roles exchanged: which "
+        "balls, and whose points are counted?",
+        "`torch.cdist(x, x)` holds all distances within a set. A ball's radius is the k-th "
+        "smallest of a row: but which number is the smallest of all in every row? A fake is inside "
+        "if it is within the radius of any real point, each with its own radius.",
+        "`.kthvalue(k + 1, dim=1).values` gives the radii. Compare `torch.cdist(real, fake)`, "
+        "(n, m), with the radii of the real as a column, take `.any(0)` and the mean: that is "
+        "precision.",
+    ),
+    mistakes=(
+        Mistake(
+            "swapped",
+            lambda real, fake, k=3: precision_recall(fake, real, k),
+            "Both numbers are right and stand in each other's place. A generator that drops one of "
+            "two modes makes good images of the other: precision 1, recall ½. You say the reverse.",
+        ),
+        Mistake(
+            "its own neighbour",
+            _with_radii(lambda x, k: _radii(x, k - 1)),
+            "Your nearest neighbour is the point itself, at distance 0. With k = 1 all your balls "
+            "have radius 0, and nothing is inside.",
+        ),
+        Mistake(
+            "one neighbour too far",
+            _with_radii(lambda x, k: _radii(x, k + 1)),
+            "Your balls reach one neighbour too far. Points at 0, 1 and 10 with k = 1: the ball of "
+            "0 reaches to 1; yours to 10.",
+        ),
+        Mistake(
+            "the point's own ball",
+            _with_share(_own_balls),
+            "You draw the ball around the point that is asked about. A lonely fake far from all "
+            "data has a huge ball, reaches a real point with it, and counts as good. The balls "
+            "belong to the other set.",
+        ),
+        Mistake(
+            "ball of the nearest",
+            _with_share(_ball_of_the_nearest),
+            "You look only into the ball of the nearest real point, which may be small. With data "
+            "at 0, 2 and 2.05 and k = 1, a fake at 1.9 is outside the ball of 2, of radius 0.05, "
+            "but inside that of 0, of radius 2.",
+        ),
+        Mistake(
+            "one radius for all",
+            _with_radii(lambda x, k: _radii(x, k).mean().expand(len(x))),
+            "All your balls have the same radius. Each point has its own: small in a crowd, large "
+            "where points are few.",
+        ),
+        Mistake(
+            "the largest radius for all",
+            _with_radii(lambda x, k: _radii(x, k).max().expand(len(x))),
+            "All your balls are as large as the largest. One outlier among the data, and every "
+            "fake is precise.",
+        ),
+        Mistake(
+            "squared distances against radii",
+            _with_share(
+                lambda p, s, k: (
+                    (torch.cdist(p, s).square() <= _radii(s, k)).any(1).double().mean().item()
+                )
+            ),
+            "You compare squared distances with radii. A point 2 away from one whose ball has "
+            "radius 3 is inside; you say outside, for 4 > 3.",
+        ),
+        Mistake(
+            "neighbours in both sets",
+            _pooled,
+            "You look for neighbours among real and fakes together. A good fake beside a real "
+            "point makes that point's ball small: the better the fakes, the smaller the balls.",
+        ),
+        Mistake(
+            "balls counted",
+            _with_share(_density),
+            "Your number can be above 1: you count in how many balls a point lies. Asked is "
+            "whether it lies in any. (What you have is called density, Naeem et al. 2020.)",
+        ),
+        Mistake(
+            "share of pairs",
+            _with_share(_all_pairs),
+            "You count pairs. A fake in one of a hundred balls is inside; for you it counts 0.01.",
+        ),
+        Mistake(
+            "in every ball",
+            _with_share(_in_every_ball),
+            "You ask whether a point lies in all balls at once. With two modes far apart nothing "
+            "ever does.",
+        ),
+        Mistake(
+            "balls that are hit",
+            _with_share(_coverage),
+            "You count the balls that hold a point, not the points that are in a ball. 12 fakes in "
+            "one of two modes: all of them are good, precision 1; you say at most ½.",
+        ),
+        Mistake(
+            "precision twice",
+            lambda real, fake, k=3: (_share(fake, real, _radii(real, k)),) * 2,
+            "Both your numbers ask for fakes among the real. A generator that drops one of two "
+            "modes has recall ½; you say 1.",
+        ),
+        Mistake(
+            "recall twice",
+            lambda real, fake, k=3: (_share(real, fake, _radii(fake, k)),) * 2,
+            "Both your numbers ask for the real among the fakes. A generator that drops one of two "
+            "modes has precision 1; you say ½.",
+        ),
+        Mistake(
+            "errors",
+            lambda real, fake, k=3: tuple(1 - s for s in precision_recall(real, fake, k)),
+            "You count those outside. Two equal sets have precision and recall 1; you say 0.",
+        ),
+        Mistake(
+            "counts",
+            lambda real, fake, k=3: (
+                _share(fake, real, _radii(real, k)) * len(fake),
+                _share(real, fake, _radii(fake, k)) * len(real),
+            ),
+            "You return how many there are; asked is their share. 9 of 9 is 1.",
+        ),
+        Mistake(
+            "divided by the other set",
+            lambda real, fake, k=3: (
+                _share(fake, real, _radii(real, k)) * len(fake) / len(real),
+                _share(real, fake, _radii(fake, k)) * len(real) / len(fake),
+            ),
+            "You divide by the size of the other set. 1 of 2 fakes beside 3 real points is ½; you "
+            "say ⅓.",
+        ),
+        Mistake(
+            "k always 3",
+            lambda real, fake, k=3: _with_radii(_radii)(real, fake, 3),
+            "You never look at k. Points at 0, 1 and 10 with k = 1: the ball of 0 reaches to 1.",
+        ),
+    ),
+    probes=tuple(_two_shares(*row) for row in _SHARES),
+)
+
+
+# --- five published bugs, in this course's own words ----------------------------------------------
+#
+# Each `…_as_published` does what public code did, written anew; the exercise is to mend it.
+
+
+def image_penalty_as_published(critic, points, weight=10.0):
+    """WGAN-GP for images. Source: caogang/wgan-gp, issues 25, 27, 47 and 56; many copies."""
+    points = points.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    return weight * (slope.norm(dim=1) - 1).square().mean()
+
+
+def image_penalty(
+    critic: Callable[[Tensor], Tensor], points: Float[Tensor, "B ..."], weight: float = 10.0
+) -> Float[Tensor, ""]:
+    """λ E (‖∇D(x)‖₂ − 1)²: 0 where the critic's slope is 1 at every image."""
+    points = points.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    return weight * (slope.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def batch_penalty_as_published(critic, points, weight=10.0):
+    """WGAN-GP. Source: keras-team/keras-contrib, pull request 232."""
+    points = points.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    length = slope.square().sum().sqrt()
+    return weight * (1 - length).square()
+
+
+def batch_penalty(
+    critic: Callable[[Tensor], Tensor], points: Float[Tensor, "B ..."], weight: float = 10.0
+) -> Float[Tensor, ""]:
+    """λ E (1 − ‖∇D(x)‖₂)²: the same for a batch and for the batch given twice."""
+    points = points.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    length = slope.flatten(1).square().sum(1).sqrt()  # (B,)
+    return weight * (1 - length).square().mean()
+
+
+def random_points_as_published(real, fake, generator):
+    """WGAN-GP. Source: eriklindernoren/PyTorch-GAN, issue 5; others, too."""
+    alpha = torch.rand(real.shape, generator=generator)
+    return real + alpha * (fake - real)
+
+
+def random_points(
+    real: Float[Tensor, "B C H W"], fake: Float[Tensor, "B C H W"], generator: torch.Generator
+) -> Float[Tensor, "B C H W"]:
+    """A random point on the straight line from each real image to its fake."""
+    alpha = torch.rand(len(real), 1, 1, 1, generator=generator)
+    return real + alpha * (fake - real)
+
+
+def least_squares_as_published(real_scores, fake_scores):
+    """LSGAN, both players. Source: akanimax/pro_gan_pytorch, issue 13."""
+    d_loss = (real_scores.mean() - 1) ** 2 + fake_scores.mean() ** 2
+    g_loss = (fake_scores.mean() - 1) ** 2
+    return d_loss, g_loss
+
+
+def least_squares(
+    real_scores: Float[Tensor, " B"], fake_scores: Float[Tensor, " B"]
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Both losses of least squares: 0 only where every single score is on its target."""
+    d_loss = ((real_scores - 1) ** 2).mean() + (fake_scores**2).mean()
+    g_loss = ((fake_scores - 1) ** 2).mean()
+    return d_loss, g_loss
+
+
+def shares_as_published(fake, real, k=3):
+    """Precision and recall. Source: toshas/torch-fidelity before 0.4.0, issue 58."""
+    distances = torch.cdist(fake, real)  # (m, n)
+    fake_radii = torch.cdist(fake, fake).kthvalue(k + 1, dim=1).values
+    real_radii = torch.cdist(real, real).kthvalue(k + 1, dim=1).values
+    precision = (distances <= fake_radii[:, None]).any(0).double().mean()
+    recall = (distances <= real_radii[None]).any(1).double().mean()
+    return precision.item(), recall.item()
+
+
+def shares(
+    fake: Float[Tensor, "m d"], real: Float[Tensor, "n d"], k: int = 3
+) -> tuple[float, float]:
+    """Precision and recall: dropping a mode costs recall, rubbish costs precision."""
+    distances = torch.cdist(fake, real)  # (m, n)
+    fake_radii = torch.cdist(fake, fake).kthvalue(k + 1, dim=1).values
+    real_radii = torch.cdist(real, real).kthvalue(k + 1, dim=1).values
+    precision = (distances <= real_radii[None]).any(1).double().mean()
+    recall = (distances <= fake_radii[:, None]).any(0).double().mean()
+    return precision.item(), recall.item()
+
+
+def _mended(size: Callable[[Tensor], Tensor]) -> Callable:
+    """The penalty with another attempt at the length of a slope."""
+    return lambda critic, points, weight=10.0: _penalty_of(size, weight)(critic, points)
+
+
+BUG_PENALTY_OF_IMAGES = Exercise(
+    id="losses.bug_penalty_of_images",
+    title="Spot the bug: a penalty that lets slopes grow to 28",
+    reference=image_penalty,
+    hints=(
+        "Print the shape of every intermediate result for 4 images of 1 × 28 × 28. How many slopes "
+        "should there be, and how many numbers are squared and averaged?",
+        "The code was first written for images that came as rows, (B, 784). There it was right. "
+        "What is axis 1 now?",
+        "One norm an image, over all that is not the batch: flatten the slope from axis 1 on, as "
+        "the rows were.",
+    ),
+    mistakes=(
+        Mistake(
+            "as published",
+            image_penalty_as_published,
+            "The bug is still there. A critic of slope 2 in each of 4 pixels has slope 4, and λ = "
+            "10 makes it cost 90; you say 10. One with slope 1 in each of 784 pixels has slope 28 "
+            "and costs you nothing.",
+        ),
+        Mistake(
+            "height and width only",
+            _mended(lambda slope: slope.flatten(2).norm(dim=2) if slope.ndim > 2 else slope.abs()),
+            "Now you hold each channel at slope 1. Right for grey images, wrong for colour: three "
+            "channels of slope 1 make a picture of slope 1.73.",
+        ),
+        Mistake(
+            "one norm for everything",
+            _mended(lambda slope: slope.norm()),
+            "Now there is one norm for the whole batch. 4 images of slope 4 should cost 90; they "
+            "have norm 8 together, and you say 490.",
+        ),
+        Mistake(
+            "mean of the pixels' slopes",
+            _mended(
+                lambda slope: (
+                    slope.norm(dim=1).flatten(1).mean(1) if slope.ndim > 2 else _norms(slope)
+                )
+            ),
+            "You average the slopes of the pixels. 4 pixels of slope 2 make a picture of slope 4, "
+            "which should cost 90; you see 2 and say 10.",
+        ),
+        Mistake(
+            "sum of the pixels' slopes",
+            _mended(
+                lambda slope: (
+                    slope.norm(dim=1).flatten(1).sum(1) if slope.ndim > 2 else _norms(slope)
+                )
+            ),
+            "You add up the slopes of the pixels. 4 pixels of slope 2 make a picture of slope "
+            "√(4 + 4 + 4 + 4) = 4, which should cost 90; you see 8 and say 490.",
+        ),
+        Mistake(
+            "root of the mean square",
+            _mended(lambda slope: slope.flatten(1).square().mean(1).sqrt()),
+            "Your slope does not grow with the number of pixels. 4 pixels of slope 2 make a "
+            "picture of slope 4, which should cost 90; you see 2 and say 10.",
+        ),
+        Mistake(
+            "no graph",
+            lambda critic, points, weight=10.0: weight * _without_graph(critic, points),
+            "The number is right now, but nothing can learn from it: no gradient of your penalty "
+            "reaches the critic's weights.",
+        ),
+        Mistake(
+            "weight lost",
+            lambda critic, points, weight=10.0: gradient_penalty(critic, points),
+            "The slope is mended, and the weight λ is gone: slope 4 should cost 10 · 9 = 90; you "
+            "say 9.",
+        ),
+    ),
+    probes=_PENALTY_PROBES,
+)
+
+
+BUG_PENALTY_OF_BATCHES = Exercise(
+    id="losses.bug_penalty_of_batches",
+    title="Spot the bug: a penalty that depends on the size of the batch",
+    reference=batch_penalty,
+    hints=(
+        "Give the function a batch, and then the same batch twice over. An average over images may "
+        "not change. Where does the second copy enter?",
+        "How many slopes should there be for 4 images, and how many are there? `sum()` without an "
+        "axis adds up everything.",
+        "Sum the squares of each image on its own, so that (B,) lengths come out, and take the "
+        "mean last, over what each image costs.",
+    ),
+    mistakes=(
+        Mistake(
+            "as published",
+            batch_penalty_as_published,
+            "The bug is still there. 4 images of slope 4 cost 90 each; you say 490. And where each "
+            "of 64 images has slope 1/8, you say 0: the batch decides what a slope of 1 is.",
+        ),
+        Mistake(
+            "divided by the batch",
+            _mended(lambda slope: slope.norm() / len(slope)),
+            "Now the slope shrinks with the batch. 4 images of slope 4 should cost 90; together "
+            "they have norm 8, a quarter of which is 2, and you say 10.",
+        ),
+        Mistake(
+            "divided by the root of the batch",
+            _mended(lambda slope: slope.norm() / len(slope) ** 0.5),
+            "Right where all images have the same slope, and only there. Slopes of 0 and √2 are "
+            "both wrong; the root of their mean square is 1, and you say 0.",
+        ),
+        Mistake(
+            "mean of the lengths",
+            _mended(lambda slope: _norms(slope).mean()),
+            "You average the lengths before you square. Slopes of 0 and 2 are both wrong; their "
+            "mean is 1, and you say 0.",
+        ),
+        Mistake(
+            "mean of the slopes",
+            _mended(lambda slope: slope.mean(0).norm()),
+            "You average the gradients themselves: slopes of 5 to the left and 5 to the right make "
+            "0. And a batch may hold both.",
+        ),
+        Mistake(
+            "along the batch",
+            _mended(lambda slope: slope.norm(dim=0)),
+            "You sum along the batch: one number a pixel, not one an image.",
+        ),
+        Mistake(
+            "over channels",
+            _mended(lambda slope: slope.norm(dim=1)),
+            "Right for points of the plane, wrong for images: there axis 1 holds the channels, and "
+            "you hold each pixel at slope 1.",
+        ),
+        Mistake(
+            "of the mean score",
+            lambda critic, points, weight=10.0: weight * _of_the_mean_score(critic, points),
+            "Your slopes are too small by the size of the batch. 4 images of slope 4 should cost "
+            "90; you see slope 1 and say 0.",
+        ),
+        Mistake(
+            "summed",
+            lambda critic, points, weight=10.0: weight * _summed(critic, points),
+            "Each image has its own length now, but you add up what they cost. 4 images of slope 4 "
+            "should cost 90 on average; you say 360, and twice the batch costs twice as much.",
+        ),
+        Mistake(
+            "one number an image",
+            lambda critic, points, weight=10.0: weight * _each(critic, points),
+            "Each image has its own length now; their mean is missing.",
+        ),
+        Mistake(
+            "no graph",
+            lambda critic, points, weight=10.0: weight * _without_graph(critic, points),
+            "The number is right now, but nothing can learn from it: no gradient of your penalty "
+            "reaches the critic's weights.",
+        ),
+        Mistake(
+            "weight lost",
+            lambda critic, points, weight=10.0: gradient_penalty(critic, points),
+            "The slope is mended, and the weight λ is gone: slope 4 should cost 10 · 9 = 90; you "
+            "say 9.",
+        ),
+    ),
+    probes=_PENALTY_PROBES,
+)
+
+
+def _on_the_line(label: str, shape: tuple[int, ...], atol: float) -> Probe:
+    """Which share of the way the pixels have gone."""
+    real, fake = -1 + 0.5 * _uniform(*shape, seed=80), 0.5 + 0.5 * _uniform(*shape, seed=81)
+
+    def observe(candidate: Callable) -> dict[str, Any]:
+        points, again = (
+            candidate(real.clone(), fake.clone(), torch.Generator().manual_seed(89))
+            for _ in range(2)
+        )
+        if not isinstance(points, Tensor) or points.shape != shape:
+            return {"points": points}
+        alpha = ((points - real) / (fake - real)).flatten(1)  # (B, pixels)
+        images = alpha.mean(1)
+        return {
+            "each point lies on its line": bool((alpha.std(1) < 1e-3).all()),
+            "images differ in their share of the way": bool(images.std() > 1e-3),
+            "shares lie between 0 and 1": bool(alpha.min() > -1e-3 and alpha.max() < 1 + 1e-3),
+            "mean share of the way": images.mean(),
+            "spread of the shares": images.std(),
+            "the same seed gives the same points": torch.equal(points, again),
+        }
+
+    explain = {
+        "each point lies on its line": "Some points are not on the straight line between their two "
+        "images: their pixels have gone different shares of the way.",
+        "the same seed gives the same points": "Two generators of the same seed give different "
+        "points: is the given one used?",
+    }
+    return Probe(label, observe, rtol=0, atol=atol, explain=explain)
+
+
+def _at(alpha: Callable[[Tensor, torch.Generator], Tensor]) -> Callable:
+    """Points at other random shares of the way."""
+    return lambda real, fake, generator: real + alpha(real, generator) * (fake - real)
+
+
+BUG_POINTS_BETWEEN = Exercise(
+    id="losses.bug_points_between",
+    title="Spot the bug: points that are not between",
+    reference=random_points,
+    hints=(
+        "Take a black image and a white one. A point on the straight line between them is an even "
+        "grey. What does the code make?",
+        "How many random numbers does a point on a line need? How many are drawn for 4 images of "
+        "3 × 32 × 32?",
+        "One number an image, in a shape that broadcasts over its pixels: (B, 1, 1, 1).",
+    ),
+    mistakes=(
+        Mistake(
+            "as published",
+            random_points_as_published,
+            "The bug is still there. Between a black and a white image your point is white noise: "
+            "every pixel has gone its own share of the way. The mean of many such numbers is close "
+            "to ½, so all your points lie in the middle of the way.",
+        ),
+        Mistake(
+            "halfway",
+            _at(lambda real, g: torch.full((len(real), 1, 1, 1), 0.5)),
+            "All your points are halfway: the slope is held at one place of each line only.",
+        ),
+        Mistake(
+            "one for the batch",
+            _at(lambda real, g: torch.rand((), generator=g)),
+            "All images have gone the same share of the way. Each pair should have a number of its "
+            "own.",
+        ),
+        Mistake(
+            "along the width",
+            _at(lambda real, g: torch.rand(len(real), generator=g)),
+            "Your numbers run along the width: torch lines shapes up from the right. Where there "
+            "are as many columns as images, every image gets stripes; elsewhere an error.",
+        ),
+        Mistake(
+            "one a channel",
+            _at(lambda real, g: torch.rand(*real.shape[:2], 1, 1, generator=g)),
+            "Each channel goes its own share of the way: between a black and a white image your "
+            "point is coloured.",
+        ),
+        Mistake(
+            "the same noise for all",
+            _at(lambda real, g: torch.rand(1, *real.shape[1:], generator=g)),
+            "Every pixel still goes its own share of the way, now the same in all images. The two "
+            "axes are the wrong way round.",
+        ),
+        Mistake(
+            "Gaussian",
+            _at(lambda real, g: torch.randn(len(real), 1, 1, 1, generator=g)),
+            "On the line, but not between: shares of the way below 0 and above 1 lie beyond the "
+            "two images.",
+        ),
+        Mistake(
+            "without the generator",
+            _at(lambda real, g: torch.rand(len(real), 1, 1, 1)),
+            "On the line, but nobody can repeat it: your random numbers do not come from the given "
+            "generator.",
+        ),
+    ),
+    probes=(
+        _on_the_line(
+            "400 images of 1 × 4 × 400, as wide as there are images", (400, 1, 4, 400), 0.15
+        ),
+        _on_the_line("2,000 images of 3 × 4 × 4", (2000, 3, 4, 4), 0.05),
+    ),
+)
+
+
+def _mixed_up(data: int, fakes: int, g: int) -> Callable:
+    """Least squares mended in some of its three terms (1), in others (0) as published."""
+
+    def term(scores: Tensor, target: float, mended: int) -> Tensor:
+        return (scores - target).square().mean() if mended else (scores.mean() - target).square()
+
+    return lambda real, fake: (term(real, 1, data) + term(fake, 0, fakes), term(fake, 1, g))
+
+
+_SCATTERED = torch.tensor([0.0, 2.0]), torch.tensor([-1.0, 1.0])
+
+BUG_LEAST_SQUARES = Exercise(
+    id="losses.bug_least_squares",
+    title="Spot the bug: losses of 0 for scores that are all wrong",
+    reference=least_squares,
+    hints=(
+        "Two real images have scores 0 and 2. Each misses its target by 1. What should the loss "
+        "be, what is it, and what gradient does each score get?",
+        "There are two operations, an average and a square. Does their order matter?",
+        "Square each image's error, then average. In all three terms.",
+    ),
+    mistakes=(
+        Mistake(
+            "as published",
+            least_squares_as_published,
+            "The bug is still there. Real scores 0 and 2, fakes −1 and 1: every score misses by 1, "
+            "D's loss should be 2 and G's 2; you say 0 and 1. All images of a batch get the same "
+            "gradient, right ones and wrong ones.",
+        ),
+        Mistake(
+            "G's left",
+            _mixed_up(1, 1, 0),
+            "D's loss is mended, G's is not: fakes of score 0 and 2 both miss 1 by 1, and G should "
+            "pay 1; you say 0.",
+        ),
+        Mistake(
+            "D's left",
+            _mixed_up(0, 0, 1),
+            "G's loss is mended, D's is not: real scores 0 and 2 both miss 1 by 1, and D should "
+            "pay 1 for them; you say 0.",
+        ),
+        Mistake(
+            "fakes of D left",
+            _mixed_up(1, 0, 1),
+            "One term is left: fakes of score −1 and 1 both miss 0 by 1, and D should pay 1 for "
+            "them; you say 0.",
+        ),
+        Mistake(
+            "data of D left",
+            _mixed_up(0, 1, 1),
+            "One term is left: real scores of 0 and 2 both miss 1 by 1, and D should pay 1 for "
+            "them; you say 0.",
+        ),
+        Mistake(
+            "only the data's term",
+            _mixed_up(1, 0, 0),
+            "One of three terms is mended, that of the data. Fakes of score −1 and 1 both miss D's "
+            "0 by 1; you say 0.",
+        ),
+        Mistake(
+            "only D's fakes",
+            _mixed_up(0, 1, 0),
+            "One of three terms is mended, that of D's fakes. Real scores of 0 and 2 both miss 1 "
+            "by 1; you say 0.",
+        ),
+        Mistake(
+            "target outside the square",
+            lambda real, fake: (
+                real.square().mean() - 1 + fake.square().mean(),
+                fake.square().mean() - 1,
+            ),
+            "You square the score, not its error. A real score of 1 is perfect, and so is −1 for "
+            "you; a real score of 0 should cost 1, and you say −1.",
+        ),
+        Mistake(
+            "summed",
+            lambda real, fake: (
+                (real - 1).square().sum() + fake.square().sum(),
+                (fake - 1).square().sum(),
+            ),
+            "Errors are squared one by one now, but added up: twice the batch costs twice as much.",
+        ),
+        Mistake(
+            "not averaged",
+            lambda real, fake: ((real - 1).square() + fake.square(), (fake - 1).square()),
+            "Errors are squared one by one now, and the mean is missing: you return a number for "
+            "each image.",
+        ),
+        Mistake(
+            "halved",
+            lambda real, fake: tuple(loss / 2 for loss in least_squares(real, fake)),
+            "Mended, and halved besides: real scores 0 and 2, fakes −1 and 1 should cost D 2; you "
+            "say 1. (The paper has the ½; nothing here asks for it.)",
+        ),
+    ),
+    probes=(
+        call("two images each: real 0 and 2, fakes −1 and 1", *_SCATTERED, grad=(0, 1)),
+        call("four images each", *_FOUR, grad=(0, 1)),
+        call("one image each", torch.tensor([3.0]), torch.tensor([-2.0]), grad=(0, 1)),
+    ),
+)
+
+
+def _swapped_arguments(function: Callable) -> Callable:
+    return lambda fake, real, k=3: function(real, fake, k)
+
+
+BUG_PRECISION_RECALL = Exercise(
+    id="losses.bug_precision_recall",
+    title="Spot the bug: a generator that drops modes and gets full recall",
+    reference=shares,
+    hints=(
+        "Half of the modes are missing among the fakes. Which of the two numbers must fall? Which "
+        "one does?",
+        "Follow one line: whose balls are meant by these radii, and whose points are left when "
+        "`any` has removed an axis of (m, n)? Say in words what the mean then is a share of.",
+        "Precision is a share of the m fakes: those inside a ball of the real. Each line has the "
+        "right parts for the other name.",
+    ),
+    mistakes=(
+        Mistake(
+            "as published",
+            shares_as_published,
+            "The bug is still there. Fakes that cover one of two modes get precision ½ and recall "
+            "1: as if half of them were rubbish and nothing were missing.",
+        ),
+        Mistake(
+            "the other radii, the same axis",
+            _swapped_arguments(_with_share(_coverage)),
+            "You exchanged the radii and kept the axes. Your precision is now a share of the real: "
+            "those whose ball holds a fake. 12 fakes in one of two modes are all good; you say ½ "
+            "at most.",
+        ),
+        Mistake(
+            "the other axis, the same radii",
+            _swapped_arguments(_with_share(_own_balls)),
+            "You exchanged the axes and kept the radii. Your precision now asks whether a fake's "
+            "own ball holds a real point: a lonely fake has a huge ball.",
+        ),
+        Mistake(
+            "precision twice",
+            _swapped_arguments(lambda real, fake, k: (_share(fake, real, _radii(real, k)),) * 2),
+            "Precision is mended, and recall now says the same. Fakes that cover one of two modes "
+            "have recall ½; you say 1.",
+        ),
+        Mistake(
+            "recall twice",
+            _swapped_arguments(lambda real, fake, k: (_share(real, fake, _radii(fake, k)),) * 2),
+            "Recall is mended, and precision now says the same. Fakes that cover one of two modes "
+            "have precision 1; you say ½.",
+        ),
+        Mistake(
+            "its own neighbour",
+            lambda fake, real, k=3: shares(fake, real, k - 1),
+            "The names are right now, but you have changed k: a point is at distance 0 from "
+            "itself, and with k = 1 your balls have radius 0.",
+        ),
+    ),
+    probes=tuple(_two_shares(label, fake, real, k) for label, real, fake, k in _SHARES),
+)
+
+
+EXERCISES = (
+    WASSERSTEIN_D,
+    WASSERSTEIN_G,
+    LEAST_SQUARES_D,
+    LEAST_SQUARES_G,
+    HINGE_D,
+    GRADIENT_PENALTY,
+    INTERPOLATE,
+    DRAGAN_POINTS,
+    BEGAN_UPDATE,
+    CLIP_WEIGHTS,
+    FRECHET_DISTANCE,
+    PRECISION_RECALL,
+    BUG_PENALTY_OF_IMAGES,
+    BUG_PENALTY_OF_BATCHES,
+    BUG_POINTS_BETWEEN,
+    BUG_LEAST_SQUARES,
+    BUG_PRECISION_RECALL,
+)
+
+QUESTIONS = (
+    Question(
+        "losses.pulled_back",
+        "Least squares, target 1. D takes a fake for very real and gives it the score 5. What does "
+        "G do with it?",
+        {
+            "it raises the score": "A critic's G would. Here the loss is (5 − 1)² = 16, and it "
+            "grows with the score.",
+            "nothing": "A fake of score 1 would be left alone. At 5 the slope of (s − 1)² is 8.",
+            "it lowers the score": "The loss is (s − 1)²: its slope at 5 is 8, and a step downhill "
+            "leads back to 1. G is asked to look like data, not better than data.",
+        },
+        "it lowers the score",
+    ),
+    Question(
+        "losses.clipped_line",
+        "A critic w · x with 784 weights, all clipped to ±0.01, is trained until nothing moves. "
+        "How many of its weights sit exactly at −0.01 or 0.01?",
+        {
+            "almost all": "The critic's loss is linear in each weight: each one is pushed one way "
+            "without end and stops at the clip. Only the sign is left of what it could have said.",
+            "about half": "There is nothing that would hold a weight in between: the push on it "
+            "never changes.",
+            "only a few": "So it would be if the loss had a valley. It is a slope: each weight is "
+            "pushed the same way, whatever the others do, until the clip stops it.",
+        },
+        "almost all",
+    ),
+    Question(
+        "losses.pixel_slope",
+        "A gradient penalty by mistake takes the norm of each pixel's slope, not of the picture's, "
+        "on 28 × 28 grey pixels. It is 0 when every pixel has slope 1. How steep is the critic "
+        "then, along the steepest direction?",
+        None,
+        28,
+    ),
+    Question(
+        "losses.slow_thermostat",
+        "BEGAN begins with k = 0 and λ = 0.001. Suppose the errors stay at L_real = 0.2 and L_fake "
+        "= 0.1, with γ = 0.75. After how many steps is k = 1?",
+        None,
+        20_000,
+    ),
+    Question(
+        "losses.floor",
+        "Two samples of 1,000 points from one and the same Gaussian in 64 dimensions, covariance "
+        "1. Their true Fréchet distance is 0. What is it as measured?",
+        None,
+        None,  # measured in the lecture: about 2.2
+    ),
+    Question(
+        "losses.equal_psnr",
+        "A face of 64 × 64 moved by one pixel: nobody sees a difference. How wide is the Gaussian "
+        "blur (σ, in pixels) that has the same PSNR?",
+        None,
+        None,  # measured in the lecture: about 2.3 on peeps
+    ),
+    Question(
+        "losses.created_equal",
+        "The same networks, data and minutes for every loss, five seeds each. Does the best loss "
+        "beat the second best by more than the seeds of either differ among themselves?",
+        {
+            "yes": "Then a choice of loss would be worth more than luck.",
+            "no": "Then one run of each loss ranks their seeds, not the losses.",
+        },
+        None,  # measured in the lecture
+    ),
+)
