@@ -240,10 +240,13 @@ guess = predict("dcgan.parameters_where", ...)
 # %%
 channels = [128, 512, 256, 128, 64, 3]
 names = ["1 to 4 pixels", "4 to 8 pixels", "8 to 16 pixels", "16 to 32 pixels", "32 to 64 pixels"]
-weights = {n: conv2d_params(a, b, 4, bias=False) for n, a, b in zip(names, channels, channels[1:], strict=False)}
+weights = {
+    n: conv2d_params(a, b, 4, bias=False)
+    for n, a, b in zip(names, channels, channels[1:], strict=False)
+}
 print(guess.against(max(weights, key=weights.get)))
 assert max(weights, key=weights.get) == "4 to 8 pixels"
-plots.bars(weights, "weights", guess)
+plots.bars({n: count / 1e6 for n, count in weights.items()}, "weights, in millions", guess)
 
 # %% [markdown]
 # ### Three slips on the slides
