@@ -14,6 +14,7 @@ Both are filled in with the repository's address, which stands in pyproject.toml
 import argparse
 import base64
 import hashlib
+import io
 import os
 import re
 import sys
@@ -27,6 +28,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearSolutions
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE_LIMIT = 3_000_000  # bytes of a solved notebook
@@ -149,8 +151,19 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if is_for_readers(output)]
+            for data in (output.data for output in cell.outputs if "data" in output):
+                if "image/png" in data:
+                    data["image/png"] = smaller(data["image/png"])
     notebook.metadata = nbformat.from_dict(METADATA)
     return notebook
+
+
+def smaller(png: str) -> str:
+    """A picture in 256 colours, which look the same and take a third of the bytes; as base64."""
+    picture, buffer = Image.open(io.BytesIO(base64.b64decode(png))), io.BytesIO()
+    picture = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    picture.save(buffer, "png", optimize=True)
+    return base64.b64encode(buffer.getvalue()).decode()
 
 
 def is_for_readers(output: NotebookNode) -> bool:

@@ -604,7 +604,8 @@ def overlaps(named: Mapping[str, Float[Tensor, "h w"]]) -> Figure:
     for axes, (name, counts) in zip(all_axes[0], named.items(), strict=True):
         axes.imshow(counts.numpy(), cmap="Blues", vmin=0, vmax=1.3 * counts.max())
         for (y, x), count in np.ndenumerate(counts.numpy()):
-            axes.text(x, y, f"{count:g}", ha="center", va="center", fontsize=8)
+            color = "white" if count > 0.6 * counts.max() else "black"
+            axes.text(x, y, f"{count:g}", ha="center", va="center", fontsize=8, color=color)
         _bare(axes, name)
     return figure
 

@@ -1,12 +1,16 @@
 """The notebooks and how they are made: on a small lecture of our own, then on the course's."""
 
+import base64
+import io
 import json
 import os
 import subprocess
 import sys
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from course_lib import build
 
@@ -238,6 +242,19 @@ def test_a_notebook_that_fails_is_not_written(root, capsys):
     assert build.main(["--execute"], root) == 1
     assert "on purpose" in capsys.readouterr().err
     assert not (root / "solutions" / "01_lecture.ipynb").exists()
+
+
+def test_a_picture_keeps_its_size_and_looks_in_fewer_bytes():
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8) // 8 * 8
+    noise[:20] = (0, 114, 178)  # a colour of the figures
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "png")
+    png = base64.b64encode(buffer.getvalue()).decode()
+    small = build.smaller(png)
+    picture = Image.open(io.BytesIO(base64.b64decode(small)))
+    assert len(small) < 0.7 * len(png) and picture.size == (80, 60)
+    off = np.abs(np.asarray(picture.convert("RGB")).astype(int) - noise)
+    assert off[:20].max() <= 2 and off.mean() < 20
 
 
 def test_a_solved_notebook_above_the_limit_is_refused(root, monkeypatch):

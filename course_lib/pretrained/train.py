@@ -86,7 +86,7 @@ def dcgan_fashion32() -> None:
 
 def dcgan_peeps64() -> None:
     players = dcgan.Generator(nz=128), dcgan.Discriminator(first_batchnorm=True)
-    _gan("dcgan_peeps64", *players, "peeps", 64, seed=13, steps=5000, batch=64)
+    _gan("dcgan_peeps64", *players, "peeps", 64, seed=13, steps=3000, batch=32)
 
 
 def _gan(name, generator, discriminator, dataset, size, seed, steps, batch) -> None:
