@@ -23,7 +23,7 @@
 # - derive, write and train a variational autoencoder, and say what each of its two terms does;
 # - ask a model for a class, and explain why VAE pictures are blurred.
 #
-# **Time**: two hours with the exercises. The cells run in about 8 minutes on a laptop, in 5 on a GPU.
+# **Time**: two hours with the exercises. The cells run in about 6 minutes on a laptop; on a GPU, where they train longer, plan for 10.
 # **You need**: lecture 01 (Gaussians; the comparison of two sets of pictures), a little linear algebra.
 
 # %%
@@ -210,7 +210,7 @@ assert angles.max() < 1
 
 # %%
 torch.manual_seed(0)
-steps = pick(smoke=5, laptop=900, gpu=6000)
+steps = pick(smoke=5, laptop=1200, gpu=6000)
 autoencoder = autoencoders.Autoencoder(nc=3, size=32, latent=32).to(home)
 step = autoencoders.AutoencoderStep(autoencoder, steps=steps)
 
@@ -400,7 +400,7 @@ negative_elbo = check("vae.negative_elbo", negative_elbo)
 
 # %%
 torch.manual_seed(0)
-steps = pick(smoke=5, laptop=1500, gpu=8000)
+steps = pick(smoke=5, laptop=1200, gpu=6000)
 vae = autoencoders.VAE(nc=3, size=32, latent=32).to(home)
 step = autoencoders.VAEStep(vae, steps=steps)
 history = train(step, faces.batches(128, home), steps, watch=lambda: plots.grid(vae.sample(32)))
@@ -539,32 +539,50 @@ widgets.latent_plane(report)
 # %% [markdown]
 # ## 7 · Why are VAE pictures blurred?
 #
-# What the 2-latent VAE rebuilds is blurred. One suspect is the noise $\varepsilon$. **Switch it off, and decode μ in place of a random z. How sharp are the faces then?**
+# What the 2-latent VAE rebuilds is sharp in the hair and blurred in the face. Look only at the part with eyes, nose and mouth. One suspect is the noise $\varepsilon$. **Switch it off, and decode μ in place of a random z. How
+# sharp are the faces then?**
 
 # %%
 # Replace ... by one of: "as sharp as the data", "as blurred as before", "halfway"
 guess = predict("vae.blur", ...)
 
+
 # %%
+def face(pictures):
+    """The part with eyes, nose and mouth."""
+    return pictures[:, :, 26:54, 26:52]
+
+
 big_test = data.load("peeps", split="test", size=64).floats()
 with torch.no_grad():
     mu, logvar = report.encode(big_test)
     noisy = report.decode(reparameterise(mu, logvar, torch.randn(mu.shape, generator=seed(0))))
     clean = report.decode(mu)
 sharpness = {
-    "real faces": metrics.sharpness(big_test).mean().item(),
-    "decoded from z": metrics.sharpness(noisy).mean().item(),
-    "decoded from μ": metrics.sharpness(clean).mean().item(),
+    "real faces": metrics.sharpness(face(big_test)).mean().item(),
+    "decoded from z": metrics.sharpness(face(noisy)).mean().item(),
+    "decoded from μ": metrics.sharpness(face(clean)).mean().item(),
 }
 print(guess.against("as blurred as before"))
-assert sharpness["decoded from μ"] < 0.75 * sharpness["real faces"]
+assert sharpness["decoded from μ"] < 0.5 * sharpness["real faces"]
 assert abs(sharpness["decoded from μ"] / sharpness["decoded from z"] - 1) < 0.2
 plots.bars(sharpness, "sharpness: variance of the Laplacian")
 
 # %%
-plots.rows({"real": big_test[:10], "from z": noisy[:10], "from μ": clean[:10]})
+plots.rows(
+    {
+        "real": big_test[:10],
+        "rebuilt": clean[:10],
+        "real, close": face(big_test[:10]),
+        "from z": face(noisy[:10]),
+        "from μ": face(clean[:10]),
+    }
+)
 
 # %% [markdown]
+# The two numbers of the code went to the hair, where a mistake costs most pixels. They do not say what the face looks like, so every face got the same: half a pair of glasses, a hint of a beard, a mouth half open. It is the
+# *average* of all faces.
+#
 # The loss does it. Under squared error the best answer to a code is the **mean** of all pictures that share it. Take the smallest case: half of the
 # pictures are −1, half are +1, and the code does not say which. The best single answer is 0, which is *neither*.
 
@@ -576,8 +594,7 @@ assert abs(best) < 0.01
 plots.two_pictures_one_answer(answers, loss)
 
 # %% [markdown]
-# So the blur is what the code leaves open. Two numbers cannot say which of 47 heads, 27 expressions and 5 colours it is, and the decoder draws the mean of what is left. The VAE with 32 latents
-# has room for nearly all that our drawings differ in:
+# So the blur is what the code leaves open: there the decoder draws the mean. The VAE with 32 latents has room for nearly all that our drawings differ in:
 
 # %%
 sharp_of = {
@@ -715,8 +732,8 @@ plots.rows(
 )
 
 # %% [markdown]
-# Now the report's skies. Ours come out as the cell says; with the course's own weights none of 4,000 is redder than the reddest that was seen. That is what one should expect where the decoder stays among its codes. But it is
-# a function, and answers everywhere. Leave the prior: multiply the random codes by 2, 3, 4.
+# The reddest drawn are hardly redder than the reddest seen, and nothing like the sunsets that were left out. We saw 0.25 % after 600 steps of training, and none at all of 4,000 with the course's own weights, after 1,500 steps. That is what to
+# expect where the decoder stays among its codes. But it is a function, and answers everywhere. Leave the prior: multiply the random codes by 2, 3, 4.
 
 # %%
 radii = {}
@@ -740,7 +757,7 @@ plots.bars(radii, "share of skies redder than any seen")
 
 # %%
 torch.manual_seed(0)
-steps = pick(smoke=3, laptop=800, gpu=8000)
+steps = pick(smoke=3, laptop=400, gpu=8000)
 vaegan = autoencoders.VAE(nc=3, size=32, latent=32).to(home)
 judge = autoencoders.Discriminator(nc=3, size=32).to(home)
 step = autoencoders.VAEGANStep(vaegan, judge, steps=steps)
@@ -759,7 +776,8 @@ numbers = {
 }
 for name, row in numbers.items():
     print(f"{name:8}", {key: round(value, 3) for key, value in row.items()})
-assert numbers["VAE/GAN"]["error of rebuilt faces"] > numbers["VAE"]["error of rebuilt faces"]
+for higher in ("sharpness", "error of rebuilt faces"):
+    assert numbers["VAE/GAN"][higher] > numbers["VAE"][higher]
 plots.rows(
     {
         "real": x_test[:12],
@@ -771,6 +789,10 @@ plots.rows(
 )
 
 # %% [markdown]
+# Read all three numbers. The pictures are crisper than the VAE's. With the course's own weights, trained for longer, they are crisper even than the data: that surplus is grain, which the measure takes for detail, and the distance
+# to real faces is larger than the VAE's. The rebuilt faces are farther off, as they must be: nobody charged for pixels. On drawings that a VAE with 32 latents hardly blurs there is little for a judge to mend. On photographs there is
+# more; the paper shows such faces.
+#
 # ## What came after
 #
 # - **alignDRAW** (Mansimov and others 2016) drew pictures from captions, among them "a stop sign is flying in blue skies", blurred but recognisable. A recurrent VAE paints on a canvas stroke by stroke, and at each
