@@ -542,7 +542,7 @@ with torch.no_grad():
 plots.rows({f"walk {i + 1}": film for i, film in enumerate(films)})
 
 # %% [markdown]
-# Trousers become dresses by way of things that are neither. $G$ is continuous, and the data are not: somewhere on the way it has to make a picture that is no garment.
+# One garment becomes another by way of things that are neither. $G$ is continuous, and the data are not: somewhere on the way it has to make a picture that is no garment.
 #
 # ## 7 · What the losses do not say
 #
