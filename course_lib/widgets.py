@@ -210,16 +210,18 @@ class GanInThePlane:
 
     Each tick of the player trains `steps` steps of D and keeps what it shows, so that the slider
     runs backwards too, which trains nothing. losses: by name, for the menu, such as your own
-    `Loss(discriminator_loss, generator_loss)`.
+    `Loss(discriminator_loss, generator_loss)`; those that need an autoencoder for a discriminator
+    are left out.
     """
 
     def __init__(self, losses: Mapping[str, Loss], steps: int = 8, seed: int = 0):
-        self.losses, self.steps, self.seed = dict(losses), steps, seed
-        option = ipywidgets.Layout(width="15em")
-        menus = {"layout": option, "style": {"description_width": "4em"}}
+        self.losses = {name: loss for name, loss in losses.items() if not loss.autoencoder}
+        self.steps, self.seed = steps, seed
+        option = ipywidgets.Layout(width="17em")
+        menus = {"layout": option, "style": {"description_width": "6em"}}
         rate = {"options": RATES, "value": 1e-3} | menus
         self.shape = ipywidgets.Dropdown(options=SHAPES, description="data", **menus)
-        self.loss = ipywidgets.Dropdown(options=list(losses), description="loss", **menus)
+        self.loss = ipywidgets.Dropdown(options=list(self.losses), description="loss", **menus)
         self.k = ipywidgets.Dropdown(options=(1, 2, 5), description="k", **menus)
         self.d_lr = ipywidgets.Dropdown(description="D's speed", **rate)
         self.g_lr = ipywidgets.Dropdown(description="G's speed", **rate)
@@ -312,13 +314,9 @@ def _bytes(picture: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def gan_in_the_plane(losses: Mapping[str, Loss] | None = None) -> ipywidgets.VBox:
-    """Lecture 03: watch both players learn, with a choice of losses, by name.
-
-    Without any it offers `LOSSES`, less those that need an autoencoder for a discriminator.
-    """
-    offered = losses or {name: loss for name, loss in LOSSES.items() if not loss.autoencoder}
-    return GanInThePlane(offered).box()
+def gan_in_the_plane(losses: Mapping[str, Loss] = LOSSES) -> ipywidgets.VBox:
+    """Lecture 03: watch both players learn, with a choice of losses, by name."""
+    return GanInThePlane(losses).box()
 
 
 ORBITS = {

@@ -235,7 +235,7 @@ def test_the_box_holds_all_controls_and_offers_every_loss_that_a_score_can_serve
     assert {kind: kinds.count(kind) for kind in counts} == counts
     (losses,) = (w for w in offered if getattr(w, "description", "") == "loss")
     assert list(losses.options) == [name for name in LOSSES if name != "began"]
-    mine = inside(widgets.gan_in_the_plane({"my own": LOSSES["hinge"]}))
+    mine = inside(widgets.gan_in_the_plane({"my own": LOSSES["hinge"], "no": LOSSES["began"]}))
     (losses,) = (w for w in mine if getattr(w, "description", "") == "loss")
     assert losses.options == ("my own",)
 
