@@ -307,7 +307,7 @@ def covered(step):
     return gan.modes_covered(samples, ring.centers, ring.sigma)
 
 
-# %%
+# %% tags=["cover"]
 step, moments = play(mine, steps=pick(smoke=2000, laptop=3000, gpu=3000), lr=1e-3)
 modes, share, counts = covered(step)
 print(f"modes covered: {modes} of 8; samples on a mode: {share:.0%}; per mode: {counts.tolist()}")
@@ -320,7 +320,7 @@ plots.game_strip(
 # %% [markdown]
 # The same as a film, 40 looks. The generated points chase the blue, $D$ notices and turns blue where they are missing, and so on, until each island has its share.
 
-# %% tags=["cover"]
+# %%
 game = plots.GameInThePlane(ring.points[:600], 150)
 plots.film([game.show(frame, name) for name, frame in moments.items()])
 
