@@ -963,11 +963,9 @@ def nearest_neighbours(
     queries: Float[Tensor, "n C H W"], images: Float[Tensor, "m C H W"], k: int
 ) -> tuple[Int[Tensor, "n k"], Float[Tensor, "n k"]]:
     """For each query the k images nearest to it: their indices and distances, nearest first."""
-    found = []
-    for query in queries:  # one at a time: all differences together would fill the memory
-        distances = (images - query).flatten(1).norm(dim=1)  # (m,)
-        found.append(distances.topk(k, largest=False))
-    return torch.stack([f.indices for f in found]), torch.stack([f.values for f in found])
+    distances = torch.cdist(queries.flatten(1).double(), images.flatten(1).double())
+    found = distances.topk(k, largest=False)
+    return found.indices, found.values.float()
 
 
 def _pairs(queries: Tensor, images: Tensor) -> Tensor:
