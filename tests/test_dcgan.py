@@ -249,3 +249,25 @@ def test_numbers_below_the_least_are_refused(network, numbers):
     ((name, value),) = numbers.items()
     with pytest.raises(ValueError, match=f"{name} must be at least .; got {value}"):
         network(**numbers)
+
+
+def test_noise_is_added_in_training_only_and_has_the_stated_size():
+    judge = Discriminator(nc=1, ndf=4, size=32, noise=0.3)
+    judge.layers = nn.Sequential()  # the picture itself, as it is judged
+    x = torch.zeros(64, 1, 32, 32)
+    seen = judge(x)
+    assert seen.std().item() == pytest.approx(0.3, rel=0.02) and x.count_nonzero() == 0
+    assert abs(seen.mean().item()) < 0.01
+    assert judge.eval()(x).count_nonzero() == 0
+
+
+def test_without_noise_training_looks_at_the_picture_itself():
+    judge = Discriminator(nc=1, ndf=4, size=32)
+    judge.layers = nn.Sequential()
+    assert judge(torch.zeros(2, 1, 32, 32)).count_nonzero() == 0
+
+
+@pytest.mark.parametrize("noise", [-0.1, float("nan")])
+def test_noise_below_zero_is_refused(noise):
+    with pytest.raises(ValueError, match=f"noise must be at least 0; got {noise}"):
+        Discriminator(noise=noise)

@@ -85,23 +85,25 @@ def dcgan_fashion32() -> None:
 
 
 def dcgan_peeps64() -> None:
-    players = dcgan.Generator(nz=128), dcgan.Discriminator(first_batchnorm=True)
+    players = dcgan.Generator(nz=128), dcgan.Discriminator(first_batchnorm=True, noise=0.3)
     _gan("dcgan_peeps64", *players, "peeps", 64, seed=13, steps=3000, batch=32)
 
 
 def _gan(name, generator, discriminator, dataset, size, seed, steps, batch) -> None:
     """A GAN with the non-saturating loss; the average of G's weights is what is stored."""
-    home = device.choose().device
+    home, noise = device.choose().device, getattr(discriminator, "noise", 0)
     images, held_out = (data.load(dataset, split, size=size) for split in SPLITS)
     torch.manual_seed(seed)
     step = gan.AdversarialStep(generator.to(home), discriminator.to(home), ema=0.999)
     batches = images.batches(batch, home, torch.Generator().manual_seed(seed))
-    history = train(step, batches, steps, title=name)  # Ctrl-C stops it, and keeps what is there
+    # Ctrl-C stops it and keeps what is there; the same command then goes on
+    history = train(step, batches, steps, title=name, checkpoint=f"runs/{name}")
     model = round_weights(step.ema.model.cpu())
     card = {
         "what": f"the generator of a GAN: {type(model).__name__}, average of its weights",
         "data": f"{dataset}, {len(images):,} training images; measured on {len(held_out):,} others",
-        "steps": f"{history.steps:,} of {batch} images, non-saturating, Adam 0.0002, EMA 0.999",
+        "steps": f"{history.steps:,} of {batch} images, non-saturating, Adam 0.0002, EMA 0.999"
+        + (f", noise {noise} before D" if noise else ""),
         "seed": seed,
         **_circumstances(name, history.seconds),
         **_likeness(lambda n, generator: gan.sample(model, n, generator=generator), held_out),

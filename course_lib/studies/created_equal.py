@@ -1,0 +1,166 @@
+"""Are GANs created equal? Every loss, the same generator, data and budget, several seeds.
+
+    python -m course_lib.studies.created_equal
+
+runs what is missing in `created_equal.csv` (fashion at 32 × 32) and `modes.csv` (Gaussians in the
+plane), one run a core, and writes each result down at once. After Lucic et al. 2018.
+
+What is the same for all: the data, the generator, the batch of 64, Adam, the average of G's weights
+that is judged, and the number of updates, those of G and D counted together. What is each method's
+own, as its paper has it: `SETTINGS`, and no BatchNorm in a critic whose slope is penalised.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
+from time import process_time
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from course_lib import data, dcgan, gan, studies
+from course_lib.autoencoders import Autoencoder
+from course_lib.gan_losses import LOSSES
+from course_lib.metrics import FeatureNet, fit_gaussian, frechet_distance, precision_recall
+
+RATES = (1e-4, 3e-4, 1e-3)  # of both players
+SEEDS = range(5)
+MARKS = (250, 500, 1000, 2000)  # updates after which a run is measured
+WIDTH = 16  # channels of G before its last layer, and of D after its first
+JUDGED = 2000  # pictures
+# D learns five times for one step of G, and Adam has no momentum (Arjovsky 2017, Gulrajani 2017)
+SETTINGS = {name: {"d_steps": 5, "betas": (0.0, 0.9)} for name in ("wasserstein", "wgan_gp")}
+POINTS = ("ring8", "grid25")
+POINT_UPDATES, POINT_RATE, POINT_BATCH = 6000, 1e-3, 256
+
+
+def run(loss: str, lr: float, seed: int, updates: int = MARKS[-1]) -> list[dict]:
+    """One GAN on fashion: a row per mark, with the Fréchet distance of 2,000 samples to 10,000
+    images that were not trained on, precision and recall against 2,000 of them, and the seconds
+    that training took of one core.
+
+    After a step that left weights which are not finite the rows say so, and hold NaN.
+    """
+    train, judge, seen = _fashion()
+    real = fit_gaussian(seen)
+    torch.manual_seed(seed)
+    step = _players(loss, lr)
+    batches = train.batches(64 * step.d_steps, generator=torch.Generator().manual_seed(seed))
+    rows, seconds = [], 0.0
+    for before, mark in zip((0, *MARKS), MARKS, strict=False):
+        if before >= updates:
+            break
+        start = process_time()
+        broken = _play(step, batches, before, min(mark, updates))
+        seconds += process_time() - start
+        row = {"loss": loss, "lr": lr, "seed": seed, "updates": min(mark, updates)}
+        scores = {"frechet": math.nan, "precision": math.nan, "recall": math.nan}
+        if not broken:
+            x = gan.sample(step.ema.model, JUDGED, generator=torch.Generator().manual_seed(seed))
+            made = judge.features(x)
+            precision, recall = precision_recall(seen[:JUDGED], made)
+            distance = frechet_distance(*real, *fit_gaussian(made))
+            scores = {"frechet": distance, "precision": precision, "recall": recall}
+        rounded = {key: round(value, 4) for key, value in scores.items()}
+        status = f"stopped: {broken}" if broken else "ran"
+        rows.append({**row, **rounded, "seconds": round(seconds, 1), "status": status})
+    return rows
+
+
+def modes(points: str, loss: str, seed: int, updates: int = POINT_UPDATES) -> dict:
+    """One GAN in the plane: how many Gaussians its 2,500 samples reach, and what share hits one."""
+    plane = data.load("toy2d", variant=points)
+    torch.manual_seed(seed)
+    judge = gan.ToyDiscriminator()
+    if LOSSES[loss].autoencoder:
+        judge = nn.Sequential(gan.ToyGenerator(2, 1), nn.ReLU(), gan.ToyGenerator(1, 2))
+    settings = {"lr": POINT_RATE, "betas": (0.5, 0.999)} | SETTINGS.get(loss, {})
+    step = gan.AdversarialStep(gan.ToyGenerator(), judge, loss, **settings)
+    generator = torch.Generator().manual_seed(seed)
+    broken = _play(step, plane.batches(POINT_BATCH * step.d_steps, generator=generator), 0, updates)
+    row = {"data": points, "loss": loss, "seed": seed, "modes": len(plane.centers)}
+    if broken:
+        return {
+            **row,
+            "covered": math.nan,
+            "high_quality": math.nan,
+            "status": f"stopped: {broken}",
+        }
+    samples = gan.sample(step.generator, 2500, generator=torch.Generator().manual_seed(seed))
+    covered, share, _ = gan.modes_covered(samples, plane.centers, plane.sigma)
+    return {**row, "covered": covered, "high_quality": round(share, 4), "status": "ran"}
+
+
+@cache
+def _fashion() -> tuple[data.ImageSet, FeatureNet, Float[Tensor, "10000 64"]]:
+    """The training images, the judge, and what it sees in the test images."""
+    train, test = (data.load("fashion", split, size=32) for split in ("train", "test"))
+    judge = FeatureNet("fashion")
+    return train, judge, judge.features(test.floats())
+
+
+def _players(loss: str, lr: float) -> gan.AdversarialStep:
+    generator = dcgan.Generator(nc=1, ngf=WIDTH, size=32)
+    if LOSSES[loss].autoencoder:
+        judge = Autoencoder(nc=1, size=32, latent=64)
+    else:
+        judge = dcgan.Discriminator(nc=1, ndf=WIDTH, size=32)
+        if LOSSES[loss].penalty_points is not None:  # a slope of one image needs a score of one
+            judge.layers = nn.Sequential(
+                *(layer for layer in judge.layers if not isinstance(layer, nn.BatchNorm2d))
+            )
+    return gan.AdversarialStep(generator, judge, loss, lr=lr, ema=0.99, **SETTINGS.get(loss, {}))
+
+
+def _play(step: gan.AdversarialStep, batches: Iterable, done: int, updates: int) -> str:
+    """Rounds from `done` updates to `updates`; says what broke, or ""."""
+    each = 1 + step.d_steps
+    for round_ in range(done // each, updates // each):
+        losses = step(next(batches))
+        if step.ema is not None:
+            step.ema.update()
+        if round_ % 50 == 49 and not all(value.isfinite() for value in losses.values()):
+            return f"loss not finite by round {round_ + 1}"
+    finite = all(p.isfinite().all() for p in step.generator.parameters())
+    return "" if finite else f"weights not finite by {updates} updates"
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _fill(name: str, work: Callable, jobs: list[tuple], keys: tuple[str, ...]) -> None:
+    """Runs the jobs that the table does not hold, and adds each result to it."""
+    rows = studies.read(name) if (studies.FOLDER / f"{name}.csv").exists() else []
+    held = {tuple(row[key] for key in keys) for row in rows}
+    jobs = [job for job in jobs if job not in held]
+    with ProcessPoolExecutor(os.cpu_count(), initializer=_one_thread) as pool:
+        futures = {pool.submit(work, *job): job for job in jobs}
+        for n, future in enumerate(as_completed(futures), 1):
+            result = future.result()
+            rows += result if isinstance(result, list) else [result]
+            rows.sort(key=lambda row: [row[key] for key in (*keys, "updates") if key in row])
+            studies.write(name, rows)
+            print(f"{name}: {n} of {len(jobs)}", *futures[future], flush=True)
+
+
+def main() -> None:
+    _fill(
+        "modes",
+        modes,
+        [(points, loss, seed) for points in POINTS for loss in LOSSES for seed in SEEDS],
+        ("data", "loss", "seed"),
+    )
+    _fill(
+        "created_equal",
+        run,
+        [(loss, lr, seed) for seed in SEEDS for lr in RATES for loss in LOSSES],
+        ("loss", "lr", "seed"),
+    )
+
+
+if __name__ == "__main__":
+    main()
