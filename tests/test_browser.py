@@ -41,6 +41,12 @@ VISITS = [
         "mean over the latents",
     ),
     ("03_vanilla_gan", "gan.optimal_discriminator", "    return q / (p + q)", "the share of fakes"),
+    (
+        "04_dcgan",
+        "dcgan.conv2d_size",
+        "    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride",
+        "one lost",
+    ),
 ]
 
 # What a test wants to know of the notebook on the screen. JupyterLab draws only the cells in view,
