@@ -235,7 +235,7 @@ def _has(kind: type, step: AdversarialStep) -> bool:
 def _adam(net: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
     weights = list(net.parameters())
     fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
-    return torch.optim.Adam(weights, lr, betas, fused=fused)
+    return torch.optim.Adam(weights, lr, tuple(map(float, betas)), fused=fused)  # (0, 0.9) too
 
 
 def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:

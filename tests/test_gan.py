@@ -764,3 +764,8 @@ def test_the_dirac_gan_refuses_numbers_that_make_no_sense():
     for name, bad in {"steps": 0, "lr": 0.0, "r1": -1.0}.items():
         with pytest.raises(ValueError, match=name):
             dirac_gan(**{name: bad})
+
+
+def test_betas_may_be_whole_numbers():
+    step = AdversarialStep(*players("toy"), betas=(0, 0.9))
+    assert step(torch.randn(8, 2)).keys() == {"d_loss", "g_loss"}

@@ -66,7 +66,7 @@ def test_modes_are_counted_for_every_loss_on_ring_and_grid():
     expected = {
         (points, loss, float(seed))
         for points in created_equal.POINTS
-        for loss in LOSSES
+        for loss in created_equal.IN_THE_PLANE
         for seed in created_equal.SEEDS
     }
     assert {(row["data"], row["loss"], row["seed"]) for row in rows} == expected

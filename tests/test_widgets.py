@@ -2,6 +2,7 @@
 
 import html
 import io
+import math
 import re
 
 import ipywidgets
@@ -28,7 +29,14 @@ def bandwidth():
     return widgets.bandwidth(*points)
 
 
-@pytest.mark.parametrize("make", [bandwidth, widgets.octaves, widgets.orbits])
+DISTANCES = torch.linspace(0, 12, 25)
+
+
+def slid_away():
+    return widgets.slid_away(DISTANCES, {"minimax": torch.exp(-DISTANCES), "own": DISTANCES})
+
+
+@pytest.mark.parametrize("make", [bandwidth, widgets.octaves, widgets.orbits, slid_away])
 def test_every_stop_draws_its_own_picture_and_says_its_own_number(make):
     before = plt.get_fignums()
     widget = make()
@@ -350,3 +358,31 @@ def test_a_walk_goes_along_the_arc(monkeypatch):
     of_type(widget, ipywidgets.FloatSlider)[0].value = 1.5
     torch.testing.assert_close(made[-1], gan.slerp(codes[[1]], codes[[0]], 0.5))
     assert made[-1].norm().item() == pytest.approx(3.0)
+
+
+def test_the_sliding_fakes_say_how_hard_each_loss_pulls():
+    widget = slid_away()
+    (slider,) = of_type(widget, ipywidgets.SelectionSlider)
+    (readout,) = of_type(widget, ipywidgets.HTML)
+    for name, i in slider.options:
+        slider.value = i
+        at = float(name.split()[0])
+        assert DISTANCES[i] == at and f"{at:g} σ away" in readout.value
+        assert f"own <b>{at:.3g}</b>" in readout.value
+        assert f"minimax <b>{math.exp(-at):.3g}</b>" in readout.value
+
+
+def test_each_budget_has_its_own_picture_and_names_its_first():
+    budgets = {
+        250: {"a": (5.0, 4.0, 6.0), "b": (3.0, 2.0, 3.9)},
+        500: {"a": (2.0, 1.0, 3.0), "b": (2.5, 2.2, 2.8)},
+    }
+    widget = widgets.by_budget(budgets, floor=0.5)
+    (slider,) = of_type(widget, ipywidgets.SelectionSlider)
+    (picture,), (readout,) = of_type(widget, ipywidgets.Image), of_type(widget, ipywidgets.HTML)
+    assert [name for name, _ in slider.options] == ["250 updates", "500 updates"]
+    assert "<b>a</b>, 2.00; then b, 2.50" in readout.value and "overlap" in readout.value
+    late = bytes(picture.value)
+    slider.value = 250
+    assert "<b>b</b>, 3.00; then a, 5.00" in readout.value and "are apart" in readout.value
+    assert bytes(picture.value) != late

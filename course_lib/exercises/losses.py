@@ -2657,7 +2657,7 @@ QUESTIONS = (
     ),
     Question(
         "losses.created_equal",
-        "The same networks, data and minutes for every loss, five seeds each. Does the best loss "
+        "The same networks, data and updates for every loss, five seeds each. Does the best loss "
         "beat the second best by more than the seeds of either differ among themselves?",
         {
             "yes": "Then a choice of loss would be worth more than luck.",
