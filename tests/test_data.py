@@ -102,6 +102,28 @@ def test_no_face_of_the_test_set_is_in_the_training_set(size):
     assert not as_bytes(train.images) & as_bytes(test.images)
 
 
+@pytest.mark.parametrize("size", [64, 32])
+def test_no_line_drawing_of_the_test_set_is_in_the_training_set(size):
+    train, test = (
+        data.load("peeps", split=split, size=size, variant="lines") for split in ("train", "test")
+    )
+    assert len(train) + len(test) == 5000 and len(test) == 900
+    assert not as_bytes(train.images) & as_bytes(test.images)
+    assert not as_bytes(train.targets) & as_bytes(test.targets)
+
+
+def test_the_target_of_a_line_drawing_is_the_same_person_in_colour():
+    lines, colour = (data.load("peeps", split="all", variant=v) for v in ("lines", "plain"))
+    assert torch.equal(lines.targets, colour.images) and colour.targets is None
+    assert torch.equal(lines.attributes["skin"], colour.attributes["skin"])
+    test = data.load("peeps", split="test", variant="lines", size=32)
+    x, target = next(test.batches(8))
+    assert x.shape == target.shape == (8, 3, 32, 32)
+    assert as_bytes(data.load("peeps", split="test").images) <= as_bytes(
+        data.load("peeps", split="test", variant="lines").targets
+    )
+
+
 def test_the_styles_of_emoji_are_aligned_and_split_alike():
     for split in ("train", "test"):
         flat, noto = (data.load("emoji", split=split, style=s) for s in ("flat", "noto"))
@@ -444,6 +466,33 @@ def test_horse2zebra_is_read_from_its_zip(tmp_path, monkeypatch):
     assert zebras.images[0, 0, 0, 0] == 120
     with pytest.raises(ValueError, match="variant must be a or b"):
         data.load("horse2zebra", variant="zebra")
+
+
+def test_horse2zebra_is_read_from_a_folder_that_was_put_there_by_hand(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    for i, part in enumerate(("trainA", "trainA", "trainB", "testA")):
+        (tmp_path / "horse2zebra" / part).mkdir(parents=True, exist_ok=True)
+        picture = Image.new("RGB", (50, 40), (60 * i, 0, 0))
+        picture.save(tmp_path / "horse2zebra" / part / f"{i}.png")
+    monkeypatch.setattr(downloads.urllib.request, "urlopen", None)  # nothing is asked for
+    horses = data.load("horse2zebra", size=32)
+    zebras = data.load("horse2zebra", size=32, variant="b")
+    assert horses.images[:, 0, 0, 0].tolist() == [0, 60] and len(zebras) == 1
+    assert len(data.load("horse2zebra", split="all")) == 3
+    assert data.load("horse2zebra", split="test").images.shape == (1, 3, 256, 256)
+    with pytest.raises(ValueError, match="no picture in .*testB"):
+        data.load("horse2zebra", split="test", variant="b")
+
+
+@pytest.mark.parametrize("name", downloads.CYCLEGAN_SETS)
+def test_without_a_network_it_is_said_where_the_folders_may_be_put(name, tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise urllib.error.URLError("no route")
+
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.setattr(downloads.urllib.request, "urlopen", refuse)
+    with pytest.raises(ConnectionError, match=f"trainA, trainB, testA and testB into .*{name}"):
+        data.load(name)
 
 
 def test_a_server_that_answers_not_found_offers_the_stand_in(tmp_path, monkeypatch):

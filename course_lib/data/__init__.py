@@ -37,8 +37,9 @@ def load(
     size: pixels each way; None keeps what the set has (64 for earth, folders and videos). Fashion
         and MNIST get a black border for up to 4 more pixels; halves, thirds … are averaged; other
         sizes are interpolated.
-    variant: peeps "plain", "lines", "without_glasses", "with_glasses"; toy2d "ring8", "grid25",
-        "spiral", …; horse2zebra and its family "a", "b". style: emoji "flat", "3d", "noto".
+    variant: peeps "plain", "lines" (with the same people in colour as targets), "without_glasses",
+        "with_glasses"; toy2d "ring8", "grid25", "spiral", …; horse2zebra and its family "a", "b".
+    style: emoji "flat", "3d", "noto".
     n: how many, for toy2d and skyline (there before a part of the day is left out).
     every: take each so-many-th frame of a video.
 
