@@ -1,6 +1,6 @@
 """Exercises that are checked the moment they are run: `check`, `hint`, `solution`, `predict`."""
 
-from course_lib.exercises import dcgan, density, gan, losses, start, vae
+from course_lib.exercises import cyclegan, dcgan, ddpm, density, ethics, gan, losses, start, vae
 from course_lib.exercises.engine import (
     EXERCISES,
     QUESTIONS,
@@ -20,7 +20,7 @@ from course_lib.exercises.engine import (
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
 __all__ += ["Verdict", "check", "grade", "hint", "predict", "solution"]
 
-LECTURES = (start, density, vae, gan, dcgan, losses)  # a new lecture's module comes in here
+LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics)
 
 for _lecture in LECTURES:
     EXERCISES.update({exercise.id: exercise for exercise in _lecture.EXERCISES})
