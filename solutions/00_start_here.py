@@ -177,5 +177,6 @@ plots.rows({"real": fashion[:12].view(-1, 1, 28, 28), "a Gaussian": drawn.view(-
 # | 02 | Autoencoders and VAE | Where in a Gaussian does each picture live? |
 # | 03 | The vanilla GAN | Can a judge of pictures teach a network to draw? |
 # | 04 | DCGAN and shape arithmetic | What does a convolution know that a layer of numbers does not? |
+# | 05 | The loss zoo | Does it matter which loss, and who says so? |
 #
 # Every lecture stands on its own notebook, and uses what the ones before it have built. Go on with **01_parzen_windows.ipynb**.

@@ -47,6 +47,12 @@ VISITS = [
         "    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride",
         "one lost",
     ),
+    (
+        "05_loss_zoo",
+        "losses.wasserstein_d",
+        "    return real_scores.mean() - fake_scores.mean()",
+        "lowers the score of data",
+    ),
 ]
 
 # What a test wants to know of the notebook on the screen. JupyterLab draws only the cells in view,
