@@ -888,9 +888,9 @@ def _draw_intervals(axes: Axes, means: Mapping[str, Sequence[float]]) -> None:
     axes.set_ylim(len(means) - 0.5, -0.5)
 
 
-def _plain(axis: Any) -> None:
+def _plain(axis: Any, subs: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
     """Numbers on a logarithmic axis as one writes them: 0.5, 1, 10."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(NullFormatter())
 
@@ -932,7 +932,7 @@ def by_budget(
         _draw_intervals(axes, means)
         axes.axvline(floor, color="black", linewidth=0.8, linestyle=":")
         axes.set(title=f"{budget:,} updates", xscale="log", xlabel=label)
-        _plain(axes.xaxis)
+        _plain(axes.xaxis, (1.0,))
     return figure
 
 
