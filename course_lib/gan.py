@@ -10,7 +10,7 @@ modes that are covered, and the game of one number against one number, whose orb
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -55,7 +55,8 @@ class AdversarialStep:
     `generator.nz` unless it is given.
 
     loss: a name in `LOSSES` or a `Loss`; its penalty, clipping and balance are taken care of.
-    g_loss(fake_scores) and d_loss(real_scores, fake_scores) replace its two functions.
+    g_loss(fake_scores) and d_loss(real_scores, fake_scores) replace its two functions; a g_loss may
+    also stand in the place of `loss`, with d_loss after it.
     lr for both players (Adam), or g_lr and d_lr. ema: the decay of an average of G's weights, kept
     in `.ema.model` and then drawn by `samples`.
 
@@ -77,10 +78,10 @@ class AdversarialStep:
         self,
         generator: nn.Module,
         discriminator: nn.Module,
-        loss: str | Loss = "non_saturating",
+        loss: str | Loss | Callable = "non_saturating",
+        d_loss: Callable | None = None,
         *,
         g_loss: Callable | None = None,
-        d_loss: Callable | None = None,
         d_steps: int = 1,
         lr: float = 2e-4,
         g_lr: float | None = None,
@@ -212,11 +213,15 @@ def _statistics_kept(net: nn.Module) -> Iterator[None]:
             norm.track_running_stats = True
 
 
-def _loss(loss: str | Loss, g_loss: Callable | None, d_loss: Callable | None) -> Loss:
+def _loss(loss: Any, g_loss: Callable | None, d_loss: Callable | None) -> Loss:
+    if callable(loss):
+        loss, g_loss = "non_saturating", loss
     if isinstance(loss, str):
         if loss not in LOSSES:
             raise ValueError(f"loss must be one of {', '.join(LOSSES)}; got {loss!r}")
         loss = LOSSES[loss]
+    if not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a name, a Loss or a function; got {type(loss).__name__}")
     return dataclasses.replace(loss, g_loss=g_loss or loss.g_loss, d_loss=d_loss or loss.d_loss)
 
 

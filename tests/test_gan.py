@@ -289,6 +289,8 @@ def test_the_losses_of_a_student_take_the_place_of_the_named_ones():
     assert "penalty" in step(batch()) and calls == ["d", "g"]
     one = AdversarialStep(*players(), "hinge", g_loss=g_loss)
     assert one.loss.d_loss is LOSSES["hinge"].d_loss and one.loss.g_loss is g_loss
+    two = AdversarialStep(*players(), g_loss, d_loss)
+    assert two.loss.g_loss is g_loss and two.loss.d_loss is d_loss and two.loss.clip is None
 
 
 def test_labels_go_to_both_players():
@@ -412,6 +414,8 @@ def test_sample_draws_more_than_a_block_and_takes_labels():
 
 
 def test_an_unknown_loss_and_a_bad_number_of_steps_are_refused():
+    with pytest.raises(TypeError, match="loss must be a name, a Loss or a function; got int"):
+        AdversarialStep(*players(), 3)
     with pytest.raises(ValueError, match="loss must be one of minimax"):
         AdversarialStep(*players(), "wgan")
     for bad in (0, 1.5):
