@@ -51,7 +51,7 @@ VISITS = [
         "05_loss_zoo",
         "losses.wasserstein_d",
         "    return real_scores.mean() - fake_scores.mean()",
-        "lowers the score of data",
+        "sign",
     ),
 ]
 
