@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, Shaped
 from PIL import Image
 from torch import Tensor, nn
+from torchvision.transforms.functional import gaussian_blur
 
 from course_lib.gan import nearest_neighbours
 
@@ -582,17 +583,15 @@ def crop(images: Float[Tensor, "B C H W"], share: float = 0.9) -> Float[Tensor, 
 
 
 def blur(images: Float[Tensor, "B C H W"], sigma: float = 1.0) -> Float[Tensor, "B C H W"]:
-    """Averaged with a Gaussian of standard deviation sigma pixels; the edge goes on outside."""
+    """Averaged with a Gaussian of standard deviation sigma pixels; the edge is a mirror.
+
+    Raises ValueError unless sigma is above 0 and three of it fit into the images.
+    """
     _check_images(images)
-    if not 0 < sigma < math.inf:
-        raise ValueError(f"sigma must be above 0; got {sigma}")
-    reach = math.ceil(3 * sigma)
-    taps = torch.exp(-torch.arange(-reach, reach + 1).to(images).square() / (2 * sigma**2))
-    taps = (taps / taps.sum()).view(1, 1, -1)
-    for _ in range(2):  # along the last axis, then, turned, along the other
-        lines = F.pad(images.flatten(0, 2)[:, None], (reach, reach), mode="replicate")
-        images = F.conv1d(lines, taps).view(images.shape).transpose(2, 3)
-    return images.clamp(-1, 1)
+    most = (min(images.shape[2:]) - 1) / 3
+    if not 0 < sigma <= most:
+        raise ValueError(f"sigma must be above 0, at most {most:.3g} for this size; got {sigma}")
+    return gaussian_blur(images, 2 * math.ceil(3 * sigma) + 1, sigma).clamp(-1, 1)
 
 
 def noise(

@@ -584,7 +584,7 @@ def test_worse_jpeg_is_further_from_the_picture(faces):
 
 def test_blur_is_scipys_gaussian_filter(faces):
     x = faces[:1]
-    expected = gaussian_filter(x.numpy(), (0, 0, 1.5, 1.5), mode="nearest", radius=(0, 0, 5, 5))
+    expected = gaussian_filter(x.numpy(), (0, 0, 1.5, 1.5), mode="mirror", radius=(0, 0, 5, 5))
     torch.testing.assert_close(auditing.blur(x, 1.5), torch.from_numpy(expected), atol=1e-5, rtol=0)
 
 
@@ -615,6 +615,7 @@ def test_resizing_by_one_changes_nothing(faces):
         (auditing.crop, 1.5),
         (auditing.blur, 0.0),
         (auditing.blur, math.nan),
+        (auditing.blur, 100.0),
         (auditing.noise, -1.0),
     ],
 )
@@ -658,7 +659,7 @@ def test_a_card_without_a_section_is_not_complete(heading):
     [
         ("", "too little"),
         ("Only four words here", "too little"),
-        ("TODO: write down all limits of it", "placeholder"),
+        ("To be written: all the limits of it", "placeholder"),
         ("It fails in the following cases: ...", "placeholder"),
         ("It fails where nobody has looked yet.", None),
         ("Limits: fails on 3 … 5 faces of 10.", None),
