@@ -37,6 +37,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
+from torchvision.transforms.functional import gaussian_blur
 
 from course_lib import data, dcgan, density, device, gan, metrics, plots, studies, widgets
 from course_lib.exercises import check, hint, losses, predict, solution
@@ -44,6 +45,8 @@ from course_lib.gan_losses import LOSSES, Loss
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
 from course_lib.studies import created_equal
+
+# %%
 from course_lib.training import train
 
 
@@ -52,7 +55,6 @@ def seed(n):
 
 
 home = device.choose().device  # networks for pictures are trained here
-
 
 # %% [markdown]
 # ## 1 · What a fake hears
@@ -156,6 +158,8 @@ zoo = {
     "hinge": Loss(hinge_d, wasserstein_g),
 }
 real_scores, fake_scores = torch.tensor([-5, 1.4, 12.5, 2.7]), torch.tensor([10, 4.4, -5.5, 3.6])
+
+# %%
 published = {
     "minimax": (5.833866, -4.510821),
     "non_saturating": (5.833866, 1.385821),
@@ -248,6 +252,7 @@ def best_scores(loss, theta):
     }.get(loss, ratio)
 
 
+# %%
 def pull(loss, theta):
     """How hard the loss pulls fakes N(theta, 1) towards data N(0, 1), under the best D."""
     best = best_scores(loss, theta)
@@ -310,6 +315,7 @@ p = 0.6 * bump(-1.5, 0.6) + 0.4 * bump(1.5, 0.6)
 mean, sigma = torch.meshgrid(torch.linspace(-3, 3, 61), torch.linspace(0.2, 3, 57), indexing="ij")
 q = bump(mean.reshape(-1, 1).double(), sigma.reshape(-1, 1).double())  # (3477, 1601)
 
+# %%
 jsd = gan.jensen_shannon(p.expand_as(q), q / q.sum(1, keepdim=True) / step_x, step_x.item())
 kl = (torch.special.xlogy(q, q) - q * p.log()).sum(1) * step_x
 distance_of = {
@@ -323,6 +329,8 @@ for loss, i in chosen.items():
     print(f"{loss:15} mean {mean.flatten()[i]:5.2f}, width {sigma.flatten()[i]:.2f}")
 widths = {loss: sigma.flatten()[i].item() for loss, i in chosen.items()}
 assert widths.pop("non_saturating") < 0.8 and min(widths.values()) > 1.2
+
+# %%
 plots.curves(
     line, {"data": p} | {loss: q[i] for loss, i in chosen.items()}, "x", "density", xlim=(-5, 5)
 )
@@ -375,6 +383,7 @@ real_rows = some[:2000, :, 2:-2, 2:-2].flatten(1)  # 28 × 28
 fake_rows = gan.sample(vanilla, 2000, generator=seed(1)).flatten(1)
 
 
+# %%
 def train_line(steps, limit=None):
     critic = torch.nn.Linear(784, 1, bias=False)
     optimizer = torch.optim.Adam(critic.parameters(), 1e-3)
@@ -388,6 +397,7 @@ def train_line(steps, limit=None):
     return critic.weight.detach()[0], loss.item()
 
 
+# %%
 torch.manual_seed(0)
 clipped, _ = train_line(100, limit=0.01)
 share = (clipped.abs() > 0.00999).float().mean().item()
@@ -459,6 +469,7 @@ torch.manual_seed(1)
 standing = gan.ToyGenerator()
 
 
+# %%
 def train_critic(hold, between=interpolate):
     """A critic of the ring against a generator that stands still, and what it gains: −loss."""
     torch.manual_seed(0)
@@ -480,6 +491,7 @@ def train_critic(hold, between=interpolate):
     return critic, sum(found[-50:]) / 50
 
 
+# %%
 def slopes(critic, points):
     points = points.detach().requires_grad_()
     return torch.autograd.grad(critic(points).sum(), points)[0].flatten(1).norm(dim=1)
@@ -488,6 +500,8 @@ def slopes(critic, points):
 fakes = gan.sample(standing, 2000, generator=seed(4))
 between = interpolate(ring.points[:2000], fakes, torch.rand(2000, generator=seed(5)))
 plane, surfaces, steep = plots.plane(60), {}, {}
+
+# %%
 for hold in ("nothing", "clip", "penalty"):
     critic, gain = train_critic(hold)
     steep[hold] = slopes(critic, between).mean().item(), gain
@@ -551,6 +565,7 @@ class Row(torch.nn.Module):
         return torch.bmm(x, self.last).flatten()
 
 
+# %%
 places = torch.arange(13.0)
 
 
@@ -559,6 +574,7 @@ def clouds(size):
     return noise[0].flatten(0, 1), (noise[1] + places[:, None, None]).flatten(0, 1)
 
 
+# %%
 def trained_pull(loss):
     steps = pick(smoke=150, laptop=400, gpu=400)
     torch.manual_seed(0)
@@ -699,6 +715,7 @@ def printed_g(fake):
     return -(fake - 1).square().mean()
 
 
+# %%
 def play_on_the_ring(loss, steps):
     torch.manual_seed(0)
     game = gan.AdversarialStep(gan.ToyGenerator(), gan.ToyDiscriminator(), loss, lr=1e-3)
@@ -710,6 +727,7 @@ def play_on_the_ring(loss, steps):
     return told["d_loss"].item(), away
 
 
+# %%
 steps = pick(smoke=150, laptop=500, gpu=500)
 signs = {
     "mended": play_on_the_ring(zoo["least_squares"], steps),
@@ -778,6 +796,8 @@ pictures = torch.zeros(4, 1, 28, 28)
 published = [losses.image_penalty_as_published(flat_critic(s), pictures).item() for s in steepness]
 contented = steepness[torch.tensor(published).argmin()].item()
 print(guess.against(contented))
+
+# %%
 assert contented == 28
 plots.curves(
     steepness,
@@ -899,6 +919,7 @@ def push_on_real(loss):
     return -61 * slope
 
 
+# %%
 pushed = {
     "as published": push_on_real(lambda *s: losses.least_squares_as_published(*s)[0]),
     "wanted": push_on_real(least_squares_d),
@@ -981,6 +1002,8 @@ print(
     guess.against(round(floors[2], 2)),
     dict(zip(numbers, [round(f, 3) for f in floors], strict=True)),
 )
+
+# %%
 assert 20 < floors[0] < 25 and 1.8 < floors[2] < 2.6 and 0.2 < floors[-1] < 0.25
 assert 8 < floors[2] / floors[4] < 12  # ten times the points, a tenth of the floor
 plots.curves(
@@ -1074,16 +1097,10 @@ shares = check("losses.bug_precision_recall", shares)
 
 # %%
 def blur(x, sigma):
-    reach = int(4 * sigma) + 1
-    taps = torch.exp(-(torch.arange(-reach, reach + 1) ** 2) / (2 * sigma**2))
-    taps = (taps / taps.sum()).expand(x.shape[1], 1, 1, -1)
-    x = F.conv2d(
-        F.pad(x, (reach, reach, 0, 0), mode="replicate"), taps, groups=x.shape[1]
-    )  # fmt: skip
-    taps = taps.transpose(2, 3)
-    return F.conv2d(F.pad(x, (0, 0, reach, reach), mode="replicate"), taps, groups=x.shape[1])
+    return gaussian_blur(x, 2 * int(4 * sigma) + 3, sigma)  # the kernel reaches 4 sigma
 
 
+# %%
 n = pick(smoke=1000, laptop=5000, gpu=5000)
 held_out = data.load("fashion", split="test", size=32).floats()
 convolutional = dcgan.Generator(nc=1, ngf=32, size=32)
@@ -1092,6 +1109,8 @@ pixels = some.flatten(1)  # sums of random shares of 5,000 pictures have their m
 shares_of = torch.randn(n, 5000, generator=seed(12)) / 5000**0.5
 gaussian = pixels.mean(0) + shares_of @ (pixels - pixels.mean(0))
 torch.manual_seed(0)
+
+# %%
 sets = {
     "other real clothes": held_out[5000 : 5000 + n],
     "DCGAN (lecture 04)": gan.sample(convolutional, n, generator=seed(0)),
@@ -1201,6 +1220,7 @@ def as_bad(change, low, high):
     return middle, change(middle)
 
 
+# %%
 static = torch.randn(faces.shape, generator=seed(13))
 width, blurred_faces = as_bad(lambda sigma: blur(faces, sigma), 0.5, 5.0)
 _, noisy = as_bad(lambda sigma: (faces + sigma * static).clamp(-1, 1), 0.05, 1.5)
@@ -1210,6 +1230,8 @@ look = metrics.FeatureNet("peeps")
 of_faces = look.features(faces)
 between_people = (of_faces - of_faces.roll(1, 0)).norm(dim=1).mean()
 changed, told = {"one pixel": shifted, "blurred": blurred_faces, "noisy": noisy}, {}
+
+# %%
 for name, pictures in changed.items():
     moved = (look.features(pictures) - of_faces).norm(dim=1).mean() / between_people
     told[name] = metrics.psnr(faces, pictures), metrics.ssim(faces, pictures), moved.item()
@@ -1269,6 +1291,7 @@ print(f"{len(table)} rows: {len(names)} losses, rates {rates}, {len(seeds)} seed
 print("broke at least once:", ", ".join(broke) or "none")
 
 
+# %%
 def distances_of(loss, rate, updates):
     """The Fréchet distance of each seed; NaN where the run broke."""
     return [
@@ -1278,6 +1301,7 @@ def distances_of(loss, rate, updates):
     ]
 
 
+# %%
 runs = {loss: {rate: distances_of(loss, rate, marks[-1]) for rate in rates} for loss in names}
 assert all(len(some) == len(seeds) for of_loss in runs.values() for some in of_loss.values())
 
@@ -1291,6 +1315,8 @@ means_of = {
     for loss, of_loss in runs.items()
 }
 assert not broke
+
+# %%
 assert all(min(of, key=of.get) == rates[-1] for loss, of in means_of.items() if loss != "began")
 assert means_of["minimax"][rates[1]] > 5 * means_of["minimax"][rates[2]]
 assert min(means_of["began"].values()) > 2 * means_of["dragan"][rates[2]]
@@ -1332,6 +1358,7 @@ def bootstrap(values, draws=10_000):
     return values.expand(draws, -1, -1).gather(2, picks).mean(2)
 
 
+# %%
 def summary(updates):
     """(mean, low, high) of each loss, the best first, and all the drawn means in that order."""
     values = torch.stack([honest(loss, updates) for loss in names])
@@ -1342,6 +1369,7 @@ def summary(updates):
     return dict(zip([names[i] for i in order], rows, strict=True)), drawn, values[order]
 
 
+# %%
 means, drawn, values = summary(marks[-1])
 place = drawn.argsort(1).argsort(1)  # the rank of each loss in each draw
 ranks = torch.stack([(place == rank).double().mean(0) for rank in range(len(names))], 1)
@@ -1363,6 +1391,8 @@ print(
 )
 first = {name: f"{share:.0%}" for name, share in zip(means, ranks[:, 0].tolist(), strict=True)}
 print("first in how many draws:", first)
+
+# %%
 by_rate = {
     loss: torch.tensor(list(of_loss.values())).nan_to_num(noise_level).mean(1)
     for loss, of_loss in runs.items()
@@ -1375,6 +1405,8 @@ top = ranked[:5]
 slower = {loss: round(means_of[loss][rates[1]] / means_of[loss][rates[2]], 1) for loss in top}
 among = means[top[-1]][0] / means[top[0]][0]
 print(f"best to fifth: × {among:.1f}; a rate of a third instead: {slower}")
+
+# %%
 assert ranked[:2] == ["hinge", "non_saturating"] and ranked[5:] == [
     "wasserstein",
     "dragan",
@@ -1462,6 +1494,8 @@ for points in ("ring8", "grid25"):
             for loss in created_equal.IN_THE_PLANE
         }
 middle = {}
+
+# %%
 for measure, of_loss in panels.items():
     middle[measure] = {loss: torch.tensor(some).nanmean().item() for loss, some in of_loss.items()}
     print(f"{measure:24}", {loss: round(mean, 2) for loss, mean in middle[measure].items()})
