@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 from torch import Tensor
@@ -954,4 +955,221 @@ def runs_by_loss(
         axes.set(ylim=(count - 0.5, -0.5), xlabel=measure)
         axes.set_xlim(0, None)
         axes.margins(x=0.05)
+    return figure
+
+
+# --- lecture 06 ----------------------------------------------------------------------------------
+
+
+def patches_seen(picture: Shaped[Tensor, "c h w"], fields: Mapping[str, int]) -> Figure:
+    """A picture, and around its middle the square that a verdict sees, for each name."""
+    h, w = picture.shape[1:]
+    figure, axes = _subplots(figsize=(4.2, 4.4))
+    axes.imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
+    for (name, field), color in zip(fields.items(), CYCLE[1:], strict=False):
+        left, top = (w - field) / 2 - 0.5, (h - field) / 2 - 0.5
+        axes.add_patch(Rectangle((left, top), field, field, fill=False, color=color, linewidth=2))
+        place = {"xytext": (3, -2), "textcoords": "offset points", "va": "top", "fontsize": 8}
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        inside = (max(left, -0.5), max(top, -0.5))
+        axes.annotate(name, inside, color=color, bbox=box, **place)
+    axes.set(xlim=(-0.5, w - 0.5), ylim=(h - 0.5, -0.5))
+    _bare(axes)
+    return figure
+
+
+def colours_and_their_middle(
+    shares: Mapping[tuple[float, float, float], float], middle: Float[Tensor, " 3"]
+) -> Figure:
+    """The colours that occur, in [0, 1], each as wide as its share; under them the L1 answer."""
+    figure, (top, bottom) = _subplots(2, 1, figsize=(6.4, 1.7))
+    start = 0.0
+    for colour, share in shares.items():
+        top.barh(0, share, left=start, color=colour, height=1)
+        start += share
+    bottom.barh(0, 1, color=tuple(middle.tolist()), height=1)
+    for axes, name in ((top, "who wears what"), (bottom, "smallest mean |error|")):
+        axes.set(xlim=(0, 1), ylim=(-0.5, 0.5))
+        _bare(axes)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    return figure
+
+
+def changed_and_kept(
+    named: Mapping[str, tuple[float, float]], share_wanted: float, error_allowed: float, change: str
+) -> Figure:
+    """Each translation as a point: what it did to the rest of the picture, and how often it worked.
+
+    named: name -> (mean absolute error outside, share). The corner where both are good is shaded.
+    """
+    figure, axes = _subplots(figsize=(6.4, 3.4))
+    widest = max(error_allowed, *(error for error, _ in named.values()))
+    axes.add_patch(
+        Rectangle((-1, share_wanted), 1 + error_allowed, 2, color=GUESS, alpha=0.15, linewidth=0)
+    )
+    for i, (name, (error, share)) in enumerate(named.items()):
+        axes.plot(error, share, "o", color=MODEL if name.startswith("λ") else GREY, clip_on=False)
+        right = error > 0.6 * widest
+        axes.annotate(
+            name, (error, share), xytext=(-7 if right else 7, -3 - 11 * (i % 2)),
+            textcoords="offset points", ha="right" if right else "left", fontsize=8,
+        )  # fmt: skip
+    axes.set(xlim=(-0.03 * widest, 1.15 * widest), ylim=(-0.06, 1.06))
+    axes.set(xlabel="mean absolute error of the rest, in [0, 1]", ylabel=change)
+    return figure
+
+
+# --- lecture 07 ----------------------------------------------------------------------------------
+
+
+def schedules(chains: Mapping[str, Any]) -> Figure:
+    """β, what is left of the picture's size, and signal to noise over t, for each chain."""
+    figure, (left, middle, right) = _subplots(1, 3, figsize=(9, 2.8))
+    for (name, chain), color in zip(chains.items(), CYCLE, strict=False):
+        t = np.linspace(0, 1, chain.T)
+        left.plot(t, chain.beta, color=color, label=name)
+        middle.plot(t, chain.alpha_bar.sqrt(), color=color)
+        middle.plot(t, (1 - chain.alpha_bar).sqrt(), color=color, linewidth=1, linestyle=":")
+        right.plot(t, chain.snr, color=color)
+    left.set(title="β, what a step replaces", yscale="log", xlabel="t / T")
+    middle.set(title="size of picture (line), noise (dots)", xlabel="t / T")
+    right.set(title="signal to noise", yscale="log", xlabel="t / T")
+    right.axhline(1, color="black", linewidth=0.8, linestyle=":")
+    left.legend()
+    return figure
+
+
+def spread_over_steps(named: Mapping[str, Sequence[float]]) -> Figure:
+    """The variance of pixels after each step, on a logarithmic axis."""
+    figure, axes = _subplots(figsize=(6, 2.8))
+    for (name, values), color in zip(named.items(), (GREY, DATA, MODEL), strict=False):
+        axes.plot(range(len(values)), values, color=color, label=name)
+    axes.set(xlabel="steps", ylabel="variance", yscale="log")
+    axes.legend()
+    return figure
+
+
+def clock(codes: Float[Tensor, "T dim"]) -> Figure:
+    """The numbers that tell a network the time: a row of the picture for each of them."""
+    figure, axes = _subplots(figsize=(7, 2.4))
+    axes.imshow(codes.T, aspect="auto", cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+    axes.set(xlabel="t", ylabel="number")
+    return figure
+
+
+class WayBack:
+    """The picture of lecture 07: a way from noise to a picture, in the plane and in pictures.
+
+    Left the data in two principal components, x_t (grey) and its guess x̂₀ (orange). Right, at one
+    moment, x_t, x̂₀ and the pictures that x̂₀ averages most. `show(i)` goes to a moment.
+    """
+
+    def __init__(
+        self,
+        data: Float[Tensor, "n 2"],
+        xt: Float[Tensor, "k 2"],
+        x0: Float[Tensor, "k 2"],
+        pictures: Sequence[Float[Tensor, "m c h w"]],
+        times: Sequence[int],
+    ):
+        self.pictures, self.times, self.path = pictures, times, (xt, x0)
+        self.figure, (left, self.right) = _subplots(1, 2, figsize=(9, 3.6), width_ratios=(1, 1.35))
+        left.scatter(*data.T, s=4, color=DATA, alpha=0.35, linewidth=0, label="data")
+        (self.noisy,) = left.plot([], [], color=GREY, linewidth=1, label="$x_t$")
+        (self.guess,) = left.plot([], [], color=MODEL, linewidth=1.5, label=r"its guess $\hat x_0$")
+        (self.here,) = left.plot([], [], "o", color=MODEL, markersize=8, markeredgecolor="white")
+        left.set(xticks=[], yticks=[], xlabel="first component", ylabel="second component")
+        left.legend(loc="upper left", fontsize=8)
+        self.image = self.right.imshow(self._sheet(0), vmin=0, vmax=1)
+        _bare(self.right)
+
+    def show(self, i: int) -> Figure:
+        for line, points in zip((self.noisy, self.guess), self.path, strict=True):
+            line.set_data(*points[: i + 1].T)
+        self.here.set_data(*self.path[1][i : i + 1].T)
+        self.image.set_data(self._sheet(i))
+        self.right.set_title(f"t = {self.times[i]}: $x_t$, its guess, and what it averages most")
+        return self.figure
+
+    def _sheet(self, i: int) -> np.ndarray:
+        return _sheet(self.pictures[i], 4)
+
+
+def points_in_steps(real: Float[Tensor, "n 2"], moments: Mapping[str, Any]) -> Figure:
+    """Points on their way from noise to data, at some moments, with the data behind them."""
+    figure, all_axes = _subplots(1, len(moments), figsize=(2.2 * len(moments), 2.5), squeeze=False)
+    for axes, (name, points) in zip(all_axes[0], moments.items(), strict=True):
+        axes.scatter(*real.T, s=3, color=DATA, alpha=0.4, linewidth=0)
+        axes.scatter(*points.T, s=4, color=MODEL, linewidth=0)
+        axes.set(xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), aspect="equal")
+        _bare(axes, name)
+    return figure
+
+
+def by_steps(
+    curves: Mapping[str, Mapping[int, Sequence[float]]],
+    floor: float,
+    label: str,
+    guess: Any = None,
+) -> Figure:
+    """A quality by the number of sampling steps: curves[sampler][steps] has a number for each seed."""
+    figure, axes = _subplots(figsize=(6.4, 3.4))
+    for (name, of_steps), color in zip(curves.items(), (GREY, DATA, MODEL), strict=False):
+        steps = sorted(of_steps)
+        means = [float(np.mean(of_steps[n])) for n in steps]
+        axes.plot(steps, means, "o-", color=color, label=name, markersize=5)
+        for n in steps:
+            axes.plot([n] * len(of_steps[n]), of_steps[n], "_", color=color)
+    axes.axhline(floor, color="black", linewidth=0.8, linestyle=":")
+    axes.text(1, floor, "real against real", va="bottom", fontsize=8)
+    axes.set(xlabel="steps", ylabel=label, xscale="log", yscale="log")
+    _plain(axes.xaxis)
+    _plain(axes.yaxis)
+    axes.legend(title=None if not guess else f"you said: {guess.guess}")
+    return figure
+
+
+def guidance_trade(
+    weights: Sequence[float], measures: Mapping[str, Sequence[float]], real: Mapping[str, float]
+) -> Figure:
+    """Each measure over the weight of guidance, real pictures as a dotted line."""
+    figure, all_axes = _subplots(1, len(measures), figsize=(3 * len(measures), 2.7), squeeze=False)
+    for axes, (name, values) in zip(all_axes[0], measures.items(), strict=True):
+        axes.plot(weights, values, "o-", color=MODEL, markersize=4)
+        if name in real:
+            axes.axhline(real[name], color=DATA, linewidth=1, linestyle=":")
+            axes.text(max(weights), real[name], "real", color=DATA, fontsize=8, va="bottom")
+        axes.set(title=name, xlabel="guidance w")
+    return figure
+
+
+def methods(table: Mapping[str, Mapping[str, Sequence[float]]], logs: Sequence[str]) -> Figure:
+    """A panel for each measure: (mean, low, high) by method, the three as a dot and a line."""
+    measures = list(next(iter(table.values())))
+    figure, all_axes = _subplots(
+        1, len(measures), figsize=(1.6 + 2.1 * len(measures), 0.42 * len(table) + 1.0),
+        sharey=True, squeeze=False,
+    )  # fmt: skip
+    for axes, measure in zip(all_axes[0], measures, strict=True):
+        for y, of_method in enumerate(table.values()):
+            mean, low, high = of_method[measure]
+            axes.plot([low, high], [y, y], color=MODEL)
+            axes.plot(mean, y, "o", color=MODEL)
+        axes.set_title(measure)
+        if measure in logs:
+            axes.set_xscale("log")
+            _plain(axes.xaxis)
+        axes.tick_params(labelsize=8)
+    all_axes[0, 0].set_yticks(range(len(table)), list(table))
+    all_axes[0, 0].set_ylim(len(table) - 0.5, -0.5)
+    return figure
+
+
+def chain_strip(pictures: Mapping[str, Float[Tensor, "c h w"]], noise: Tensor) -> Figure:
+    """What is left at the end of several chains, beside the noise that sampling begins with."""
+    named = {**pictures, "where sampling\nbegins": noise}
+    figure, all_axes = _subplots(1, len(named), figsize=(1.6 * len(named), 2.2))
+    for axes, (name, picture) in zip(all_axes, named.items(), strict=True):
+        axes.imshow(as_pictures(picture[None] / 2)[0], vmin=0, vmax=1)
+        _bare(axes, name)
     return figure

@@ -462,3 +462,196 @@ def by_budget(
 
     stops = {f"{budget:,} updates": budget for budget in budgets}
     return live(figure, stops, draw, start=list(stops)[-1], label="budget")
+
+
+# --- lecture 06 ----------------------------------------------------------------------------------
+
+
+def before_after(
+    before: Float[Tensor, "n c h w"], after: Float[Tensor, "n c h w"], pixels: int = 256
+) -> ipywidgets.VBox:
+    """Lecture 06: a picture and its translation behind one another; a slider moves the curtain."""
+    pair = [(plots.as_pictures(x) * 255).round().astype(np.uint8) for x in (before, after)]
+    scale = max(1, pixels // before.shape[3])
+    pair = [x.repeat(scale, 1).repeat(scale, 2) for x in pair]
+    width = pair[0].shape[2]
+    curtain = ipywidgets.IntSlider(50, 0, 100, description="translated", readout_format="d")
+    which = ipywidgets.IntSlider(0, 0, len(before) - 1, description="picture")
+    picture = ipywidgets.Image(format="png")
+
+    def redraw(_change=None) -> None:
+        cut = width * curtain.value // 100
+        sheet = pair[0][which.value].copy()
+        sheet[:, :cut] = pair[1][which.value][:, :cut]
+        sheet[:, max(cut - 1, 0) : cut] = 255
+        picture.value = _bytes(sheet)
+
+    for slider in (curtain, which):
+        slider.observe(redraw, names="value")
+    redraw()
+    return _stacked(curtain, which, picture)
+
+
+def _sheets(names: list[str], pictures: Float[Tensor, "n c h w"]) -> tuple:
+    """A figure with a row of pictures for each name, and its images, to be filled."""
+    first = plots._sheet(pictures, len(pictures))
+    ratio = first.shape[0] / first.shape[1]
+    size = (7.6, 6.4 * ratio * len(names) + 0.1)
+    figure, all_axes = plt.subplots(len(names), 1, figsize=size, squeeze=False)
+    shown = {}
+    for axes, name in zip(all_axes[:, 0], names, strict=True):
+        shown[name] = axes.imshow(first, vmin=0, vmax=1)
+        plots._bare(axes)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    return figure, shown
+
+
+def hidden_signal(
+    y: Float[Tensor, "n c h w"],
+    there: Float[Tensor, "n c h w"],
+    back: Callable[[Tensor], Tensor],
+    spoilers: Mapping[str, Callable[[Tensor], Tensor]],
+) -> ipywidgets.VBox:
+    """Lecture 06: y, its translation, spoiled a little, and the way back from there.
+
+    there: the translations of y; back: the other generator. Each spoiler is run once.
+    """
+    names = ["y", "F(y), spoiled", "what was done, × 8", "G of it"]
+    figure, shown = _sheets(names, y)
+    found = {}
+    for name, spoil in spoilers.items():
+        spoiled = spoil(there)
+        again = back(spoiled)
+        told = (
+            f"what was done: {(spoiled - there).abs().mean() / 2:.4f}; way back off by "
+            f"<b>{(again - y).abs().mean() / 2:.4f}</b> (mean absolute, in [0, 1])"
+        )
+        rows = zip(names, (y, spoiled, 8 * (spoiled - there), again), strict=True)
+        found[name] = {row: plots._sheet(x, len(x)) for row, x in rows}, told
+
+    def draw(name: str) -> str:
+        sheets, told = found[name]
+        for row, sheet in sheets.items():
+            shown[row].set_data(sheet)
+        return told
+
+    stops = {name: name for name in spoilers}
+    return live(figure, stops, draw, start=next(iter(stops)), label="in between")
+
+
+def weights_of_the_way_back(
+    x: Float[Tensor, "n c h w"],
+    found: Mapping[str, tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]],
+    told: Mapping[str, str],
+) -> ipywidgets.VBox:
+    """Lecture 06: λ as stops. found: stop -> (translated, there and back); told: its read-out."""
+    names = ["x", "G(x)", "F(G(x))"]
+    figure, shown = _sheets(names, x)
+
+    def draw(stop: str) -> str:
+        for name, pictures in zip(names, (x, *found[stop]), strict=True):
+            shown[name].set_data(plots._sheet(pictures, len(pictures)))
+        return told[stop]
+
+    stops = {stop: stop for stop in found}
+    return live(figure, stops, draw, start=list(stops)[len(stops) // 2], label="λ")
+
+
+# --- lecture 07 ----------------------------------------------------------------------------------
+
+
+def noised(chain: Any, x0: Float[Tensor, "1 c h w"], generator: torch.Generator) -> ipywidgets.VBox:
+    """Lecture 07: a picture at the time t of a chain, and where t lies on the schedule."""
+    noise = torch.randn(x0.shape, generator=generator)
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.8), width_ratios=(1.6, 1))
+    sizes = chain.alpha_bar.sqrt(), (1 - chain.alpha_bar).sqrt()
+    left.plot(sizes[0], color=plots.DATA, label="picture")
+    left.plot(sizes[1], color=plots.GREY, label="noise")
+    place = left.axvline(0, color="black", linewidth=0.8)
+    left.set(xlabel="t", ylabel="size")
+    left.legend()
+    image = right.imshow(plots.as_pictures(x0)[0], vmin=0, vmax=1)
+    plots._bare(right)
+
+    def draw(t: int) -> str:
+        place.set_xdata([t, t])
+        image.set_data(plots.as_pictures(chain.q_sample(x0, t, noise) / 2)[0])
+        return (
+            f"picture <b>{sizes[0][t]:.1%}</b> of its size, noise {sizes[1][t]:.1%}; "
+            f"signal to noise {chain.snr[t]:.2g}"
+        )
+
+    last = chain.T - 1
+    stops = {f"t = {round(last * i / 20)}": round(last * i / 20) for i in range(21)}
+    return live(figure, stops, draw, start="t = 0", label="time")
+
+
+def short_chains(
+    x0: Float[Tensor, "1 c h w"], chains: dict[int, Any], generator: torch.Generator
+) -> ipywidgets.VBox:
+    """Lecture 07: the end of a chain of T steps, beside the pure noise that sampling begins with."""
+    noise = torch.randn(x0.shape, generator=generator)
+    figure, axes = plt.subplots(1, 2, figsize=(4.4, 2.5))
+    images = [ax.imshow(plots.as_pictures(noise / 2)[0], vmin=0, vmax=1) for ax in axes]
+    for ax, title in zip(axes, ("last step of training", "first of sampling"), strict=True):
+        plots._bare(ax, title)
+
+    def draw(T: int) -> str:
+        chain = chains[T]
+        images[0].set_data(plots.as_pictures(chain.q_sample(x0, T - 1, noise) / 2)[0])
+        left = chain.alpha_bar[-1].sqrt().item()
+        return f"of the picture's size <b>{left:.1%}</b> is left after {T:,} steps"
+
+    stops = {f"T = {T:,}": T for T in chains}
+    return live(figure, stops, draw, start=next(iter(stops)), label="steps")
+
+
+def way_back(picture: "plots.WayBack") -> ipywidgets.VBox:
+    """Lecture 07: along the way from noise to a picture; what does each guess average?"""
+    times = list(picture.times)
+
+    def draw(i: int) -> str:
+        picture.show(i)
+        return f"step {i + 1} of {len(times)}"
+
+    stops = {f"t = {t}": i for i, t in enumerate(times)}
+    return live(picture.figure, stops, draw, start=next(iter(stops)), label="time")
+
+
+STEPS = (1, 2, 5, 10, 20, 50)
+WEIGHTS = (0.0, 1.0, 2.0, 4.0, 8.0)
+
+
+def sampler(
+    model: Any, chain: Any, classes: list[str], shape: tuple[int, ...], **options: Any
+) -> ipywidgets.VBox:
+    """Lecture 07: steps, guidance and class of DDIM on a trained model, always from one x_T.
+
+    options go to `ddim_sample`.
+    """
+    start = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
+    figure, axes = plt.subplots(figsize=(6.4, 1.0))
+    image = axes.imshow(np.zeros((shape[1], 8 * shape[2] + 14)), vmin=0, vmax=1)
+    plots._bare(axes)
+    plt.close(figure)
+    asked = ipywidgets.Dropdown(options=list(enumerate_names(classes)), description="class")
+    steps = ipywidgets.SelectionSlider(options=STEPS, value=10, description="steps")
+    weight = ipywidgets.SelectionSlider(options=WEIGHTS, value=1.0, description="guidance")
+    picture = ipywidgets.Image(format="png")
+
+    def redraw(_change=None) -> None:
+        labels = torch.full((8,), asked.value)
+        how = {"steps": steps.value, "start": start, **options}
+        x = chain.ddim_sample(model, start.shape, labels, weight.value, **how)
+        image.set_data(plots._sheet(x, 8))
+        picture.value = _png(figure)
+
+    for control in (asked, steps, weight):
+        control.observe(redraw, names="value")
+    redraw()
+    return _stacked(asked, steps, weight, picture)
+
+
+def enumerate_names(names: list[str]):
+    """(name, place) pairs, as a menu wants them."""
+    return ((name, i) for i, name in enumerate(names))

@@ -8,29 +8,36 @@ digits.
 import argparse
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from course_lib import data, dcgan, device, gan
+from course_lib import data, dcgan, device, gan, metrics, translation
 from course_lib.autoencoders import (
     VAE,
     Autoencoder,
     AutoencoderStep,
     ConditionalVAE,
     Discriminator,
+    MapAutoencoder,
     VAEGANStep,
     VAEStep,
     kl_to_standard_normal,
 )
+from course_lib.diffusion import Diffusion, DiffusionStep, FlowStep, cosine_betas, flow_sample
 from course_lib.metrics import TAUGHT, Classifier, FeatureNet, fit_gaussian, frechet_distance
 from course_lib.pca import PCA
-from course_lib.pretrained import RANK, round_weights, save_weights
+from course_lib.pretrained import RANK, load_weights, round_weights, save_weights
 from course_lib.training import train
+from course_lib.translation import PatchDiscriminator, ResnetGenerator, UNetGenerator, translate
+from course_lib.unet import UNet
 
 SPLITS = ("train", "test")
+TOLD = ("glasses", "face", "skin")  # what the model of faces is told, in this order
+CHAIN = Diffusion(cosine_betas(1000))
 
 
 def features_fashion() -> None:
@@ -89,6 +96,145 @@ def dcgan_peeps64() -> None:
     _gan("dcgan_peeps64", *players, "peeps", 64, seed=13, steps=3000, batch=32)
 
 
+def cgan_fashion32() -> None:
+    name, home, steps = "cgan_fashion32", device.choose().device, 6000
+    images, held_out = (data.load("fashion", split, size=32) for split in SPLITS)
+    torch.manual_seed(14)
+    players = (
+        translation.ConditionalGenerator(10, nz=64, ngf=32, nc=1, size=32),
+        translation.ConditionalDiscriminator(10, nc=1, ndf=32, size=32),
+    )
+    step = gan.AdversarialStep(*(net.to(home) for net in players), ema=0.999)
+    batches = images.batches(64, home, torch.Generator().manual_seed(14), with_labels=True)
+    history = train(step, batches, steps, title=name, checkpoint=f"runs/{name}")
+    model, labels = round_weights(step.ema.model.cpu()), torch.arange(5000) % 10
+
+    def sample(n, generator):
+        return gan.sample(model, n, labels=torch.arange(n) % 10, generator=generator)
+
+    made = sample(5000, torch.Generator().manual_seed(0))
+    right = (metrics.Classifier("fashion").classify(made) == labels).double().mean().item()
+    card = {
+        "what": "the generator of a conditional GAN: ConditionalGenerator, average of its weights",
+        "data": f"fashion, {len(images):,} training images",
+        "steps": f"{history.steps:,} of 64 images, non-saturating, Adam 0.0002, EMA 0.999",
+        "seed": 14,
+        **_circumstances(name, history.seconds),
+        "asked class delivered, by `classifier_fashion`": f"{right:.1%} of 5,000",
+        **_likeness(sample, held_out),
+    }
+    save_weights(name, model, card)
+
+
+def lines_to_faces_l1() -> None:
+    _lines_to_faces("l1", adversarial=False)
+
+
+def lines_to_faces_both() -> None:
+    _lines_to_faces("both", l1=10.0)
+
+
+def map_to_satellite_l1() -> None:
+    _map_to_satellite("l1", adversarial=False)
+
+
+def map_to_satellite_gan() -> None:
+    _map_to_satellite("gan", l1=0.0)
+
+
+def map_to_satellite_both() -> None:
+    _map_to_satellite("both")
+
+
+def glasses_on() -> None:  # writes glasses_off too: they are trained together
+    _glasses("")
+
+
+def glasses_on_free() -> None:  # and glasses_off_free
+    _glasses("_free", cycle=0.0, identity=0.0)
+
+
+def glasses_on_strict() -> None:  # and glasses_off_strict; identity weighs 5 as ever
+    _glasses("_strict", cycle=100.0, identity=0.05)
+
+
+def emoji_3d() -> None:  # writes emoji_flat too
+    def emoji(split):
+        return [data.load("emoji", split, style=style) for style in ("flat", "3d")]
+
+    (flat, solid), test = emoji("train"), emoji("test")
+    a, b = (part.floats() for part in test)
+
+    def quality(there, back):
+        return {
+            "error of flat → 3D, in [0, 1]": f"{(there - b).abs().mean() / 2:.4f}",
+            "error of 3D → flat": f"{(back - a).abs().mean() / 2:.4f}",
+            "doing nothing": f"{(a - b).abs().mean() / 2:.4f}",
+        }
+
+    names = "emoji_3d", "emoji_flat"
+    _cyclegan(names, flat[::2], solid[1::2], (a, b), quality, 24, 18, 4000)
+
+
+def ddpm_fashion() -> None:
+    net = UNet(1, 64, classes=10, patch=2)
+    _diffusion("ddpm_fashion", net, data.load("fashion"), 21, 60_000, data.load("fashion", "test"))
+
+
+def flow_fashion() -> None:
+    net = UNet(1, 64, classes=10, patch=2)
+    _diffusion("flow_fashion", net, data.load("fashion"), 22, 60_000, data.load("fashion", "test"))
+
+
+def ddpm_peeps32() -> None:
+    faces, held_out = (_told(data.load("peeps", split, size=32)) for split in SPLITS)
+    known = [len(faces.attribute_values[name]) for name in TOLD]
+    net = UNet(3, 64, (1, 2, 2), classes=known, patch=2)
+    _diffusion("ddpm_peeps32", net, faces, 23, 40_000, held_out)
+
+
+def sr_peeps32() -> None:
+    """Told a 16 × 16 picture, enlarged: pairs (picture, picture to put beside it)."""
+    faces, held_out = (_with_small(data.load("peeps", split, size=32)) for split in SPLITS)
+    net = UNet(3, 64, (1, 2, 2), patch=2, beside=3)
+    _diffusion("sr_peeps32", net, faces, 24, 15_000, held_out)
+
+
+def ae_fashion_maps(steps: int = 6000, batch: int = 128, seed: int = 25) -> None:
+    home = device.choose().device
+    images, held_out = (data.load("fashion", split, size=32) for split in SPLITS)
+    torch.manual_seed(seed)
+    step = AutoencoderStep(MapAutoencoder().to(home), steps=steps)
+    batches = images.batches(batch, home, torch.Generator().manual_seed(seed))
+    history = train(step, batches, steps, title="ae_fashion_maps")
+    model = round_weights(step.model.cpu())
+    x = held_out.floats()
+    with torch.no_grad():
+        error = (model(x) - x).square().mean()
+    card = {
+        "what": "MapAutoencoder(nc=1, size=32, channels=4)",
+        "data": f"fashion, {len(images):,} training images; measured on {len(held_out):,} others",
+        "steps": f"{history.steps:,} of {batch} images, `AutoencoderStep` with its own settings",
+        "seed": seed,
+        **_circumstances("ae_fashion_maps", history.seconds),
+        "mean squared error, per value in [-1, 1]": f"{error:.4f}",
+        "Fréchet distance of rebuilt pictures": _rebuilt(model, held_out),
+    }
+    save_weights("ae_fashion_maps", model, card)
+
+
+def latent_fashion() -> None:
+    net = UNet(4, 64, classes=10)
+    _diffusion(
+        "latent_fashion",
+        net,
+        data.load("fashion", size=32),
+        26,
+        60_000,
+        data.load("fashion", "test", size=32),
+    )
+
+
 def _gan(name, generator, discriminator, dataset, size, seed, steps, batch) -> None:
     """A GAN with the non-saturating loss; the average of G's weights is what is stored."""
     home, noise = device.choose().device, getattr(discriminator, "noise", 0)
@@ -109,6 +255,193 @@ def _gan(name, generator, discriminator, dataset, size, seed, steps, batch) -> N
         **_likeness(lambda n, generator: gan.sample(model, n, generator=generator), held_out),
     }
     save_weights(name, model, card)
+
+
+def _lines_to_faces(kind: str, **settings) -> None:
+    parts = [data.load("peeps", split, size=32, variant="lines") for split in SPLITS]
+    pair = parts[1].floats(), data.to_float(parts[1].targets)
+    _pix2pix(f"lines_to_faces_{kind}", parts[0], pair, downs=5, seed=15, steps=4000, **settings)
+
+
+def _map_to_satellite(kind: str, **settings) -> None:
+    train_part, test = (data.load("earth", split, size=64) for split in SPLITS)
+    pair = next(test.batches(200, generator=torch.Generator().manual_seed(0)))
+    name = f"map_to_satellite_{kind}"
+    _pix2pix(name, train_part, pair, downs=6, seed=16, steps=4000, **settings)
+
+
+def _pix2pix(name, pairs, held_out, downs, seed, steps, **settings) -> None:
+    """A U-Net that learns from pairs; the average of its weights is what is stored."""
+    home = device.choose().device
+    torch.manual_seed(seed)
+    painter = UNetGenerator(3, 3, filters=24, downs=downs).to(home)
+    judge = PatchDiscriminator(6, filters=24, layers=2, norm="batch").to(home)
+    step = translation.Pix2PixStep(painter, judge, ema=0.999, **settings)
+    batches = pairs.batches(16, home, generator=torch.Generator().manual_seed(seed))
+    history = train(step, batches, steps, title=name, checkpoint=f"runs/{name}")
+    model, (x, target) = round_weights(step.ema.model.cpu()), held_out
+    made = translate(model, x)
+    asked = ", ".join(f"{key}={value}" for key, value in settings.items()) or "L1 weighs 100"
+    card = {
+        "what": f"the generator of pix2pix: UNetGenerator(3, 3, filters=24, downs={downs})",
+        "data": f"{pairs.name}, training split; measured on {len(x):,} held-out pairs",
+        "steps": f"{history.steps:,} of 16 pairs, `Pix2PixStep` with {asked}, EMA 0.999",
+        "seed": seed,
+        **_circumstances(name, history.seconds),
+        "mean absolute error, in [0, 1]": f"{(made - target).abs().mean() / 2:.4f}",
+        "PSNR": f"{metrics.psnr(made, target):.2f} dB",
+        "SSIM": f"{metrics.ssim(made, target):.3f}",
+    }
+    save_weights(name, model, card)
+
+
+def _glasses(kind: str, **settings) -> None:
+    def people(split):
+        return [
+            data.load("peeps", split, size=32, variant=f"{word}_glasses")
+            for word in ("without", "with")
+        ]
+
+    (train_x, train_y), test = people("train"), people("test")
+    x, y = (part.floats() for part in test)
+    region = (x - y).abs().amax((0, 1)) > 0.02
+    judge = metrics.Classifier("peeps_glasses")
+
+    def quality(there, back):
+        found = {}
+        for way, made, truth in (("on", there, y), ("off", back, x)):
+            off = (made - truth)[..., ~region].abs().mean() / 2
+            found[f"glasses {way}: with glasses, by `classifier_peeps`"] = (
+                f"{judge.classify(made).double().mean():.1%}"
+            )
+            found[f"glasses {way}: error outside the glasses region, in [0, 1]"] = f"{off:.4f}"
+        return found
+
+    names = f"glasses_on{kind}", f"glasses_off{kind}"
+    _cyclegan(names, train_x[::2], train_y[1::2], (x, y), quality, 16, 17, 3000, **settings)
+
+
+def _cyclegan(names, set_x, set_y, held_out, quality, filters, seed, steps, **settings) -> None:
+    """Both generators of a CycleGAN; the averages of their weights are what is stored."""
+    home = device.choose().device
+    torch.manual_seed(seed)
+    nets = [ResnetGenerator(3, 3, filters, blocks=3) for _ in "gf"]
+    nets += [PatchDiscriminator(3, filters, layers=2) for _ in "xy"]
+    schedule = (steps // 2, steps - steps // 2)
+    step = translation.CycleGANStep(
+        *(net.to(home) for net in nets), schedule=schedule, ema=0.99, **settings
+    )
+    generator = torch.Generator().manual_seed(seed)
+    batches = translation.unpaired(set_x, set_y, 8, generator, home)
+    history = train(step, batches, steps, title=names[0], checkpoint=f"runs/{names[0]}")
+    models = [round_weights(ema.model.cpu()) for ema in (step.ema_xy, step.ema_yx)]
+    found = quality(*(translate(net, x) for net, x in zip(models, held_out, strict=True)))
+    asked = ", ".join(f"{key}={value}" for key, value in settings.items()) or "cycle=10"
+    for name, model in zip(names, models, strict=True):
+        card = {
+            "what": f"a generator of CycleGAN: ResnetGenerator(3, 3, {filters}, blocks=3)",
+            "data": f"{len(set_x):,} pictures of {set_x.name} and {len(set_y):,} others of "
+            f"{set_y.name}, no pairs; measured on {len(held_out[0])} hidden pairs",
+            "steps": f"{history.steps:,} of 8 and 8, `CycleGANStep` with {asked}, EMA 0.99",
+            "seed": seed,
+            **_circumstances(names[0], history.seconds),
+            **found,
+        }
+        save_weights(name, model, card)
+
+
+def _diffusion(
+    name: str, net: UNet, images, seed: int, steps: int, held_out, batch: int = 128
+) -> None:
+    """A diffusion model (or flow, by its name); the average of its weights is what is stored."""
+    home = device.choose().device
+    torch.manual_seed(seed)
+    net = net.to(home)
+    options = {"lr": 1e-3, "ema": 0.9995, "steps": steps}
+    if name.startswith("flow"):
+        step = FlowStep(net, middle=True, **options)
+    else:
+        options |= {"clip": not name.startswith("latent")}
+        step = DiffusionStep(net, CHAIN, prediction="v", min_snr=5.0, **options)
+    generator = torch.Generator().manual_seed(seed)
+    batches = images.batches(batch, home, generator, with_labels=images.targets is None)
+    scale, maps = 1.0, None
+    if name.startswith("latent"):
+        maps = load_weights("ae_fashion_maps", MapAutoencoder()).to(home)
+        scale = maps.code_std.square().mean().sqrt()
+        batches = _Coded(batches, maps, scale)
+    # Ctrl-C stops it and keeps what is there; the same command then goes on
+    history = train(step, batches, steps, title=name, checkpoint=f"runs/{name}")
+    model = round_weights(step.ema.model.cpu())
+    kind = "straight paths" if name.startswith("flow") else "velocity, cosine chain, min-SNR 5"
+    card = {
+        "what": f"a U-Net for diffusion, {kind}; average of its weights",
+        "data": f"{images.name}, {len(images):,} training images; measured on {len(held_out):,} others",
+        "steps": f"{history.steps:,} of {batch} images, Adam 0.001 falling to 0, EMA 0.9995",
+        "seed": seed,
+        **_circumstances(name, history.seconds),
+        **_likeness(lambda n, generator: _drawn(name, model, held_out, n, generator), held_out),
+    }
+    save_weights(name, model, card)
+
+
+class _Coded:
+    """Batches of codes in the place of pictures, of variance 1."""
+
+    def __init__(self, batches, maps: nn.Module, scale: Tensor):
+        self.batches, self.maps, self.scale = batches, maps, scale
+        self.state_dict, self.load_state_dict = batches.state_dict, batches.load_state_dict
+
+    def __iter__(self):
+        return self
+
+    @torch.no_grad()
+    def __next__(self):
+        x, labels = next(self.batches)
+        return self.maps.encode(x) / self.scale, labels
+
+
+def _drawn(name: str, model: UNet, held_out, n: int, generator: torch.Generator) -> Tensor:
+    """n pictures, 50 steps, told what the first n held-out pictures are told."""
+    made = []
+    for rows in torch.arange(n).split(250):
+        shape = len(rows), *held_out.images.shape[1:]
+        if name.startswith("sr"):
+            beside = data.to_float(held_out.targets[rows])
+            net = lambda x, t, beside=beside: model(x, t, beside=beside)  # noqa: E731
+            x = CHAIN.ddim_sample(net, shape, generator=generator, prediction="v")
+        elif name.startswith("flow"):
+            x = flow_sample(model, shape, held_out.labels[rows], 1.0, generator)
+        elif name.startswith("latent"):
+            maps = load_weights("ae_fashion_maps", MapAutoencoder())
+            shape = len(rows), *maps.code_mean.shape
+            z = CHAIN.ddim_sample(
+                model, shape, held_out.labels[rows], 1.0, generator, prediction="v", clip=False
+            )
+            with torch.no_grad():
+                x = maps.decode(maps.code_std.square().mean().sqrt() * z)
+        else:
+            x = CHAIN.ddim_sample(
+                model, shape, held_out.labels[rows], 1.0, generator, prediction="v"
+            )
+        made.append(x.clamp(-1, 1))
+    return torch.cat(made)
+
+
+def _told(images):
+    return replace(images, labels=torch.stack([images.attributes[name] for name in TOLD], 1))
+
+
+def _with_small(images):
+    """Each picture, and its 16 × 16 version enlarged again."""
+    small = F.avg_pool2d(images.images.float(), 2).round().to(torch.uint8)
+    return replace(images, targets=F.interpolate(small, scale_factor=2))
+
+
+def _rebuilt(model: MapAutoencoder, held_out) -> str:
+    with torch.no_grad():
+        made = torch.cat([model(part) for part in held_out.floats().split(500)])
+    return next(iter(_likeness(lambda n, generator: made[-n:], held_out).values()))
 
 
 def _autoencoder(name, network, dataset, seed, steps, batch=128, **shape) -> None:
@@ -312,6 +645,22 @@ TRAINERS: dict[str, Callable[[], None]] = {
         mlp_gan_fashion,
         dcgan_fashion32,
         dcgan_peeps64,
+        cgan_fashion32,
+        lines_to_faces_l1,
+        lines_to_faces_both,
+        map_to_satellite_l1,
+        map_to_satellite_gan,
+        map_to_satellite_both,
+        glasses_on,
+        glasses_on_free,
+        glasses_on_strict,
+        emoji_3d,
+        ddpm_fashion,
+        flow_fashion,
+        ddpm_peeps32,
+        sr_peeps32,
+        ae_fashion_maps,
+        latent_fashion,
     )
 }
 

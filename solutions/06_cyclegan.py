@@ -1,0 +1,1064 @@
+# ---
+# jupyter:
+#   jupytext:
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 06 · From picture to picture: conditional GAN, pix2pix, CycleGAN
+#
+# {{badge}}
+#
+# **You will be able to**
+# - tell a GAN what you want, by a class or by a picture;
+# - say what a patch discriminator sees, and why L1 alone is blurred and faded;
+# - write CycleGAN's losses, its memory of old fakes and its step, and put glasses on faces without a single pair;
+# - say what a small cycle loss proves, and find the message that a translation hides in its picture.
+#
+# **Time**: two and a half hours with the exercises. The cells run in about TODO(measure) minutes on a laptop.
+# **You need**: lecture 03 (the game), lecture 04 (convolutions, receptive fields), from lecture 05 least squares and the Fréchet distance.
+
+# %%
+# {{setup}}
+
+# %%
+import inspect
+import io
+import itertools
+import random
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from course_lib import data, device, gan, metrics, plots, translation, widgets
+from course_lib.exercises import check, cyclegan, hint, predict, solution
+from course_lib.pretrained import load_weights
+from course_lib.scale import current, pick
+from course_lib.training import train
+from course_lib.translation import PatchDiscriminator, ResnetGenerator, UNetGenerator, translate
+
+
+def seed(n):
+    return torch.Generator().manual_seed(n)
+
+
+def error(a, b):
+    """Mean absolute error of two batches in [-1, 1], told on the scale 0 … 1."""
+    return ((a - b).abs().mean() / 2).item()
+
+
+home = device.choose().device  # networks are trained here, and looked at on the CPU
+
+# %% [markdown]
+# ## 1 · Asking for a class
+#
+# The GANs so far make what they like. To ask for something, tell **both** players what was asked (Mirza and Osindero 2014). $G$ gets the class $c$ beside its noise, $D$ gets it beside the picture:
+#
+# $$\min_G \max_D\; \mathbb E_{x, c} \log D(x, c) + \mathbb E_{z, c} \log\big(1 - D(G(z, c), c)\big).$$
+#
+# $D$ must know it too. A $D$ that sees pictures only would be content with a perfect shoe where a bag was asked for.
+#
+# ### Exercise 1 · Tell a convolution the class
+#
+# A convolution takes maps, so the class becomes maps: one for each class, 1 all over where it is the picture's class, else 0. Append them **behind** the channels of `x`. `x` is `(B, C, H, W)`, `labels` is `(B,)` with whole numbers from 0, and
+# the result `(B, C + classes, H, W)`, in the type of `x`. Codes are told in the same way, as pictures of one pixel. *Two or three lines, five minutes.*
+
+
+# %%
+def condition_on_class(x, labels, classes):
+    """x with one channel more for each class: 1 all over the label's, 0 elsewhere"""
+    ### BEGIN SOLUTION
+    told = F.one_hot(labels, classes).to(x.dtype)[:, :, None, None]
+    return torch.cat([x, told.expand(-1, -1, *x.shape[2:])], dim=1)
+    ### END SOLUTION
+
+
+condition_on_class = check("cyclegan.condition_on_class", condition_on_class)
+
+# %% [markdown]
+# `translation.ConditionalGenerator` and `ConditionalDiscriminator` are the DCGAN of lecture 04 with this in front. The step is that of lecture 03: whatever stands behind the pictures in a batch goes to both players.
+
+# %%
+fashion = data.load("fashion", size=32)
+torch.manual_seed(0)
+asked = translation.ConditionalGenerator(10, nz=64, ngf=32, nc=1, size=32).to(home)
+judge = translation.ConditionalDiscriminator(10, nc=1, ndf=32, size=32).to(home)
+step = gan.AdversarialStep(asked, judge, ema=0.99)
+batches = fashion.batches(64, home, with_labels=True)
+history = train(step, batches, pick(smoke=2, laptop=1500, gpu=8000), watch=step.samples)
+asked = step.ema.model.cpu()
+if current() == "smoke":  # that was only a test: the course's weights take over
+    load_weights("cgan_fashion32", asked)
+
+# %% [markdown]
+# Ask for 500 pictures of each class. Another network, which has never seen a fake, names what came. On real clothes that it has not seen it is right in 91 %.
+#
+# **In what share of the pictures is it the class that was asked for?** (Without telling: one in ten.)
+
+# %%
+# Replace ... by a number from 0 to 1
+guess = predict("cyclegan.right_class", ...)
+
+# %%
+independent = metrics.Classifier("fashion")
+classes = torch.arange(5000) % 10
+made = gan.sample(asked, 5000, labels=classes, generator=seed(0))
+right = (independent.classify(made) == classes).float()
+print(guess.against(round(right.mean().item(), 3)))
+print({fashion.classes[c]: round(right[classes == c].mean().item(), 2) for c in range(10)})
+assert right.mean() > 0.85
+
+# %% [markdown]
+# Each column is one code $z$, each row one class. *What does a code keep from class to class?*
+
+# %%
+z = torch.randn(12, 64, generator=seed(1))
+with torch.no_grad():
+    by_class = {
+        fashion.classes[c]: asked.eval()(z, torch.full((12,), c)) for c in (0, 1, 3, 5, 8, 9)
+    }
+plots.rows(by_class)
+
+# %% [markdown]
+# ## 2 · Asking with a picture: pix2pix
+#
+# Let the condition be a whole picture $x$, and its answer $y$ a picture of the same size. **pix2pix** (Isola and others 2017) needs pairs $(x, y)$: line drawing and painting, map and satellite picture. It has three parts.
+#
+# **The generator is a U-Net.** Convolutions of stride 2 go down to a single pixel, as many go up again, and each map on the way down is handed across to its like on the way up. What must not move, such as the edges of a drawing, takes the short way
+# across. There is no noise but dropout: whoever gives $G$ a $z$ finds that it is ignored.
+#
+# **The discriminator sees pairs**: $x$ and $y$ on top of one another, as channels. "Is this the right satellite picture for this map?"
+#
+# **And it sees patches.** Its answer is not one number but a map of them, each about a small window of the picture. That is a **PatchGAN**:
+#
+# | layer, for `layers` = 3 | kernel | stride | padding | channels |
+# |---|---|---|---|---|
+# | 1 | 4 | 2 | 1 | 64 |
+# | 2 | 4 | 2 | 1 | 128 |
+# | 3 | 4 | 2 | 1 | 256 |
+# | 4 | 4 | 1 | 1 | 512 |
+# | 5 | 4 | 1 | 1 | 1: the verdicts |
+#
+# `layers` counts those of stride 2. Two of stride 1 always follow.
+#
+# **A picture of 256 × 256 pixels, `layers` = 3. How many verdicts, all in all?**
+
+# %%
+# Replace ... by a number
+guess = predict("cyclegan.verdicts", ...)
+
+# %% [markdown]
+# ### Exercise 2 · How many verdicts?
+#
+# Along one side: the size of the map that comes out for a picture of `size` pixels. Lecture 04 had the formula for one layer, $\lfloor(\text{size} + 2\,\text{padding} - \text{kernel})/\text{stride}\rfloor + 1$. Return a whole number. *Three or
+# four lines, five minutes.*
+
+
+# %%
+def patch_output_size(size, layers=3):
+    """How many verdicts a PatchGAN gives along one side of a picture of size × size"""
+    ### BEGIN SOLUTION
+    for _ in range(layers):
+        size = (size + 2 - 4) // 2 + 1
+    for _ in range(2):
+        size = size + 2 - 4 + 1
+    return size
+    ### END SOLUTION
+
+
+patch_output_size = check("cyclegan.patch_output_size", patch_output_size)
+
+# %% [markdown]
+# ### Exercise 3 · How much does each of them see?
+#
+# Walk from one verdict back to the picture. A single number of a layer's output sees `kernel` pixels of its input; if $f$ neighbours of the output are wanted, they see $(f - 1)\cdot\text{stride} + \text{kernel}$. How wide is what one verdict sees?
+# *Two to four lines, five minutes.*
+
+
+# %%
+def patch_receptive_field(layers=3):
+    """How many pixels, along one side, one verdict of a PatchGAN sees"""
+    ### BEGIN SOLUTION
+    field = 1
+    for stride in [1, 1] + [2] * layers:
+        field = (field - 1) * stride + 4
+    return field
+    ### END SOLUTION
+
+
+patch_receptive_field = check("cyclegan.patch_receptive_field", patch_receptive_field)
+
+# %% [markdown]
+# **Claim.** Your numbers are those of the network: 16, 34, 70, 142 pixels, found by asking the middle verdict for its gradient, and 30 × 30 verdicts for 256 × 256.
+
+# %%
+print(guess.against(patch_output_size(256) ** 2))
+fields = {}
+for layers in (1, 2, 3, 4):
+    torch.manual_seed(layers)
+    judge = PatchDiscriminator(3, filters=2, layers=layers, norm="batch").eval()
+    x = torch.randn(1, 3, 192, 192, generator=seed(2)).requires_grad_()
+    scores = judge(x)
+    assert scores.shape[2] == patch_output_size(192, layers)
+    middle = scores.shape[2] // 2
+    (slope,) = torch.autograd.grad(scores[0, 0, middle, middle], x)
+    rows = slope[0].abs().amax((0, 2)).nonzero()[:, 0]
+    fields[layers] = (rows.max() - rows.min() + 1).item()
+print("seen by one verdict:", fields)
+assert list(fields.values()) == [16, 34, 70, 142]
+assert all(patch_receptive_field(layers) == field for layers, field in fields.items())
+assert patch_receptive_field(5) == 286 and patch_output_size(256) == 30
+
+earth = data.load("earth", split="test", size=128)
+somewhere = (earth.targets.float().std((1, 2, 3))).argmax().item()
+names = {f"layers {layers}: {field}": field for layers, field in fields.items() if field < 128}
+plots.patches_seen(earth.targets[somewhere], names)
+
+# %% [markdown]
+# A verdict about 70 pixels knows texture, edges, a bay. It cannot know whether the continent is right. In return there are 900 verdicts a picture, few weights, and any size of picture will do. What a patch cannot see, L1 has to say.
+#
+# (Strictly, with instance norm each verdict feels the whole picture a little, through the mean and the variance of each channel. We asked with batch norm in evaluation mode, where it does not.)
+#
+# **Claim.** The networks of both papers, to the last parameter.
+
+# %%
+with torch.device("meta"):  # their shapes, without their 300 MB of numbers
+    papers = {
+        "ResNet generator, 9 blocks (CycleGAN, 256 × 256)": (ResnetGenerator(3, 3), 11_378_179),
+        "ResNet generator, 6 blocks (CycleGAN, 128 × 128)": (
+            ResnetGenerator(3, 3, blocks=6),
+            7_837_699,
+        ),
+        "PatchGAN of one picture (CycleGAN)": (PatchDiscriminator(3), 2_764_737),
+        "PatchGAN of two pictures (pix2pix)": (PatchDiscriminator(6, norm="batch"), 2_768_705),
+        "U-Net for 256 × 256 (pix2pix)": (UNetGenerator(3, 3), 54_413_955),
+    }
+for name, (net, printed) in papers.items():
+    count = sum(p.numel() for p in net.parameters())
+    print(f"{count:>12,}  {name}")
+    assert count == printed
+
+# %% [markdown]
+# ### Exercise 4 · What G makes small
+#
+# $$L_G = -\,\mathbb E \log D(x, G(x)) \;+\; \lambda\, \mathbb E\,\lvert G(x) - y\rvert, \qquad \lambda = 100, \quad D = \sigma(\text{score}).$$
+#
+# The first term is lecture 03's non-saturating loss, averaged over all verdicts: `fake_scores` is `(B, 1, h, w)`. The second is the mean over all numbers of `fake` and `target`, `(B, C, H, W)`. `l1` is $\lambda$. Work with scores:
+# $-\log\sigma(s)$ is `F.softplus(-s)`. *One or two lines, four minutes.*
+
+
+# %%
+def pix2pix_loss(fake_scores, fake, target, l1=100.0):
+    """−E log D(x, G(x)) + λ E |G(x) − y|: one number"""
+    ### BEGIN SOLUTION
+    return F.softplus(-fake_scores).mean() + l1 * (fake - target).abs().mean()
+    ### END SOLUTION
+
+
+pix2pix_loss = check("cyclegan.pix2pix_loss", pix2pix_loss)
+
+# %% [markdown]
+# ## 3 · Why L1 alone is faded
+#
+# Line drawings of people, to be coloured. Skin, hair and clothes were drawn at random, so the drawing does not tell them.
+#
+# The same line drawing belongs to people in many colours. A network learns to colour it by L1 alone, and does so as well as can be. **What colour does it give?**
+
+# %%
+# Replace ... by one of: "one of the colours, at random", "the middle of all colours", "the most frequent colour"
+guess = predict("cyclegan.grey", ...)
+
+# %% [markdown]
+# No network is needed to find out. Clothes have seven colours. Which single answer $a$ has the smallest mean distance $\mathbb E\,|y - a|$ to them all? Each channel has its own, and for absolute distances it is the **median**. (For squares it is the mean.)
+
+# %%
+drawings = data.load("peeps", size=32, variant="lines")
+held_out = data.load("peeps", split="test", size=32, variant="lines")
+clothes = drawings.attribute_values["clothing"]
+palette = torch.tensor([[int(c[i : i + 2], 16) / 255 for i in (0, 2, 4)] for c in clothes])
+worn = palette[drawings.attributes["clothing"]]  # (people, 3)
+
+
+def colourful(x):
+    """The largest channel minus the smallest: 0 for grey"""
+    return x.amax(-1) - x.amin(-1)
+
+
+candidates = torch.tensor(list(itertools.product(torch.linspace(0, 1, 41).tolist(), repeat=3)))
+shares = torch.bincount(drawings.attributes["clothing"]) / len(drawings)
+costs = ((candidates[:, None] - palette).abs().mean(2) * shares).sum(1)  # (answers,)
+best, median = candidates[costs.argmin()], worn.median(0).values
+print("best answer of 68,921:", best.tolist(), " median:", [round(v, 3) for v in median.tolist()])
+print(guess.against("the middle of all colours"))
+nearest = (palette - median).abs().amax(1).min().item()
+told = {
+    "what people wear": colourful(worn).mean().item(),
+    "median (L1)": colourful(median).item(),
+    "mean (squares)": colourful(worn.mean(0)).item(),
+}
+print({name: round(value, 3) for name, value in told.items()})
+print(f"the nearest colour that somebody wears is {nearest:.2f} away from the median")
+assert (best - median).abs().max() <= 0.0126  # half of the search's grid
+assert nearest > 0.1 and told["mean (squares)"] < told["median (L1)"] < told["what people wear"]
+occurring = {tuple(palette[i].tolist()): shares[i].item() for i in range(len(palette))}
+plots.colours_and_their_middle(occurring, median)
+
+# %% [markdown]
+# **Claim**, asserted: the best answer is the median of each channel, a colour that nobody wears, and paler than what people wear: 0.37 where they have 0.42 on average. Squares would give the mean, at 0.15 nearly grey.
+#
+# A discriminator has seen what people wear. It recognises that mixture at once, and so $G$ must **commit** to one of the colours, right or wrong.
+#
+# **How saturated are the colours of L1 alone, as a share of the true pictures' saturation?** (Largest minus smallest channel, averaged over the picture.)
+
+# %%
+# Replace ... by a number from 0 to 1
+guess = predict("cyclegan.saturation", ...)
+
+# %%
+steps = pick(smoke=2, laptop=1000, gpu=5000)
+coloured = {}
+for name, settings in {"l1": {"adversarial": False}, "both": {"l1": 10.0}}.items():
+    torch.manual_seed(0)
+    painter = UNetGenerator(3, 3, filters=24, downs=5).to(home)
+    judge = PatchDiscriminator(6, filters=24, layers=2, norm="batch").to(home)
+    step = translation.Pix2PixStep(painter, judge, ema=0.99, **settings)
+    train(step, drawings.batches(16, home, generator=seed(0)), steps, watch=step.samples)
+    painter = step.ema.model.cpu()
+    if current() == "smoke":
+        load_weights(f"lines_to_faces_{name}", painter)
+    coloured[name] = translate(painter, held_out.floats())
+
+# %% [markdown]
+# Here $\lambda = 10$, not 100: at 32 × 32 a person has few pixels, and with 100 the verdict is hardly heard.
+
+# %%
+truth = data.to_float(held_out.targets)
+saturation = {
+    name: (pictures.amax(1) - pictures.amin(1)).mean().item() / 2
+    for name, pictures in {"truth": truth, **coloured}.items()
+}
+of_truth = {name: saturation[name] / saturation["truth"] for name in coloured}
+print(guess.against(round(of_truth["l1"], 2)))
+print({name: f"{share:.0%} of the true saturation" for name, share in of_truth.items()})
+print({name: f"error {error(pictures, truth):.3f}" for name, pictures in coloured.items()})
+assert of_truth["l1"] < 0.9 and of_truth["l1"] + 0.05 < of_truth["both"] < 1.2
+assert error(coloured["l1"], truth) < error(coloured["both"], truth)
+shown = torch.arange(0, 200, 20)
+plots.rows(
+    {
+        "drawing": held_out.floats()[shown],
+        "L1 alone": coloured["l1"][shown],
+        "L1 and GAN": coloured["both"][shown],
+        "truth": truth[shown],
+    }
+)
+
+# %% [markdown]
+# TODO(measure): the thresholds below are guesses. **Claim.** L1 alone has less than 90 % of the true saturation, with the GAN it is nearer to it, and yet L1 alone has the *smaller* error: TODO(measure) against TODO(measure). A committed guess is usually wrong. Who is to judge, then? That is the next section.
+#
+# ## 4 · Map to satellite picture
+#
+# The Earth twice: a relief map, and what a satellite sees. Training and test regions are different blocks of 20° × 20°, so that no place is seen twice. How far are the two apart? Doing nothing is the first baseline, the mean colour of the training
+# pictures the second.
+
+# %%
+earth = data.load("earth", size=64)
+x, y = next(data.load("earth", split="test", size=64).batches(200, generator=seed(0)))
+_, others = next(data.load("earth", split="test", size=64).batches(200, generator=seed(1)))
+mean_colour = data.to_float(earth.targets).mean((0, 2, 3)).view(1, 3, 1, 1).expand_as(y)
+look = metrics.FeatureNet("peeps")  # taught on people; it also keeps colours and layout
+of_truth = metrics.fit_gaussian(look.features(y))
+
+
+def stories(pictures):
+    fitted = metrics.fit_gaussian(look.features(pictures))
+    return {
+        "PSNR": metrics.psnr(pictures, y),
+        "SSIM": metrics.ssim(pictures, y),
+        "Fréchet": metrics.frechet_distance(*fitted, *of_truth),
+        "sharpness": metrics.sharpness(pictures).mean().item(),
+    }
+
+
+table = {"the map itself": stories(x), "mean colour": stories(mean_colour)}
+truth = stories(others) | {"PSNR": float("nan"), "SSIM": float("nan")}
+truth["sharpness"] = metrics.sharpness(y).mean().item()
+for name, told in (*table.items(), ("other true pictures", truth)):
+    print(f"{name:20}", {measure: round(value, 3) for measure, value in told.items()})
+assert table["the map itself"]["PSNR"] < 10 < table["mean colour"]["PSNR"]
+assert truth["Fréchet"] < 0.2 * min(row["Fréchet"] for row in table.values())
+plots.rows({"map": x[:10], "satellite": y[:10]})
+
+# %% [markdown]
+# The mean colour beats the map by far in PSNR, and is no picture at all. (The crops overlap, so "other true pictures" is a kind floor.)
+#
+# Now three generators, each trained in the same way: by L1 alone, by the GAN alone, by both, $\lambda = 100$. **Which has the best PSNR?**
+
+# %%
+# Replace ... by one of: "L1 alone", "the GAN alone", "both"
+guess = predict("cyclegan.best_psnr", ...)
+
+# %%
+methods = {
+    "l1": ("L1 alone", {"adversarial": False}),
+    "gan": ("the GAN alone", {"l1": 0.0}),
+    "both": ("both", {}),
+}
+steps = pick(smoke=2, laptop=600, gpu=8000)
+satellites = {}
+for name, (title, settings) in methods.items():
+    torch.manual_seed(0)
+    painter = UNetGenerator(3, 3, filters=24, downs=6).to(home)
+    judge = PatchDiscriminator(6, filters=24, layers=2, norm="batch").to(home)
+    step = translation.Pix2PixStep(painter, judge, ema=0.99, **settings)
+    train(step, earth.batches(16, home, generator=seed(0)), steps, watch=step.samples)
+    painter = step.ema.model.cpu()
+    if current() == "smoke":
+        load_weights(f"map_to_satellite_{name}", painter)
+    satellites[title] = translate(painter, x)
+
+# %%
+table |= {title: stories(pictures) for title, pictures in satellites.items()}
+for name, told in table.items():
+    print(f"{name:20}", {measure: round(value, 3) for measure, value in told.items()})
+print(guess.against(max(satellites, key=lambda title: table[title]["PSNR"])))
+l1_alone, gan_alone, both = (table[title] for title in satellites)
+assert l1_alone["PSNR"] > max(gan_alone["PSNR"], table["mean colour"]["PSNR"])
+assert both["Fréchet"] < l1_alone["Fréchet"] and l1_alone["sharpness"] < both["sharpness"]
+plots.rows({"map": x[:10]} | {t: p[:10] for t, p in satellites.items()} | {"truth": y[:10]})
+
+# %% [markdown]
+# TODO(measure): the three rows in words. PSNR and SSIM ask whether each pixel is right; they like the blurred one. The Fréchet distance asks whether the whole *set* could be satellite pictures; it likes texture. Neither of them alone is "good".
+#
+# Drag the curtain. *What did $G$ invent, and what did it read from the map?*
+
+# %%
+widgets.before_after(x[:40], satellites["both"][:40])
+
+# %% [markdown]
+# ### Spot the bug
+#
+# Somebody's pix2pix makes handsome satellite pictures. But of somewhere else: with the map they have little to do. Here is what its $D$ makes small. Nothing is raised, all shapes fit. And there is a **property that fails**: let each map be
+# answered by the picture of *another* place. A $D$ that judges pairs must notice.
+
+# %%
+print(inspect.getsource(cyclegan.pair_loss_with_the_bug))
+
+
+class AnyJudge(torch.nn.Module):
+    """A small judge, made for as many channels as it is shown."""
+
+    def forward(self, pictures):
+        torch.manual_seed(0)
+        net = torch.nn.Conv2d(pictures.shape[1], 4, 4, 2, 1)
+        return net(pictures).relu().sum(1, keepdim=True) - 1
+
+
+pairs = x[:8], y[:8], satellites["both"][:8]
+elsewhere = pairs[0], y[:8].roll(1, 0), pairs[2]
+kept, swapped = (
+    cyclegan.pair_loss_with_the_bug(AnyJudge(), *batch) for batch in (pairs, elsewhere)
+)
+print(f"loss of true pairs {kept:.6f}, of maps with pictures of elsewhere {swapped:.6f}")
+assert abs(kept - swapped) < 1e-5
+
+# %% [markdown]
+# ### Exercise 5 · Mend it
+#
+# `x`, `target` and `fake` are `(B, C, H, W)`. `discriminator` takes $x$ and a picture together, in this order, and returns scores. Keep what is right: log-loss from scores, 1 for true pairs, 0 for fakes, no gradient into the fake, and the half. *Six
+# lines, of which two change; five minutes.*
+
+
+# %%
+def pair_loss(discriminator, x, target, fake):
+    """½ (−E log D(x, y) − E log(1 − D(x, G(x)))): which of two pictures belongs to x?"""
+    ### BEGIN SOLUTION
+    real_scores = discriminator(torch.cat([x, target], dim=1))
+    fake_scores = discriminator(torch.cat([x, fake.detach()], dim=1))
+    real_loss = F.binary_cross_entropy_with_logits(real_scores, torch.ones_like(real_scores))
+    fake_loss = F.binary_cross_entropy_with_logits(fake_scores, torch.zeros_like(fake_scores))
+    return (real_loss + fake_loss) / 2
+    ### END SOLUTION
+
+
+pair_loss = check("cyclegan.bug_pairs", pair_loss)
+
+# %%
+kept, swapped = (pair_loss(AnyJudge(), *batch) for batch in (pairs, elsewhere))
+print(f"mended: true pairs {kept:.4f}, pictures of elsewhere {swapped:.4f}")
+assert abs(kept - swapped) > 1e-4
+
+# %% [markdown]
+# ## 5 · Without pairs: CycleGAN
+#
+# Pairs are rare. Nobody has photographed a horse and the same horse as a zebra. What one has are two heaps: pictures of $X$, pictures of $Y$. **CycleGAN** (Zhu and others 2017) has two generators, $G: X \to Y$ and $F: Y \to X$, and two judges. $D_Y$ knows pictures of $Y$
+# and looks at $G(x)$; $D_X$ looks at $F(y)$.
+#
+# The judges alone ask for *a* zebra, not for *this horse's* zebra. So there is a second demand: **there and back again**. What $G$ made of $x$, $F$ must be able to undo:
+#
+# $$L_\text{cyc}(G, F) = \mathbb E_x \lVert F(G(x)) - x \rVert_1 + \mathbb E_y \lVert G(F(y)) - y \rVert_1 .$$
+#
+# ### Exercise 6 · There and back
+#
+# `x` and `y` are two batches that have nothing to do with one another. Return the sum of two means of absolute differences, one for each round trip, without $\lambda$. Both generators are to learn from it: cut nothing off. *Three lines, five minutes.*
+
+
+# %%
+def cycle_loss(x, y, generator_xy, generator_yx):
+    """E |F(G(x)) − x| + E |G(F(y)) − y|, with G = generator_xy and F = generator_yx"""
+    ### BEGIN SOLUTION
+    back_x = generator_yx(generator_xy(x))
+    back_y = generator_xy(generator_yx(y))
+    return (back_x - x).abs().mean() + (back_y - y).abs().mean()
+    ### END SOLUTION
+
+
+cycle_loss = check("cyclegan.cycle_loss", cycle_loss)
+
+# %% [markdown]
+# Both generators return what they are given. **How large is the cycle loss?**
+
+# %%
+# Replace ... by a number
+guess = predict("cyclegan.doing_nothing", ...)
+
+# %%
+without = data.load("peeps", split="test", size=32, variant="without_glasses")
+wearing = data.load("peeps", split="test", size=32, variant="with_glasses")
+x, y = without.floats(), wearing.floats()  # row i of both is the same person
+independent = metrics.Classifier("peeps_glasses")
+
+
+def share_with_glasses(pictures):
+    return independent.classify(pictures).float().mean().item()
+
+
+def nothing(x):
+    return x
+
+
+def negative(x):
+    return -x
+
+
+def up(x):
+    return x.roll(-8, 2)
+
+
+def down(x):
+    return x.roll(8, 2)
+
+
+blind = {"identity": (nothing, nothing), "negative": (negative, negative), "shifted": (up, down)}
+for name, (there, back) in blind.items():
+    loss, wears = cycle_loss(x, y, there, back).item(), share_with_glasses(there(x))
+    print(f"{name:10} cycle loss {loss:.4f}, translated faces with glasses: {wears:.0%}")
+    assert loss == 0
+print(guess.against(0))
+assert share_with_glasses(nothing(x)) < 0.02 < 0.98 < share_with_glasses(y)
+plots.rows({name: there(x[:10]) for name, (there, _) in blind.items()})
+
+# %% [markdown]
+# (What the classifier says of negatives, and of faces that are cut in two, is no news about glasses: it has never seen such pictures.)
+#
+# **Claim**, asserted: doing nothing has cycle loss 0. So has the negative, and so has any other trick that can be undone. **A small cycle loss proves that nothing was lost. It does not prove that anything was translated.** That is for the judges to say, and
+# for us to measure on what training has not seen.
+#
+# ### Exercise 7 · Leave alone what is there already
+#
+# A third demand, which keeps colours where they are. $G$ leads into $Y$; so of a picture that is in $Y$ already it should make nothing else:
+#
+# $$L_\text{id}(G, F) = \mathbb E_y \lVert G(y) - y\rVert_1 + \mathbb E_x \lVert F(x) - x\rVert_1 .$$
+#
+# Which generator gets which batch? Return the sum of two means, without weights. *One or two lines, three minutes.*
+
+
+# %%
+def identity_loss(x, y, generator_xy, generator_yx):
+    """E |G(y) − y| + E |F(x) − x|, with G = generator_xy and F = generator_yx"""
+    ### BEGIN SOLUTION
+    return (generator_xy(y) - y).abs().mean() + (generator_yx(x) - x).abs().mean()
+    ### END SOLUTION
+
+
+identity_loss = check("cyclegan.identity_loss", identity_loss)
+
+# %% [markdown]
+# ### Exercise 8 · A memory of past fakes
+#
+# Two players that only know the last move run in circles (lecture 03). So $D$ is also shown fakes of the past. A buffer keeps 50 pictures. It gets a batch `(B, C, H, W)` and returns a batch of the same shape. For *each picture* of the batch by itself:
+#
+# - while the buffer is not full, the picture is kept and also comes straight back;
+# - when it is full, with probability ½ the picture comes straight back and is not kept; else it takes the place of a random one of the buffer, and *that* one comes out.
+#
+# Old pictures belong to a $G$ that is no more: what is kept and what comes out has no gradient. `random.random()` is a number in $[0, 1)$, `random.randrange(n)` one of $0 \dots n - 1$. *Nine lines, ten minutes.*
+
+
+# %%
+class ImageBuffer:
+    """The last fakes: a batch goes in, a batch comes out, some of it from the past"""
+
+    def __init__(self, capacity=50):
+        self.capacity, self.images = capacity, []
+
+    def __call__(self, images):
+        ### BEGIN SOLUTION
+        given = []
+        for image in images.detach():
+            if len(self.images) < self.capacity:
+                self.images.append(image)
+            elif random.random() < 0.5:
+                i = random.randrange(self.capacity)
+                image, self.images[i] = self.images[i], image
+            given.append(image)
+        return torch.stack(given)
+        ### END SOLUTION
+
+
+ImageBuffer = check("cyclegan.image_buffer", ImageBuffer)
+
+# %% [markdown]
+# A full buffer of 50 gets one picture a step. **How many steps does a fake spend in it, on average, once it is kept?**
+
+# %%
+# Replace ... by a number
+guess = predict("cyclegan.waiting", ...)
+
+# %%
+random.seed(0)
+torch.manual_seed(0)
+buffer, waits = ImageBuffer(50), []
+for now in range(8000):
+    came = int(buffer(torch.full((1, 1, 1, 1), float(now))))
+    if came < now:
+        waits.append(now - came)
+waited = torch.tensor(waits[500:]).double()  # without those of the first filling
+share = len(waits) / 7950
+print(f"old ones in {share:.0%} of the steps, {waited.mean():.0f} steps old;", guess.against(100))
+assert abs(share - 0.5) < 0.03 and abs(waited.mean() - 100) < 10
+
+# %% [markdown]
+# Once in two steps a picture leaves, and it is one of 50: the chance is 1/100 a step, so it stays 100 steps on average, and some of them much longer.
+#
+# ### Exercise 9 · The generators' half of a step
+#
+# Now all together. As judges' loss the slide writes $\log D$; the authors train with least squares, which you wrote in lecture 05. Both generators make small
+#
+# $$\mathbb E\big(D_Y(G(x)) - 1\big)^2 + \mathbb E\big(D_X(F(y)) - 1\big)^2 \;+\; \lambda\, L_\text{cyc} \;+\; \lambda\,\iota\, L_\text{id},$$
+#
+# with $\lambda$ = `cycle` = 10 and $\iota$ = `identity` = ½. Scores are maps of verdicts, and each mean goes over all of them. `g_optimizer` holds the weights of both generators and of nothing else. Gradients may be left over from $D$'s step before. Return
+# the loss, detached. Your functions from above are at hand. *Eight lines, ten minutes.*
+
+
+# %%
+def generator_update(
+    generator_xy,
+    generator_yx,
+    discriminator_x,
+    discriminator_y,
+    g_optimizer,
+    x,
+    y,
+    cycle=10.0,
+    identity=0.5,
+):
+    """Both generators learn once from judges, cycle and identity; returns their loss, detached"""
+    ### BEGIN SOLUTION
+    scores_y = discriminator_y(generator_xy(x))
+    scores_x = discriminator_x(generator_yx(y))
+    loss = (scores_y - 1).square().mean() + (scores_x - 1).square().mean()
+    loss = loss + cycle * cycle_loss(x, y, generator_xy, generator_yx)
+    loss = loss + cycle * identity * identity_loss(x, y, generator_xy, generator_yx)
+    g_optimizer.zero_grad()
+    loss.backward()
+    g_optimizer.step()
+    return loss.detach()
+    ### END SOLUTION
+
+
+generator_update = check("cyclegan.generator_update", generator_update)
+
+# %% [markdown]
+# ### Exercise 10 · The learning rate
+#
+# The paper keeps it for 100 epochs and lets it fall in a straight line to 0 over the next 100. Return the factor it is multiplied with, after `epoch` epochs: 1 from epoch 0 to epoch `constant`, then down in a line, exactly 0 at epoch
+# `constant + decay`, and 0 ever after. `epoch` may be a fraction. *One or two lines, three minutes.*
+
+
+# %%
+def linear_decay(epoch, constant, decay):
+    """The factor of the learning rate: 1, then a line down to 0, then 0"""
+    ### BEGIN SOLUTION
+    return 1.0 - min(max(epoch - constant, 0) / decay, 1.0)
+    ### END SOLUTION
+
+
+linear_decay = check("cyclegan.linear_decay", linear_decay)
+
+# %%
+epochs = list(range(0, 221))
+factors = [linear_decay(epoch, 100, 100) for epoch in epochs]
+assert factors[100] == 1 and factors[150] == 0.5 and factors[200] == factors[220] == 0
+plots.curves(epochs, {"100 and 100 epochs": factors}, "epoch", "factor of the learning rate")
+
+# %% [markdown]
+# `translation.CycleGANStep` is your update with the judges' half: each learns least squares from data and from the buffer's fakes, with a factor ½. **Claim.** Its losses are yours, on the same networks.
+
+# %%
+torch.manual_seed(0)
+generators = [ResnetGenerator(3, 3, filters=4, blocks=1) for _ in "gf"]
+judges = [PatchDiscriminator(3, filters=4, layers=2) for _ in "xy"]
+few = x[:4], y[4:8]
+with torch.no_grad():
+    mine = cycle_loss(*few, *generators).item(), identity_loss(*few, *generators).item()
+theirs = translation.CycleGANStep(*generators, *judges)(few)
+print(f"cycle {mine[0]:.4f} and {theirs['cycle_loss']:.4f}", end=", ")
+print(f"identity {mine[1]:.4f} and {theirs['identity_loss']:.4f}")
+assert abs(mine[0] - theirs["cycle_loss"]) < 0.01 and abs(mine[1] - theirs["identity_loss"]) < 0.01
+
+# %% [markdown]
+# ## 6 · Glasses, without a single pair
+#
+# $X$ are faces without glasses, $Y$ faces with them. **No person is in both**: even rows go to $X$, odd rows to $Y$. So nobody has ever been seen with and without.
+#
+# But the data hold a secret for us: of each held-out person both pictures were drawn. They are never trained on. They tell how good a translation is, in two numbers:
+#
+# 1. do the translated faces **wear glasses**, by a classifier of another making?
+# 2. is the **rest of the picture** as it should be? The mean absolute error to the true counterpart, outside the region where glasses can be.
+
+# %%
+people = {
+    name: data.load("peeps", size=32, variant=name) for name in ("without_glasses", "with_glasses")
+}
+faces_x, faces_y = people["without_glasses"][::2], people["with_glasses"][1::2]
+region = (x - y).abs().amax((0, 1)) > 0.02  # (32, 32): where any held-out pair differs
+outside = ~region
+
+
+def scores_of(there, back):
+    """(error outside the region, share with glasses), for putting on and for taking off."""
+    return {
+        "on": (error(there[..., outside], y[..., outside]), share_with_glasses(there)),
+        "off": (error(back[..., outside], x[..., outside]), share_with_glasses(back)),
+    }
+
+
+doing_nothing, perfect = scores_of(x, y), scores_of(y, x)
+print(f"{len(faces_x)} faces without glasses, {len(faces_y)} others with them")
+print(f"glasses can be in {region.float().mean():.0%} of the pixels")
+print("doing nothing:", doing_nothing, " the truth:", perfect)
+assert doing_nothing["on"][1] < 0.02 and perfect["on"][1] > 0.98 and doing_nothing["on"][0] < 0.01
+plots.rows({"X": faces_x.floats()[:12], "Y": faces_y.floats()[:12]})
+
+# %% [markdown]
+# Mind the first number. Doing nothing has an error of 0 outside the region, by definition: nobody can beat it there. It is the second number that it fails. Only the two together say anything.
+#
+# Of the faces that got glasses, on people never seen: **what share does the classifier say to wear glasses?**
+
+# %%
+# Replace ... by a number from 0 to 1
+guess = predict("cyclegan.glasses", ...)
+
+# %%
+steps = pick(smoke=2, laptop=2000, gpu=20_000)
+torch.manual_seed(0)
+put_on, take_off = (ResnetGenerator(3, 3, filters=16, blocks=3).to(home) for _ in "gf")
+judges = [PatchDiscriminator(3, filters=16, layers=2).to(home) for _ in "xy"]
+schedule = (steps // 2, steps - steps // 2)
+step = translation.CycleGANStep(put_on, take_off, *judges, schedule=schedule, ema=0.99)
+batches = translation.unpaired(faces_x, faces_y, 8, seed(0), home)
+history = train(step, batches, steps, watch=step.samples)
+put_on, take_off = step.ema_xy.model.cpu(), step.ema_yx.model.cpu()
+if current() == "smoke":
+    load_weights("glasses_on", put_on)
+    load_weights("glasses_off", take_off)
+
+# %% tags=["cover"]
+to_y, to_x = translate(put_on, x), translate(take_off, y)
+trained = scores_of(to_y, to_x)
+print(guess.against(round(trained["on"][1], 3)))
+for way, (off, wears) in trained.items():
+    print(f"glasses {way:3}: error of the rest {off:.4f}, with glasses {wears:.1%}")
+assert trained["on"][1] >= 0.9 and trained["off"][1] <= 0.1
+assert max(off for off, _ in trained.values()) <= 0.03
+some = torch.arange(0, 60, 6)
+plots.rows(
+    {"x": x[some], "G(x)": to_y[some], "x with glasses": y[some]}
+    | {"y": y[some], "F(y)": to_x[some], "y without": x[some]}
+)
+
+# %% [markdown]
+# TODO(measure): the numbers reached. **Claim**, asserted, on people never seen: at least 90 % wear glasses afterwards, at most 10 % still do after taking them off, and the rest of the picture is within 0.03 of the truth, both ways.
+#
+# *Which* glasses? The truth has other ones than $G(x)$: nothing in $x$ tells. $G$ chooses, and the judge accepts. And hair, skin, head? Ask the classifier about them before and after.
+
+# %%
+everything = metrics.Classifier("peeps")
+for key in ("skin", "head", "facial_hair"):
+    real = (everything.classify(x, key) == without.attributes[key]).float().mean().item()
+    after = (everything.classify(to_y, key) == without.attributes[key]).float().mean().item()
+    print(f"{key:12} right on real faces {real:.1%}, on translated ones {after:.1%}")
+    assert after > real - 0.1
+inside_of = {
+    "doing nothing": error(x[..., region], y[..., region]),
+    "G(x)": error(to_y[..., region], y[..., region]),
+    "F(y)": error(to_x[..., region], x[..., region]),
+}
+print("error inside the glasses region:", {name: round(e, 4) for name, e in inside_of.items()})
+assert inside_of["F(y)"] < inside_of["doing nothing"]
+
+# %%
+widgets.before_after(x[:60], to_y[:60])
+
+# %% [markdown]
+# ### λ
+#
+# Take the way back out of the loss, $\lambda = 0$. (Its share, the identity loss, goes with it.) The judges alone are left. **What do the translated faces look like?**
+
+# %%
+# Replace ... by one of: "nothing is translated", "good faces with glasses, of somebody else", "noise"
+guess = predict("cyclegan.without_lambda", ...)
+
+# %% [markdown]
+# These two runs, $\lambda = 0$ and $\lambda = 100$, come with the course: same networks and data. At $\lambda = 100$ the identity loss keeps its weight of 5.
+
+# %%
+pairs_of = {"λ = 10": (put_on, take_off)}
+for name, title in (("free", "λ = 0"), ("strict", "λ = 100")):
+    nets = [ResnetGenerator(3, 3, filters=16, blocks=3) for _ in "gf"]
+    load_weights(f"glasses_on_{name}", nets[0])
+    load_weights(f"glasses_off_{name}", nets[1])
+    pairs_of[title] = nets
+pairs_of = {title: pairs_of[title] for title in ("λ = 0", "λ = 10", "λ = 100")}
+
+there = {title: translate(on, x) for title, (on, _) in pairs_of.items()}
+home_again = {title: translate(off, there[title]) for title, (_, off) in pairs_of.items()}
+standing = {"doing nothing": doing_nothing["on"], "the truth": perfect["on"]}
+told = {}
+for title, pictures in there.items():
+    standing[title] = error(pictures[..., outside], y[..., outside]), share_with_glasses(pictures)
+    same = (everything.classify(pictures, "head") == without.attributes["head"]).float().mean()
+    told[title] = (
+        f"{title}: rest off by {standing[title][0]:.3f}, with glasses {standing[title][1]:.0%}, "
+        f"same hair {same:.0%}, way back off by {error(home_again[title], x):.3f}"
+    )
+    print(told[title])
+print(guess.against("good faces with glasses, of somebody else"))  # TODO(measure): is it so?
+assert standing["λ = 0"][1] > 0.8 and standing["λ = 0"][0] > 2 * standing["λ = 10"][0]
+plots.changed_and_kept(standing, 0.9, 0.03, "share with glasses")
+
+# %% [markdown]
+# TODO(measure): what λ = 0 and λ = 100 give, in numbers. With λ = 0 the upper right of the picture: glasses, on somebody else's face. With λ too large the way back outshouts the judges, and translating less is the safest way to come home.
+#
+# Drag λ. *Which row gives it away?*
+
+# %%
+found = {t: (there[t][:10], home_again[t][:10]) for t in there}
+widgets.weights_of_the_way_back(x[:10], found, told)
+
+# %% [markdown]
+# ## 7 · A hidden message
+#
+# Look at the other round trip. A face with red round glasses: $F$ takes them off, $G$ puts glasses on again, and the *same* glasses come back (TODO(measure): do they?). How does $G$ know which? The face in between does not show any.
+#
+# Chu and others (2017) found out on maps. Add a little noise to the picture in between: ±4 of 255 grey levels, which no eye sees. **What happens to the way back?**
+
+# %%
+# Replace ... by one of: "nothing", "its error grows by the noise, not more", "its error grows many times"
+guess = predict("cyclegan.hidden", ...)
+
+# %% [markdown]
+# The control is what is *honest*: put the true face without glasses, the hidden counterpart, before the same $G$. There is no message in it. First, how much do $G$'s pictures of true faces change by that noise? Second, how far are they from $y$? That is how well $G$
+# can do if it must guess the glasses.
+
+
+# %%
+def noisy(levels, n=0):
+    """Adds ± so many grey levels of 255 to each number, by a coin."""
+
+    def spoil(pictures):
+        coins = torch.randint(0, 2, pictures.shape, generator=seed(n)) * 2 - 1
+        return (pictures + coins * levels * 2 / 255).clamp(-1, 1)
+
+    return spoil
+
+
+def rounded(pictures):
+    """What is left in a file of 8 bits"""
+    return ((pictures + 1) * 127.5).round() / 127.5 - 1
+
+
+def jpeg(quality):
+    def spoil(pictures):
+        kept = []
+        for picture in plots.as_pictures(pictures):
+            file = io.BytesIO()
+            Image.fromarray((picture * 255).round().astype("uint8")).save(
+                file, "jpeg", quality=quality
+            )
+            kept.append(torch.frombuffer(bytearray(Image.open(file).tobytes()), dtype=torch.uint8))
+        return data.to_float(torch.stack(kept).view(-1, *pictures.shape[2:], 3)).permute(0, 3, 1, 2)
+
+    return spoil
+
+
+spoilers = {"nothing": nothing, "rounded to 8 bits": rounded}
+spoilers |= {f"noise ±{levels}": noisy(levels) for levels in (1, 2, 4, 8)} | {"JPEG 90": jpeg(90)}
+bare, worn = x[:100], y[:100]  # the same people, without and with
+
+
+def way_back(on, off):
+    """For each spoiler: error of the way back, how it moves an honest picture, what was done."""
+    between, honest = translate(off, worn), translate(on, bare)
+    return {
+        name: (
+            error(translate(on, spoil(between)), worn),
+            error(translate(on, spoil(bare)), honest),
+            error(spoil(between), between),
+        )
+        for name, spoil in spoilers.items()
+    }
+
+
+# %%
+told = {title: way_back(*nets) for title, nets in pairs_of.items()}
+for title, of_spoiler in told.items():
+    print(title)
+    for name, (off, honest, done) in of_spoiler.items():
+        print(f"  {name:18} off by {off:.4f}; honest pictures move {honest:.4f}; done {done:.4f}")
+guessing = error(to_y[:100], worn)  # no message: the glasses must be guessed
+clean, (spoiled, honest, done) = told["λ = 10"]["nothing"][0], told["λ = 10"]["noise ±4"]
+grown, added = spoiled / clean, spoiled - clean
+answer = "nothing" if grown < 1.2 else "its error grows many times"
+answer = "its error grows by the noise, not more" if 0.2 * clean < added < done else answer
+print(guess.against(answer))
+print(f"clean {clean:.4f}, after ±4 {spoiled:.4f} ({grown:.1f} times); guessing {guessing:.4f}")
+assert told["λ = 10"]["nothing"][1] == 0 and clean < guessing
+assert added > honest  # what the noise breaks is more than what it breaks in an honest picture
+
+# %% [markdown]
+# TODO(measure): the numbers, and whether λ = 100 hides more than λ = 10. λ = 0 is the second control: nobody asked for a way back there, so nothing was hidden.
+#
+# TODO(measure), whether this follows: So part of the cycle loss was earned by **steganography**: $F$ writes which glasses there were into faint differences, and $G$ reads them. The stronger we ask for a perfect way back, the more it pays. A cycle loss that is too good should make one suspicious.
+
+# %%
+levels = [0, 1, 2, 4, 8]
+at = ["nothing", *(f"noise ±{n}" for n in levels[1:])]
+lines = {
+    title: [of_spoiler[name][0] for name in at]
+    for title, of_spoiler in told.items()
+    if title != "λ = 0"
+}
+lines["control: honest pictures"] = [told["λ = 10"][name][1] for name in at]
+plots.curves(levels, lines, "noise in between, grey levels of 255", "error of the way back")
+
+# %%
+message = 8 * (to_x - x)[some]  # what F(y) has that the true face has not
+plots.rows(
+    {"y": y[some], "F(y)": to_x[some], "(F(y) − truth) × 8": message.clamp(-1, 1)}
+    | {"G(F(y))": translate(put_on, to_x[some])}
+    | {"after ±4": translate(put_on, noisy(4)(to_x[some]))}
+)
+
+# %% [markdown]
+# Choose what happens in between. *Which of it could a file on a web page have suffered?*
+
+# %%
+widgets.hidden_signal(y[some], to_x[some], lambda z: translate(put_on, z), spoilers)
+
+# %% [markdown]
+# ## 8 · Flat to 3D
+#
+# The same code, another pair of heaps: emoji in a flat style and in a rounded one with light and shadow. The two training heaps share no emoji. For 300 held-out ones we have both.
+#
+# **What is the mean absolute error, in [0, 1], of a translation that returns its input?**
+
+# %%
+# Replace ... by a number
+guess = predict("cyclegan.baseline", ...)
+
+# %%
+flat, solid = (data.load("emoji", style=style) for style in ("flat", "3d"))
+flat, solid = flat[::2], solid[1::2]
+a, b = (data.load("emoji", split="test", style=style).floats() for style in ("flat", "3d"))
+baseline = error(a, b)
+print(guess.against(round(baseline, 4)))
+assert not {*flat.attributes["emoji"].tolist()} & {*solid.attributes["emoji"].tolist()}
+assert len(a) == 300 and 0.055 < baseline < 0.065
+plots.rows({"flat": a[:12], "3D": b[:12]})
+
+# %%
+steps = pick(smoke=2, laptop=1500, gpu=20_000)
+torch.manual_seed(0)
+to_3d, to_flat = (ResnetGenerator(3, 3, filters=24, blocks=3).to(home) for _ in "gf")
+judges = [PatchDiscriminator(3, filters=24, layers=2).to(home) for _ in "xy"]
+schedule = (steps // 2, steps - steps // 2)
+step = translation.CycleGANStep(to_3d, to_flat, *judges, schedule=schedule, ema=0.99)
+batches = translation.unpaired(flat, solid, 8, seed(0), home)
+history = train(step, batches, steps, watch=step.samples)
+here = None if current() == "smoke" else error(translate(step.ema_xy.model.cpu(), a), b)
+
+# %% [markdown]
+# The course's weights were trained for longer. Your own run stands beside them.
+
+# %%
+shipped = ResnetGenerator(3, 3, filters=24, blocks=3)
+load_weights("emoji_3d", shipped)
+made_3d = translate(shipped, a)
+errors = {"doing nothing": baseline, "the course's weights": error(made_3d, b)}
+errors |= {} if here is None else {"your run": here}
+print({name: round(value, 4) for name, value in errors.items()})
+assert errors["the course's weights"] < baseline
+plots.rows({"flat": a[:12], "translated": made_3d[:12], "3D": b[:12]})
+
+# %% [markdown]
+# TODO(measure): how much better than doing nothing, and what is left: the two styles differ in drawing, not in shading only, and no judge of patches redraws a face.
+#
+# ## 9 · Horses and zebras
+#
+# The paper's own data load by name, with their checksum, where there is a network. Change the first line, on a machine with a GPU: the networks, sizes and settings are the paper's. It takes TODO(measure) hours.
+
+# %%
+heaps = None  # "horse2zebra", "apple2orange", "monet2photo" or "summer2winter_yosemite"
+
+if heaps:
+    a, b = (data.load(heaps, size=256, variant=variant) for variant in "ab")
+    nets = [net.to(home) for net in (ResnetGenerator(3, 3), ResnetGenerator(3, 3))]
+    nets += [net.to(home) for net in (PatchDiscriminator(3), PatchDiscriminator(3))]
+    epoch = max(len(a), len(b))  # batches of 1
+    step = translation.CycleGANStep(*nets, schedule=(100 * epoch, 100 * epoch))
+    batches = translation.unpaired(a, b, 1, device=home)
+    train(step, batches, 200 * epoch, watch=step.samples, checkpoint=f"runs/{heaps}")
+
+# %% [markdown]
+# What it cannot do is as instructive. A horse becomes a zebra by its texture. Of an apple no dog can be made, nor a cat of a dog: the way back would have to know a shape that is gone. And whoever rides the horse may get stripes, too, for no picture
+# of the training set told that riders stay as they are.
+#
+# ## To go further
+#
+# 1. **Without the picture.** Train pix2pix on lines with a $D$ that does not see the drawing. How do the colours change, how the edges?
+# 2. **Read the message.** Train a small classifier to tell `glasses_kind` from $F(y)$. How often is it right? And after noise of ±4?
+# 3. **Against hiding.** Add noise to the picture in between *while training*. What does it cost?
+# 4. **No identity loss.** Train with `identity=0`. What happens to skin and background?
+# 5. **Few pictures.** How few faces with glasses are enough? Try 300, 100, 30.
+# 6. **Beards.** Choose by `attributes["facial_hair"]`. Is it harder than glasses? Why can it not be scored by hidden pairs here?
+#
+# ## References
+#
+# - M. Mirza, S. Osindero. Conditional generative adversarial nets. arXiv:1411.1784, 2014.
+# - P. Isola, J.-Y. Zhu, T. Zhou, A. A. Efros. Image-to-image translation with conditional adversarial networks. *CVPR* 2017, arXiv:1611.07004.
+# - J.-Y. Zhu, T. Park, P. Isola, A. A. Efros. Unpaired image-to-image translation using cycle-consistent adversarial networks. *ICCV* 2017, arXiv:1703.10593.
+# - C. Chu, A. Zhmoginov, M. Sandler. CycleGAN, a master of steganography. arXiv:1712.02950, 2017.
+# - A. Shrivastava, T. Pfister, O. Tuzel, J. Susskind, W. Wang, R. Webb. Learning from simulated and unsupervised images through adversarial training. *CVPR* 2017, arXiv:1612.07828.
+# - O. Ronneberger, P. Fischer, T. Brox. U-Net: convolutional networks for biomedical image segmentation. *MICCAI* 2015, arXiv:1505.04597.
+# - J. Johnson, A. Alahi, L. Fei-Fei. Perceptual losses for real-time style transfer and super-resolution. *ECCV* 2016, arXiv:1603.08155.
+# - P. Shamsolmoali and others. Image synthesis with adversarial networks: a comprehensive survey and case studies. *Information Fusion* 72, 2021, arXiv:2012.13736.
