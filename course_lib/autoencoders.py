@@ -465,6 +465,8 @@ class MapAutoencoder(nn.Module):
     Raises ValueError for other channels or sides than it was made for.
     """
 
+    kind = "map"
+
     def __init__(self, nc: int = 1, size: int = 32, channels: int = 4, width: int = 64):
         super().__init__()
         if size % 4 or min(nc, size, channels, width) < 1:
@@ -488,7 +490,7 @@ class MapAutoencoder(nn.Module):
             raise ValueError(
                 f"x must be (B, {', '.join(map(str, self.shape))}); got {tuple(x.shape)}"
             )
-        return self.encoder(x)
+        return self.encoder(x).float()
 
     def decode(self, z: Float[Tensor, "B c h w"]) -> Float[Tensor, "B C H W"]:
         if z.shape[1:] != self.code_mean.shape:

@@ -1052,7 +1052,7 @@ def spread_over_steps(named: Mapping[str, Sequence[float]]) -> Figure:
 def clock(codes: Float[Tensor, "T dim"]) -> Figure:
     """The numbers that tell a network the time: a row of the picture for each of them."""
     figure, axes = _subplots(figsize=(7, 2.4))
-    axes.imshow(codes.T, aspect="auto", cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+    axes.imshow(codes.T.numpy(), aspect="auto", cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
     axes.set(xlabel="t", ylabel="number")
     return figure
 

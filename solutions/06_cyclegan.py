@@ -39,6 +39,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+# %%
 from course_lib import data, device, gan, metrics, plots, translation, widgets
 from course_lib.exercises import check, cyclegan, hint, predict, solution
 from course_lib.pretrained import load_weights
@@ -50,7 +51,7 @@ from course_lib.translation import PatchDiscriminator, ResnetGenerator, UNetGene
 def seed(n):
     return torch.Generator().manual_seed(n)
 
-
+# %%
 def error(a, b):
     """Mean absolute error of two batches in [-1, 1], told on the scale 0 … 1."""
     return ((a - b).abs().mean() / 2).item()
@@ -133,7 +134,7 @@ plots.rows(by_class)
 #
 # Let the condition be a whole picture $x$, and its answer $y$ a picture of the same size. **pix2pix** (Isola and others 2017) needs pairs $(x, y)$: line drawing and painting, map and satellite picture. It has three parts.
 #
-# **The generator is a U-Net.** Convolutions of stride 2 go down to a single pixel, as many go up again, and each map on the way down is handed across to its like on the way up. What must not move, such as the edges of a drawing, takes the short way
+# **The generator is a U-Net.** Convolutions of stride 2 go down, in the paper to a single pixel, as many go up again, and each map on the way down is handed across to its like on the way up. What must not move, such as the edges of a drawing, takes the short way
 # across. There is no noise but dropout: whoever gives $G$ a $z$ finds that it is ignored.
 #
 # **The discriminator sees pairs**: $x$ and $y$ on top of one another, as channels. "Is this the right satellite picture for this map?"
@@ -214,6 +215,8 @@ for layers in (1, 2, 3, 4):
     rows = slope[0].abs().amax((0, 2)).nonzero()[:, 0]
     fields[layers] = (rows.max() - rows.min() + 1).item()
 print("seen by one verdict:", fields)
+
+# %%
 assert list(fields.values()) == [16, 34, 70, 142]
 assert all(patch_receptive_field(layers) == field for layers, field in fields.items())
 assert patch_receptive_field(5) == 286 and patch_output_size(256) == 30
@@ -292,7 +295,7 @@ def colourful(x):
     """The largest channel minus the smallest: 0 for grey"""
     return x.amax(-1) - x.amin(-1)
 
-
+# %%
 candidates = torch.tensor(list(itertools.product(torch.linspace(0, 1, 41).tolist(), repeat=3)))
 shares = torch.bincount(drawings.attributes["clothing"]) / len(drawings)
 costs = ((candidates[:, None] - palette).abs().mean(2) * shares).sum(1)  # (answers,)
@@ -306,6 +309,8 @@ told = {
     "mean (squares)": colourful(worn.mean(0)).item(),
 }
 print({name: round(value, 3) for name, value in told.items()})
+
+# %%
 print(f"the nearest colour that somebody wears is {nearest:.2f} away from the median")
 assert (best - median).abs().max() <= 0.0126  # half of the search's grid
 assert nearest > 0.1 and told["mean (squares)"] < told["median (L1)"] < told["what people wear"]
@@ -328,7 +333,7 @@ steps = pick(smoke=2, laptop=1000, gpu=5000)
 coloured = {}
 for name, settings in {"l1": {"adversarial": False}, "both": {"l1": 10.0}}.items():
     torch.manual_seed(0)
-    painter = UNetGenerator(3, 3, filters=24, downs=5).to(home)
+    painter = UNetGenerator(3, 3, filters=24, downs=4).to(home)
     judge = PatchDiscriminator(6, filters=24, layers=2, norm="batch").to(home)
     step = translation.Pix2PixStep(painter, judge, ema=0.99, **settings)
     train(step, drawings.batches(16, home, generator=seed(0)), steps, watch=step.samples)
@@ -353,6 +358,8 @@ print({name: f"error {error(pictures, truth):.3f}" for name, pictures in coloure
 assert of_truth["l1"] < 0.9 and of_truth["l1"] + 0.05 < of_truth["both"] < 1.2
 assert error(coloured["l1"], truth) < error(coloured["both"], truth)
 shown = torch.arange(0, 200, 20)
+
+# %%
 plots.rows(
     {
         "drawing": held_out.floats()[shown],
@@ -378,7 +385,7 @@ mean_colour = data.to_float(earth.targets).mean((0, 2, 3)).view(1, 3, 1, 1).expa
 look = metrics.FeatureNet("peeps")  # taught on people; it also keeps colours and layout
 of_truth = metrics.fit_gaussian(look.features(y))
 
-
+# %%
 def stories(pictures):
     fitted = metrics.fit_gaussian(look.features(pictures))
     return {
@@ -388,7 +395,7 @@ def stories(pictures):
         "sharpness": metrics.sharpness(pictures).mean().item(),
     }
 
-
+# %%
 table = {"the map itself": stories(x), "mean colour": stories(mean_colour)}
 truth = stories(others) | {"PSNR": float("nan"), "SSIM": float("nan")}
 truth["sharpness"] = metrics.sharpness(y).mean().item()
@@ -417,7 +424,7 @@ steps = pick(smoke=2, laptop=600, gpu=8000)
 satellites = {}
 for name, (title, settings) in methods.items():
     torch.manual_seed(0)
-    painter = UNetGenerator(3, 3, filters=24, downs=6).to(home)
+    painter = UNetGenerator(3, 3, filters=24, downs=4).to(home)
     judge = PatchDiscriminator(6, filters=24, layers=2, norm="batch").to(home)
     step = translation.Pix2PixStep(painter, judge, ema=0.99, **settings)
     train(step, earth.batches(16, home, generator=seed(0)), steps, watch=step.samples)
@@ -462,7 +469,7 @@ class AnyJudge(torch.nn.Module):
         net = torch.nn.Conv2d(pictures.shape[1], 4, 4, 2, 1)
         return net(pictures).relu().sum(1, keepdim=True) - 1
 
-
+# %%
 pairs = x[:8], y[:8], satellites["both"][:8]
 elsewhere = pairs[0], y[:8].roll(1, 0), pairs[2]
 kept, swapped = (
@@ -541,7 +548,7 @@ independent = metrics.Classifier("peeps_glasses")
 def share_with_glasses(pictures):
     return independent.classify(pictures).float().mean().item()
 
-
+# %%
 def nothing(x):
     return x
 
@@ -553,7 +560,7 @@ def negative(x):
 def up(x):
     return x.roll(-8, 2)
 
-
+# %%
 def down(x):
     return x.roll(8, 2)
 
@@ -751,7 +758,7 @@ def scores_of(there, back):
         "off": (error(back[..., outside], x[..., outside]), share_with_glasses(back)),
     }
 
-
+# %%
 doing_nothing, perfect = scores_of(x, y), scores_of(y, x)
 print(f"{len(faces_x)} faces without glasses, {len(faces_y)} others with them")
 print(f"glasses can be in {region.float().mean():.0%} of the pixels")
@@ -769,12 +776,12 @@ plots.rows({"X": faces_x.floats()[:12], "Y": faces_y.floats()[:12]})
 guess = predict("cyclegan.glasses", ...)
 
 # %%
-steps = pick(smoke=2, laptop=2000, gpu=20_000)
+steps = pick(smoke=2, laptop=3000, gpu=20_000)
 torch.manual_seed(0)
 put_on, take_off = (ResnetGenerator(3, 3, filters=16, blocks=3).to(home) for _ in "gf")
 judges = [PatchDiscriminator(3, filters=16, layers=2).to(home) for _ in "xy"]
 schedule = (steps // 2, steps - steps // 2)
-step = translation.CycleGANStep(put_on, take_off, *judges, schedule=schedule, ema=0.99)
+step = translation.CycleGANStep(put_on, take_off, *judges, lr=1e-3, schedule=schedule, ema=0.99)
 batches = translation.unpaired(faces_x, faces_y, 8, seed(0), home)
 history = train(step, batches, steps, watch=step.samples)
 put_on, take_off = step.ema_xy.model.cpu(), step.ema_yx.model.cpu()
@@ -840,6 +847,7 @@ for name, title in (("free", "λ = 0"), ("strict", "λ = 100")):
     pairs_of[title] = nets
 pairs_of = {title: pairs_of[title] for title in ("λ = 0", "λ = 10", "λ = 100")}
 
+# %%
 there = {title: translate(on, x) for title, (on, _) in pairs_of.items()}
 home_again = {title: translate(off, there[title]) for title, (_, off) in pairs_of.items()}
 standing = {"doing nothing": doing_nothing["on"], "the truth": perfect["on"]}
@@ -891,7 +899,7 @@ def noisy(levels, n=0):
 
     return spoil
 
-
+# %%
 def rounded(pictures):
     """What is left in a file of 8 bits"""
     return ((pictures + 1) * 127.5).round() / 127.5 - 1
@@ -910,7 +918,7 @@ def jpeg(quality):
 
     return spoil
 
-
+# %%
 spoilers = {"nothing": nothing, "rounded to 8 bits": rounded}
 spoilers |= {f"noise ±{levels}": noisy(levels) for levels in (1, 2, 4, 8)} | {"JPEG 90": jpeg(90)}
 bare, worn = x[:100], y[:100]  # the same people, without and with
@@ -927,7 +935,6 @@ def way_back(on, off):
         )
         for name, spoil in spoilers.items()
     }
-
 
 # %%
 told = {title: way_back(*nets) for title, nets in pairs_of.items()}
@@ -1002,7 +1009,7 @@ torch.manual_seed(0)
 to_3d, to_flat = (ResnetGenerator(3, 3, filters=24, blocks=3).to(home) for _ in "gf")
 judges = [PatchDiscriminator(3, filters=24, layers=2).to(home) for _ in "xy"]
 schedule = (steps // 2, steps - steps // 2)
-step = translation.CycleGANStep(to_3d, to_flat, *judges, schedule=schedule, ema=0.99)
+step = translation.CycleGANStep(to_3d, to_flat, *judges, lr=1e-3, schedule=schedule, ema=0.99)
 batches = translation.unpaired(flat, solid, 8, seed(0), home)
 history = train(step, batches, steps, watch=step.samples)
 here = None if current() == "smoke" else error(translate(step.ema_xy.model.cpu(), a), b)

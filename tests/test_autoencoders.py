@@ -14,6 +14,7 @@ from course_lib.autoencoders import (
     AutoencoderStep,
     ConditionalVAE,
     Discriminator,
+    MapAutoencoder,
     VAEGANStep,
     VAEStep,
     elbo_terms,
@@ -584,3 +585,54 @@ def test_samples_of_a_step_are_samples_of_its_model():
     assert autoencoders.VAE is type(step.model)
     a = step.samples(3, generator=torch.Generator().manual_seed(1))
     assert torch.equal(a, step.model.sample(3, torch.Generator().manual_seed(1)))
+
+
+# codes that still lie where they were seen
+
+
+def maps(**settings) -> MapAutoencoder:
+    torch.manual_seed(0)
+    return MapAutoencoder(**{"nc": 3, "size": 16, "channels": 2, "width": 8} | settings)
+
+
+@pytest.mark.parametrize("nc, size, channels", [(1, 32, 4), (3, 16, 2), (1, 4, 1)])
+def test_a_map_is_a_quarter_as_wide_and_decodes_into_range(nc, size, channels):
+    net = maps(nc=nc, size=size, channels=channels)
+    x = pictures(3, nc, size, size)
+    z = net.encode(x)
+    assert z.shape == (3, channels, size // 4, size // 4)
+    made = net.decode(100 * z)
+    assert made.shape == x.shape and made.abs().max() <= 1 and made.dtype == torch.float32
+    torch.testing.assert_close(net(x), net.decode(z))
+
+
+def test_a_map_changes_only_near_the_place_that_changed():
+    net, x = maps(size=32), pictures(1, 3, 32, 32)
+    other = x.clone()
+    other[..., :4, :4] = 0
+    moved = (net.encode(other) - net.encode(x)).abs().amax((0, 1))  # 8 × 8 places
+    assert moved[0, 0] > 0 and moved[3:].max() == 0 and moved[:, 3:].max() == 0
+
+
+def test_training_a_map_lowers_the_loss_and_remembers_where_codes_lie():
+    net, x = maps(), pictures(64)
+    step = AutoencoderStep(net, steps=150)
+    losses = [step(x)["reconstruction"].item() for _ in range(150)]
+    assert losses[-1] < 0.7 * losses[0]
+    codes = net.encode(x)
+    torch.testing.assert_close(net.code_std, codes.std(0), rtol=0.3, atol=0.1)
+    assert (net.code_mean - codes.mean(0)).abs().mean() < 0.3 * codes.std(0).mean()
+    made = net.sample(5, torch.Generator().manual_seed(0))
+    assert made.shape == (5, 3, 16, 16)
+    again = net.sample(5, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(made, again)
+
+
+def test_a_map_refuses_other_pictures_codes_and_sizes():
+    net = maps()
+    with pytest.raises(ValueError, match=r"x must be \(B, 3, 16, 16\); got \(2, 3, 32, 32\)"):
+        net.encode(pictures(2, 3, 32, 32))
+    with pytest.raises(ValueError, match=r"z must be \(B, 2, 4, 4\); got \(2, 32\)"):
+        net.decode(draw(2, 32))
+    with pytest.raises(ValueError, match="multiple of 4, all above 0; got 18"):
+        maps(size=18)

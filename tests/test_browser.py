@@ -53,6 +53,12 @@ VISITS = [
         "    return real_scores.mean() - fake_scores.mean()",
         "sign",
     ),
+    (
+        "06_cyclegan",
+        "cyclegan.cycle_loss",
+        "    return (generator_yx(generator_xy(x)) - x).abs().mean()",
+        "only x",
+    ),
 ]
 
 # What a test wants to know of the notebook on the screen. JupyterLab draws only the cells in view,

@@ -55,6 +55,20 @@ def test_a_large_matrix_is_stored_as_its_best_approximation_of_rank_64(folder):
     assert (folder / "large.safetensors").stat().st_size < 2.1 * rank * (rows + columns) + 4000
 
 
+def test_a_large_kernel_is_stored_in_8_bits_with_a_scale_for_each_row(folder):
+    torch.manual_seed(0)
+    saved, loaded = nn.Conv2d(64, 64, 3), nn.Conv2d(64, 64, 3)
+    with torch.no_grad():
+        saved.weight[0] *= 1000  # one loud row must not deafen the others
+        saved.weight[1] = 0
+    save_weights("kernel", saved, {})
+    load_weights("kernel", loaded)
+    off = (loaded.weight - saved.weight).flatten(1).abs().amax(1)
+    assert (off <= saved.weight.flatten(1).abs().amax(1) / 253).all()
+    assert torch.equal(round_weights(saved).weight, loaded.weight)
+    assert (folder / "kernel.safetensors").stat().st_size < 1.1 * saved.weight.numel()
+
+
 def test_the_card_says_what_was_told_and_how_large_it_is(folder):
     save_weights("small", net(), {"data": "none at all", "seed": 7})
     card = (folder / "small.md").read_text()

@@ -3,10 +3,11 @@
 import math
 
 import pytest
+import torch
 
 from course_lib import studies
 from course_lib.gan_losses import LOSSES
-from course_lib.studies import created_equal
+from course_lib.studies import created_equal, few_steps
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path, monkeypatch):
@@ -104,3 +105,74 @@ def test_a_critic_whose_slope_is_penalised_has_no_batchnorm():
         return sum("BatchNorm" in type(layer).__name__ for layer in net.modules())
 
     assert norms("wgan_gp") == norms("dragan") == 0 < norms("wasserstein") == norms("hinge")
+
+
+# few steps, and against a GAN
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """The study with a small network, whose weights are drawn rather than trained."""
+    full = few_steps.network
+
+    def shipped(name):
+        torch.manual_seed(len(name))
+        net = full(16)
+        torch.nn.init.normal_(net.leave[-1].weight, std=0.05)  # a new U-Net answers 0
+        return net.eval()
+
+    monkeypatch.setattr(few_steps, "network", lambda: full(16))
+    monkeypatch.setattr(few_steps, "_shipped", shipped)
+    monkeypatch.setattr(few_steps, "PILOT", 1)
+
+
+def test_fewer_seeds_draw_where_drawing_takes_long():
+    cells = few_steps.cells()
+    assert len(set(cells)) == len(cells) == 3 * (6 * 3 + 2)
+    assert {seed for _, steps, seed in cells if steps >= 200} == {0}
+    assert {steps for _, steps, _ in cells} == {1, 2, 5, 10, 20, 50, 200, 1000}
+
+
+@pytest.mark.parametrize("sampler", few_steps.SAMPLERS)
+def test_a_sampler_is_judged_beside_its_floor_and_the_same_seed_gives_the_same(tiny, sampler):
+    once, again = (few_steps.quality(sampler, 2, 0, judged=30) for _ in range(2))
+    other = few_steps.quality(sampler, 2, 1, judged=30)
+    assert (once["sampler"], once["steps"], once["judged"]) == (sampler, 2, 30)
+    assert 0 < once["floor"] < once["frechet"] < 1000 and once["ms_per_image"] > 0
+    assert once["frechet"] == again["frechet"] != other["frechet"]
+
+
+def test_the_samplers_draw_from_the_same_noise_in_parts(tiny, monkeypatch):
+    model, labels = few_steps._shipped("some"), torch.arange(6)
+
+    def drawn(kind):
+        return few_steps.draw(kind, model, labels, 1, torch.Generator().manual_seed(0))
+
+    whole = {kind: drawn(kind) for kind in ("v", "ancestral", "flow", "eps")}
+    torch.testing.assert_close(whole["v"], whole["ancestral"])  # one step has no noise to add
+    assert (whole["v"] - whole["flow"]).abs().max() > 0.01
+    assert (whole["v"] - whole["eps"]).abs().max() > 0.01
+    monkeypatch.setattr(few_steps, "AT_ONCE", 4)
+    torch.testing.assert_close(drawn("v"), whole["v"], rtol=0, atol=0.1)  # bfloat16
+
+
+@pytest.mark.parametrize("method", few_steps.METHODS)
+def test_each_method_is_trained_for_its_time_and_judged(tiny, method):
+    row = few_steps.against(method, 0, seconds=0.3, judged=30)
+    assert row["method"] == method and row["steps"] >= 1 and row["seconds"] > 0
+    assert 0 < row["floor"] < row["frechet"] and 0 <= row["precision"] <= 1 >= row["recall"] >= 0
+
+
+def test_more_time_means_more_steps(tiny):
+    few, more = (few_steps.against("gan", 0, seconds, judged=30) for seconds in (0.1, 2.0))
+    assert more["steps"] > 3 * few["steps"]
+
+
+def test_every_cell_of_few_steps_and_of_the_comparison_is_in_its_table():
+    rows = studies.read("few_steps")
+    assert {(row["sampler"], row["steps"], row["seed"]) for row in rows} == set(few_steps.cells())
+    runs = studies.read("against_gan")
+    wanted = {(method, seed) for method in few_steps.METHODS for seed in few_steps.SEEDS}
+    assert {(row["method"], row["seed"]) for row in runs} == wanted
+    assert all(0.9 < row["seconds"] / few_steps.SECONDS < 1.1 for row in runs)
+    assert all(row["frechet"] > 0.9 * row["floor"] for row in [*rows, *runs])

@@ -11,7 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import autoencoders, data, dcgan, gan, shapes, widgets
+from course_lib import autoencoders, data, dcgan, gan, plots, shapes, widgets
+from course_lib.diffusion import Diffusion, linear_betas
+from course_lib.exercises import ddpm
 from course_lib.gan_losses import LOSSES
 
 
@@ -386,3 +388,78 @@ def test_each_budget_has_its_own_picture_and_names_its_first():
     slider.value = 250
     assert "<b>b</b>, 3.00; then a, 5.00" in readout.value and "are apart" in readout.value
     assert bytes(picture.value) != late
+
+
+# Lecture 07
+
+
+def test_a_picture_is_noised_at_every_stop_and_the_read_out_says_how_much_is_left():
+    chain = Diffusion(linear_betas(1000))
+    x0 = torch.linspace(-1, 1, 64).view(1, 1, 8, 8)
+    widget = widgets.noised(chain, x0, torch.Generator().manual_seed(0))
+    (slider,) = of_type(widget, ipywidgets.SelectionSlider)
+    (picture,), (readout,) = of_type(widget, ipywidgets.Image), of_type(widget, ipywidgets.HTML)
+    assert slider.options[0] == ("t = 0", 0) and slider.options[-1] == ("t = 999", 999)
+    seen = set()
+    for _, t in slider.options:
+        slider.value = t
+        seen.add(bytes(picture.value))
+        assert f"<b>{chain.alpha_bar[t].sqrt():.1%}</b>" in readout.value
+    assert len(seen) == len(slider.options) == 21
+
+
+def test_a_short_chain_ends_with_a_picture_that_still_shines_through():
+    chains = {T: Diffusion(ddpm.short_betas_as_published(T)) for T in (1000, 200)}
+    x0 = torch.linspace(-1, 1, 64).view(1, 1, 8, 8)
+    widget = widgets.short_chains(x0, chains, torch.Generator().manual_seed(0))
+    (slider,) = of_type(widget, ipywidgets.SelectionSlider)
+    (picture,), (readout,) = of_type(widget, ipywidgets.Image), of_type(widget, ipywidgets.HTML)
+    assert "<b>0.6%</b>" in readout.value and "1,000" in readout.value
+    long = bytes(picture.value)
+    slider.value = 200
+    assert "<b>36.4%</b>" in readout.value and bytes(picture.value) != long
+
+
+def test_the_way_back_is_shown_moment_by_moment():
+    points = torch.arange(6.0).view(3, 2)
+    sheets = [torch.full((8, 1, 4, 4), i / 3) for i in range(3)]
+    way = plots.WayBack(torch.randn(9, 2), points, points, sheets, [30, 20, 10])
+    widget = widgets.way_back(way)
+    (slider,) = of_type(widget, ipywidgets.SelectionSlider)
+    (picture,), (readout,) = of_type(widget, ipywidgets.Image), of_type(widget, ipywidgets.HTML)
+    seen = []
+    for i in range(3):
+        slider.value = i
+        seen.append(bytes(picture.value))
+        assert readout.value == f"step {i + 1} of 3"
+    assert len(set(seen)) == 3 and [name for name, _ in slider.options] == [
+        "t = 30",
+        "t = 20",
+        "t = 10",
+    ]
+
+
+def test_the_sampler_asks_for_class_steps_and_guidance_from_the_same_noise():
+    asked = []
+
+    class Chain:
+        def ddim_sample(self, model, shape, labels, guidance, *, steps, start, prediction):
+            asked.append((labels.tolist(), guidance, steps, start))
+            return torch.full(shape, guidance / 10 + steps / 100 + labels[0] / 10)
+
+    widget = widgets.sampler(None, Chain(), ["bag", "coat"], (1, 8, 8), prediction="v")
+    (menu,) = of_type(widget, ipywidgets.Dropdown)
+    steps, weight = of_type(widget, ipywidgets.SelectionSlider)
+    (picture,) = of_type(widget, ipywidgets.Image)
+    pictures = [bytes(picture.value)]
+    for control, value in ((menu, 1), (steps, 50), (weight, 4.0)):
+        control.value = value
+        pictures.append(bytes(picture.value))
+    assert [call[:3] for call in asked] == [
+        ([0] * 8, 1.0, 10),
+        ([1] * 8, 1.0, 10),
+        ([1] * 8, 1.0, 50),
+        ([1] * 8, 4.0, 50),
+    ]
+    assert len(set(pictures)) == 4 and all((call[3] == asked[0][3]).all() for call in asked)
+    assert menu.options == (("bag", 0), ("coat", 1))

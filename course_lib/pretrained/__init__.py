@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 FOLDER = Path(__file__).parent
 RANK = 64  # of what is kept of a matrix that is 8 times as wide and as tall
+LARGE = 30_000  # numbers from which on a tensor is kept in 8 bits
 SUMS = "SHA256SUMS"  # in the format of `sha256sum --check`
 
 
@@ -44,9 +45,10 @@ def load_weights(name: str, module: nn.Module) -> nn.Module:
 def save_weights(name: str, module: nn.Module, card: Mapping[str, object]) -> None:
     """Writes the weights of `module`, their checksum and their card (a table of what `card` says).
 
-    Matrices and kernels are stored in float16, of large matrices only their best approximation of
-    rank 64 (in two factors), the rest as it is: call `round_weights` before measuring, so that the
-    card speaks of what is stored.
+    Matrices and kernels are stored in float16, and from 30,000 numbers on in 8 bits, with a scale
+    for each row. Of very large matrices only their best approximation of rank 64 is kept, in two
+    factors. The rest stays as it is. Call `round_weights` before measuring, so that the card speaks
+    of what is stored.
     """
     tensors = {}
     for key, value in module.state_dict().items():
@@ -80,6 +82,10 @@ def _packed(key: str, value: Tensor) -> dict[str, Tensor]:
         root = s[:RANK].sqrt()
         left, right = u[:, :RANK] * root, root[:, None] * vh[:RANK]
         return {f"{key}:left": left.half().contiguous(), f"{key}:right": right.half().contiguous()}
+    if value.numel() >= LARGE:
+        scale = value.flatten(1).abs().amax(1) / 127  # of each row: 127 is its largest number
+        rows = value / scale.clamp(min=1e-12).view(-1, *[1] * (value.ndim - 1))
+        return {f"{key}:bytes": rows.round().to(torch.int8), f"{key}:scale": scale}
     return {key: value.half()}
 
 
@@ -89,6 +95,9 @@ def _unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name, _, side = key.partition(":")
         if side == "left":
             found[name] = value.float() @ tensors[f"{name}:right"].float()
+        elif side == "bytes":
+            scale = tensors[f"{name}:scale"]
+            found[name] = value.float() * scale.view(-1, *[1] * (value.ndim - 1))
         elif not side:
             found[name] = value
     return found

@@ -3,12 +3,11 @@
     python -m course_lib.studies.few_steps
 
 runs what is missing in `few_steps.csv` (the shipped models of clothes, by sampler and number of
-steps) and `against_gan.csv` (each method trained for the same time on the same data, several
-seeds), one run a core, and writes each result down at once.
+steps) and `against_gan.csv` (each method trained for five minutes of one core on the same data,
+several seeds), one run a core, and writes each result down at once.
 
-What is the same for all: the data, the batch of 128, the average of the weights that is judged, the
-seconds of one core that training may take, and the judge: 2,000 pictures against the 10,000 that
-were not trained on.
+All are told the class, and all are judged by the average of their weights, in pictures of classes
+that are equally frequent, against the 10,000 clothes that nobody was trained on.
 """
 
 from collections.abc import Callable
@@ -19,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib import data, dcgan, gan
+from course_lib import data, gan
 from course_lib.diffusion import (
     Diffusion,
     DiffusionStep,
@@ -31,23 +30,23 @@ from course_lib.diffusion import (
 from course_lib.metrics import FeatureNet, fit_gaussian, frechet_distance, precision_recall
 from course_lib.pretrained import load_weights
 from course_lib.studies.created_equal import _fill
+from course_lib.translation import ConditionalDiscriminator, ConditionalGenerator
 from course_lib.unet import UNet
 
 SAMPLERS = ("ancestral", "ddim", "flow")
 STEPS = (1, 2, 5, 10, 20, 50, 200, 1000)
-DRAWS = range(3)  # seeds of the sampler
-JUDGED = 2000  # pictures
-METHODS = {
-    "eps": "plain DDPM",
-    "v": "DDPM, velocity",
-    "flow": "straight paths",
-    "gan": "DCGAN",
-}
-SEEDS = range(5)
-SECONDS = 600.0  # of one core: five minutes of a laptop with two
+DRAWS, MANY = 3, 100  # seeds of the sampler; from so many steps on only one
+METHODS = {"eps": "plain DDPM", "flow": "straight paths", "gan": "conditional GAN"}
+SEEDS = range(3)
+SECONDS = 300.0  # of one core
 BATCH, PILOT = 128, 30  # steps that tell how many fit into the time
-FIVE_MINUTES = 2200  # steps of 128 in five minutes on two cores; TODO(measure)
+JUDGED = {"few_steps": 500, "against_gan": 1000}  # pictures
 AT_ONCE = 250  # pictures through a sampler
+
+
+def network(width: int = 64) -> UNet:
+    """The U-Net that all clothes of lecture 07 are made with."""
+    return UNet(1, width, classes=10, patch=2)
 
 
 def learner(kind: str, net: nn.Module, steps: int) -> DiffusionStep | FlowStep:
@@ -62,60 +61,58 @@ def learner(kind: str, net: nn.Module, steps: int) -> DiffusionStep | FlowStep:
 def draw(
     kind: str, model: Callable, labels: Int[Tensor, " n"], steps: int, generator: torch.Generator
 ) -> Float[Tensor, "n 1 28 28"]:
-    """Clothes of the asked classes: by DDIM, or along straight paths for "flow"."""
+    """Clothes of the asked classes, by DDIM from a model of "eps" or "v"; by "ancestral" sampling
+    from one of "v"; along straight paths from one of "flow"."""
     made = []
     for part in labels.split(AT_ONCE):
-        shape = len(part), 1, 28, 28
+        asked = model, (len(part), 1, 28, 28), part, 1.0, generator
         if kind == "flow":
-            x = flow_sample(model, shape, part, 1.0, generator, steps=steps)
+            x = flow_sample(*asked, steps=steps)
+        elif kind == "ancestral":
+            x = _chain("v").ddpm_sample(*asked, steps=steps, prediction="v")
         else:
-            x = _chain(kind).ddim_sample(
-                model, shape, part, 1.0, generator, steps=steps, prediction=kind
-            )
+            x = _chain(kind).ddim_sample(*asked, steps=steps, prediction=kind)
         made.append(x)
     return torch.cat(made)
 
 
-def quality(sampler: str, steps: int, seed: int, judged: int = JUDGED) -> dict:
-    """One cell of `few_steps.csv`: the shipped model, drawn from by `sampler` in `steps` steps.
+def quality(sampler: str, steps: int, seed: int, judged: int = JUDGED["few_steps"]) -> dict:
+    """One row of `few_steps.csv`: the shipped model, drawn from by `sampler` in `steps` steps.
 
-    A row with the Fréchet distance to all held-out images and its floor, precision, recall, and
-    the milliseconds of one core that an image took.
+    The Fréchet distance to all held-out images and its floor (of as many training images),
+    precision, recall, and the milliseconds of one core that an image took.
     """
-    _, judge, seen = _fashion()
     model = _shipped("flow_fashion" if sampler == "flow" else "ddpm_fashion")
-    generator, labels = torch.Generator().manual_seed(seed), torch.arange(judged) % 10
+    kind, labels = "v" if sampler == "ddim" else sampler, torch.arange(judged) % 10
     start = process_time()
-    if sampler == "ancestral":
-        x = torch.cat([_ancestral(model, part, steps, generator) for part in labels.split(AT_ONCE)])
-    else:
-        x = draw("flow" if sampler == "flow" else "v", model, labels, steps, generator)
+    x = draw(kind, model, labels, steps, torch.Generator().manual_seed(seed))
     spent = process_time() - start
-    row = {"sampler": sampler, "steps": steps, "seed": seed}
-    return row | _scores(x, judge, seen) | {"ms_per_image": round(1000 * spent / judged, 3)}
+    row = {"sampler": sampler, "steps": steps, "seed": seed, "judged": judged}
+    return row | _scores(x) | {"ms_per_image": round(1000 * spent / judged, 3)}
 
 
-def against(method: str, seed: int, seconds: float = SECONDS) -> dict:
-    """One cell of `against_gan.csv`: a method trained for so many seconds of one core, and judged.
+def against(
+    method: str, seed: int, seconds: float = SECONDS, judged: int = JUDGED["against_gan"]
+) -> dict:
+    """One row of `against_gan.csv`: a method trained for so many seconds of one core, and judged.
 
     The first 30 steps tell how many fit into the time; then training begins anew, so that the
-    learning rate can fall to 0 at its end.
+    learning rate can fall to 0 at its end. Diffusion draws in 50 steps.
     """
-    _, judge, seen = _fashion()
     step, batches = _player(method, seed, PILOT)
-    pilot = _play(step, batches, PILOT) / PILOT
-    steps = max(1, round(seconds / pilot))
+    _play(step, batches, 3)  # the first steps are slow
+    steps = max(1, round(seconds * PILOT / _play(step, batches, PILOT)))
     step, batches = _player(method, seed, steps)
     spent = _play(step, batches, steps)
-    labels, generator = torch.arange(JUDGED) % 10, torch.Generator().manual_seed(seed)
+    labels, generator = torch.arange(judged) % 10, torch.Generator().manual_seed(seed)
     start = process_time()
     if method == "gan":
-        x = gan.sample(step.ema.model, JUDGED, generator=generator)
+        x = gan.sample(step.ema.model, judged, labels=labels, generator=generator)
     else:
         x = draw(method, step.ema.model, labels, 50, generator)
     sampling = process_time() - start
     row = {"method": method, "seed": seed, "steps": steps, "seconds": round(spent, 1)}
-    return row | _scores(x, judge, seen) | {"ms_per_image": round(1000 * sampling / JUDGED, 3)}
+    return row | _scores(x) | {"ms_per_image": round(1000 * sampling / judged, 3)}
 
 
 @cache
@@ -124,37 +121,30 @@ def _chain(kind: str) -> Diffusion:
 
 
 @cache
-def _fashion() -> tuple[data.ImageSet, FeatureNet, Float[Tensor, "10000 64"]]:
-    """The training images at 32 × 32, the judge, and what it sees in the test images.
-
-    A border of two black pixels is all that parts 32 × 32 from 28 × 28, and the judge adds it.
-    """
-    train, test = (data.load("fashion", split, size=32) for split in ("train", "test"))
+def _judge() -> tuple[FeatureNet, Float[Tensor, "10000 64"]]:
     judge = FeatureNet("fashion")
-    return train, judge, judge.features(test.floats())
+    return judge, judge.features(data.load("fashion", "test").floats())
 
 
 @cache
 def _shipped(name: str) -> UNet:
-    return load_weights(name, UNet(1, 64, classes=10, patch=2))
-
-
-def _ancestral(model: UNet, labels: Tensor, steps: int, generator: torch.Generator) -> Tensor:
-    options = {"steps": steps, "prediction": "v"}
-    return _chain("v").ddpm_sample(
-        model, (len(labels), 1, 28, 28), labels, 1.0, generator, **options
-    )
+    return load_weights(name, network())
 
 
 def _player(method: str, seed: int, steps: int):
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    if method == "gan":
-        players = dcgan.Generator(nc=1, ngf=32, size=32), dcgan.Discriminator(nc=1, ndf=32, size=32)
-        step = gan.AdversarialStep(*players, "non_saturating", lr=2e-4, ema=0.999)
-        return step, _fashion()[0].batches(BATCH, generator=generator)
-    step = learner(method, UNet(1, 64, classes=10, patch=2), steps)
-    return step, data.load("fashion").batches(BATCH, generator=generator, with_labels=True)
+    if method == "gan":  # settings and size as of the shipped `cgan_fashion32`
+        players = (
+            ConditionalGenerator(10, nz=64, ngf=32, nc=1, size=32),
+            ConditionalDiscriminator(10, nc=1, ndf=32, size=32),
+        )
+        images, batch = data.load("fashion", size=32), BATCH // 2
+        step = gan.AdversarialStep(*players, ema=0.999)
+    else:
+        images, batch = data.load("fashion"), BATCH
+        step = learner(method, network(), steps)
+    return step, images.batches(batch, generator=generator, with_labels=True)
 
 
 def _play(step, batches, steps: int) -> float:
@@ -165,37 +155,40 @@ def _play(step, batches, steps: int) -> float:
     return process_time() - start
 
 
-def _scores(x: Tensor, judge: FeatureNet, seen: Tensor) -> dict[str, float]:
-    made = judge.features(x.clamp(-1, 1))
-    precision, recall = precision_recall(seen[:JUDGED], made)
+def _scores(x: Tensor) -> dict[str, float]:
+    judge, seen = _judge()
+    made = judge.features(x.clamp(-1, 1))  # of 28 × 28 it makes 32 × 32: a black border
+    precision, recall = precision_recall(seen[: len(x)], made)
     distance = frechet_distance(*fit_gaussian(seen), *fit_gaussian(made))
-    scores = {"frechet": distance, "floor": _floor(), "precision": precision, "recall": recall}
+    scores = {"frechet": distance, "floor": floor(len(x)), "precision": precision, "recall": recall}
     return {key: round(value, 4) for key, value in scores.items()}
 
 
 @cache
-def _floor() -> float:
-    """The distance of as many training images."""
-    train, judge, seen = _fashion()
-    rows = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:JUDGED]
+def floor(n: int) -> float:
+    """The Fréchet distance of n training images to the held-out ones."""
+    judge, seen = _judge()
+    images = data.load("fashion")
+    rows = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:n]
     return frechet_distance(
-        *fit_gaussian(seen), *fit_gaussian(judge.features(train[rows].floats()))
+        *fit_gaussian(seen), *fit_gaussian(judge.features(images[rows].floats()))
     )
+
+
+def cells() -> list[tuple[str, int, int]]:
+    """What `few_steps.csv` holds: (sampler, steps, seed), the cheap ones first."""
+    return [
+        (sampler, steps, seed)
+        for steps in STEPS
+        for seed in range(DRAWS if steps < MANY else 1)
+        for sampler in SAMPLERS
+    ]
 
 
 def main() -> None:
-    _fill(
-        "against_gan",
-        against,
-        [(method, seed) for seed in SEEDS for method in METHODS],
-        ("method", "seed"),
-    )
-    _fill(
-        "few_steps",
-        quality,
-        [(sampler, steps, seed) for steps in STEPS for seed in DRAWS for sampler in SAMPLERS],
-        ("sampler", "steps", "seed"),
-    )
+    runs = [(method, seed) for seed in SEEDS for method in METHODS]
+    _fill("against_gan", against, runs, ("method", "seed"))
+    _fill("few_steps", quality, cells(), ("sampler", "steps", "seed"))
 
 
 if __name__ == "__main__":
