@@ -31,16 +31,14 @@
 
 # %%
 import inspect
-import io
 import itertools
 import random
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
 
 # %%
-from course_lib import data, device, gan, metrics, plots, translation, widgets
+from course_lib import auditing, data, device, gan, metrics, plots, translation, widgets
 from course_lib.exercises import check, cyclegan, hint, predict, solution
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
@@ -50,6 +48,7 @@ from course_lib.translation import PatchDiscriminator, ResnetGenerator, UNetGene
 
 def seed(n):
     return torch.Generator().manual_seed(n)
+
 
 # %%
 def error(a, b):
@@ -295,6 +294,7 @@ def colourful(x):
     """The largest channel minus the smallest: 0 for grey"""
     return x.amax(-1) - x.amin(-1)
 
+
 # %%
 candidates = torch.tensor(list(itertools.product(torch.linspace(0, 1, 41).tolist(), repeat=3)))
 shares = torch.bincount(drawings.attributes["clothing"]) / len(drawings)
@@ -385,6 +385,7 @@ mean_colour = data.to_float(earth.targets).mean((0, 2, 3)).view(1, 3, 1, 1).expa
 look = metrics.FeatureNet("peeps")  # taught on people; it also keeps colours and layout
 of_truth = metrics.fit_gaussian(look.features(y))
 
+
 # %%
 def stories(pictures):
     fitted = metrics.fit_gaussian(look.features(pictures))
@@ -394,6 +395,7 @@ def stories(pictures):
         "Fréchet": metrics.frechet_distance(*fitted, *of_truth),
         "sharpness": metrics.sharpness(pictures).mean().item(),
     }
+
 
 # %%
 table = {"the map itself": stories(x), "mean colour": stories(mean_colour)}
@@ -468,6 +470,7 @@ class AnyJudge(torch.nn.Module):
         torch.manual_seed(0)
         net = torch.nn.Conv2d(pictures.shape[1], 4, 4, 2, 1)
         return net(pictures).relu().sum(1, keepdim=True) - 1
+
 
 # %%
 pairs = x[:8], y[:8], satellites["both"][:8]
@@ -548,6 +551,7 @@ independent = metrics.Classifier("peeps_glasses")
 def share_with_glasses(pictures):
     return independent.classify(pictures).float().mean().item()
 
+
 # %%
 def nothing(x):
     return x
@@ -559,6 +563,7 @@ def negative(x):
 
 def up(x):
     return x.roll(-8, 2)
+
 
 # %%
 def down(x):
@@ -758,6 +763,7 @@ def scores_of(there, back):
         "off": (error(back[..., outside], x[..., outside]), share_with_glasses(back)),
     }
 
+
 # %%
 doing_nothing, perfect = scores_of(x, y), scores_of(y, x)
 print(f"{len(faces_x)} faces without glasses, {len(faces_y)} others with them")
@@ -899,28 +905,16 @@ def noisy(levels, n=0):
 
     return spoil
 
+
 # %%
 def rounded(pictures):
     """What is left in a file of 8 bits"""
     return ((pictures + 1) * 127.5).round() / 127.5 - 1
 
 
-def jpeg(quality):
-    def spoil(pictures):
-        kept = []
-        for picture in plots.as_pictures(pictures):
-            file = io.BytesIO()
-            Image.fromarray((picture * 255).round().astype("uint8")).save(
-                file, "jpeg", quality=quality
-            )
-            kept.append(torch.frombuffer(bytearray(Image.open(file).tobytes()), dtype=torch.uint8))
-        return data.to_float(torch.stack(kept).view(-1, *pictures.shape[2:], 3)).permute(0, 3, 1, 2)
-
-    return spoil
-
-# %%
 spoilers = {"nothing": nothing, "rounded to 8 bits": rounded}
-spoilers |= {f"noise ±{levels}": noisy(levels) for levels in (1, 2, 4, 8)} | {"JPEG 90": jpeg(90)}
+spoilers |= {f"noise ±{levels}": noisy(levels) for levels in (1, 2, 4, 8)}
+spoilers["JPEG 90"] = lambda pictures: auditing.jpeg(pictures, 90)
 bare, worn = x[:100], y[:100]  # the same people, without and with
 
 
@@ -935,6 +929,7 @@ def way_back(on, off):
         )
         for name, spoil in spoilers.items()
     }
+
 
 # %%
 told = {title: way_back(*nets) for title, nets in pairs_of.items()}

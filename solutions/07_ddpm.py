@@ -699,7 +699,7 @@ assert 0.05 < late < 0.8
 
 # %%
 torch.manual_seed(0)
-net = UNet(1, 64, classes=10, patch=2)
+net = UNet(1, 48, classes=10, patch=2)
 answer = net(torch.randn(3, 1, 28, 28), torch.tensor([0, 500, 999]), torch.tensor([0, 3, 9]))
 print(tuple(answer.shape), f"{sum(weight.numel() for weight in net.parameters()):,} parameters")
 assert answer.shape == (3, 1, 28, 28) and answer.abs().max() == 0  # it begins by answering 0
@@ -1072,7 +1072,7 @@ widgets.sampler(model, cosine, fashion.classes, (1, 28, 28), prediction="v")
 peeps, test_peeps = (data.load("peeps", split, size=32) for split in ("train", "test"))
 told = ("glasses", "face", "skin")
 known = [len(peeps.attribute_values[name]) for name in told]
-face_net = load_weights("ddpm_peeps32", UNet(3, 64, (1, 2, 2), classes=known, patch=2))
+face_net = load_weights("ddpm_peeps32", UNet(3, 48, (1, 2, 2), classes=known, patch=2))
 nothing = face_net.unconditional(torch.zeros(1, 3, dtype=torch.int64))[0]
 
 
@@ -1148,7 +1148,7 @@ plots.rows({"face": first[:8], "covered": covered[:8], "filled in": filled[:8]})
 # mean of all faces that fit: a blur.
 
 # %%
-sharpen = load_weights("sr_peeps32", UNet(3, 64, (1, 2, 2), patch=2, beside=3))
+sharpen = load_weights("sr_peeps32", UNet(3, 48, patch=2, beside=3))
 
 
 def smaller(x):
@@ -1205,7 +1205,7 @@ plots.rows(
 )
 
 # %%
-latent = load_weights("latent_fashion", UNet(4, 64, classes=10))
+latent = load_weights("latent_fashion", UNet(4, 48, classes=10))
 
 
 @torch.no_grad()

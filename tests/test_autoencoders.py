@@ -615,12 +615,12 @@ def test_a_map_changes_only_near_the_place_that_changed():
 
 
 def test_training_a_map_lowers_the_loss_and_remembers_where_codes_lie():
-    net, x = maps(), pictures(64)
-    step = AutoencoderStep(net, steps=150)
-    losses = [step(x)["reconstruction"].item() for _ in range(150)]
-    assert losses[-1] < 0.7 * losses[0]
+    net, x = maps(), nn.functional.interpolate(pictures(16, 3, 2, 2), scale_factor=8)
+    step = AutoencoderStep(net, lr=1e-2, steps=100)
+    losses = [step(x)["reconstruction"].item() for _ in range(100)]
+    assert losses[-1] < 0.3 * losses[0]
     codes = net.encode(x)
-    torch.testing.assert_close(net.code_std, codes.std(0), rtol=0.3, atol=0.1)
+    torch.testing.assert_close(net.code_std, codes.std(0), rtol=0.4, atol=0.1)
     assert (net.code_mean - codes.mean(0)).abs().mean() < 0.3 * codes.std(0).mean()
     made = net.sample(5, torch.Generator().manual_seed(0))
     assert made.shape == (5, 3, 16, 16)

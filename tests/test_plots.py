@@ -278,6 +278,29 @@ def test_the_way_back_shows_what_has_been_walked_up_to_a_moment():
     assert len(way.guess.get_xdata()) == 1 and not np.allclose(way.image.get_array(), late)
 
 
+def test_a_patch_is_drawn_around_the_middle_in_its_true_size():
+    axes = plots.patches_seen(torch.zeros(3, 20, 30), {"small": 4, "large": 40}).axes[0]
+    small, large = axes.patches
+    assert (small.get_xy(), small.get_width()) == ((12.5, 7.5), 4)
+    assert large.get_width() == large.get_height() == 40
+    assert axes.get_xlim() == (-0.5, 29.5)  # what is larger than the picture is cut off
+
+
+def test_each_colour_is_as_wide_as_its_share():
+    shares = {(1.0, 0.0, 0.0): 0.25, (0.0, 0.0, 1.0): 0.75}
+    top, bottom = plots.colours_and_their_middle(shares, torch.tensor([0.5, 0.5, 0.0])).axes
+    assert [(bar.get_x(), bar.get_width()) for bar in top.patches] == [(0, 0.25), (0.25, 0.75)]
+    assert bottom.patches[0].get_facecolor() == (0.5, 0.5, 0, 1)
+
+
+def test_what_is_good_by_both_measures_lies_in_the_shaded_corner():
+    named = {"doing nothing": (0.0, 0.0), "λ = 10": (0.02, 0.95), "λ = 0": (0.2, 0.95)}
+    axes = plots.changed_and_kept(named, 0.9, 0.03, "share").axes[0]
+    corner = axes.patches[0].get_bbox()
+    inside = [corner.contains(*line.get_xydata()[0]) for line in axes.lines]
+    assert inside == [False, True, False]
+
+
 def test_quality_by_steps_has_a_dash_for_each_draw_and_the_floor():
     curves = {"DDIM": {10: [2.0, 4.0], 1: [9.0]}, "flow": {1: [8.0]}}
     axes = plots.by_steps(curves, 0.5, "distance").axes[0]
@@ -359,6 +382,9 @@ FIGURES = {
     "ranks": lambda: plots.means_and_ranks({"a": (2.0, 1.0, 3.0)}, torch.ones(1, 1), 0.5, "d"),
     "budgets": lambda: plots.by_budget({10: {"a": (2.0, 1.0, 3.0)}}, 0.5, "d"),
     "runs": lambda: plots.runs_by_loss({"covered": {"a": [8.0]}}, {"covered": 8}),
+    "patches": lambda: plots.patches_seen(torch.zeros(3, 16, 16), {"layers 1: 6": 6}),
+    "middle": lambda: plots.colours_and_their_middle({(1.0, 0.0, 0.0): 1.0}, torch.ones(3)),
+    "kept": lambda: plots.changed_and_kept({"λ = 1": (0.1, 0.9)}, 0.9, 0.03, "share"),
     "schedules": lambda: plots.schedules({"a": Diffusion(linear_betas(9))}),
     "spread": lambda: plots.spread_over_steps({"a": [1.0, 2.0], "b": [1.0, 1.0]}),
     "clock": lambda: plots.clock(torch.rand(9, 4)),
