@@ -981,14 +981,14 @@ def patches_seen(picture: Shaped[Tensor, "c h w"], fields: Mapping[str, int]) ->
 def colours_and_their_middle(
     shares: Mapping[tuple[float, float, float], float], middle: Float[Tensor, " 3"]
 ) -> Figure:
-    """The colours that occur, in [0, 1], each as wide as its share; under them the L1 answer."""
+    """The colours that occur, in [0, 1], each as wide as its share; under them the answer to L1."""
     figure, (top, bottom) = _subplots(2, 1, figsize=(6.4, 1.7))
     start = 0.0
     for colour, share in shares.items():
         top.barh(0, share, left=start, color=colour, height=1)
         start += share
     bottom.barh(0, 1, color=tuple(middle.tolist()), height=1)
-    for axes, name in ((top, "who wears what"), (bottom, "smallest mean |error|")):
+    for axes, name in ((top, "what there is"), (bottom, "smallest mean |error|")):
         axes.set(xlim=(0, 1), ylim=(-0.5, 0.5))
         _bare(axes)
         axes.set_ylabel(name, rotation=0, ha="right", va="center")

@@ -179,5 +179,7 @@ plots.rows({"real": fashion[:12].view(-1, 1, 28, 28), "a Gaussian": drawn.view(-
 # | 04 | DCGAN and shape arithmetic | What does a convolution know that a layer of numbers does not? |
 # | 05 | The loss zoo | Does it matter which loss, and who says so? |
 # | 06 | From picture to picture | Can a zebra be made of a horse that nobody has seen as one? |
+# | 07 | Denoising diffusion | How does one learn to draw by taking noise away? |
+# | 08 | Ethics, as experiments | Whom does a generator copy, leave out, deceive, and how would one know? |
 #
 # Every lecture stands on its own notebook, and uses what the ones before it have built. Go on with **01_parzen_windows.ipynb**.

@@ -19,11 +19,11 @@
 #
 # **You will be able to**
 # - tell a GAN what you want, by a class or by a picture;
-# - say what a patch discriminator sees, and why L1 alone is blurred and faded;
+# - say what a patch discriminator sees, and why L1 alone is blurred and gives everybody one colour;
 # - write CycleGAN's losses, its memory of old fakes and its step, and put glasses on faces without a single pair;
-# - say what a small cycle loss proves, and find the message that a translation hides in its picture.
+# - say what a small cycle loss proves, and find the message that a translation leaves in its picture.
 #
-# **Time**: two and a half hours with the exercises. The cells run in about TODO(measure) minutes on a laptop.
+# **Time**: two and a half hours with the exercises. The cells run in about 9 minutes on a laptop.
 # **You need**: lecture 03 (the game), lecture 04 (convolutions, receptive fields), from lecture 05 least squares and the Fréchet distance.
 
 # %%
@@ -92,9 +92,9 @@ fashion = data.load("fashion", size=32)
 torch.manual_seed(0)
 asked = translation.ConditionalGenerator(10, nz=64, ngf=32, nc=1, size=32).to(home)
 judge = translation.ConditionalDiscriminator(10, nc=1, ndf=32, size=32).to(home)
-step = gan.AdversarialStep(asked, judge, ema=0.99)
+step = gan.AdversarialStep(asked, judge, lr=5e-4, ema=0.998)
 batches = fashion.batches(64, home, with_labels=True)
-history = train(step, batches, pick(smoke=2, laptop=1500, gpu=8000), watch=step.samples)
+history = train(step, batches, pick(smoke=2, laptop=3500, gpu=8000), watch=step.samples)
 asked = step.ema.model.cpu()
 if current() == "smoke":  # that was only a test: the course's weights take over
     load_weights("cgan_fashion32", asked)
@@ -269,9 +269,9 @@ def pix2pix_loss(fake_scores, fake, target, l1=100.0):
 pix2pix_loss = check("cyclegan.pix2pix_loss", pix2pix_loss)
 
 # %% [markdown]
-# ## 3 · Why L1 alone is faded
+# ## 3 · Why L1 alone gives everybody the same colour
 #
-# Line drawings of people, to be coloured. Skin, hair and clothes were drawn at random, so the drawing does not tell them.
+# Line drawings of people, to be coloured. Skin, hair and clothes were drawn at random, so the drawing does not tell them. (Skin is one of five colour codes here, and no more than that.)
 #
 # The same line drawing belongs to people in many colours. A network learns to colour it by L1 alone, and does so as well as can be. **What colour does it give?**
 
@@ -280,14 +280,18 @@ pix2pix_loss = check("cyclegan.pix2pix_loss", pix2pix_loss)
 guess = predict("cyclegan.grey", ...)
 
 # %% [markdown]
-# No network is needed to find out. Clothes have seven colours. Which single answer $a$ has the smallest mean distance $\mathbb E\,|y - a|$ to them all? Each channel has its own, and for absolute distances it is the **median**. (For squares it is the mean.)
+# No network is needed to find out. Which single answer $a$ has the smallest mean distance $\mathbb E\,|y - a|$ to all colours $y$ that occur? Each channel has its own, and for absolute distances it is the **median**. (For squares it is the mean.) Try all
+# answers on a grid.
 
 # %%
 drawings = data.load("peeps", size=32, variant="lines")
 held_out = data.load("peeps", split="test", size=32, variant="lines")
-clothes = drawings.attribute_values["clothing"]
-palette = torch.tensor([[int(c[i : i + 2], 16) / 255 for i in (0, 2, 4)] for c in clothes])
-worn = palette[drawings.attributes["clothing"]]  # (people, 3)
+
+
+def palette(key):
+    """The colours of an attribute, (k, 3) in [0, 1]"""
+    codes = drawings.attribute_values[key]
+    return torch.tensor([[int(c[i : i + 2], 16) / 255 for i in (0, 2, 4)] for c in codes])
 
 
 def colourful(x):
@@ -297,35 +301,45 @@ def colourful(x):
 
 # %%
 candidates = torch.tensor(list(itertools.product(torch.linspace(0, 1, 41).tolist(), repeat=3)))
-shares = torch.bincount(drawings.attributes["clothing"]) / len(drawings)
-costs = ((candidates[:, None] - palette).abs().mean(2) * shares).sum(1)  # (answers,)
-best, median = candidates[costs.argmin()], worn.median(0).values
-print("best answer of 68,921:", best.tolist(), " median:", [round(v, 3) for v in median.tolist()])
-print(guess.against("the middle of all colours"))
-nearest = (palette - median).abs().amax(1).min().item()
-told = {
-    "what people wear": colourful(worn).mean().item(),
-    "median (L1)": colourful(median).item(),
-    "mean (squares)": colourful(worn.mean(0)).item(),
-}
-print({name: round(value, 3) for name, value in told.items()})
+middles, saturations = {}, {}
+for key in ("clothing", "skin"):
+    colours = palette(key)
+    occurring = colours[drawings.attributes[key]]  # (people, 3)
+    shares = torch.bincount(drawings.attributes[key]) / len(drawings)
+    best = candidates[((candidates[:, None] - colours).abs().mean(2) * shares).sum(1).argmin()]
+    middles[key] = occurring.median(0).values
+    saturations[key] = [colourful(c).mean().item() for c in (occurring, middles[key])]
+    saturations[key].append(colourful(occurring.mean(0)).item())
+    print(f"{key}: best of 68,921 {best.tolist()}, median {middles[key].tolist()}")
+    assert (best - middles[key]).abs().max() <= 0.0126  # half of the search's grid
 
 # %%
-print(f"the nearest colour that somebody wears is {nearest:.2f} away from the median")
-assert (best - median).abs().max() <= 0.0126  # half of the search's grid
-assert nearest > 0.1 and told["mean (squares)"] < told["median (L1)"] < told["what people wear"]
-occurring = {tuple(palette[i].tolist()): shares[i].item() for i in range(len(palette))}
-plots.colours_and_their_middle(occurring, median)
+print(guess.against("the middle of all colours"))
+for key, (people, median, mean) in saturations.items():
+    print(f"{key:9} largest minus smallest channel: people {people:.3f}", end=", ")
+    print(f"median, for L1: {median:.3f}, mean, for squares: {mean:.3f}")
+of_clothes, of_skin = saturations.values()
+assert of_clothes[2] < 0.5 * of_clothes[1] < 0.5 * of_clothes[0]
+assert of_skin[1] > of_skin[0] + 0.05
+counts = torch.bincount(drawings.attributes["clothing"]) / len(drawings)
+worn = {tuple(c.tolist()): n.item() for c, n in zip(palette("clothing"), counts, strict=True)}
+plots.colours_and_their_middle(worn, middles["clothing"])
+
+# %%
+counts = torch.bincount(drawings.attributes["skin"]) / len(drawings)
+skins = {tuple(c.tolist()): n.item() for c, n in zip(palette("skin"), counts, strict=True)}
+plots.colours_and_their_middle(skins, middles["skin"])
 
 # %% [markdown]
-# **Claim**, asserted: the best answer is the median of each channel, a colour that nobody wears, and paler than what people wear: 0.37 where they have 0.42 on average. Squares would give the mean, at 0.15 nearly grey.
+# **Claim**, asserted: the best answer is the median of each channel. It is often said that L1 makes *grey* pictures. Look closer. The clothes go all round the circle of hues: their median is a little paler than they are, and it is the mean, the answer to
+# squares, that is nearly grey. The five skin colours lie on one line from light to dark, and their median is the third of them: *more* colourful than people are on average. What is true of both: **there is one answer, and everybody gets it.**
 #
-# A discriminator has seen what people wear. It recognises that mixture at once, and so $G$ must **commit** to one of the colours, right or wrong.
+# A discriminator has seen that people differ. To it, a crowd in one colour gives itself away, and so $G$ must **commit** to one of the colours, right or wrong.
 #
-# **How saturated are the colours of L1 alone, as a share of the true pictures' saturation?** (Largest minus smallest channel, averaged over the picture.)
+# **How colourful are the pictures of L1 alone, as a share of the true pictures?** (Largest minus smallest channel, averaged over the whole picture.)
 
 # %%
-# Replace ... by a number from 0 to 1
+# Replace ... by a number: 1 if they are as colourful as the true ones
 guess = predict("cyclegan.saturation", ...)
 
 # %%
@@ -343,34 +357,48 @@ for name, settings in {"l1": {"adversarial": False}, "both": {"l1": 10.0}}.items
     coloured[name] = translate(painter, held_out.floats())
 
 # %% [markdown]
-# Here $\lambda = 10$, not 100: at 32 × 32 a person has few pixels, and with 100 the verdict is hardly heard.
+# Here $\lambda = 10$, not 100: at 32 × 32 a person has few pixels, and with 100 the verdict is hardly heard. Now measure: over the whole picture, and where the true picture shows skin.
 
 # %%
 truth = data.to_float(held_out.targets)
-saturation = {
-    name: (pictures.amax(1) - pictures.amin(1)).mean().item() / 2
-    for name, pictures in {"truth": truth, **coloured}.items()
-}
-of_truth = {name: saturation[name] / saturation["truth"] for name in coloured}
-print(guess.against(round(of_truth["l1"], 2)))
-print({name: f"{share:.0%} of the true saturation" for name, share in of_truth.items()})
-print({name: f"error {error(pictures, truth):.3f}" for name, pictures in coloured.items()})
-assert of_truth["l1"] < 0.9 and of_truth["l1"] + 0.05 < of_truth["both"] < 1.2
-assert error(coloured["l1"], truth) < error(coloured["both"], truth)
-shown = torch.arange(0, 200, 20)
+skin_of = palette("skin")[held_out.attributes["skin"]]  # (people, 3)
+skin = (((truth + 1) / 2 - skin_of[:, :, None, None]).abs().amax(1) < 0.04).float()[:, None]
+
+
+def skin_colour(pictures):
+    """The mean colour of each person's skin, (people, 3) in [0, 1]"""
+    return ((pictures + 1) / 2 * skin).sum((2, 3)) / skin.sum((2, 3))
+
+
+def facts(pictures):
+    colours = skin_colour(pictures)
+    named = torch.cdist(colours, palette("skin")).argmin(1)  # the nearest of the five
+    return {
+        "colourful": colourful(((pictures + 1) / 2).movedim(1, -1)).mean().item(),
+        "skin differs by": colours.std(0).mean().item(),
+        "people of each colour": torch.bincount(named, minlength=5).tolist(),
+        "right colour": (named == held_out.attributes["skin"]).float().mean().item(),
+        "error": error(pictures, truth),
+    }
+
 
 # %%
-plots.rows(
-    {
-        "drawing": held_out.floats()[shown],
-        "L1 alone": coloured["l1"][shown],
-        "L1 and GAN": coloured["both"][shown],
-        "truth": truth[shown],
-    }
-)
+found = {name: facts(p) for name, p in {"truth": truth, **coloured}.items()}
+for name, row in found.items():
+    print(f"{name:6}", {k: v if isinstance(v, list) else round(v, 3) for k, v in row.items()})
+print(guess.against(round(found["l1"]["colourful"] / found["truth"]["colourful"], 2)))
+assert found["l1"]["colourful"] > found["truth"]["colourful"]
+spread = {name: row["skin differs by"] for name, row in found.items()}
+assert spread["l1"] < 0.5 * spread["truth"] and spread["both"] > 1.5 * spread["l1"]
+assert found["l1"]["error"] < found["both"]["error"]
+shown = torch.arange(0, 200, 14)
+rows = {"drawing": held_out.floats()[shown], "L1 alone": coloured["l1"][shown]}
+plots.rows(rows | {"L1 and GAN": coloured["both"][shown], "truth": truth[shown]})
 
 # %% [markdown]
-# TODO(measure): the thresholds below are guesses. **Claim.** L1 alone has less than 90 % of the true saturation, with the GAN it is nearer to it, and yet L1 alone has the *smaller* error: TODO(measure) against TODO(measure). A committed guess is usually wrong. Who is to judge, then? That is the next section.
+# **Claim**, asserted, on people never seen. L1 alone is *more* colourful than the truth, as the median of the skin colours told beforehand, and gives nearly all 900 people the third of five colours. Theirs differ by 0.03, true ones by 0.21. With the GAN
+# they differ again, all five colours occur, and the right one comes in one of five cases: that is guessing, and better is impossible. So the committed picture has the *larger* error, though it is the one that could be true. Who is to judge, then? That
+# is the next section.
 #
 # ## 4 · Map to satellite picture
 #
@@ -410,43 +438,44 @@ plots.rows({"map": x[:10], "satellite": y[:10]})
 # %% [markdown]
 # The mean colour beats the map by far in PSNR, and is no picture at all. (The crops overlap, so "other true pictures" is a kind floor.)
 #
-# Now three generators, each trained in the same way: by L1 alone, by the GAN alone, by both, $\lambda = 100$. **Which has the best PSNR?**
+# Now three generators, each trained in the same way for 4,000 steps, and shipped with the course: by L1 alone, by the GAN alone, by both, $\lambda = 100$. Train the third yourself for a minute: your run is the fourth. **Which has the best PSNR?**
 
 # %%
 # Replace ... by one of: "L1 alone", "the GAN alone", "both"
 guess = predict("cyclegan.best_psnr", ...)
 
 # %%
-methods = {
-    "l1": ("L1 alone", {"adversarial": False}),
-    "gan": ("the GAN alone", {"l1": 0.0}),
-    "both": ("both", {}),
-}
-steps = pick(smoke=2, laptop=600, gpu=8000)
-satellites = {}
-for name, (title, settings) in methods.items():
-    torch.manual_seed(0)
-    painter = UNetGenerator(3, 3, filters=24, downs=4).to(home)
-    judge = PatchDiscriminator(6, filters=24, layers=2, norm="batch").to(home)
-    step = translation.Pix2PixStep(painter, judge, ema=0.99, **settings)
-    train(step, earth.batches(16, home, generator=seed(0)), steps, watch=step.samples)
-    painter = step.ema.model.cpu()
-    if current() == "smoke":
-        load_weights(f"map_to_satellite_{name}", painter)
-    satellites[title] = translate(painter, x)
+steps = pick(smoke=2, laptop=500, gpu=8000)
+torch.manual_seed(0)
+painter = UNetGenerator(3, 3, filters=24, downs=4).to(home)
+judge = PatchDiscriminator(6, filters=24, layers=2, norm="batch").to(home)
+step = translation.Pix2PixStep(painter, judge, ema=0.99)
+train(step, earth.batches(16, home, generator=seed(0)), steps, watch=step.samples)
+yours = translate(step.ema.model.cpu(), x)
 
 # %%
+satellites = {}
+for name, title in (("l1", "L1 alone"), ("gan", "the GAN alone"), ("both", "both")):
+    painter = UNetGenerator(3, 3, filters=24, downs=4)
+    satellites[title] = translate(load_weights(f"map_to_satellite_{name}", painter), x)
 table |= {title: stories(pictures) for title, pictures in satellites.items()}
+table["both, your run"] = stories(yours)
 for name, told in table.items():
     print(f"{name:20}", {measure: round(value, 3) for measure, value in told.items()})
 print(guess.against(max(satellites, key=lambda title: table[title]["PSNR"])))
+
+# %%
 l1_alone, gan_alone, both = (table[title] for title in satellites)
-assert l1_alone["PSNR"] > max(gan_alone["PSNR"], table["mean colour"]["PSNR"])
-assert both["Fréchet"] < l1_alone["Fréchet"] and l1_alone["sharpness"] < both["sharpness"]
+assert l1_alone["PSNR"] > both["PSNR"] > gan_alone["PSNR"]
+assert l1_alone["SSIM"] > both["SSIM"] > gan_alone["SSIM"]
+assert both["Fréchet"] < l1_alone["Fréchet"] < gan_alone["Fréchet"]
+assert l1_alone["sharpness"] < both["sharpness"] < truth["sharpness"] < gan_alone["sharpness"]
 plots.rows({"map": x[:10]} | {t: p[:10] for t, p in satellites.items()} | {"truth": y[:10]})
 
 # %% [markdown]
-# TODO(measure): the three rows in words. PSNR and SSIM ask whether each pixel is right; they like the blurred one. The Fréchet distance asks whether the whole *set* could be satellite pictures; it likes texture. Neither of them alone is "good".
+# **Claim**, asserted: four measures, three stories. By PSNR and SSIM, which ask whether each pixel is right, L1 alone is best, and it is a twentieth as sharp as the truth. By sharpness the GAN alone is best, and what it is sharp with is a chequered
+# pattern that no satellite sees. The Fréchet distance, which asks whether the *set* could be satellite pictures, has both together in front, by little. No number alone is "good". And mind the baseline: the mean colour has 14.3 dB, too. These networks have seen
+# two thirds of one small Earth, and ice in the test regions is news to them.
 #
 # Drag the curtain. *What did $G$ invent, and what did it read from the map?*
 
@@ -810,7 +839,8 @@ plots.rows(
 )
 
 # %% [markdown]
-# TODO(measure): the numbers reached. **Claim**, asserted, on people never seen: at least 90 % wear glasses afterwards, at most 10 % still do after taking them off, and the rest of the picture is within 0.03 of the truth, both ways.
+# **Claim**, asserted, on people never seen: at least 90 % wear glasses afterwards (about 98 %), at most 10 % still do after taking them off (about 1 %), and the rest of the picture is within 0.03 of the truth, both ways. (The paper's learning rate is 0.0002, for batches of 1.
+# Here it is five times as large, for batches of 8; with the paper's the rest was off by 0.035 after as many steps.)
 #
 # *Which* glasses? The truth has other ones than $G(x)$: nothing in $x$ tells. $G$ chooses, and the judge accepts. And hair, skin, head? Ask the classifier about them before and after.
 
@@ -842,7 +872,7 @@ widgets.before_after(x[:60], to_y[:60])
 guess = predict("cyclegan.without_lambda", ...)
 
 # %% [markdown]
-# These two runs, $\lambda = 0$ and $\lambda = 100$, come with the course: same networks and data. At $\lambda = 100$ the identity loss keeps its weight of 5.
+# These two runs, $\lambda = 0$ and $\lambda = 100$, come with the course: same networks, data and number of steps. At $\lambda = 100$ the identity loss keeps its weight of 5.
 
 # %%
 pairs_of = {"λ = 10": (put_on, take_off)}
@@ -852,10 +882,10 @@ for name, title in (("free", "λ = 0"), ("strict", "λ = 100")):
     load_weights(f"glasses_off_{name}", nets[1])
     pairs_of[title] = nets
 pairs_of = {title: pairs_of[title] for title in ("λ = 0", "λ = 10", "λ = 100")}
-
-# %%
 there = {title: translate(on, x) for title, (on, _) in pairs_of.items()}
 home_again = {title: translate(off, there[title]) for title, (_, off) in pairs_of.items()}
+
+# %%
 standing = {"doing nothing": doing_nothing["on"], "the truth": perfect["on"]}
 told = {}
 for title, pictures in there.items():
@@ -866,33 +896,35 @@ for title, pictures in there.items():
         f"same hair {same:.0%}, way back off by {error(home_again[title], x):.3f}"
     )
     print(told[title])
-print(guess.against("good faces with glasses, of somebody else"))  # TODO(measure): is it so?
-assert standing["λ = 0"][1] > 0.8 and standing["λ = 0"][0] > 2 * standing["λ = 10"][0]
+print(guess.against("good faces with glasses, of somebody else"))
+assert standing["λ = 0"][1] > 0.8 and standing["λ = 0"][0] > 3 * standing["λ = 10"][0]
 plots.changed_and_kept(standing, 0.9, 0.03, "share with glasses")
 
 # %% [markdown]
-# TODO(measure): what λ = 0 and λ = 100 give, in numbers. With λ = 0 the upper right of the picture: glasses, on somebody else's face. With λ too large the way back outshouts the judges, and translating less is the safest way to come home.
+# **Claim**, asserted: without a way back the glasses are there, and the rest of the picture is off by more than three times as much. Nobody asked $G$ to leave the face as it was, so its colours and its hair drift away, here to another head for four people in
+# ten. With $\lambda = 100$ nothing breaks: the judges' word is a hundredth of the loss, and they still get their glasses. That $\lambda$ is set to 10 everywhere does not mean that it must be.
 #
-# Drag λ. *Which row gives it away?*
+# Drag λ. *Which row gives $\lambda = 0$ away?*
 
 # %%
 found = {t: (there[t][:10], home_again[t][:10]) for t in there}
 widgets.weights_of_the_way_back(x[:10], found, told)
 
 # %% [markdown]
-# ## 7 · A hidden message
+# ## 7 · A message for the way back
 #
-# Look at the other round trip. A face with red round glasses: $F$ takes them off, $G$ puts glasses on again, and the *same* glasses come back (TODO(measure): do they?). How does $G$ know which? The face in between does not show any.
+# Look at the other round trip. A face with dark glasses: $F$ takes them off, $G$ puts glasses on again, and dark ones come back. How does $G$ know which? A face without glasses does not tell.
 #
-# Chu and others (2017) found out on maps. Add a little noise to the picture in between: ±4 of 255 grey levels, which no eye sees. **What happens to the way back?**
+# Chu and others (2017) asked that of maps which CycleGAN had made of satellite pictures, and found the answer *hidden*: $F$ had written the details into faint differences that no eye sees and $G$ reads. That is **steganography**. Their test: add a little noise to the
+# picture in between, here ±4 of 255 grey levels. **What happens to the way back?**
 
 # %%
 # Replace ... by one of: "nothing", "its error grows by the noise, not more", "its error grows many times"
 guess = predict("cyclegan.hidden", ...)
 
 # %% [markdown]
-# The control is what is *honest*: put the true face without glasses, the hidden counterpart, before the same $G$. There is no message in it. First, how much do $G$'s pictures of true faces change by that noise? Second, how far are they from $y$? That is how well $G$
-# can do if it must guess the glasses.
+# All is measured where glasses can be. The control is what is *honest*: put the true face without glasses, the hidden counterpart, before the same $G$. There is no message in it, so $G$ must **guess** the glasses. If the way back is better than that, a
+# message came through.
 
 
 # %%
@@ -906,27 +938,27 @@ def noisy(levels, n=0):
     return spoil
 
 
-# %%
 def rounded(pictures):
     """What is left in a file of 8 bits"""
     return ((pictures + 1) * 127.5).round() / 127.5 - 1
 
 
+# %%
 spoilers = {"nothing": nothing, "rounded to 8 bits": rounded}
-spoilers |= {f"noise ±{levels}": noisy(levels) for levels in (1, 2, 4, 8)}
 spoilers["JPEG 90"] = lambda pictures: auditing.jpeg(pictures, 90)
+spoilers |= {f"noise ±{levels}": noisy(levels) for levels in (4, 16, 64)}
 bare, worn = x[:100], y[:100]  # the same people, without and with
 
 
+def in_glasses(a, b):
+    return error(a[..., region], b[..., region])
+
+
 def way_back(on, off):
-    """For each spoiler: error of the way back, how it moves an honest picture, what was done."""
-    between, honest = translate(off, worn), translate(on, bare)
+    """For each spoiler: error of the way back, and of guessing from the true face"""
+    between = translate(off, worn)
     return {
-        name: (
-            error(translate(on, spoil(between)), worn),
-            error(translate(on, spoil(bare)), honest),
-            error(spoil(between), between),
-        )
+        name: tuple(in_glasses(translate(on, spoil(start)), worn) for start in (between, bare))
         for name, spoil in spoilers.items()
     }
 
@@ -935,40 +967,50 @@ def way_back(on, off):
 told = {title: way_back(*nets) for title, nets in pairs_of.items()}
 for title, of_spoiler in told.items():
     print(title)
-    for name, (off, honest, done) in of_spoiler.items():
-        print(f"  {name:18} off by {off:.4f}; honest pictures move {honest:.4f}; done {done:.4f}")
-guessing = error(to_y[:100], worn)  # no message: the glasses must be guessed
-clean, (spoiled, honest, done) = told["λ = 10"]["nothing"][0], told["λ = 10"]["noise ±4"]
-grown, added = spoiled / clean, spoiled - clean
-answer = "nothing" if grown < 1.2 else "its error grows many times"
-answer = "its error grows by the noise, not more" if 0.2 * clean < added < done else answer
+    for name, (back, guessing) in of_spoiler.items():
+        print(f"  {name:18} way back off by {back:.4f}, guessing by {guessing:.4f}")
+(clean, guessing), (spoiled, _) = told["λ = 10"]["nothing"], told["λ = 10"]["noise ±4"]
+answer = "nothing" if spoiled < 1.1 * clean else "its error grows many times"
+if answer != "nothing" and spoiled - clean < 2 * 4 / 255:
+    answer = "its error grows by the noise, not more"
 print(guess.against(answer))
-print(f"clean {clean:.4f}, after ±4 {spoiled:.4f} ({grown:.1f} times); guessing {guessing:.4f}")
-assert told["λ = 10"]["nothing"][1] == 0 and clean < guessing
-assert added > honest  # what the noise breaks is more than what it breaks in an honest picture
+assert clean < 0.85 * guessing  # a message came through
+assert spoiled < 1.1 * clean  # and noise of ±4 does not touch it
+assert told["λ = 0"]["nothing"][0] > told["λ = 0"]["nothing"][1]
 
 # %% [markdown]
-# TODO(measure): the numbers, and whether λ = 100 hides more than λ = 10. λ = 0 is the second control: nobody asked for a way back there, so nothing was hidden.
+# **Claim**, asserted: there is a message, for $G$ knows more of the glasses than it can guess. But it is not faint. Rounding, JPEG and ±4 leave it as it is, and only noise that everyone sees begins to cover it. So where is it? Take the true face, and give it what
+# $F(y)$ has and the true face has not: once where glasses can be only, once everywhere else only.
+
+# %%
+left_behind = translate(take_off, worn) - bare  # what F(y) has that the true face has not
+carried = {"nothing": guessing, "all of it: F(y)": clean}
+for name, where in (("in the place of the glasses", region), ("everywhere else", outside)):
+    carried[name] = in_glasses(translate(put_on, (bare + left_behind * where).clamp(-1, 1)), worn)
+for name, off in carried.items():
+    print(f"carried over: {name:28} way back off by {off:.4f}")
+gained = {name: (guessing - off) / (guessing - clean) for name, off in carried.items()}
+print({name: f"{share:.0%} of the message" for name, share in gained.items()})
+assert gained["in the place of the glasses"] > 0.6 > 0.4 > gained["everywhere else"]
+
+# %% [markdown]
+# **Claim**, asserted: most of the message stands where the glasses stood, in the open. $F$ leaves traces of frames and dark lenses, as the way back pays for them, and the judge of faces without glasses lets them pass. Look for them in the second row below.
 #
-# TODO(measure), whether this follows: So part of the cycle loss was earned by **steganography**: $F$ writes which glasses there were into faint differences, and $G$ reads them. The stronger we ask for a perfect way back, the more it pays. A cycle loss that is too good should make one suspicious.
+# Is Chu's finding wrong, then? No: theirs were larger networks, trained for days, whose judges would not have let a trace pass that one can see. The lesson is the same. **A small cycle loss may have been earned by smuggling**, in the open or in secret, and two
+# measurements tell: an honest control, and noise in between. With $\lambda = 0$, the second control, nobody asked for a way back, and it is worse than guessing.
 
 # %%
-levels = [0, 1, 2, 4, 8]
+levels = [0, 4, 16, 64]
 at = ["nothing", *(f"noise ±{n}" for n in levels[1:])]
-lines = {
-    title: [of_spoiler[name][0] for name in at]
-    for title, of_spoiler in told.items()
-    if title != "λ = 0"
-}
-lines["control: honest pictures"] = [told["λ = 10"][name][1] for name in at]
-plots.curves(levels, lines, "noise in between, grey levels of 255", "error of the way back")
+lines = {title: [told[title][name][0] for name in at] for title in ("λ = 10", "λ = 100")}
+lines["guessing, λ = 10"] = [told["λ = 10"][name][1] for name in at]
+plots.curves(levels, lines, "noise in between, grey levels of 255", "error where glasses can be")
 
 # %%
-message = 8 * (to_x - x)[some]  # what F(y) has that the true face has not
+traces = 4 * (to_x - x)[some]
 plots.rows(
-    {"y": y[some], "F(y)": to_x[some], "(F(y) − truth) × 8": message.clamp(-1, 1)}
-    | {"G(F(y))": translate(put_on, to_x[some])}
-    | {"after ±4": translate(put_on, noisy(4)(to_x[some]))}
+    {"y": y[some], "F(y)": to_x[some], "traces × 4": traces.clamp(-1, 1)}
+    | {"G(F(y))": translate(put_on, to_x[some]), "guessed: G(x)": to_y[some]}
 )
 
 # %% [markdown]
@@ -999,7 +1041,7 @@ assert len(a) == 300 and 0.055 < baseline < 0.065
 plots.rows({"flat": a[:12], "3D": b[:12]})
 
 # %%
-steps = pick(smoke=2, laptop=1500, gpu=20_000)
+steps = pick(smoke=2, laptop=500, gpu=20_000)
 torch.manual_seed(0)
 to_3d, to_flat = (ResnetGenerator(3, 3, filters=24, blocks=3).to(home) for _ in "gf")
 judges = [PatchDiscriminator(3, filters=24, layers=2).to(home) for _ in "xy"]
@@ -1019,15 +1061,16 @@ made_3d = translate(shipped, a)
 errors = {"doing nothing": baseline, "the course's weights": error(made_3d, b)}
 errors |= {} if here is None else {"your run": here}
 print({name: round(value, 4) for name, value in errors.items()})
-assert errors["the course's weights"] < baseline
+assert errors["the course's weights"] < 0.97 * baseline
 plots.rows({"flat": a[:12], "translated": made_3d[:12], "3D": b[:12]})
 
 # %% [markdown]
-# TODO(measure): how much better than doing nothing, and what is left: the two styles differ in drawing, not in shading only, and no judge of patches redraws a face.
+# **Claim**, asserted: on emoji never seen it is better than doing nothing, by little. What is left? The shading comes. But the two styles differ in drawing, too, and no judge of patches moves an eyebrow. Where the baseline is as good as this, never show a
+# result without it.
 #
 # ## 9 · Horses and zebras
 #
-# The paper's own data load by name, with their checksum, where there is a network. Change the first line, on a machine with a GPU: the networks, sizes and settings are the paper's. It takes TODO(measure) hours.
+# The paper's own data load by name, with their checksum, where there is a network. Change the first line, on a machine with a GPU: the networks, sizes and settings are the paper's: 200 epochs of more than a thousand steps, so plan for hours.
 
 # %%
 heaps = None  # "horse2zebra", "apple2orange", "monet2photo" or "summer2winter_yosemite"

@@ -59,6 +59,18 @@ VISITS = [
         "    return (generator_yx(generator_xy(x)) - x).abs().mean()",
         "only x",
     ),
+    (
+        "07_ddpm",
+        "ddpm.guided_noise",
+        "    return (1 + w) * eps_cond - w * eps_uncond",
+        "the paper's w",
+    ),
+    (
+        "08_ethics",
+        "ethics.amplification",
+        "    return generated_share - training_share, generated_share / training_share",
+        "not in points",
+    ),
 ]
 
 # What a test wants to know of the notebook on the screen. JupyterLab draws only the cells in view,

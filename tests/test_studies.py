@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from course_lib import studies
+from course_lib import auditing, studies
 from course_lib.gan_losses import LOSSES
-from course_lib.studies import created_equal, few_steps
+from course_lib.studies import audits, created_equal, few_steps
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path, monkeypatch):
@@ -176,3 +176,96 @@ def test_every_cell_of_few_steps_and_of_the_comparison_is_in_its_table():
     assert {(row["method"], row["seed"]) for row in runs} == wanted
     assert all(0.9 < row["seconds"] / few_steps.SECONDS < 1.1 for row in runs)
     assert all(row["frechet"] > 0.9 * row["floor"] for row in [*rows, *runs])
+
+
+# Lecture 08: audits
+
+
+def test_members_and_strangers_are_of_one_shuffle_and_never_the_same():
+    known, strangers = audits.members(20, seed=3)
+    more, again = audits.members(100, seed=3)
+    assert len(known) == 20 and len(strangers) == len(again) == audits.STRANGERS
+    assert torch.equal(more.images[:20], known.images)  # a larger set holds the smaller one
+    assert torch.equal(strangers.images, again.images)
+    assert not torch.equal(audits.members(20, seed=4)[0].images, known.images)
+    assert max(audits.SIZES) + audits.STRANGERS <= len(audits._faces())
+
+
+def test_planted_faces_stand_as_often_as_was_asked():
+    faces = audits.members(7, seed=0)[0]
+    planted, times = audits.plant(faces, {4: 1, 2: 2, 1: 4})
+    assert times.tolist() == [4, 2, 2, 1, 1, 1, 1] and len(planted) == 12
+    equal = (planted.images[:, None] == faces.images[None]).flatten(2).all(2)
+    assert equal.sum(0).tolist() == times.tolist()
+
+
+def test_a_memory_run_counts_and_the_same_seed_gives_the_same():
+    once, again = (audits.memory(20, 0, steps=3, judged=30) for _ in range(2))
+    assert once == again and once["size"] == 20 and once["members"] == 20
+    assert 0 <= once["copies"] <= 30 and 0 <= once["seen"] <= 30 and 0 <= once["auc"] <= 1
+    assert 0 < once["threshold"] < once["median_ratio"] <= 1  # after 3 steps nothing is a copy
+
+
+def test_copies_of_each_kind_of_planted_face_are_counted_apart(monkeypatch):
+    def parrot(model, n, seed):  # returns the face that stands 4 times, and one that stands once
+        faces = audits.members(21, 50)[0].floats()
+        return torch.cat([faces[:1]] * (n - 3) + [faces[5:6]] * 3)
+
+    monkeypatch.setattr(audits, "draw", parrot)
+    rows = audits.planted(0, steps=1, judged=10, counts={4: 1, 1: 20})
+    assert [(row["times"], row["faces"], row["copies"]) for row in rows] == [(4, 1, 7), (1, 20, 3)]
+    assert all(row["rows"] == 24 for row in rows)
+
+
+def test_losses_are_a_picture_each_and_do_not_depend_on_company():
+    def model(x, t):
+        return torch.zeros_like(x)
+
+    model.parameters = lambda: iter([torch.zeros(1)])
+    x = audits.members(20, 0)[0].floats()
+    all_of_them = audits.losses(model, x)
+    assert all_of_them.shape == (20,) and (all_of_them > 0.5).all()
+    assert torch.equal(all_of_them, audits.losses(model, x))
+
+
+def test_so_many_people_wear_glasses_as_was_asked():
+    faces = audits.people(0.7, seed=0)
+    wears = faces.attributes["glasses"].bool()
+    assert wears.double().mean().item() == pytest.approx(0.7, abs=1e-3)
+    bare, worn = audits._pairs("train")
+    assert torch.equal(faces.images[wears], worn.images[wears])
+    assert torch.equal(faces.images[~wears], bare.images[~wears])
+    assert not torch.equal(wears, audits.people(0.7, seed=1).attributes["glasses"].bool())
+
+
+def test_the_judge_of_glasses_is_right_about_people_it_has_not_seen():
+    for glasses, faces in enumerate(audits._pairs("test")):
+        share, _ = auditing.attribute_shares(audits.wears_glasses, faces.floats())
+        assert abs(share - glasses) < 0.03
+
+
+@pytest.mark.parametrize("kind", audits.KINDS)
+def test_each_kind_of_model_is_trained_and_its_glasses_counted(kind):
+    row = audits.bias(kind, 0.7, 0, steps=2, judged=20)
+    assert row["kind"] == kind and row["share"] == 0.7 and 0 <= row["shown"] <= 20
+    x = audits.drawn_by(kind, audits.people(0.7, 0), 0, steps=2, n=5)
+    assert x.shape == (5, 3, audits.SIDE, audits.SIDE) and x.abs().max() <= 1
+
+
+def test_an_unknown_kind_of_model_is_named():
+    with pytest.raises(ValueError, match="vae, gan, flow; got 'pca'"):
+        audits.drawn_by("pca", audits.people(0.5, 0), 0, steps=1, n=2)
+
+
+def test_every_cell_of_the_audits_is_in_its_table():
+    rows = studies.read("memorised")
+    wanted = {(size, seed) for size in audits.SIZES for seed in audits.SEEDS}
+    assert {(row["size"], row["seed"]) for row in rows} == wanted
+    assert all(row["copies"] <= row["judged"] == audits.JUDGED for row in rows)
+    rows = studies.read("planted")
+    wanted = {(seed, times) for seed in audits.SEEDS for times in audits.PLANTED}
+    assert {(row["seed"], row["times"]) for row in rows} == wanted
+    rows = studies.read("attributes")
+    seeds = audits.BIAS_SEEDS
+    wanted = {(kind, share, s) for kind in audits.KINDS for share in audits.SHARES for s in seeds}
+    assert {(row["kind"], row["share"], row["seed"]) for row in rows} == wanted and len(seeds) >= 3

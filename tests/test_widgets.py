@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import autoencoders, data, dcgan, gan, plots, shapes, widgets
+from course_lib import auditing, autoencoders, data, dcgan, gan, plots, shapes, widgets
 from course_lib.diffusion import Diffusion, linear_betas
 from course_lib.exercises import ddpm
 from course_lib.gan_losses import LOSSES
@@ -517,3 +517,41 @@ def test_the_sampler_asks_for_class_steps_and_guidance_from_the_same_noise():
     ]
     assert len(set(pictures)) == 4 and all((call[3] == asked[0][3]).all() for call in asked)
     assert menu.options == (("bag", 0), ("coat", 1))
+
+
+# Lecture 08
+
+
+def test_the_threshold_counts_the_accused_of_a_million_and_the_guilty_among_them():
+    real = torch.linspace(0, 1, 1000, dtype=torch.float64)
+    fakes = {"own": torch.linspace(0.5, 1.5, 100), "other": torch.linspace(0, 1, 100)}
+    widget = widgets.detector_threshold(real, fakes)
+    (slider,) = of_type(widget, ipywidgets.SelectionSlider)
+    (readout,), (picture,) = of_type(widget, ipywidgets.HTML), of_type(widget, ipywidgets.Image)
+    assert slider.label == "1 %" and "pictures: <b>10,000</b>" in readout.value
+    found = (fakes["own"] > slider.value).double().mean().item()
+    guilty = 100 * 0.001 * found / (0.001 * found + 0.999 * 0.01)
+    assert f"<b>{guilty:.1f}</b>" in readout.value and f"own {found:.0%}" in readout.value
+    seen = set()
+    for name, value in slider.options:
+        slider.value = value
+        accused = round(1e6 * (real > value).double().mean().item())
+        assert f"pictures: <b>{accused:,}</b>" in readout.value
+        assert accused == pytest.approx(1e4 * float(name.split()[0]), abs=1000)
+        seen.add(bytes(picture.value))
+    assert len(seen) == len(slider.options)
+
+
+def test_a_stronger_mark_is_seen_more_and_found_more_surely():
+    x = data.load("peeps", "test").floats()[:1]
+    widget = widgets.watermark_strength(x, 5, auditing.ATTACKS["JPEG 50"])
+    (slider,) = of_type(widget, ipywidgets.SelectionSlider)
+    (readout,), (picture,) = of_type(widget, ipywidgets.HTML), of_type(widget, ipywidgets.Image)
+    told, seen = [], set()
+    for _, strength in slider.options:
+        slider.value = strength
+        told.append([float(v) for v in re.findall(r"[\d.]+(?:e-?\d+)?", readout.value)])
+        seen.add(bytes(picture.value))
+    decibels = [numbers[0] for numbers in told]
+    assert decibels == sorted(decibels, reverse=True) and len(seen) == len(told)
+    assert told[-1][-1] < 1e-4 < told[0][-1]  # after JPEG: the strongest is found, the faintest not

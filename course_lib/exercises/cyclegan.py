@@ -1607,7 +1607,7 @@ QUESTIONS = (
             "one of the colours, at random": "L1 has no chance in it. For one drawing there is one "
             "answer, and it is the one with the smallest distance on average.",
             "the middle of all colours": "The smallest mean distance to many values has their "
-            "median, channel by channel: a colour between all of them, that nobody wears.",
+            "median, channel by channel: one colour between all of them, for everybody.",
             "the most frequent colour": "Only if more than half of all people wear it. Else the "
             "median of each channel lies somewhere between.",
         },
@@ -1615,7 +1615,8 @@ QUESTIONS = (
     ),
     Question(
         "cyclegan.saturation",
-        "How saturated are the colours of L1 alone, as a share of the true pictures' saturation?",
+        "How colourful are the pictures of L1 alone, as a share of the true pictures? (The largest "
+        "channel minus the smallest, averaged over the whole picture.)",
         None,
         None,  # measured in the lecture
     ),
@@ -1669,12 +1670,12 @@ QUESTIONS = (
         "Glasses are taken off and put on again, and the same glasses come back. Now noise of ±4 "
         "of 255 grey levels, which no eye sees, is added in between. What happens to the way back?",
         {
-            "nothing": "So it would be if the way back looked at the face only. But how should it "
-            "know which glasses were worn?",
-            "its error grows by the noise, not more": "So it would be if nothing were hidden: 4 "
-            "levels in, about 4 levels out.",
-            "its error grows many times": "What the picture does not show must be hidden in it: in "
-            "a faint signal, weaker than the noise.",
+            "nothing": "Then what the way back goes by is stronger than the noise, or it goes by "
+            "nothing at all. The control tells which.",
+            "its error grows by the noise, not more": "Then the noise is passed on as it is, and "
+            "no more is lost than that.",
+            "its error grows many times": "Then what the picture does not show is hidden in it, "
+            "in a signal weaker than the noise. That is what was found on maps.",
         },
         None,  # measured in the lecture
     ),
