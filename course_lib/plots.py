@@ -1052,7 +1052,8 @@ def spread_over_steps(named: Mapping[str, Sequence[float]]) -> Figure:
 def clock(codes: Float[Tensor, "T dim"]) -> Figure:
     """The numbers that tell a network the time: a row of the picture for each of them."""
     figure, axes = _subplots(figsize=(7, 2.4))
-    axes.imshow(codes.T.numpy(), aspect="auto", cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+    shown = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, "interpolation": "nearest"}
+    axes.imshow(codes.T.numpy(), aspect="auto", **shown)
     axes.set(xlabel="t", ylabel="number")
     return figure
 
@@ -1112,7 +1113,7 @@ def by_steps(
     label: str,
     guess: Any = None,
 ) -> Figure:
-    """A quality by the number of sampling steps: curves[sampler][steps] has a number for each seed."""
+    """A quality by the number of sampling steps: curves[sampler][steps] has one for each seed."""
     figure, axes = _subplots(figsize=(6.4, 3.4))
     for (name, of_steps), color in zip(curves.items(), (GREY, DATA, MODEL), strict=False):
         steps = sorted(of_steps)
@@ -1224,15 +1225,15 @@ def _draw_shares(axes: Axes, shares: Mapping[float, Share], color: str, label: s
 def copying(
     pairs: tuple[Tensor, Tensor, Tensor, float],
     by_size: Mapping[float, Share],
+    strangers: Mapping[float, float],
     by_times: Mapping[float, Share],
     share_of_rows: Mapping[float, float],
 ) -> Figure:
     """The picture of lecture 08: copies beside their originals, and when they come.
 
-    pairs: as the arguments of `copies`. by_size: faces in training -> share of copies; the dotted
-    line is the hundredth of real faces that the threshold lets pass. by_times: how often a face
-    stands among the others -> share of the drawn pictures that are copies of it; share_of_rows
-    dotted beside it.
+    pairs: as the arguments of `copies`. by_size: faces in training -> share of copies; dotted the
+    share of real strangers that would be called so. by_times: how often a face stands among the
+    others -> share of the drawn pictures that are copies of it; share_of_rows dotted beside it.
     """
     n = len(pairs[0])
     figure = plt.figure(figsize=(9, 5))
@@ -1240,10 +1241,11 @@ def copying(
     top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.35))
     _draw_copies(top.subplots(2, n), *pairs)
     left, right = bottom.subplots(1, 2)
-    _draw_shares(left, by_size, MODEL, None)
-    left.axhline(0.01, color=GREY, linewidth=1, linestyle=":")
+    _draw_shares(left, by_size, MODEL, "drawn")
+    left.plot(list(strangers), list(strangers.values()), ":", color=GREY, label="real strangers")
+    left.legend()
     left.set(xscale="log", ylim=(-0.03, 1.03), xlabel="faces in training")
-    left.set_title("share of copies among the drawn")
+    left.set_title("share that passes for a copy")
     left.set_xticks(list(by_size), [f"{x:,.0f}" for x in by_size])
     _draw_shares(right, by_times, MODEL, "copies of it")
     right.plot(
@@ -1368,8 +1370,9 @@ def p_values(named: Mapping[str, Float[Tensor, " n"]]) -> Figure:
     figure, axes = _subplots(figsize=(5.6, 3.4))
     axes.plot([1e-4, 1], [1e-4, 1], ":", color=GREY, linewidth=1, label="as stated")
     for (name, p), color in zip(named.items(), (DATA, MODEL, GUESS, OTHER), strict=False):
-        p = p.sort().values.clamp(min=1e-12)
-        axes.step(p, np.arange(1, len(p) + 1) / len(p), where="post", color=color, label=name)
+        p = torch.cat([p.double().sort().values, torch.ones(1, dtype=torch.float64)])
+        share = np.arange(1, len(p)) / (len(p) - 1)
+        axes.step(p.clamp(min=1e-12), [*share, 1.0], where="post", color=color, label=name)
     axes.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-4, 1.2))
     axes.set(xlabel="p", ylabel="share of pictures with that p or less")
     axes.legend(fontsize=8)

@@ -589,7 +589,7 @@ def noised(chain: Any, x0: Float[Tensor, "1 c h w"], generator: torch.Generator)
 def short_chains(
     x0: Float[Tensor, "1 c h w"], chains: dict[int, Any], generator: torch.Generator
 ) -> ipywidgets.VBox:
-    """Lecture 07: the end of a chain of T steps, beside the pure noise that sampling begins with."""
+    """Lecture 07: the end of a chain of T steps, beside the noise that sampling begins with."""
     noise = torch.randn(x0.shape, generator=generator)
     figure, axes = plt.subplots(1, 2, figsize=(4.4, 2.5))
     images = [ax.imshow(plots.as_pictures(noise / 2)[0], vmin=0, vmax=1) for ax in axes]

@@ -192,14 +192,15 @@ guess = predict("ethics.threshold_from", ...)
 print(guess.against("from held-out real images"))
 known, strangers = audits.members(20, seed=0)
 x, unseen = known.floats(), strangers.floats()
-threshold = auditing.copy_threshold(unseen, x)
+hundredth, threshold = auditing.copy_threshold(unseen, x), audits.NEAR
 called = (auditing.copy_ratios(unseen, x)[0] < threshold).double().mean().item()
-print(f"{len(x)} faces to learn from, {len(unseen)} strangers; a copy has r < {threshold:.3f};")
-print(f"{called:.1%} of the strangers would be called copies")
-assert called <= 0.01
+print(f"{len(x)} faces to learn from, {len(unseen)} strangers; 1 % of them have r < {hundredth:.3f}")
+print(f"rounded to {threshold}: {called:.1%} of the strangers would be called copies")
+assert called <= 0.015
 
 # %% [markdown]
-# Now it is fixed, before anything is drawn: a threshold that wrongs at most 1 % of new faces. It is *that* low because drawings share parts. A stranger may have the head and face of a training picture, and other clothes.
+# Now it is fixed, before anything is drawn: 0.15, which wrongs about 1 % of new faces. It is *that* low because drawings share parts. A stranger may have the head and face of a training picture, and other clothes. Some are the same to the last of 16×16 pixels. Among more training faces a stranger
+# has more such twins. So wherever we count copies we count beside them how many *strangers* would be called copies at the same threshold. That is the floor.
 #
 # The model: a flow (lecture 07) with a small U-Net, on faces of 16×16 pixels, 2,000 steps of up to 32 faces. It learns from 20 faces, and in other runs, with the same steps, from 100, 500 and 2,000. **What percentage of the pictures that the model of 20 draws
 # are copies?**
@@ -209,7 +210,7 @@ assert called <= 0.01
 guess = predict("ethics.copies_of_few", ...)
 
 # %%
-print("about a minute …" if full else "a few steps only")
+print("up to a minute …" if full else "a few steps only")
 model = audits.learned(known, 0, steps=pick(smoke=5, laptop=audits.STEPS, gpu=audits.STEPS))
 made = audits.draw(model, pick(smoke=40, laptop=400, gpu=400), 0)
 ratios, originals = auditing.copy_ratios(made, x)
@@ -235,10 +236,14 @@ def pooled(rows, column="copies"):
     return k / n, auditing.wilson_interval(k, n)
 
 
-by_size = {size: pooled([row for row in table if row["size"] == size]) for size in audits.SIZES}
-for size, (share, (low, high)) in by_size.items():
-    each = [int(row["copies"]) for row in table if row["size"] == size]
-    print(f"{size:5} faces: copies {share:6.1%} ({low:.1%} … {high:.1%}), by run {each}")
+by_size, floor = {}, {}
+for size in audits.SIZES:
+    rows = [row for row in table if row["size"] == size]
+    by_size[size] = share, (low, high) = pooled(rows)
+    floor[size] = sum(row["called"] for row in rows) / sum(row["strangers"] for row in rows)
+    each = [int(row["copies"]) for row in rows]
+    print(f"{size:5} faces: copies {share:6.1%} ({low:.1%} … {high:.1%}), by run {each};", end=" ")
+    print(f"of strangers {floor[size]:.1%}; median r {rows[0]['median_ratio']:.2f}")
 print(guess.against(round(100 * by_size[20][0], 1)))
 
 # %% [markdown]
@@ -260,7 +265,7 @@ for k, (share, (low, high)) in by_times.items():
 print(f"copies of any of the 1,000 others: {others[0]:.1%}. {guess.against(100 * by_times[64][0])}")
 
 # %% tags=["cover"]
-plots.copying(pairs, by_size, by_times, share_of_rows)
+plots.copying(pairs, by_size, floor, by_times, share_of_rows)
 
 # %% [markdown]
 # ### Who was in the training set?
@@ -510,7 +515,7 @@ for kind in audits.KINDS:
     for row in (row for row in came_out if row["kind"] == kind):
         k, n = int(row["shown"]), int(row["judged"])
         worlds[kind].append((row["share"], k / n, auditing.wilson_interval(k, n)))
-plots.in_and_out({name: worlds[name] for name in audits.KINDS})
+plots.in_and_out({"VAE": worlds["vae"], "GAN": worlds["gan"], "flow": worlds["flow"]})
 
 # %% [markdown]
 # Each dot is one trained model, its line the interval of its 1,000 pictures. On the dotted line nothing has changed. The dots of one model and one world differ by more than their intervals: which people wear the glasses, and how the weights began, matter too. So the
@@ -578,7 +583,7 @@ guess = predict("ethics.always_real", ...)
 scores, labels = torch.zeros(1000), (torch.arange(1000) < 100).long()
 right = ((scores > 0.5).long() == labels).float().mean().item()
 print(guess.against(round(100 * right)), f"Its AUC is {roc_auc(scores, labels):.1f}.")
-assert right == 0.9 and abs(roc_auc(scores, labels) - 0.5) < 1e-6
+assert abs(right - 0.9) < 1e-6 and abs(roc_auc(scores, labels) - 0.5) < 1e-6
 
 # %% [markdown]
 # Now train four, each on the fakes of one generator. They are as D of a GAN is, only that their fakes stand still. **A detector tells a GAN's pictures from real ones with 99 % right. What will it have on a diffusion model's pictures of the same things?** (Our flow is one of the
@@ -949,7 +954,7 @@ assert max(seconds.values()) < 2
 # - *And the prize-winner?* The Review Board of the U.S. Copyright Office refused to register *Théâtre D'opéra Spatial* on 5 September 2023, as its maker did not want to leave the generated parts out of the claim. He went to court in 2024 (*Allen v. Perlmutter*, D. Colo.).
 # - *Where is the line?* U.S. Copyright Office, *Copyright and Artificial Intelligence*: Part 1, Digital Replicas (July 2024); Part 2, Copyrightability (January 2025); Part 3, Generative AI Training (pre-publication version, May 2025).
 # - *Must generated pictures be marked?* In the EU: Regulation (EU) 2024/1689, Article 50(2), by who provides the generator; Article 50(4), a deep fake must be disclosed by who uses it, with less asked of what is evidently art or satire. As published on 12 July 2024 this applies from 2 August
-#   2026 (Article 113); changes to the dates were decided on in 2026, so read the consolidated text.
+#   2026 (Article 113); changes to the dates have been proposed since (the Commission's “digital omnibus” of November 2025), so read the consolidated text.
 #
 # ### To discuss
 #

@@ -350,13 +350,15 @@ def test_copies_alone_are_framed_and_every_ratio_is_written():
 
 
 def test_copying_draws_both_curves_with_their_intervals():
-    figure = plots.copying(PAIRS, SHARES, {4: SHARES[20], 64: SHARES[20]}, {4: 0.01, 64: 0.06})
+    by_times = {4: SHARES[20], 64: SHARES[20]}
+    figure = plots.copying(PAIRS, SHARES, {20: 0.01, 2000: 0.02}, by_times, {4: 0.01, 64: 0.06})
     left, right = figure.axes[-2:]
     assert left.get_xscale() == right.get_xscale() == "log"
     bars = [bar.get_segments() for bar in left.collections]
     ends = sorted(y for segments in bars for segment in segments for y in segment[:, 1])
     assert ends == pytest.approx([0.0, 0.01, 0.4, 0.6])
     assert [tick.get_text() for tick in left.get_xticklabels()] == ["20", "2,000"]
+    assert list(left.lines[-1].get_ydata()) == [0.01, 0.02]
     assert list(right.lines[-1].get_ydata()) == [0.01, 0.06]
 
 
@@ -453,7 +455,7 @@ FIGURES = {
     "methods": lambda: plots.methods({"a": {"x": (2.0, 1.0, 3.0), "y": (0.5, 0.4, 0.6)}}, ("x",)),
     "chain strip": lambda: plots.chain_strip({"T = 9": torch.zeros(1, 4, 4)}, torch.randn(1, 4, 4)),
     "copied": lambda: plots.copies(*PAIRS),
-    "copying": lambda: plots.copying(PAIRS, SHARES, {4: SHARES[20]}, {4: 0.01}),
+    "copying": lambda: plots.copying(PAIRS, SHARES, {20: 0.0}, {4: SHARES[20]}, {4: 0.01}),
     "along": lambda: plots.along({"a": SHARES, "b": SHARES}, 0.5, "faces", "AUC"),
     "two kinds": lambda: plots.two_kinds(
         {"a": (torch.rand(9), torch.rand(8))}, ("members", "strangers"), "loss"

@@ -203,7 +203,8 @@ def test_a_memory_run_counts_and_the_same_seed_gives_the_same():
     once, again = (audits.memory(20, 0, steps=3, judged=30) for _ in range(2))
     assert once == again and once["size"] == 20 and once["members"] == 20
     assert 0 <= once["copies"] <= 30 and 0 <= once["seen"] <= 30 and 0 <= once["auc"] <= 1
-    assert 0 < once["threshold"] < once["median_ratio"] <= 1  # after 3 steps nothing is a copy
+    assert once["copies"] == 0 and 0.5 < once["median_ratio"] <= 1  # 3 steps learn nothing
+    assert 0 < once["called"] < 0.03 * once["strangers"]  # which is how `NEAR` was chosen
 
 
 def test_copies_of_each_kind_of_planted_face_are_counted_apart(monkeypatch):

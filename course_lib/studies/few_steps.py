@@ -3,7 +3,7 @@
     python -m course_lib.studies.few_steps
 
 runs what is missing in `few_steps.csv` (the shipped models of clothes, by sampler and number of
-steps) and `against_gan.csv` (each method trained for three minutes of one core on the same data,
+steps) and `against_gan.csv` (each method trained for two minutes of one core on the same data,
 several seeds), one run a core, and writes each result down at once.
 
 All are told the class, and all are judged by the average of their weights, in pictures of classes
@@ -38,7 +38,7 @@ STEPS = (1, 2, 5, 10, 20, 50, 200, 1000)
 DRAWS, MANY = 3, 100  # seeds of the sampler; from so many steps on only one
 METHODS = {"eps": "plain DDPM", "flow": "straight paths", "gan": "conditional GAN"}
 SEEDS = range(3)
-SECONDS = 180.0  # of one core
+SECONDS = 120.0  # of one core
 BATCH, PILOT = 64, 30  # steps that tell how many fit into the time
 JUDGED = {"few_steps": 300, "against_gan": 1000}  # pictures
 AT_ONCE = 250  # pictures through a sampler
@@ -121,7 +121,8 @@ def _chain(kind: str) -> Diffusion:
 
 
 @cache
-def _judge() -> tuple[FeatureNet, Float[Tensor, "10000 64"]]:
+def held_out() -> tuple[FeatureNet, Float[Tensor, "10000 64"]]:
+    """The judge, and what it sees in the clothes that nobody was trained on."""
     judge = FeatureNet("fashion")
     return judge, judge.features(data.load("fashion", "test").floats())
 
@@ -139,12 +140,12 @@ def _player(method: str, seed: int, steps: int):
             ConditionalGenerator(10, nz=64, ngf=32, nc=1, size=32),
             ConditionalDiscriminator(10, nc=1, ndf=32, size=32),
         )
-        images, batch = data.load("fashion", size=32), BATCH // 2
+        images = data.load("fashion", size=32)
         step = gan.AdversarialStep(*players, ema=0.999)
     else:
-        images, batch = data.load("fashion"), BATCH
+        images = data.load("fashion")
         step = learner(method, network(), steps)
-    return step, images.batches(batch, generator=generator, with_labels=True)
+    return step, images.batches(BATCH, generator=generator, with_labels=True)
 
 
 def _play(step, batches, steps: int) -> float:
@@ -156,7 +157,7 @@ def _play(step, batches, steps: int) -> float:
 
 
 def _scores(x: Tensor) -> dict[str, float]:
-    judge, seen = _judge()
+    judge, seen = held_out()
     made = judge.features(x.clamp(-1, 1))  # of 28 × 28 it makes 32 × 32: a black border
     precision, recall = precision_recall(seen[: len(x)], made)
     distance = frechet_distance(*fit_gaussian(seen), *fit_gaussian(made))
@@ -167,7 +168,7 @@ def _scores(x: Tensor) -> dict[str, float]:
 @cache
 def floor(n: int) -> float:
     """The Fréchet distance of n training images to the held-out ones."""
-    judge, seen = _judge()
+    judge, seen = held_out()
     images = data.load("fashion")
     rows = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:n]
     return frechet_distance(
