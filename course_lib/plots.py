@@ -1328,13 +1328,14 @@ def roc(curves_by_name: Mapping[str, Any], rate: float = 0.01) -> Figure:
 def cross_table(
     table: Mapping[str, Mapping[str, float]], rows_are: str, columns_are: str
 ) -> Figure:
-    """A number for each pair of names, dark where it is large: table[row][column] in ½ … 1."""
+    """A number for each pair of names, dark where it is large: table[row][column] in 0 … 1."""
     columns = list(next(iter(table.values())))
     values = np.array([[of[name] for name in columns] for of in table.values()])
     figure, axes = _subplots(figsize=(1.9 + 0.95 * len(columns), 1.1 + 0.45 * len(table)))
-    axes.imshow(values, cmap="Blues", vmin=0.3, vmax=1.15, aspect="auto")
+    axes.imshow(values, cmap="Blues", vmin=-0.1, vmax=1.15, aspect="auto")
     for (y, x), value in np.ndenumerate(values):
-        axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=9)
+        color = "white" if value > 0.8 else "black"
+        axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=9, color=color)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(table)), list(table))
     axes.set(xlabel=columns_are, ylabel=rows_are)

@@ -1108,15 +1108,15 @@ wishes = {
     "with glasses": ask(10, glasses="yes"),
     "a big smile": ask(10, face="smileBig"),
     "rage, no glasses": ask(10, face="rage", glasses="no"),
-    "dark skin, glasses": ask(10, skin="694d3d", glasses="yes"),
+    "dark, glasses": ask(10, skin="694d3d", glasses="yes"),
 }
 plots.rows({name: draw_faces(labels, 2.0, seed(19)) for name, labels in wishes.items()})
 
 # %% [markdown]
-# **Claim.** What was asked for comes. A network that had no part in the training reads it off: glasses in at least 90 % of the cases, skin in at least 80 %. TODO(measure)
+# **Claim.** What was asked for comes. A network that had no part in the training reads it off: glasses and skin in at least 97 % of the cases, the expression, one of 27, in at least 90 %. (Of real faces it reads 100, 99 and 96 %.)
 
 # %%
-reader, n_faces = metrics.Classifier("peeps"), pick(smoke=60, laptop=200, gpu=500)
+reader, n_faces = metrics.Classifier("peeps"), pick(smoke=40, laptop=200, gpu=500)
 asked = torch.stack(
     [torch.randint(k, (n_faces,), generator=seed(20 + i)) for i, k in enumerate(known)], 1
 )
@@ -1126,8 +1126,7 @@ obeyed = {
     for i, name in enumerate(told)
 }
 print({name: f"{share:.0%}" for name, share in obeyed.items()})
-chance = {name: 1 / k for name, k in zip(told, known, strict=True)}
-assert obeyed["glasses"] > 0.9 and obeyed["skin"] > 0.8 and obeyed["face"] > 10 * chance["face"]
+assert min(obeyed["glasses"], obeyed["skin"]) >= 0.97 and obeyed["face"] >= 0.9
 plots.bars(obeyed, "share of faces that have what was asked for")
 
 # %% [markdown]
@@ -1150,7 +1149,7 @@ wore = reader.classify(first, "glasses").double().mean().item()
 print(f"with glasses: {wore:.0%} before, {wears:.0%} after")
 outside = mask.expand_as(first) == 0
 assert torch.equal(filled[outside], first[outside])
-assert wears > 0.85 and wore < 0.1  # TODO(measure)
+assert wears > 0.9 and wore < 0.1
 covered = torch.where(outside, first, torch.zeros(()))
 plots.rows({"face": first[:8], "covered": covered[:8], "filled in": filled[:8]})
 

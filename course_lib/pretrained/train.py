@@ -229,7 +229,7 @@ def latent_fashion() -> None:
         net,
         data.load("fashion", size=32),
         26,
-        5000,
+        2500,
         data.load("fashion", "test", size=32),
     )
 

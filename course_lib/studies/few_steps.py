@@ -3,7 +3,7 @@
     python -m course_lib.studies.few_steps
 
 runs what is missing in `few_steps.csv` (the shipped models of clothes, by sampler and number of
-steps) and `against_gan.csv` (each method trained for two minutes of one core on the same data,
+steps) and `against_gan.csv` (each method trained for a minute and a half of one core on the same data,
 several seeds), one run a core, and writes each result down at once.
 
 All are told the class, and all are judged by the average of their weights, in pictures of classes
@@ -38,9 +38,9 @@ STEPS = (1, 2, 5, 10, 20, 50, 200, 1000)
 DRAWS, MANY = 3, 100  # seeds of the sampler; from so many steps on only one
 METHODS = {"eps": "plain DDPM", "flow": "straight paths", "gan": "conditional GAN"}
 SEEDS = range(3)
-SECONDS = 120.0  # of one core
+SECONDS = 90.0  # of one core
 BATCH, PILOT = 64, 30  # steps that tell how many fit into the time
-JUDGED = {"few_steps": 300, "against_gan": 1000}  # pictures
+JUDGED = {"few_steps": 200, "against_gan": 1000}  # pictures
 AT_ONCE = 250  # pictures through a sampler
 
 
