@@ -820,7 +820,7 @@ print(f"floor           {table[0]['floor']:6.2f}")
 assert max(five["flow"]) < 0.7 * min(five["eps"])  # TODO(measure)
 
 # %% [markdown]
-# From here on the weights are those of the course, which were trained for longer (their cards say how long): `ddpm_fashion`, a velocity model on the cosine chain, and `flow_fashion`. **Claim:** both are below 1, floor included. TODO(measure)
+# From here on the weights are those of the course: `flow_fashion`, straight paths, trained for 7,000 steps of 64 pictures; `ddpm_fashion`, velocity on the cosine chain, for 4,000. **Claim:** above the floor the first is below 1, the second below 2.
 
 # %%
 model = load_weights("ddpm_fashion", few_steps.network())
@@ -830,8 +830,8 @@ for name, of_name in {"v": model, "flow": flow}.items():
     made = few_steps.draw(name, of_name, labels, pick(smoke=10, laptop=50, gpu=50), seed(12))
     shipped[name] = distance(made)
 print({name: f"{value:.2f}" for name, value in shipped.items()}, f"floor {floor:.2f}")
-if current() != "smoke":
-    assert max(shipped.values()) < 1 + floor  # TODO(measure)
+if current() != "smoke":  # with few pictures and steps they are higher
+    assert shipped["flow"] < 1 + floor and shipped["v"] < 2 + floor
 
 # %% [markdown]
 # ## 6 · Fewer steps
@@ -1060,14 +1060,16 @@ for name, values in trade.items():
     print(f"{name:17}", [round(value, 2) for value in values])
 by_weight = {name: dict(zip(weights, values, strict=True)) for name, values in trade.items()}
 assert by_weight["names the class"][5.0] > by_weight["names the class"][1.0]
-assert by_weight["variety"][5.0] < by_weight["variety"][1.0]
+assert by_weight["variety"][5.0] < 0.7 * by_weight["variety"][1.0]
+near = {w: by_weight["Fréchet distance"][w] for w in (0.0, 1.0, 2.0, 5.0)}
+assert max(near[1.0], near[2.0]) < 0.7 * min(near[0.0], near[5.0])
 plots.rows({f"w = {w:g}": x[3::10][:14] for w, x in drawn.items()})  # dresses
 
 # %%
 plots.guidance_trade(weights, trade, {"variety": real_variety, "names the class": named_real})
 
 # %% [markdown]
-# TODO(measure): the class is named in … at $w = 1$ and … at $w = 5$, the variety falls from … to …, the Fréchet distance is least at $w = $ … .
+# At $w = 1$ another network names the asked class in four of five pictures, from $w = 2$ on in nearly all. The variety falls with every step of $w$, by nearly half from 1 to 5. The Fréchet distance is small at 1 and 2, and far larger at 0 and at 5.
 #
 # Without a label ($w = 0$) any clothes come. With much guidance every dress is *the* dress. The Fréchet distance asks for both, right and varied, so it has its best place in between.
 #
@@ -1186,35 +1188,35 @@ print({name: f"{value:.4f}" for name, value in sharp.items()})
 print(f"made small again it differs from the small one by {fits_small:.3f}")
 quality = metrics.psnr(drawn, originals), metrics.psnr(small, originals)
 print(f"PSNR {quality[0]:.1f} dB; plain enlarging {quality[1]:.1f} dB")
-assert fits_small < 0.1 and quality[0] > quality[1]  # TODO(measure)
-assert abs(sharp["drawn"] / sharp["original"] - 1) < 0.25  # TODO(measure)
+assert fits_small < 0.05 and quality[0] > quality[1] + 5
+assert sharp["16 × 16, enlarged"] < 0.75 * sharp["original"] < sharp["drawn"]
 
 # %% [markdown]
-# It draws *a* face that fits. Not the face. What it adds, an eyelash or a wrinkle, is invented, and looks as sure as the rest. Mind that before you "enhance" a photograph of a suspect.
+# It draws *a* face that fits. These are drawings, put together from a few hundred parts, and hardly another one fits: the PSNR is more than 5 dB above that of plain enlarging. Of photographs very many fit. What is added there, an eyelash or a wrinkle, is invented, and looks as sure as the rest. Mind that before you "enhance" the picture of a suspect.
 #
 # ## 9 · Diffusion in a latent space
 #
 # Half of the effort goes into details that nobody looks at. **Latent diffusion** (Rombach and others 2022; Stable Diffusion is one) makes pictures small first. An autoencoder turns a picture into a small *map* of codes, here 1 × 32 × 32 into 4 × 8 × 8. Diffusion works on the maps, and the decoder makes pictures of them.
 #
-# One thing must be minded: the chain adds noise of variance 1, and its schedules are made for data of about that size. Codes have any scale they like. So they are divided by their standard deviation, a number that is stored with the model (Stable Diffusion's is 1 / 0.18215).
+# One thing must be minded: the chain adds noise of variance 1, and its schedules are made for data of about that size. Codes have any scale they like. So they are divided by one number, how far the codes of a place spread, that is stored with the model. (Stable Diffusion multiplies by 0.18215.)
 
 # %%
 small_codes = load_weights(
     "ae_fashion_maps", autoencoders.MapAutoencoder(nc=1, size=32, channels=4)
 )
-padded = data.load("fashion", "test", size=32).floats()[: pick(smoke=500, laptop=2000, gpu=5000)]
+padded = data.load("fashion", "test", size=32)[:n].floats()
 with torch.no_grad():
     codes = small_codes.encode(padded)
     rebuilt = small_codes.decode(codes)
 scale = small_codes.code_std.square().mean().sqrt().item()
 print(f"{tuple(codes.shape[1:])}: {codes[0].numel()} numbers for {padded[0].numel()} pixels")
-print(f"codes have standard deviation {codes.std():.2f}, stored {scale:.2f}")
+spread = codes.std(0).square().mean().sqrt().item()
+print(f"the codes of a place have standard deviation {spread:.2f}, stored {scale:.2f}")
 rebuilt_distance = distance(rebuilt)
 print(f"rebuilt pictures have Fréchet distance {rebuilt_distance:.2f}; no latent model gets below")
-assert abs((codes / scale).std() - 1) < 0.1 and metrics.psnr(rebuilt, padded) > 22  # TODO(measure)
-plots.rows(
-    {"picture": padded[:10], "rebuilt": rebuilt[:10], "code, 1 of 4": codes[:10, :1] / 3 / scale}
-)
+assert abs(spread / scale - 1) < 0.1 and metrics.psnr(rebuilt, padded) > 22
+shown = (codes[:10, :1] - codes.mean(0)[:1]) / 3 / scale
+plots.rows({"picture": padded[:10], "rebuilt": rebuilt[:10], "code, 1 of 4": shown})
 
 # %%
 latent = load_weights("latent_fashion", UNet(4, 48, classes=10))

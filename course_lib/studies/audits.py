@@ -3,7 +3,7 @@
     python -m course_lib.studies.audits
 
 runs what is missing in `memorised.csv` (one model, 20 to 2,000 faces), `planted.csv` (faces that
-stand 64, 16 or 4 times among 1,000 others) and `attributes.csv` (a share of the people wear
+stand 64, 16 or 4 times among 200 others) and `attributes.csv` (a share of the people wear
 glasses; what comes out of a VAE, a GAN and a flow), one run a core, and writes each result down at
 once.
 
@@ -26,7 +26,7 @@ from course_lib.unet import UNet
 
 SIDE = 16  # pixels
 SIZES = (20, 100, 500, 2000)  # faces to learn from
-PLANTED = {64: 1, 16: 1, 4: 1, 1: 1000}  # times -> how many faces stand so often
+PLANTED = {64: 1, 16: 1, 4: 1, 1: 200}  # times -> how many faces stand so often
 SEEDS = range(2)
 STEPS, BATCH, RATE = 2000, 32, 2e-3
 STRANGERS = 500  # faces that were not learned, from the same law
