@@ -1295,14 +1295,15 @@ def in_and_out(series: Mapping[str, Sequence[tuple[float, float, tuple[float, fl
     """The share that went in and the one that came out, (in, out, interval), by kind of model."""
     figure, axes = _subplots(figsize=(5.6, 4.2))
     axes.plot([0, 1], [0, 1], ":", color=GREY, linewidth=1)
-    axes.text(0.33, 0.31, "as it went in", color=GREY, fontsize=8, rotation=42)
+    axes.text(0.86, 0.82, "as it went in", color=GREY, fontsize=8)
     for i, (name, points) in enumerate(series.items()):
-        beside = 0.012 * (i - (len(series) - 1) / 2)
+        beside = 0.016 * (i - (len(series) - 1) / 2)
         for j, (before, after, (low, high)) in enumerate(points):
             x = before + beside
             axes.plot([x, x], [low, high], color=CYCLE[i + 1], linewidth=1.5)
             axes.plot(x, after, "o", color=CYCLE[i + 1], markersize=5, label=None if j else name)
-    axes.set(xlim=(0.3, 1.02), ylim=(0, 1.02))
+    lowest = min(0.4, *(low - 0.05 for points in series.values() for *_, (low, _) in points))
+    axes.set(xlim=(max(lowest, 0), 1), ylim=(max(lowest, 0), 1))
     axes.set(xlabel="share with glasses in training", ylabel="share with glasses among the drawn")
     axes.legend()
     return figure

@@ -732,7 +732,7 @@ plots.curves(
 # ### Flow matching, in one page
 #
 # Forget the chain. Join a picture and a noise by a **straight line**, $x_t = (1-t)\,x_0 + t\,\epsilon$, with $t$ from 0 to 1. A point on it moves with the velocity $\epsilon - x_0$. Train a network to name that velocity from $x_t$ and $t$, by squared error. It will answer with the mean of all lines that pass there: a field of
-# arrows. To sample, begin with noise at $t = 1$ and follow the arrows against the time, in $n$ equal steps (Euler): $x \leftarrow x - \tfrac1n\,\text{model}(x, t)$. That is all (Lipman and others 2023; Liu and others 2023). There is no schedule to choose, no $\beta$, and the paths are straighter, so that fewer steps do.
+# arrows. To sample, begin with noise at $t = 1$ and follow the arrows against the time, in $n$ equal steps (Euler): $x \leftarrow x - \tfrac1n\,\text{model}(x, t)$. That is all (Lipman and others 2023; Liu and others 2023). There is no schedule to choose, no $\beta$, and the paths are straighter, so that fewer steps do. (In section 5 the times of training come from the middle of the way more often than from its ends, where there is less to learn: Esser and others 2024.)
 #
 # **Claim, exact.** For data $N(0, 1)$ the best answer is $\frac{2t-1}{t^2 + (1-t)^2}\,x$. The right result is a standard deviation of 1. One step gives 0 (the mean of the data!), two give ½, ten 0.879, a hundred 0.987. DDIM, which we meet in section 6, on the linear chain: 0.832 in ten and 0.982 in a hundred.
 
@@ -806,18 +806,18 @@ print(f"another network names the asked class in {named:.0%}; of real clothes in
 assert named > 0.8 and noise_level > 100
 
 # %% [markdown]
-# **And the plain DDPM?** Two of the ways to ask, two minutes of *one* core each, three seeds, stored (`python -m course_lib.studies.few_steps`; more of that table in section 10). TODO(measure)
+# **And the plain DDPM?** Two of the ways to ask, a minute and a half of *one* core each, three seeds, stored (`python -m course_lib.studies.few_steps`; more of that table in section 10). In so little time the plain DDPM is at 13 to 17, straight paths at 4.2 to 4.6.
 
 # %%
 table = studies.read("against_gan")
-five = {
+short_runs = {
     method: sorted(row["frechet"] for row in table if row["method"] == method)
     for method in ("eps", "flow")
 }
-for method, values in five.items():
+for method, values in short_runs.items():
     print(f"{few_steps.METHODS[method]:15} {sum(values) / len(values):6.2f}   each seed: {values}")
 print(f"floor           {table[0]['floor']:6.2f}")
-assert max(five["flow"]) < 0.7 * min(five["eps"])  # TODO(measure)
+assert max(short_runs["flow"]) < 0.5 * min(short_runs["eps"])
 
 # %% [markdown]
 # From here on the weights are those of the course: `flow_fashion`, straight paths, trained for 7,000 steps of 64 pictures; `ddpm_fashion`, velocity on the cosine chain, for 4,000. **Claim:** above the floor the first is below 1, the second below 2.
@@ -933,15 +933,16 @@ ten = {sampler: of_steps[10] for sampler, of_steps in average.items()}
 print(guess.against("DDIM" if ten["ddim"] < ten["ancestral"] else "ancestral"))
 print(second_guess.against("it hardly changes"))
 ddim, paths = average["ddim"], average["flow"]
-assert ten["ddim"] < ten["ancestral"]  # TODO(measure)
-assert abs(ddim[1000] - ddim[200]) < 0.2 * ddim[200]  # TODO(measure)
-assert paths[5] < ddim[5]  # TODO(measure)
+assert ten["ddim"] < ten["ancestral"] and paths[5] < 0.7 * ddim[5]
+assert abs(ddim[1000] / ddim[200] - 1) < 0.1 and average["ancestral"][200] < ddim[200]
+assert abs(ddim[50] / ddim[200] - 1) < 0.1 > abs(ddim[20] / ddim[200] - 1)
 names = {"ancestral": "ancestral", "ddim": "DDIM", "flow": "straight paths"}
 named_curves = {names[sampler]: of_steps for sampler, of_steps in curves.items()}
 plots.by_steps(named_curves, study_floor, "Fréchet distance", guess)
 
 # %% [markdown]
-# TODO(measure): what one sees: DDIM is flat from … steps on; ancestral needs …; straight paths are good from … steps.
+# DDIM is as good as it gets from 20 steps on: what is left is the network's error. With few steps ancestral sampling is worse, with 50 and more a little better: its noise mends some of the errors made before. Straight paths need the fewest steps: five do what DDIM does in about 20. (Compare the shapes of the curves rather
+# than their heights. Each point is judged by 200 pictures, whose floor is high, and `flow_fashion` has learned for longer.)
 #
 # One step gives the mean of the class, whatever the sampler: section 2. Here are the curve's pictures, all from one $x_T$. *What does each doubling of the steps add?*
 
@@ -956,7 +957,7 @@ for steps in (1, 5):
 means = torch.stack([clothes[fashion.labels[:2000] == i].mean(0) for i in range(10)])
 error = (ladder["DDIM, 1"] - means).square().mean() / (means - mean).square().mean()
 print(f"one step: off the means of the classes by {error:.1%} of their variance")
-assert error < 0.1  # TODO(measure)
+assert error < 0.1
 plots.rows({name: x.clamp(-1, 1) for name, x in ladder.items()})
 
 # %% [markdown]
@@ -1249,8 +1250,9 @@ for name in made:
     print(
         f"{name:7} {1000 * seconds[name] / n:6.2f} ms an image, Fréchet distance {spaces[name]:.2f}"
     )
-assert seconds["codes"] < 0.6 * seconds["pixels"]  # TODO(measure)
-assert rebuilt_distance * 0.8 < spaces["codes"] < spaces["pixels"] + 2  # TODO(measure)
+assert rebuilt_distance < spaces["codes"] < spaces["pixels"] + 2
+if current() != "smoke":
+    assert seconds["codes"] < 0.7 * seconds["pixels"]
 plots.rows({name: pictures[:10].clamp(-1, 1) for name, pictures in made.items()})
 
 # %% [markdown]
@@ -1272,7 +1274,7 @@ print(
 #
 # ## 10 · Diffusion against GAN
 #
-# "Diffusion models are more stable than GANs, and more versatile", slides say. Measure it. The same 60,000 clothes and their classes, two minutes of one core for each, three seeds: the conditional GAN of lecture 06, the plain DDPM, straight paths. All are judged by 1,000 pictures; the diffusion models take 50 steps.
+# "Diffusion models are more stable than GANs, and more versatile", slides say. Measure it. The same 60,000 clothes and their classes, about a minute and a half of one core for each, three seeds: the conditional GAN of lecture 06, the plain DDPM, straight paths. All are judged by 1,000 pictures; the diffusion models take 50 steps.
 #
 # One table, whatever it says. Three seeds are few: the line goes from the worst of them to the best.
 
@@ -1296,14 +1298,16 @@ for name, of_name in compared.items():
     print(f"{name:16}", ", ".join(told_of))
 
 # %%
-flow_name, gan_name = few_steps.METHODS["flow"], few_steps.METHODS["gan"]
-assert compared[flow_name]["frechet"][2] < compared[gan_name]["frechet"][1]  # TODO(measure)
-assert compared[flow_name]["recall"][1] > compared[gan_name]["recall"][2]  # TODO(measure)
-assert compared[gan_name]["ms_per_image"][0] < 0.1 * compared[flow_name]["ms_per_image"][0]
+of_flow, of_gan, plain = (compared[few_steps.METHODS[key]] for key in ("flow", "gan", "eps"))
+assert of_flow["frechet"][2] < of_gan["frechet"][1] and of_gan["frechet"][2] < plain["frechet"][1]
+assert all(of_flow[key][1] > of_gan[key][2] for key in ("precision", "recall"))
+assert of_gan["ms_per_image"][0] < 0.01 * of_flow["ms_per_image"][0]
 plots.methods(compared, logs=("frechet", "ms_per_image"))
 
 # %% [markdown]
-# TODO(measure): in words: who wins by distance, by precision, by recall (leaving nothing out), by time an image; how far the seeds differ.
+# Straight paths win by distance, by precision (what comes looks right) and by recall (nothing is left out), with every seed. The GAN beats the plain DDPM, whose 50 steps and minutes are too few for it. And it is more than a hundred times faster when it draws: one pass in the place of 50.
+#
+# So which is better? It depends on the minutes and on the recipe: *diffusion* is on both sides of the GAN. What decides here is what the network is asked for, and at which times it practises.
 #
 # What has no row in the table: a GAN's training needed lecture 05's care, and the loss of diffusion says by itself how far it has come. A GAN draws in one pass. Diffusion that draws in one or two is being worked on everywhere (**distillation**, **consistency models**).
 #
@@ -1335,6 +1339,7 @@ plots.methods(compared, logs=("frechet", "ms_per_image"))
 # - T. Hang and others. Efficient diffusion training via min-SNR weighting strategy. *ICCV* 2023, arXiv:2303.09556.
 # - Y. Lipman, R. T. Q. Chen, H. Ben-Hamu, M. Nickel, M. Le. Flow matching for generative modeling. *ICLR* 2023, arXiv:2210.02747.
 # - X. Liu, C. Gong, Q. Liu. Flow straight and fast. *ICLR* 2023, arXiv:2209.03003.
+# - P. Esser and others. Scaling rectified flow transformers for high-resolution image synthesis. *ICML* 2024, arXiv:2403.03206.
 # - A. Lugmayr and others. RePaint: inpainting using denoising diffusion probabilistic models. *CVPR* 2022, arXiv:2201.09865.
 # - C. Saharia and others. Image super-resolution via iterative refinement. arXiv:2104.07636, 2021.
 # - R. Rombach, A. Blattmann, D. Lorenz, P. Esser, B. Ommer. High-resolution image synthesis with latent diffusion models. *CVPR* 2022, arXiv:2112.10752.

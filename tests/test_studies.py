@@ -174,7 +174,7 @@ def test_every_cell_of_few_steps_and_of_the_comparison_is_in_its_table():
     runs = studies.read("against_gan")
     wanted = {(method, seed) for method in few_steps.METHODS for seed in few_steps.SEEDS}
     assert {(row["method"], row["seed"]) for row in runs} == wanted
-    assert all(0.9 < row["seconds"] / few_steps.SECONDS < 1.1 for row in runs)
+    assert all(0.6 < row["seconds"] / few_steps.SECONDS < 1.2 for row in runs)
     assert all(row["frechet"] > 0.9 * row["floor"] for row in [*rows, *runs])
 
 

@@ -3,8 +3,8 @@
     python -m course_lib.studies.few_steps
 
 runs what is missing in `few_steps.csv` (the shipped models of clothes, by sampler and number of
-steps) and `against_gan.csv` (each method trained for a minute and a half of one core on the same data,
-several seeds), one run a core, and writes each result down at once.
+steps) and `against_gan.csv` (each method trained for a minute and a half of one core on the same
+data, several seeds), one run a core, and writes each result down at once.
 
 All are told the class, and all are judged by the average of their weights, in pictures of classes
 that are equally frequent, against the 10,000 clothes that nobody was trained on.
