@@ -3,9 +3,10 @@
 `solutions/NN_topic.py`, in jupytext's percent format with the exercises solved, becomes
 
 - `solutions/NN_topic.ipynb`, solved. `--execute` runs it, at laptop scale (or COURSE_SCALE), and
-  keeps its outputs; without it the cells whose source has not changed keep what they had.
+  keeps its outputs, its time and its memory; without it, unchanged cells keep what they had.
 - `notebooks/NN_topic.ipynb`, what a student opens: no outputs, every solution replaced by `...`;
-- `solutions/NN_topic.png`, what the cell with the tag "cover" shows, for the README.
+- `solutions/NN_topic.png`, what the cell with the tag "cover" shows, for the README;
+- a row of the README's table of times: what the cells with the tag "quality" print goes there.
 
 A source writes `{{badge}}` where "Open in Colab" belongs, and its first code cell is `# {{setup}}`.
 Both are filled in with the repository's address, which stands in pyproject.toml and nowhere else.
@@ -18,6 +19,7 @@ import io
 import os
 import re
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -32,6 +34,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE_LIMIT = 3_000_000  # bytes of a solved notebook
+LIMITS = {"minutes": 10, "gigabytes": 4}  # of one lecture at laptop scale
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -54,6 +57,8 @@ if not util.find_spec("course_lib"):
     done = subprocess.run(pip, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"pip could not install the course from {source}:\\n{done.stderr}")"""
+PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"  # a last cell
+TABLE = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
 def sources(root: Path = ROOT, wanted: list[str] | None = None) -> list[Path]:
@@ -126,7 +131,9 @@ def solved(source: Path, root: Path = ROOT) -> NotebookNode:
     notebook = name_cells(read(source, "solutions", root))
     built = source.with_suffix(".ipynb")
     if built.exists():
-        before = {cell.id: cell for cell in nbformat.read(built, as_version=4).cells}
+        old = nbformat.read(built, as_version=4)
+        before = {cell.id: cell for cell in old.cells}
+        notebook.metadata |= {key: old.metadata[key] for key in ("run",) if key in old.metadata}
         for cell in notebook.cells:
             if cell.cell_type == "code" and cell.id in before:
                 cell.outputs = before[cell.id].outputs
@@ -135,7 +142,10 @@ def solved(source: Path, root: Path = ROOT) -> NotebookNode:
 
 
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
-    """Runs a solved notebook in `folder`, with this Python, and keeps what a reader should see."""
+    """Runs a solved notebook in `folder`, with this Python, and keeps what a reader should see.
+
+    Its metadata "run" then holds the scale, the seconds and, but on Windows, the peak of memory.
+    """
     kernel = AsyncKernelManager(kernel_name="python3")
     kernel.kernel_spec.argv[0] = sys.executable  # a kernel of that name may belong to another one
     environment = {"COURSE_SCALE": "laptop", **os.environ, "COURSE_EXPECT": "correct"}
@@ -147,14 +157,21 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
         store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
     )
+    last = nbformat.v4.new_code_cell(PEAK if os.name != "nt" else "print(0)")
+    notebook.cells.append(last)
+    start = time.perf_counter()
     client.execute(cleanup_kc=True, env=environment)
+    notebook.cells.remove(last)
+    gigabytes = int(last.outputs[0].text) / (2**30 if sys.platform == "darwin" else 2**20)
+    run = {"scale": environment["COURSE_SCALE"], "seconds": round(time.perf_counter() - start)}
+    run |= {"gigabytes": round(gigabytes, 1), "cores": os.cpu_count()}
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if is_for_readers(output)]
             for data in (output.data for output in cell.outputs if "data" in output):
                 if "image/png" in data:
                     data["image/png"] = smaller(data["image/png"])
-    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.metadata = nbformat.from_dict(METADATA | {"run": run})
     return notebook
 
 
@@ -179,6 +196,29 @@ def cover(notebook: NotebookNode) -> bytes | None:
                 if "image/png" in output.get("data", {}):
                     return base64.b64decode(output.data["image/png"])
     return None
+
+
+def qualities(notebook: NotebookNode) -> list[str]:
+    """What the cells with the tag "quality" print, but for the answers to predictions."""
+    tagged = [c for c in notebook.cells if "quality" in c.metadata.get("tags", [])]
+    texts = [o.text for c in tagged for o in c.get("outputs", []) if o.output_type == "stream"]
+    lines = [line.strip() for text in texts for line in text.splitlines()]
+    aside = ("Measured:", "The answer:", "✔")
+    return [line for line in lines if line and not line.startswith(aside)]
+
+
+def measured(root: Path = ROOT) -> str:
+    """The README's table of times, memory and qualities, from the solved notebooks."""
+    rows = ["| lecture | minutes | memory | measured there |", "|---|---|---|---|"]
+    total = 0
+    for source in sources(root):
+        notebook = solved(source, root)
+        run = notebook.metadata.get("run", {})
+        total += run.get("seconds", 0)
+        minutes, gigabytes = f"{run.get('seconds', 0) / 60:.1f}", run.get("gigabytes", "?")
+        found = "<br>".join(qualities(notebook)).replace("|", "\\|")
+        rows.append(f"| {source.stem[:2]} | {minutes} | {gigabytes} GB | {found} |")
+    return "\n".join([*rows, f"| all | {total / 60:.0f} | | |"]) + "\n"
 
 
 def to_text(notebook: NotebookNode) -> str:
@@ -206,8 +246,15 @@ def build(source: Path, root: Path = ROOT, run: bool = False) -> None:
         path.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_table(root: Path = ROOT) -> None:
+    """Puts the table of the notebooks as they are into the README."""
+    path = root / "README.md"
+    text = TABLE.sub(lambda _: measured(root), path.read_text(encoding="utf-8"))
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
 def stale(root: Path = ROOT, wanted: list[str] | None = None) -> list[str]:
-    """What a rebuild would change, one sentence a file; [] where the notebooks are up to date."""
+    """What is amiss, a sentence each: files that a rebuild would change, runs beyond `LIMITS`."""
     found = []
     for source in sources(root, wanted):
         filled = solved(source, root)
@@ -219,6 +266,13 @@ def stale(root: Path = ROOT, wanted: list[str] | None = None) -> list[str]:
         code = [cell for cell in filled.cells if cell.cell_type == "code" and cell.source.strip()]
         if not all(cell.execution_count for cell in code):
             found.append(f"{solution} has cells that were never executed")
+        run = filled.metadata.get("run", {})
+        took = {"minutes": run.get("seconds", 0) / 60, "gigabytes": run.get("gigabytes", 0)}
+        for unit, limit in LIMITS.items():
+            if run.get("scale") == "laptop" and took[unit] > limit:
+                found.append(f"{solution} took {took[unit]:.1f} {unit}, more than {limit}")
+    if measured(root) not in (root / "README.md").read_text(encoding="utf-8"):
+        found.append("README.md: the table of times is not what the notebooks give")
     if not wanted:
         stems = {source.stem for source in sources(root)}
         for path in sorted([*root.glob("solutions/*.ipynb"), *root.glob("notebooks/*.ipynb")]):
@@ -235,17 +289,16 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("numbers", nargs="*", metavar="NN", help="lectures; all without any")
     options = parser.parse_args(arguments)
     try:
-        if options.check:
-            problems = stale(root, options.numbers)
-            print("\n".join(problems) or "The notebooks match their sources.")
-            return 1 if problems else 0
-        for source in sources(root, options.numbers):
+        for source in sources(root, options.numbers) if not options.check else ():
             print(source.stem, flush=True)
             build(source, root, run=options.execute)
+            write_table(root)
+        problems = stale(root, options.numbers) if options.check or options.execute else []
+        print("\n".join(problems) or "The notebooks match their sources.")
+        return 1 if problems else 0
     except (ValueError, CellExecutionError, DeadKernelError) as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 from torch import Tensor
@@ -149,7 +149,7 @@ def _draw_density(axes: Axes, density: Tensor, points: Tensor, samples: Tensor |
     image = axes.imshow(
         shown, origin="lower", extent=EXTENT * 2, cmap="Greys", vmax=1.3, interpolation="bilinear"
     )
-    axes.scatter(*points.T, s=7, color=DATA, label="data")
+    axes.scatter(*points.T, s=4, alpha=0.6, color=DATA, label="data")
     if samples is not None:
         axes.scatter(*samples.T, s=7, color=MODEL, marker="x", linewidth=1, label="samples")
     axes.set(xlim=EXTENT, ylim=EXTENT, aspect="equal")
@@ -234,7 +234,7 @@ def concentration(dimensions: Sequence[int], ratios: Sequence[float], guess: Any
     figure, axes = _subplots(figsize=(6, 3.2))
     axes.plot(dimensions, ratios, "o-", color=DATA, label="measured")
     for d, ratio in zip(dimensions, ratios, strict=True):
-        axes.annotate(f"{ratio:.2f}", (d, ratio), (0, 7), textcoords="offset points", ha="center")
+        axes.annotate(f"{ratio:.2f}", (d, ratio), (-3, 6), textcoords="offset points", ha="right")
     mark_guess(axes, guess, "your guess at d = 784")
     axes.set(xscale="log", xlabel="dimension d", ylabel="nearest / farthest", ylim=(-0.02, 1.12))
     axes.legend(loc="lower right")
@@ -506,7 +506,7 @@ def generator_losses(
     """The generator's losses over D(G(z)), and the size of their gradients by D's score."""
     figure, (left, right) = _subplots(1, 2, figsize=(8.5, 3))
     for name, color in zip(losses, (MODEL, DATA), strict=False):
-        left.plot(probability, losses[name], color=color, label=name)
+        left.plot(probability, losses[name], color=color, label=name.replace("_", "-"))
         right.plot(probability, slopes[name], color=color, label=name)
     left.set(xlabel="D(G(z))", ylabel="loss of G", xscale="log", ylim=(-5, 10))
     right.set(xlabel="D(G(z))", ylabel="|gradient| by the score", xscale="log", yscale="log")
@@ -520,7 +520,7 @@ def vanishing(steps: Sequence[int], sizes: Mapping[str, Sequence[float]]) -> Fig
     """How long the gradient of G is, for each loss, after D has trained alone for so many steps."""
     figure, axes = _subplots(figsize=(6, 3))
     for (name, values), color in zip(sizes.items(), (MODEL, DATA), strict=False):
-        axes.plot(steps, values, "o-", color=color, label=name)
+        axes.plot(steps, values, "o-", color=color, label=name.replace("_", "-"))
     axes.set(xlabel="steps that D trained alone", ylabel="length of G's gradient", yscale="log")
     axes.legend()
     return figure
@@ -578,10 +578,13 @@ def window_cells(
     return cells
 
 
+# padding, picture, where a window looks, where a second one does, where both do
+CELLS = np.array([[0.88] * 3, [0.66, 0.81, 0.90], [0.84, 0.37, 0.0], [0.0, 0.45, 0.70], [0.2] * 3])
+
+
 def draw_cells(axes: Axes, cells: np.ndarray) -> None:
     """A small grid of squares: grey padding, light blue picture, orange where the window looks."""
-    colors = np.array([[0.88, 0.88, 0.88], [0.66, 0.81, 0.90], [0.84, 0.37, 0.0]])
-    picture = colors[cells].repeat(12, axis=0).repeat(12, axis=1)
+    picture = CELLS[cells].repeat(12, axis=0).repeat(12, axis=1)
     picture[::12], picture[:, ::12] = 1, 1  # lines; ticks would take ten times as long to draw
     axes.clear()
     axes.imshow(picture)
@@ -595,8 +598,11 @@ def windows(cases: Mapping[str, Mapping[str, int]]) -> Figure:
         side = case["size"] + 2 * case["padding"]
         places = (side - case["dilation"] * (case["kernel"] - 1) - 1) // case["stride"] + 1
         first, last = (window_cells(**case, at=at) for at in (0, places**2 - 1))
-        draw_cells(axes, np.maximum(first, last))
+        cells = np.where(last == 2, np.where(first == 2, 4, 3), first)
+        draw_cells(axes, cells)
         axes.set_title(f"{name}\n{case['size']} → {places}")
+    patches = [Patch(color=tuple(CELLS[i])) for i in (2, 3, 4)]
+    figure.legend(patches, ("first window", "last", "both"), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -621,7 +627,8 @@ def spectra(
         axes[0, i].imshow(as_pictures(pictures[:1])[0], vmin=0, vmax=1, interpolation="nearest")
         _bare(axes[0, i], name)
         power = spectra[name].clamp(min=1e-12).log10().numpy()
-        axes[1, i].imshow(power, cmap="cividis", extent=(-0.5, 0.5, -0.5, 0.5))
+        darkest = np.quantile(power, 0.01)  # the constant is none of them
+        axes[1, i].imshow(power, cmap="cividis", vmin=darkest, extent=(-0.5, 0.5, -0.5, 0.5))
         axes[1, i].set(xticks=[-0.5, 0, 0.5], yticks=[-0.5, 0, 0.5])
         axes[1, i].set_xlabel("cycles per pixel")
     return figure
@@ -706,6 +713,7 @@ class SlidAway:
         self.distances, self.arrows = distances, {}
         self.places, self.drawn = measured or (distances, pulls)
         self.figure, (left, right) = _subplots(1, 2, figsize=(9, 3.6), width_ratios=(1.2, 1))
+        self.figure.get_layout_engine().set(wspace=0.08)
         end = distances.max().item() + 4
         self.x = torch.linspace(-4, end, 400)
         data = left.fill_between(self.x, self._bump(0.0), color=DATA, alpha=0.5, label="data")
@@ -872,13 +880,18 @@ def every_run(
             axes.plot(x[~broke], some[~broke], "o", color=CYCLE[i], markersize=4, label=label_of)
             axes.plot(x[broke], np.full(broke.sum(), top), "x", color=CYCLE[i], markersize=6)
     axes.axhline(floor, color="black", linewidth=0.8, linestyle=":")
-    axes.text(-0.5, floor, "real against real", va="bottom", fontsize=8)
+    axes.text(-0.45, floor, "real against real", va="bottom", fontsize=8)
     axes.text(-0.5, top, "× broke", va="center", ha="right", fontsize=8)
     axes.set_xticks(range(len(runs)), list(runs), rotation=20)
     axes.set(ylabel=label, yscale="log", xlim=(-0.5, len(runs) - 0.5))
     _plain(axes.yaxis)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
+
+
+def _mark_floor(axes: Axes, floor: float) -> None:
+    axes.axvline(floor, color="black", linewidth=0.8, linestyle=":")
+    axes.text(floor, 0.02, " real against\n real", transform=axes.get_xaxis_transform(), fontsize=7)
 
 
 def _draw_intervals(axes: Axes, means: Mapping[str, Sequence[float]]) -> None:
@@ -907,13 +920,14 @@ def means_and_ranks(
         1, 2, figsize=(9, 0.36 * len(means) + 1.2), sharey=True, width_ratios=(1.4, 1)
     )
     _draw_intervals(left, means)
-    left.axvline(floor, color="black", linewidth=0.8, linestyle=":")
+    _mark_floor(left, floor)
     left.set(xlabel=label, xscale="log")
     _plain(left.xaxis)
     right.imshow(ranks.numpy(), cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
     for (y, x), share in np.ndenumerate(ranks.numpy()):
         if share >= 0.005:
-            right.text(x, y, f"{share:.0%}", ha="center", va="center", fontsize=7)
+            color = "white" if share > 0.7 else "black"
+            right.text(x, y, f"{share:.0%}", ha="center", va="center", fontsize=7, color=color)
     right.set_xticks(range(ranks.shape[1]), range(1, ranks.shape[1] + 1))
     right.set_xlabel("rank, and how often seeds drawn anew give it")
     right.tick_params(length=0)
@@ -931,7 +945,7 @@ def by_budget(
     )  # fmt: skip
     for axes, (budget, means) in zip(all_axes[0], budgets.items(), strict=True):
         _draw_intervals(axes, means)
-        axes.axvline(floor, color="black", linewidth=0.8, linestyle=":")
+        _mark_floor(axes, floor)
         axes.set(title=f"{budget:,} updates", xscale="log", xlabel=label)
         _plain(axes.xaxis, (1.0,))
     return figure
@@ -940,7 +954,7 @@ def by_budget(
 def runs_by_loss(
     panels: Mapping[str, Mapping[str, Sequence[float]]], baselines: Mapping[str, float]
 ) -> Figure:
-    """A panel for each measure: a dot for each run of each loss, NaN none; a baseline dotted."""
+    """A panel for each measure: a dot for each run of each loss, NaN none; that of noise dotted."""
     count = max(len(of_loss) for of_loss in panels.values())
     figure, all_axes = _subplots(
         1, len(panels), figsize=(1.4 + 2.1 * len(panels), 0.34 * count + 1.1),
@@ -949,12 +963,12 @@ def runs_by_loss(
     for axes, (measure, of_loss) in zip(all_axes[0], panels.items(), strict=True):
         for y, some in enumerate(of_loss.values()):
             beside = np.linspace(-0.3, 0.3, len(some) + 2)[1:-1]
-            axes.plot(some, y + beside, "o", color=MODEL, markersize=4)
-        axes.axvline(baselines[measure], color=GREY, linewidth=1, linestyle=":")
+            axes.plot(some, y + beside, "o", color=MODEL, markersize=4, clip_on=False)
+        axes.axvline(baselines[measure], color=GREY, linewidth=1, linestyle=":", label="noise")
         axes.set_yticks(range(len(of_loss)), list(of_loss))
         axes.set(ylim=(count - 0.5, -0.5), xlabel=measure)
         axes.set_xlim(0, None)
-        axes.margins(x=0.05)
+    all_axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
@@ -1052,9 +1066,10 @@ def spread_over_steps(named: Mapping[str, Sequence[float]]) -> Figure:
 def clock(codes: Float[Tensor, "T dim"]) -> Figure:
     """The numbers that tell a network the time: a row of the picture for each of them."""
     figure, axes = _subplots(figsize=(7, 2.4))
-    shown = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, "interpolation": "nearest"}
-    axes.imshow(codes.T.numpy(), aspect="auto", **shown)
-    axes.set(xlabel="t", ylabel="number")
+    colours = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, "interpolation": "nearest"}
+    shown = axes.imshow(codes.T.numpy(), aspect="auto", **colours)
+    figure.colorbar(shown, ax=axes)
+    axes.set(xlabel="t", ylabel="which sine or cosine")
     return figure
 
 
@@ -1139,25 +1154,31 @@ def guidance_trade(
         axes.plot(weights, values, "o-", color=MODEL, markersize=4)
         if name in real:
             axes.axhline(real[name], color=DATA, linewidth=1, linestyle=":")
-            axes.text(max(weights), real[name], "real", color=DATA, fontsize=8, va="bottom")
+            axes.text(max(weights), real[name], "real", color=DATA, fontsize=8, va="bottom",
+                      ha="right")  # fmt: skip
         axes.set(title=name, xlabel="guidance w")
     return figure
 
 
-def methods(table: Mapping[str, Mapping[str, Sequence[float]]], logs: Sequence[str]) -> Figure:
-    """A panel for each measure: (mean, low, high) by method, the three as a dot and a line."""
+def methods(table: Mapping[str, Mapping[str, Sequence[float]]], titles: Sequence[str]) -> Figure:
+    """A panel for each measure: (mean, low, high) by method, the three as a dot and a line.
+
+    titles: of the panels; what is not a share is drawn on a logarithmic axis.
+    """
     measures = list(next(iter(table.values())))
     figure, all_axes = _subplots(
         1, len(measures), figsize=(1.6 + 2.1 * len(measures), 0.42 * len(table) + 1.0),
         sharey=True, squeeze=False,
     )  # fmt: skip
-    for axes, measure in zip(all_axes[0], measures, strict=True):
+    for axes, measure, title in zip(all_axes[0], measures, titles, strict=True):
+        highest = 0.0
         for y, of_method in enumerate(table.values()):
             mean, low, high = of_method[measure]
+            highest = max(highest, high)
             axes.plot([low, high], [y, y], color=MODEL)
             axes.plot(mean, y, "o", color=MODEL)
-        axes.set_title(measure)
-        if measure in logs:
+        axes.set_title(title)
+        if highest > 1:
             axes.set_xscale("log")
             _plain(axes.xaxis)
         axes.tick_params(labelsize=8)
@@ -1264,11 +1285,11 @@ def copying(
 def along(
     series: Mapping[str, Mapping[float, Share]], reference: float, xlabel: str, label: str
 ) -> Figure:
-    """Values with intervals over a number, one line for each name, and a dotted reference."""
+    """Values with intervals over a number, one line for each name; dotted what guessing gives."""
     figure, axes = _subplots(figsize=(6.2, 3.2))
     for (name, shares), color in zip(series.items(), (MODEL, DATA, GUESS, OTHER), strict=False):
         _draw_shares(axes, shares, color, name)
-    axes.axhline(reference, color=GREY, linewidth=1, linestyle=":")
+    axes.axhline(reference, color=GREY, linewidth=1, linestyle=":", label="guessing")
     places = sorted({x for shares in series.values() for x in shares})
     axes.set(xscale="log", xlabel=xlabel, ylabel=label)
     axes.set_xticks(places, [f"{x:,.0f}" for x in places])
@@ -1287,6 +1308,7 @@ def two_kinds(
         for values, name, color in zip(pair, names, (MODEL, DATA), strict=True):
             axes.hist(values.numpy(), bins, density=True, alpha=0.6, color=color, label=name)
         axes.set(title=title, xlabel=xlabel, yticks=[])
+    all_axes[0, 0].set_ylabel("how many")
     all_axes[0, 0].legend(fontsize=8)
     return figure
 
@@ -1348,7 +1370,8 @@ def cross_table(
 def after_attacks(
     series: Mapping[str, Mapping[str, Share]], label: str, reference: float | None = None
 ) -> Figure:
-    """A share with its interval after each treatment of the pictures, for each name."""
+    """A share with its interval after each treatment of the pictures, for each name; dotted what
+    chance gives."""
     attacks = list(next(iter(series.values())))
     figure, axes = _subplots(figsize=(7, 0.3 * len(attacks) + 1.1))
     for i, (name, shares) in enumerate(series.items()):
@@ -1359,7 +1382,7 @@ def after_attacks(
             axes.plot([low, high], [y + beside] * 2, color=color, linewidth=1.5)
             axes.plot(share, y + beside, "o", color=color, markersize=4, label=None if y else name)
     if reference is not None:
-        axes.axvline(reference, color=GREY, linewidth=1, linestyle=":")
+        axes.axvline(reference, color=GREY, linewidth=1, linestyle=":", label=f"{reference:.0%}")
     axes.set_yticks(range(len(attacks)), attacks)
     axes.set(ylim=(len(attacks) - 0.5, -0.5), xlim=(-0.02, 1.02), xlabel=label)
     axes.xaxis.set_major_formatter("{x:.0%}")

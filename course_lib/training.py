@@ -276,6 +276,9 @@ class _Run:
             history.stopped = f"interrupted at step {good}"
         else:
             history.stopped = f"{reason}; the state of step {good} is back"
+            advice = "look for NaN in the batches, a log or root of 0; else lower the learning rate"
+            old = f" and delete {self.folder}, which brings the old one back" if self.folder else ""
+            self.screen.note(advice + old)
         history.seconds = self.before + perf_counter() - self.begun
         self.save()
 
@@ -289,7 +292,10 @@ class _Run:
         except OSError as error:
             if not self.told:
                 reason = error.strerror or error
-                self.screen.note(f"no checkpoint in {self.folder}, {reason}: training goes on")
+                self.screen.note(
+                    f"no checkpoint in {self.folder}, {reason}: training goes on. "
+                    "Make room there, or give checkpoint= a folder that can be written"
+                )
             self.told = True
 
     def show(self) -> None:

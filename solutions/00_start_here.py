@@ -29,9 +29,13 @@ import platform
 
 import torch
 
-from course_lib import data, density, device, plots, procedural, widgets
+from course_lib import autoencoders, data, device, metrics, plots, widgets
+from course_lib.diffusion import Diffusion, cosine_betas
 from course_lib.exercises import check, grade, hint, predict, solution
+from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
+from course_lib.translation import ResnetGenerator, translate
+from course_lib.unet import UNet
 
 # %% [markdown]
 # ## 1 · Is this machine ready?
@@ -62,7 +66,7 @@ data.load("fashion")
 # %%
 data.load("peeps")
 
-# %% tags=["cover"]
+# %%
 emoji = {style: data.load("emoji", style=style).images[40:52] for style in ("flat", "3d", "noto")}
 plots.rows(emoji)
 
@@ -155,18 +159,81 @@ print(guess.against(black))
 plots.bars({"black pixels": black, "all others": 1 - black}, "share of the pixels", guess)
 
 # %% [markdown]
-# ## 5 · A taste of what is coming
+# ## 5 · What you will be able to do
 #
-# Lecture 01 draws pictures by recipe and from data, before there were networks. Each control in the course has one question: *where does it break?*
+# Three things that the finished course does, with trained networks that came along. Look first. You will be able to read the code when you come back from lecture 07.
+#
+# **Faces that nobody has drawn** (lecture 07). Each begins as pure noise, and a network takes the noise away step by step. A column begins with the same noise; a row has the same wish.
 
 # %%
-widgets.octaves()
+faces = data.load("peeps", size=32)
+told = {name: faces.attribute_values[name] for name in ("glasses", "face", "skin")}
+painter = UNet(3, 48, (1, 2, 2), classes=[len(values) for values in told.values()], patch=2)
+load_weights("ddpm_peeps32", painter)
+chain = Diffusion(cosine_betas(1000))
+
 
 # %%
-fashion = data.load("fashion").floats()[: pick(smoke=2000, laptop=60_000, gpu=60_000)].flatten(1)
-mean, covariance = density.fit_gaussian(fashion)
-drawn = density.gaussian_sample(mean, covariance, 12, torch.Generator().manual_seed(0))
-plots.rows({"real": fashion[:12].view(-1, 1, 28, 28), "a Gaussian": drawn.view(-1, 1, 28, 28)})
+def draw(**wishes):
+    """12 faces, always from the same noise. A wish is glasses="yes" or face="rage", say."""
+    labels = painter.unconditional(torch.zeros(12, 3, dtype=torch.int64)).clone()  # no wish
+    for i, (name, values) in enumerate(told.items()):
+        if name in wishes:
+            labels[:, i] = values.index(wishes[name])
+    noise, steps = torch.Generator().manual_seed(19), pick(smoke=8, laptop=25, gpu=50)
+    return chain.ddim_sample(
+        painter, (12, 3, 32, 32), labels, 2.0, noise, steps=steps, prediction="v"
+    )
+
+
+# %% tags=["cover"]
+drawn = {
+    "no wish": draw(),
+    "a big smile": draw(face="smileBig"),
+    "rage": draw(face="rage"),
+    "glasses": draw(glasses="yes"),
+    "no glasses": draw(glasses="no"),
+}
+judge = metrics.Classifier("peeps")  # had no part in the training
+wears = {name: judge.classify(drawn[name], "glasses") for name in ("glasses", "no glasses")}
+assert wears["glasses"].sum() >= 11 and wears["no glasses"].sum() <= 1
+plots.rows(drawn)
+
+# %% [markdown]
+# A network that had no part in the training looks for the glasses, and finds them on at least 11 of the 12 who should wear some and on at most 1 of the others.
+#
+# **One face becomes another** (lecture 02). Each face is a code of 32 numbers. Halfway between two codes lies a third face.
+
+# %%
+vae = load_weights("vae_peeps32", autoencoders.VAE(nc=3, size=32, latent=32))
+people = data.load("peeps", split="test", size=32)
+pairs = torch.tensor([[2, 11], [9, 5], [7, 1]])
+with torch.no_grad():
+    codes = vae.encode(people.floats())[0]
+    films = [
+        vae.decode(torch.lerp(codes[a], codes[b], torch.arange(12)[:, None] / 11)) for a, b in pairs
+    ]
+ends = torch.cat([film[[0, -1]] for film in films])
+assert judge.classify(ends, "head").equal(people.attributes["head"][pairs.flatten()])
+plots.rows({f"pair {i + 1}": film for i, film in enumerate(films)})
+
+# %% [markdown]
+# At both ends the judge still names the right one of 47 heads. Now you: choose two people, and the percentage. *Where does it break?*
+
+# %%
+widgets.morph(vae, people.floats()[:40])
+
+# %% [markdown]
+# **Glasses for everybody** (lecture 06). The network that puts them on has seen people without glasses and other people with them, but nobody both ways.
+
+# %%
+put_on = load_weights("glasses_on", ResnetGenerator(3, 3, filters=16, blocks=3))
+bare = data.load("peeps", split="test", size=32, variant="without_glasses").floats()
+worn = translate(put_on, bare)
+before, after = (judge.classify(x, "glasses").float().mean().item() for x in (bare, worn))
+print(f"with glasses, of {len(bare)} people never seen: {before:.0%} before, {after:.0%} after")
+assert before < 0.05 and after > 0.9
+plots.rows({"before": bare[:12], "after": worn[:12]})
 
 # %% [markdown]
 # ## The map

@@ -188,7 +188,7 @@ plots.density_in_the_plane({"a Gaussian": gaussian2d}, points, samples2d)
 # %% [markdown]
 # ## 4 · Key idea: noise through a network
 #
-# A Gaussian is easy to sample and too simple. A network can represent any function and is deterministic. Put together: **draw
+# A Gaussian is easy to sample and too simple. A network can come near any continuous function, and is deterministic. Put together: **draw
 # simple noise $z$ and send it through a network $g$**. Then $g(z)$ is random, and its distribution can be
 # as complicated as $g$ is. Below, one Gaussian and three networks with fixed random weights: nothing is trained.
 
@@ -220,13 +220,13 @@ plots.bumps(x, torch.distributions.Normal(centers, 0.45).log_prob(x[:, None]).ex
 
 # %% [markdown]
 # The width $\sigma$ is called the **bandwidth**. With 784 pixels the numbers get far too small for a
-# computer: $\exp(-5000)$ is 0 in any floating-point format. So everyone computes the *logarithm*, and never leaves it:
+# computer: $\exp(-5000)$ is 0 in float32 and in float64. So everyone computes the *logarithm*, and never leaves it:
 #
 # $$\log \hat p(x) = \underbrace{\log\sum_j \exp(a_j)}_{\texttt{torch.logsumexp}} - \log m - d \log\big(\sigma\sqrt{2\pi}\big),
 # \qquad a_j = -\frac{\lVert x-c_j\rVert^2}{2\sigma^2}.$$
 #
 # `logsumexp` subtracts the largest $a_j$ before it takes exponentials and adds it again afterwards. Worked example: with
-# $a = (-5000, -5001)$ the sum of exponentials is $0$ and its logarithm $-\infty$; `torch.logsumexp` gives
+# $a = (-5000, -5001)$ the sum of exponentials comes out as $0$ and its logarithm as $-\infty$; `torch.logsumexp` gives
 # $-5000 + \log(1 + e^{-1}) = -4999.69$.
 
 # %%
@@ -469,7 +469,7 @@ plots.rows(
 # %% [markdown]
 # A "model" that can draw nothing but blurred averages beats *the real data*. What would have to be true for the ranking to be right? The windows would
 # have to be narrow against the differences that we see, which takes dense sampling. So: **never rank image models by Parzen likelihood.**
-# An average of many pictures is closer to any new picture than a single real one is, and closeness is all that Parzen sees.
+# An average of many pictures is mostly closer to a new picture than a single real one is, and closeness is all that Parzen sees.
 #
 # ## 8 · Compare samples with samples
 #
@@ -532,7 +532,7 @@ print(guess.against("yes"))
 assert abs(sum(estimates) / 400) < 0.003 and negative > 0.3
 
 # %% [markdown]
-# It must be negative about half of the time: for equal laws its mean is 0.
+# It must be negative at times: for equal laws its mean is 0, and it is not always 0. Here 60 % of the estimates are.
 #
 # ### A classifier as a measure of distance
 #
@@ -621,10 +621,10 @@ plots.bars(by_network, "proxy A-distance of a small network (0: alike, 2: told a
 
 # %% [markdown]
 # Both are right. They answer different questions. MMD with bandwidths from 5 to 20 asks whether the pictures are *roughly* alike, and noise of size
-# 0.3 on each pixel is small beside those. The network looks for *anything* that gives a picture away: in a real one the background is exactly black.
+# 0.3 on each pixel moves a picture by about 7, where two real ones are some 23 apart. The network looks for *anything* that gives a picture away: in a real one the background is exactly black.
 #
 # **What would have to be true for a classifier to fail?** It would have to be blind to what is wrong. Without the clipping, the Gaussian has
-# the same mean and the same covariance as the data. A *linear* classifier can use nothing else.
+# the same mean and the same covariance as the data. A *linear* classifier fitted by least squares, like this one, learns from nothing else.
 
 # %%
 halves = [torch.cat([real[i::2], gaussian_samples[i::2]]) for i in (0, 1)]
@@ -643,7 +643,7 @@ assert seen_by_line < 0.6 and seen_by_network > 0.75
 #
 # Put the pieces together.
 #
-# - Noise through a network $g$ can represent any distribution (section 4).
+# - Noise through a network $g$ can come near very complicated distributions (section 4).
 # - Densities and distances fail on pictures (sections 5 to 7).
 # - A classifier that tells real from generated measures how far we are (section 8), *and it is differentiable*: its
 #   gradient tells each generated picture what to change to look more real.

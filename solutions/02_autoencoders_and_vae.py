@@ -105,8 +105,8 @@ def pca_reconstruct(x, mean, components):
 pca_reconstruct = check("vae.pca_reconstruct", pca_reconstruct)
 
 # %% [markdown]
-# The singular value decomposition of 4,500 pictures at full size would take minutes and gigabytes. `pca.PCA` does the same with less: it never forms the
-# covariance matrix of all pixels.
+# A singular value decomposition finds all 3,072 directions, and we need few of them. `pca.PCA` finds the first $k$ only: it multiplies by $X$ again and again, and never
+# forms the covariance matrix of all pixels.
 #
 # **How many of the 3,072 components keep 90 % of the variance?**
 
@@ -132,8 +132,8 @@ rebuilt = {
 plots.rows({"real": x_test[:12]} | {name: r.view(-1, 3, 32, 32) for name, r in rebuilt.items()})
 
 # %% [markdown]
-# That is what "faces are almost linear" means: with 33 numbers in place of 3,072 one recognises everybody. With photographs it is the same; there the first components
-# are *shading*, and the later ones identity and expression (Turk and Pentland 1991). What are they here? This is the mean and what each component adds.
+# That is what "faces are almost linear" means: with 33 numbers in place of 3,072 one recognises nearly everybody. With photographs it is much the same (Turk and Pentland 1991); there
+# the first components are mostly the *light* (Belhumeur and others 1997), and later ones the person. What are they here? This is the mean and what each component adds.
 
 # %%
 pictures = components[[0, 1, 2, 3, 7, 11, 19, 30]].view(-1, 3, 32, 32)
@@ -176,7 +176,7 @@ plots.attribute_shares(shares)
 #
 # $$\min_{e,\,d}\; \tfrac12\, \mathbb E\, \lVert x - d(e(x)) \rVert^2 .$$
 #
-# If both are *linear*, the best they can do is PCA (Baldi and Hornik 1989). The matrices may differ, but the codes span the same subspace. **Claim:** the angles between
+# If both are *linear*, the best they can do is PCA (Baldi and Hornik 1989). The matrices may differ, but what the decoder can draw is the same subspace. **Claim:** the angles between
 # the two subspaces are below 1°. (On 1,000 faces of 8×8, so that gradient descent gets all the way to the bottom within seconds.)
 
 # %%
@@ -206,7 +206,7 @@ print("angles between the subspaces, in degrees:", [round(a, 2) for a in angles.
 assert angles.max() < 1
 
 # %% [markdown]
-# **A deep one** bends. Its encoder and decoder are convolutional, and its code has 32 numbers, as many as PCA needs for 90 %.
+# **A deep one** bends. Its encoder and decoder are convolutional, and its code has 32 numbers, about as many as PCA needs for 90 %.
 
 # %%
 torch.manual_seed(0)
@@ -274,7 +274,7 @@ widgets.morph(autoencoder, x_test[:40])
 # ### Exercise 4 · Around instead of through
 #
 # Codes from a Gaussian in many dimensions lie near a *sphere*: almost none is near the centre. A straight line between two of them cuts through the
-# empty middle. Spherical interpolation goes around at constant speed. With $\Omega$ the angle between the codes and $f$ the fraction:
+# empty middle. Spherical interpolation (White 2016) goes around at constant speed. With $\Omega$ the angle between the codes and $f$ the fraction:
 #
 # $$\operatorname{slerp}(z_a, z_b, f) = \frac{\sin((1-f)\,\Omega)}{\sin\Omega}\, z_a + \frac{\sin(f\,\Omega)}{\sin\Omega}\, z_b .$$
 #
@@ -328,9 +328,9 @@ plots.grid(invented[:32], title="random codes, decoded by the autoencoder")
 # ## 5 · The variational autoencoder
 #
 # Turn the problem round. Begin with the model: **draw $z \sim \mathcal N(0, I)$, decode it.** Then $z$ is known to be Gaussian by construction, and the question
-# becomes: *which noise made which training picture?* (Kingma and Welling 2014)
+# becomes: *which noise made which training picture?* (Kingma and Welling 2014; Rezende and others 2014)
 #
-# The encoder answers with a distribution, since it cannot be sure: $q(z \mid x) = \mathcal N(\mu(x), \sigma^2(x) I)$. For any such $q$,
+# The encoder answers with a distribution, since it cannot be sure: $q(z \mid x) = \mathcal N\big(\mu(x), \operatorname{diag}\,\sigma^2(x)\big)$, with one $\mu$ and one $\sigma$ for each latent. For any such $q$,
 #
 # $$\log p(x) \;\ge\; \underbrace{\mathbb E_{q}\big[\log p(x \mid z)\big]}_{\text{draw it well}} \;-\; \underbrace{\mathrm{KL}\big(q(z \mid x)\,\|\,\mathcal N(0, I)\big)}_{\text{stay near the prior}},$$
 #
@@ -376,12 +376,12 @@ kl_to_standard_normal = check("vae.kl_to_standard_normal", kl_to_standard_normal
 # %% [markdown]
 # ### Exercise 7 · The loss
 #
-# Let $p(x \mid z)$ be a Gaussian of unit variance around the decoded picture. Then $-\log p(x \mid z) = \tfrac12 \lVert x - \hat x \rVert^2$ plus a constant. The loss is
+# Let $p(x \mid z)$ be a Gaussian of unit variance around the decoded picture $\hat x$. Then $-\log p(x \mid z) = \tfrac12 \lVert x - \hat x \rVert^2$ plus a constant. The mean over $q$ is taken from a single draw of $z$. The loss is
 #
 # $$\tfrac12 \lVert x - \hat x\rVert^2 + \beta\,\mathrm{KL},$$
 #
-# **summed over all numbers of a picture and over all latents, then averaged over the batch**. (A mean over pixels beside a sum over latents is the commonest bug of
-# published VAEs: it multiplies β by 3,072 without saying so.) $\beta = 1$ is the ELBO. *Three lines, five minutes.*
+# **summed over all numbers of a picture and over all latents, then averaged over the batch**. (A mean over pixels beside a sum over latents is a common bug of
+# published VAEs: it multiplies β by 3,072 without saying so.) $\beta = 1$ is the ELBO, other values make a β-VAE (Higgins and others 2017). *Three lines, five minutes.*
 
 
 # %%
@@ -594,7 +594,7 @@ assert abs(best) < 0.01
 plots.two_pictures_one_answer(answers, loss)
 
 # %% [markdown]
-# So the blur is what the code leaves open: there the decoder draws the mean. The VAE with 32 latents has room for nearly all that our drawings differ in:
+# So the blur is what the code leaves open: there the decoder draws the mean. The VAE with 32 latents has room for much more of what our drawings differ in:
 
 # %%
 sharp_of = {
@@ -746,7 +746,7 @@ assert radii["z ~ N(0, 4²)"] > radii["z ~ N(0, 1²)"]
 plots.bars(radii, "share of skies redder than any seen")
 
 # %% [markdown]
-# Far from all that it has learned, the decoder does draw skies redder than any that it saw. So a red sky is possible, and it is no insight of the VAE into sunsets: it is what the weights happen to continue with.
+# Far from all that it has learned, the decoder does draw skies redder than any that it saw. That is no insight of the VAE into sunsets: it is what the weights happen to continue with. (And redder than the reddest seen, at −0.06, can still be grey.)
 # The report's finding needs a number like this one beside it, and the measure with which it was counted.
 #
 # ## 10 · A judge for the error: VAE/GAN
@@ -778,6 +778,8 @@ for name, row in numbers.items():
     print(f"{name:8}", {key: round(value, 3) for key, value in row.items()})
 for higher in ("sharpness", "error of rebuilt faces"):
     assert numbers["VAE/GAN"][higher] > numbers["VAE"][higher]
+
+# %%
 plots.rows(
     {
         "real": x_test[:12],
@@ -789,8 +791,8 @@ plots.rows(
 )
 
 # %% [markdown]
-# Read all three numbers. The pictures are crisper than the VAE's. With the course's own weights, trained for longer, they are crisper even than the data: that surplus is grain, which the measure takes for detail, and the distance
-# to real faces is larger than the VAE's. The rebuilt faces are farther off, as they must be: nobody charged for pixels. On drawings that a VAE with 32 latents hardly blurs there is little for a judge to mend. On photographs there is
+# Read all three numbers. The pictures are crisper than the VAE's, and after 400 steps about as far from real faces. With the course's own weights, trained for longer, they are crisper even than the data: that surplus is grain, which the
+# measure takes for detail, and the distance to real faces is larger than the VAE's. The rebuilt faces are farther off, as they must be: nobody charged for pixels. On drawings that a VAE with 32 latents hardly blurs there is little for a judge to mend. On photographs there is
 # more; the paper shows such faces.
 #
 # ## What came after
@@ -799,7 +801,7 @@ plots.rows(
 #   stroke attends to some of the words. It is often called the first modern text-to-image model.
 # - **IntroVAE** (Huang and others 2018) needs no separate judge. Its encoder doubles as one: the KL term tells real pictures (near the prior) from generated ones (pushed away), and the decoder
 #   plays against it. Faces of 1024 × 1024 came out sharp.
-# - **VQ-VAE** (van den Oord and others 2017) makes the code discrete and learns its distribution afterwards. With a discriminator's loss added it is the compressor inside latent diffusion models (Rombach
+# - **VQ-VAE** (van den Oord and others 2017) makes the code discrete and learns its distribution afterwards. With a discriminator's loss added it is one of the two compressors of latent diffusion models (Rombach
 #   and others 2022), to which lecture 07 comes. So the VAE is alive: it makes the codes, and another model draws them.
 #
 # ## To go further
@@ -813,6 +815,7 @@ plots.rows(
 # ## References
 #
 # - M. Turk, A. Pentland. Eigenfaces for recognition. *Journal of Cognitive Neuroscience* 3, 1991.
+# - P. N. Belhumeur, J. P. Hespanha, D. J. Kriegman. Eigenfaces vs. Fisherfaces: recognition using class specific linear projection. *IEEE TPAMI* 19, 1997.
 # - P. Baldi, K. Hornik. Neural networks and principal component analysis. *Neural Networks* 2, 1989.
 # - D. P. Kingma, M. Welling. Auto-encoding variational Bayes. *ICLR* 2014, arXiv:1312.6114.
 # - D. J. Rezende, S. Mohamed, D. Wierstra. Stochastic backpropagation and approximate inference in deep generative models. *ICML* 2014, arXiv:1401.4082.

@@ -205,7 +205,7 @@ plots.optimal_and_trained(line, p, q, best, learned)
 #
 # ### Exercise 4 · The divergence
 #
-# `p` and `q` are probabilities of $n$ outcomes: lists that sum to 1. Natural logarithms. Mind outcomes of probability 0: $0 \log 0 = 0$. *Three lines, six minutes.*
+# `p` and `q` are probabilities of $n$ outcomes: tensors that sum to 1. Natural logarithms. Mind outcomes of probability 0: $0 \log 0 = 0$. *Three lines, six minutes.*
 
 
 # %%
@@ -244,7 +244,7 @@ assert abs(apart[-1] - 0.6931) < 1e-3 and apart[-1] - apart[40] < 1e-3
 plots.sliding_apart(shifts, apart)
 
 # %% [markdown]
-# From a distance of six standard deviations on the curve is flat. Bumps that do not overlap have JSD $\log 2$, near or far: **a perfect $D$ knows that the fakes are wrong, but not in which direction to go.** Pictures are
+# From a distance of six standard deviations on the curve is flat. Bumps that do not overlap have JSD $\log 2$, near or far: **a perfect $D$ knows that the fakes are wrong, but not in which direction to go** (Arjovsky and Bottou 2017). Pictures are
 # thin sheets in a huge space and hardly overlap (lecture 01). Lecture 05 meets losses that are not flat there.
 #
 # ## 3 · One round
@@ -282,8 +282,8 @@ adversarial_step = check("gan.adversarial_step", adversarial_step)
 #
 # ## 4 · A GAN that one can see
 #
-# The data are points: eight small Gaussians on a ring. $G$ turns 2-D noise into points. The background is $D$: **blue where it says real, grey where it says fake**, white where it cannot tell. Each orange arrow
-# shows where the loss pushes that point. It always points uphill on $D$.
+# The data are points: eight small Gaussians on a ring (as in VEEGAN, Srivastava and others 2017). $G$ turns 2-D noise into points. The background is $D$: **blue where it says real, grey where it says fake**, white where it cannot tell. Each orange arrow
+# shows where the loss pushes that point. It always points uphill on $D$. (The picture is GAN Lab's, Kahng and others 2019.)
 
 # %%
 ring = data.load("toy2d", variant="ring8")
@@ -372,7 +372,7 @@ assert abs(unseen - 100 * 0.9**16) < 0.5
 # %% [markdown]
 # ### Vanishing gradients
 #
-# Let $D$ train alone, against a generator that stands still, and measure how long $G$'s gradient is on the way, under both losses. **Claim:** the better $D$ gets, the less $G$ hears under minimax, and the more
+# Let $D$ train alone, against a generator that stands still, and measure how long $G$'s gradient is on the way, under both losses. **Claim:** once $D$ is ahead, the better it gets, the less $G$ hears under minimax, and the more
 # under the non-saturating loss.
 
 # %%
@@ -391,6 +391,7 @@ for stop in alone:
         )
         lengths.append(sum(slope.square().sum() for slope in slopes).sqrt().item())
 
+# %%
 minimax, non_saturating = sizes["minimax"], sizes["non_saturating"]
 print(
     f"minimax: {max(minimax):.2f} at its longest, {minimax[-1]:.4f} in the end; "
@@ -402,7 +403,7 @@ plots.vanishing(alone, sizes)
 # %% [markdown]
 # ### Non-convergence
 #
-# The smallest GAN there is (Mescheder and others 2018): the data are one point, at 0. $G$ puts its one point at $\theta$. $D(x) = \psi x$ is a line through 0, its score the whole loss: $V = -\psi\theta$. The equilibrium is
+# The smallest GAN there is (Mescheder and others 2018): the data are one point, at 0. $G$ puts its one point at $\theta$. $D$'s score is a line through 0, $\psi x$, and no sigmoid comes after it: $V = \psi \cdot 0 - \psi\theta = -\psi\theta$. The equilibrium is
 # $\theta = \psi = 0$. Both follow their gradients, $\theta$ downhill and $\psi$ uphill, at the same moment.
 #
 # **Where does the game go?**
@@ -426,7 +427,7 @@ assert radius["in turns"].max() < 1.1 and radius["in turns, with a penalty"][-1]
 plots.orbit_strip(orbits)
 
 # %% [markdown]
-# One step is a turn by a right angle of the way to the centre: $(\theta, \psi) \mapsto (\theta + h\psi, \psi - h\theta)$. Its length grows by $\sqrt{1 + h^2}$, always, for any speed $h$. Taking turns keeps the game on a closed
+# Each step goes at a right angle to the line from the centre: $(\theta, \psi) \mapsto (\theta + h\psi, \psi - h\theta)$. So the distance from the centre grows by the factor $\sqrt{1 + h^2}$, always, for any speed $h$. Taking turns keeps the game on a closed
 # curve: it does not blow up and does not arrive. A penalty on $D$'s slope lets it arrive. So gradient descent on a *game* is not gradient descent on a loss: a small step need not help. *Which of these settings fails,
 # and at which speed?*
 
@@ -436,7 +437,7 @@ widgets.orbits()
 # %% [markdown]
 # ## 6 · Pictures
 #
-# The same game on clothes: two fully connected networks with 512 hidden units twice, as in the first GAN. Nothing in them knows that a picture has two dimensions.
+# The same game on clothes. Both networks are fully connected, as in the first GAN, here with two hidden layers of 512 units. Nothing in them knows that a picture has two dimensions.
 
 # %%
 fashion = data.load("fashion")
@@ -546,7 +547,7 @@ plots.rows({f"walk {i + 1}": film for i, film in enumerate(films)})
 #
 # ## 7 · What the losses do not say
 #
-# $D$ ends near ½ everywhere. **What does that prove?**
+# Suppose that $D$ ends near ½ everywhere. **What does that prove?**
 
 # %%
 # Replace ... by one of: "G makes the data's distribution", "nothing yet", "training has failed"

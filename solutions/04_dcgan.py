@@ -59,6 +59,8 @@ home = device.choose().device  # networks are trained here, and looked at on the
 # - a last step that does not fit is not taken.
 #
 # $$\text{out} = \left\lfloor \frac{n + 2p - d\,(k-1) - 1}{s} \right\rfloor + 1 .$$
+#
+# (Dumoulin and Visin 2016 draw all cases.)
 
 # %%
 plots.windows(
@@ -174,8 +176,8 @@ conv2d_params = check("dcgan.conv2d_params", conv2d_params)
 # %% [markdown]
 # ### Exercise 4 · How far one number sees
 #
-# The **receptive field** of an output pixel is the stretch of input that it depends on. Walk through the layers from the input: a window of $k$ adds $k - 1$ steps to the field, and each step is as wide as all strides *before*
-# it together. Layers are tuples `(kernel, stride)`. *Four lines, six minutes. Blank on purpose.*
+# The **receptive field** of an output pixel is the stretch of input that it depends on. Walk through the layers from the input: a window of $k$ adds $k - 1$ steps to the field, and each step is as wide as the product of all strides *before*
+# it. Layers are tuples `(kernel, stride)`. *Four lines, six minutes. Blank on purpose.*
 
 
 # %%
@@ -275,7 +277,7 @@ print(f"3. {without:,} without bias, {with_bias:,} with it.", guess.against("the
 assert (without, with_bias) == (1_048_576, 1_049_088)
 
 # %% [markdown]
-# The layer has no bias: BatchNorm comes next, and subtracts any constant again. So the note counts 512 numbers that are not there.
+# The layer has no bias: BatchNorm (Ioffe and Szegedy 2015) comes next, and subtracts any constant again. So the note counts 512 numbers that are not there.
 #
 # ## 3 · The rules of DCGAN
 #
@@ -350,11 +352,11 @@ for size in (28, 32, 48, 64, 96, 128):
 # %% [markdown]
 # ## 4 · Training
 #
-# The slides split the round of lecture 03 into two updates, on real pictures.
+# The slides split the round of lecture 03 into two updates, and play it with convolutions.
 #
 # ### Exercise 7 · The discriminator's turn
 #
-# Real pictures should get 1, fakes 0; each batch goes through $D$ by itself (BatchNorm would otherwise mix them). $G$ must not move, and no gradient may be left in it. Clear $D$'s old gradients. Return the loss, detached.
+# Real pictures should get 1, fakes 0; each batch goes through $D$ by itself (BatchNorm would otherwise mix them). The loss is that of lecture 03, the sum of the two means. $G$ must not move, and no gradient may be left in it. Clear $D$'s old gradients. Return the loss, detached.
 # `binary_cross_entropy_with_logits` takes scores. *Six lines, six minutes.*
 
 
@@ -397,7 +399,7 @@ def generator_update(generator, discriminator, g_optimizer, d_optimizer, noise):
 generator_update = check("dcgan.generator_update", generator_update)
 
 # %% [markdown]
-# Put together they are the whole method. `gan.AdversarialStep` does the same, and keeps a moving average of $G$'s weights besides, whose samples are better than those of any single step.
+# Put together they are the whole method. `gan.AdversarialStep` does the same, and keeps a moving average of $G$'s weights besides, whose samples are as a rule better than those of the last step (Yazıcı and others 2019).
 
 # %%
 fashion = data.load("fashion", size=32)
@@ -468,8 +470,8 @@ assert counts["kernel 4, stride 2"][2:-2, 2:-2].unique().tolist() == [4.0]
 plots.overlaps(counts)
 
 # %% [markdown]
-# So kernel 4, which DCGAN uses, covers evenly. Is that enough? Each output pixel still gets its own set of weights, in a pattern that repeats every two pixels, and nothing makes the sets equal. The other road is the one of the
-# student report (*Generative Models for Image Generation*): dense, **enlarge, then convolve**, so that all pixels share all weights (Odena and others 2016).
+# So kernel 4, which DCGAN uses, covers evenly. Is that enough? Neighbouring output pixels still get different sets of weights, in a pattern that repeats every two pixels, and nothing makes the sets equal. The other road is the one of the
+# student report (*Generative Models for Image Generation*): **enlarge, then convolve**, so that all pixels share all weights (Odena and others 2016).
 #
 # **Claim.** In the spectrum of an untrained DCGAN the finest pattern, period 2, is more than 50 times as strong as its neighbours; with enlarge-and-convolve it is no stronger than they are.
 
@@ -492,6 +494,7 @@ def period_two(pictures):
     return (finest.max() / power[fine].median()).item()
 
 
+# %%
 torch.manual_seed(0)
 untrained = {"DCGAN": dcgan.Generator(ngf=32), "enlarge, convolve": dcgan.UpsampleGenerator(ngf=32)}
 with torch.no_grad():
@@ -504,12 +507,13 @@ assert period_two(pictures["DCGAN"]) > 50 and period_two(pictures["enlarge, conv
 plots.spectra(pictures, {name: spectrum(some) for name, some in pictures.items()})
 
 # %% [markdown]
-# The bright dots at the edges and corners of the first spectrum are the checkerboard. Training has to unlearn it.
+# The bright dots at the edges and corners of the first spectrum are the checkerboard. Training has to unlearn it. (The 10 of real faces is none: it comes from the upright line through
+# the middle of their spectrum, and that from the top and the bottom of a picture, which do not match.)
 #
 # ## 6 · Faces
 #
 # The network of the printed table, exactly, on the drawn faces at 64×64. One thing has to be added. A drawing has large areas of exactly one colour, a fake has none: $D$ knows at once, and $G$ hears little (lecture 03).
-# So $D$ is made to look through **noise**: Gaussian, on every picture it sees in training, real or fake (Sønderby and others 2017). **Claim.** Seen at 32×32 with narrow networks: after the same few steps the distance is far smaller.
+# So $D$ is made to look through **noise**: Gaussian, on every picture it sees in training, real or fake (Sønderby and others 2017; Arjovsky and Bottou 2017). **Claim.** Seen at 32×32 with narrow networks: after the same few steps the distance is far smaller.
 
 # %%
 small = data.load("peeps", size=32)
@@ -518,6 +522,7 @@ face_net = metrics.FeatureNet("peeps")
 real_faces = metrics.fit_gaussian(face_net.features(test_faces))
 
 
+# %%
 def first_steps(noise, steps):
     """Samples of a young GAN on faces, whose D looks through noise."""
     torch.manual_seed(0)
@@ -530,6 +535,7 @@ def first_steps(noise, steps):
     return gan.sample(young.ema.model.cpu(), 500, generator=seed(0))
 
 
+# %%
 young = {
     f"noise {noise}": first_steps(noise, pick(smoke=150, laptop=400, gpu=400))
     for noise in (0.0, 0.3)
@@ -606,7 +612,7 @@ def latent_arithmetic(z, with_attribute, without_attribute, strength=1.0):
 latent_arithmetic = check("dcgan.latent_arithmetic", latent_arithmetic)
 
 # %% [markdown]
-# One network labels the samples for the direction; **another one, which had no part in that**, judges the result. **Claim:** at least 80 % of faces wear glasses afterwards. The share without the direction stands beside it.
+# One network labels the samples for the direction; **another one, which had no part in that**, judges the result. **Claim:** with three times the direction at least 80 % of faces wear glasses. The share without it stands beside.
 
 # %%
 labeller, judge = metrics.FeatureNet("peeps"), metrics.Classifier("peeps")
@@ -625,7 +631,7 @@ def share(strength):
 
 
 rates = {f"{s:g} times the direction": share(s) for s in (0.0, 1.0, 2.0, 3.0, -3.0)}
-print(f"{wears.double().mean():.0%} of samples wear glasses by themselves")
+print(f"{wears.double().mean():.0%} of samples wear glasses by themselves (by the labeller)")
 assert share(3.0) >= 0.8 and share(-3.0) <= 0.1
 plots.bars(rates, "share with glasses, by the other network")
 
@@ -638,7 +644,7 @@ with torch.no_grad():
 plots.rows(line)
 
 # %% [markdown]
-# Nobody told the generator about glasses. What else moves with them? If people with glasses are more often bearded in the data, the direction carries beards too: the mean of a set does not know which of its differences
+# Nobody told the generator about glasses. What else moves with them? Look at +3: hair and face have become nearly the same for all. If people with glasses are more often bearded in the data, the direction carries beards too: the mean of a set does not know which of its differences
 # you meant. Lecture 08 measures that.
 #
 # ## To go further

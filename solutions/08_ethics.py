@@ -92,7 +92,7 @@ guess = predict("ethics.none_of_20", ...)
 # %% [markdown]
 # ### Exercise 1 · A share and its interval
 #
-# `answers` holds n times yes or no. Return the share and **Wilson's interval**: all true shares $p$ that $k$ of $n$ does not refute, $|k/n - p| \le z\sqrt{p(1-p)/n}$ with $z = 1.96$. Solved for $p$:
+# `answers` holds n times yes or no. Return the share and **Wilson's interval** (1927): all true shares $p$ that $k$ of $n$ does not refute, $|k/n - p| \le z\sqrt{p(1-p)/n}$ with $z = 1.96$. Solved for $p$:
 #
 # $$\frac{k + z^2/2}{n + z^2} \;\pm\; \frac{z}{n + z^2}\sqrt{\frac{k(n-k)}{n} + \frac{z^2}{4}} .$$
 #
@@ -288,7 +288,7 @@ plots.copying(pairs, by_size, floor, by_times, share_of_rows)
 # ### Who was in the training set?
 #
 # A copy shows itself. But a model can give away *that* a picture was in its training set without ever drawing it: by its loss. For a hospital's model, to know that a person is in the set is to know a diagnosis. An attacker who holds your picture asks the model for
-# its loss and compares it with those of strangers.
+# its loss and compares it with those of strangers (Yeom and others 2018).
 #
 # To say how well a number tells two kinds apart one needs no threshold. Take one picture of each kind: **how often does the right one have the higher score?** That is the area under the ROC curve, AUC: 1 always, ½ by guessing.
 #
@@ -356,7 +356,7 @@ assert by_loss[100][0] > 0.85 and abs(by_loss[2000][0] - 0.5) < 0.06
 plots.along({"by loss": by_loss}, 0.5, "faces in training", "membership AUC")
 
 # %% [markdown]
-# **Claim**, asserted above: the model of 100 faces, of whose 1,000 pictures hardly one is a copy, still gives its members away. Of a member and a stranger the loss points at the member in more than 85 % of all pairs. *No copies* does not mean *no trace*. From 2,000 faces on the losses say nothing any more, by this attack. (There
+# **Claim**, asserted above: the model of 100 faces, of whose pictures 2 in 1,000 pass for copies, still gives its members away. Of a member and a stranger the loss points at the member in more than 85 % of all pairs. *No copies* does not mean *no trace*. At 2,000 faces the losses say nothing any more, by this attack. (There
 # are better ones. A measured AUC is a lower bound of what can be known.)
 
 # %% [markdown]
@@ -491,7 +491,7 @@ plots.along({"nearest was seen": by_search}, 0.5, "faces in training", "share")
 # **The case.** Buolamwini and Gebru (2018) tried three commercial programs that say from a photograph whether it shows a man or a woman. For lighter-skinned men they erred in at most 0.8 % of the pictures, for darker-skinned women in up to 34.7 %. A generator can do such a
 # thing in silence: it fills a page, and nobody sees who is missing. Bianchi and others (2023) asked text-to-image models for people of various professions, and found them more one-sided than the professions are.
 #
-# There "amplified" means: more one-sided than what went in. Two scales for that.
+# They compare with the professions. Here "amplified" means what it means to Zhao and others (2017): more one-sided than what went in. Two scales for that.
 #
 # ### Exercise 5 · Points and factors
 #
@@ -575,8 +575,7 @@ assert sum(verdict == "not shown" for verdict in verdicts.values()) >= 6
 assert all(out > before for before, out, _ in worlds["flow"])
 
 # %% [markdown]
-# **Claims**, asserted above, and plainly: **nothing large is amplified here.** All nine means lie within 8 points of what went in. In seven of nine cases the interval holds the training share. Two leave it out, the GAN of the 90 % world (+2 points) and the flow of the 50 % world (+6). Of nine such intervals one goes wrong by chance in more
-# than a third of all studies ($1 - 0.95^9 = 37\,\%$), so two are no proof. But look at the flow once more: in *all nine* of its runs more glasses came out than went in, which a fair coin does once in 512 times. A small bias, of one kind of model, that no single row of the table shows.
+# **Claims**, asserted above, and plainly: **nothing large is amplified here.** All nine means lie within 8 points of what went in. In seven of nine cases the interval holds the training share. Two leave it out, the GAN of the 90 % world (+2 points) and the flow of the 50 % world (+6). Of nine such intervals at least one goes wrong by chance in more than a third of all studies ($1 - 0.95^9 = 37\,\%$), and two or more in 7 %: no proof. But look at the flow once more: in *all nine* of its runs more glasses came out than went in, which a fair coin does once in 512 times. A small bias, of one kind of model, and only one of its three rows shows it.
 #
 # And thin glasses did not get lost, as one might have guessed: at 16×16 they are a dark bar.
 #
@@ -606,7 +605,7 @@ if full:
 # ### To discuss
 #
 # 1. One model draws 16 % beards where 25 % went in, another 47 %. Which of them is biased? Against what should one compare: the training data, the world, or the world as it should be? Each has its defenders, and each gives another number for the same model.
-# 2. Nobody intended that the DCGAN loses a third of the glasses. They are thin and hard to draw, and nobody was left out of the data. Is it harmless therefore? What if the thin thing were a hearing aid?
+# 2. Nobody intended that the DCGAN loses more than a quarter of the glasses. They are thin and hard to draw, and nobody was left out of the data. Is it harmless therefore? What if the thin thing were a hearing aid?
 # 3. You may choose the training set 50 : 50 by hand. What do you lose, and who decides which attributes count?
 #
 # ## 5 · Deepfakes: can they be told?
@@ -701,7 +700,7 @@ plots.roc(curves)
 
 # %% [markdown]
 # **Claims**, asserted above. Each detector knows its own generator almost without an error. The GAN's detector finds all of the GAN's fakes, a fifth of the flow's, and of the VAE/GAN's hardly one: there it is no better than a coin. The way back is another matter: the VAE's detector finds nine of ten of the
-# flow's fakes. VAE, DCGAN and flow blur, each in its way; the VAE/GAN makes its pictures too sharp and speckled. A detector learns whatever *this* generator does wrong, and is right about others as far as they do the same wrong. Nobody can say so in advance about a
+# flow's fakes. VAE, DCGAN and flow blur, each in its way; the VAE/GAN makes its pictures too sharp and speckled. A detector learns whatever *this* generator does wrong, and is right about others as far as they do the same wrong. (Corvi and others 2023 found it so for large ones.) Nobody can say so in advance about a
 # generator that comes out next year.
 #
 # Look at the accused, too. The threshold was set for 1 %, on 258 pictures; on 258 others it accuses between 0.4 and 4 %. A rate that small needs more pictures than we have. (Wilson: 1 of 258 is 0.1 to 2.2 %.)
@@ -889,7 +888,7 @@ assert lasting["strength 0.025"]["resize ½"][0] < 0.5
 plots.after_attacks(lasting, "mark still found, p < 0.01", reference=0.01)
 
 # %% [markdown]
-# **Claim**, asserted above: untouched, every mark is found. At strength 0.05 (30 dB) it is found in more than 85 % after each treatment but one, JPEG of quality 30 among them; the faint one of 36 dB is lost in more than half of the pictures that were made half as large. And cutting off a tenth of the picture destroys
+# **Claim**, asserted above: untouched, every mark is found. At strength 0.05 (30 dB) it is found in more than 85 % after each treatment but one, JPEG of quality 30 among them; the faint one of 36 dB is lost in more than half of the pictures that were made half as large. The strong one, 24 dB, lasts no longer than the middle one. (What becomes of a white ground that is to become whiter?) And cutting off a tenth of the picture destroys
 # all marks, however strong: the waves are then other waves. Nothing is easier than to crop.
 #
 # The test finds no mark in a picture. **What follows?** And if it finds one, p = 10⁻⁹?
@@ -1005,7 +1004,7 @@ for name in drawn:
 assert max(seconds.values()) < 2
 
 # %% [markdown]
-# The drawings are Pablo Stanley's, who gave them away. Without them there would be nothing to learn from, and section 2 has shown how few a model of 20 can add.
+# The drawings are Pablo Stanley's, who gave them away. Without them there would be nothing to learn from, and section 2 has shown how little a model of 20 can add.
 #
 # ### What laws say
 #

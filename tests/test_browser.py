@@ -24,6 +24,7 @@ QUIET += ["--disable-component-update", "--disable-sync", "--disable-quic"]
 PICTURES = build.ROOT / "test-artefacts"
 STUDENT = build.ROOT / ".venv"
 TOKEN = "course"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 WAIT = 240_000  # milliseconds for a whole notebook, at smoke scale and on a busy machine
 
 # notebook, exercise, a body to answer it with, the mistake that this is
@@ -82,6 +83,25 @@ CELLS = """() => {
     return panel.content.widgets.map(({model}) => ({
         code: model.type === 'code', source: model.sharedModel.source,
         count: model.executionCount ?? null, outputs: model.outputs?.toJSON() ?? []}));
+}"""
+# The time from the first key, click or choice in a cell to its next change of picture or read-out.
+WATCH = """([cell, limit]) => {
+    window.redrawn = new Promise((resolve) => {
+        let start = null;
+        for (const kind of ['keydown', 'change', 'click'])
+            cell.addEventListener(kind, (event) => start ??= event.timeStamp, {capture: true});
+        const shows = ({type, target}) => type === 'attributes'
+            || (target.closest ? target : target.parentElement)?.closest('.widget-html');
+        const observer = new MutationObserver((changes) => {
+            if (start !== null && changes.some(shows)) {
+                observer.disconnect();
+                resolve(performance.now() - start);
+            }
+        });
+        observer.observe(cell, {subtree: true, childList: true, characterData: true,
+                                attributes: true, attributeFilter: ['src']});
+        setTimeout(() => resolve(null), limit);
+    });
 }"""
 SHOW = """async (index) => {
     const notebook = window.jupyterapp.shell.currentWidget.content;
@@ -201,6 +221,38 @@ def answer(page, index, source):
     page.wait_for_function(ran, arg=[index, before or 0])
     on_screen(page, index).locator(".jp-OutputArea-output").first.wait_for()
     return "".join(output.get("text", "") for output in cells(page)[index]["outputs"])
+
+
+def move_every_widget(page, times=3):
+    """Moves each slider, menu and button of the notebook; [(first line of its cell, ms)]."""
+    found = []
+    for index, cell in enumerate(cells(page)):
+        if WIDGET not in str(cell["outputs"]):
+            continue
+        shown = on_screen(page, index)
+        shown.locator(".jupyter-widgets").first.wait_for()
+        for control in shown.locator(".noUi-handle, select, button.jupyter-button:visible").all():
+            menu = control.evaluate("node => node.tagName === 'SELECT'")
+            for turn in range(times):
+                page.evaluate(WATCH, [shown.element_handle(), 2000 if menu else 20_000])
+                move(page, control, turn)
+                took = page.evaluate("window.redrawn")
+                assert menu or took is not None, f"nothing moves in\n{cell['source']}"
+                if took is not None:  # a menu may be about the next step only
+                    found.append((cell["source"].splitlines()[0], took))
+    return found
+
+
+def move(page, control, turn):
+    kind = control.evaluate("node => node.tagName")
+    if kind == "SELECT":
+        now, many = control.evaluate("node => [node.selectedIndex, node.options.length]")
+        control.select_option(index=(now + 1) % many)
+    elif kind == "BUTTON":
+        control.click()
+    else:
+        control.focus()
+        page.keyboard.press("ArrowLeft" if turn % 2 else "ArrowRight")
 
 
 def test_a_student_meets_no_dialog_and_no_buttons_of_the_authors(page, lab):

@@ -4,6 +4,8 @@ import base64
 import io
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 
@@ -46,6 +48,10 @@ def double(x):
     ### END SOLUTION
 
 
+# %% tags=["quality"]
+print("Measured: 6.")
+print(f"twice 3 is {double(3)}")
+
 # %% [markdown]
 # The same words twice.
 
@@ -62,6 +68,7 @@ print("a warning", file=sys.stderr)
 sys.executable
 '''
 ADDRESS = "https://github.com/someone/some-course"
+README = "# Some course\n\n<!-- measured -->\nold\n<!-- end -->\n\nThe end.\n"
 
 
 @pytest.fixture
@@ -70,6 +77,7 @@ def root(tmp_path, monkeypatch):
     (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions" / "01_lecture.py").write_text(LECTURE)
     (tmp_path / "pyproject.toml").write_text(f'[project.urls]\nRepository = "{ADDRESS}"\n')
+    (tmp_path / "README.md").write_text(README)
     return tmp_path
 
 
@@ -80,6 +88,7 @@ def executed(tmp_path_factory):
     (root / "solutions").mkdir()
     (root / "solutions" / "01_lecture.py").write_text(LECTURE)
     (root / "pyproject.toml").write_text(f'[project.urls]\nRepository = "{ADDRESS}"\n')
+    (root / "README.md").write_text(README)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COURSE_SCALE", raising=False)
         assert build.main(["--execute"], root) == 0
@@ -131,9 +140,12 @@ def test_it_runs_in_the_python_that_builds_and_keeps_neither_widgets_nor_warning
     assert eval(output.data["text/plain"]) == sys.executable
 
 
-def test_both_carry_a_kernelspec_and_nothing_of_machine_time_or_jupytext(executed):
+def test_both_carry_a_kernelspec_and_nothing_of_jupytext(executed):
     for folder in ("notebooks", "solutions"):
         read = notebook(executed, folder)
+        run = read.metadata.pop("run", {})
+        told = {"scale", "seconds", "gigabytes", "cores"}
+        assert set(run) == (told if folder == "solutions" else set())
         assert read.metadata == build.METADATA
         assert read.metadata.kernelspec.name == "python3"
         for cell in read.cells:
@@ -182,7 +194,7 @@ def test_without_execute_changed_cells_lose_their_outputs_and_the_others_keep_th
     edit(root, "import os\n", "import os  # changed\n")
     build.main([], root)
     code = [cell for cell in notebook(root, "solutions").cells if cell.cell_type == "code"]
-    assert [bool(cell.outputs) for cell in code] == [True, False, True, True, True]
+    assert [bool(cell.outputs) for cell in code] == [True, False, True, True, True, True]
     assert build.stale(root) == ["solutions/01_lecture.ipynb has cells that were never executed"]
 
 
@@ -242,6 +254,23 @@ def test_a_notebook_that_fails_is_not_written(root, capsys):
     assert build.main(["--execute"], root) == 1
     assert "on purpose" in capsys.readouterr().err
     assert not (root / "solutions" / "01_lecture.ipynb").exists()
+
+
+def test_the_readme_gets_time_memory_and_what_the_cells_of_quality_print(executed):
+    text = (executed / "README.md").read_text()
+    assert text.startswith("# Some course\n") and text.endswith("\nThe end.\n")
+    row = next(line for line in text.splitlines() if line.startswith("| 01 |"))
+    assert re.fullmatch(r"\| 01 \| \d\.\d \| 0\.[1-9] GB \| twice 3 is 6 \|", row)
+
+
+@pytest.mark.parametrize("key, words", [("seconds", "60.0 minutes"), ("gigabytes", "3600.0 giga")])
+def test_a_run_longer_or_larger_than_a_laptop_bears_is_named(executed, tmp_path, key, words):
+    root = shutil.copytree(executed, tmp_path / "course")
+    path = root / "solutions" / "01_lecture.ipynb"
+    solved = nbformat.read(path, as_version=4)
+    solved.metadata["run"][key] = 3600
+    path.write_text(build.to_text(solved))
+    assert any(words in problem for problem in build.stale(root))
 
 
 def test_a_picture_keeps_its_size_and_looks_in_fewer_bytes():
@@ -322,7 +351,7 @@ def test_setup_says_what_pip_said_when_pip_fails(tmp_path):
 
 
 def test_the_notebooks_of_the_course_are_up_to_date():
-    assert build.stale() == [], "run `make build`"
+    assert build.stale() == [], "run `python -m course_lib.build`"
 
 
 def test_every_lecture_can_be_read_on_the_web():

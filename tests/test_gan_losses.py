@@ -38,9 +38,13 @@ def linear(*weights: float) -> nn.Module:
 @pytest.mark.parametrize(
     "name, d_loss, g_loss",
     [
-        ("non_saturating", 5.833866, 1.385821),  # tensorflow/gan, losses_impl_test.py
-        ("minimax", 5.833866, -4.510821),  # the same
-        ("wasserstein", 0.225, -3.125),  # the same
+        (
+            "non_saturating",
+            5.833866,
+            1.385821,
+        ),  # D by hand; G of tensorflow/gan, losses_impl_test.py
+        ("minimax", 5.833866, -4.510821),  # by hand: theirs smooths the labels
+        ("wasserstein", 0.225, -3.125),  # tensorflow/gan again
         ("wgan_gp", 0.225, -3.125),
         ("least_squares", 83.4675, 35.3925),  # twice tensorflow/gan's, which has the ½
         ("dragan", 5.833866, 1.385821),  # google/compare_gan v1: non-saturating for G
@@ -299,10 +303,14 @@ def test_clipping_holds_every_weight_within_the_limit_and_leaves_small_ones():
 
 def test_the_balance_moves_k_by_the_gap_and_says_how_far_it_is():
     # Berthelot et al. 2017, section 3.4: k = 0.001 (0.75 · 0.2 − 0.1), M = 0.2 + |0.05|
-    balance = BeganBalance(gamma=0.75, lambda_k=0.001)
+    balance = BeganBalance()
     measure = balance.update(torch.tensor([0.1, 0.3]), torch.tensor([0.1, 0.1]))
     assert balance.k.item() == pytest.approx(5e-5)
     assert measure.item() == pytest.approx(0.25)
+    # then fakes that are worse: k = 5e-5 + 0.001 (0.75 · 0.2 − 0.18), M = 0.2 + |−0.03|
+    measure = balance.update(torch.tensor([0.1, 0.3]), torch.tensor([0.16, 0.2]))
+    assert balance.k.item() == pytest.approx(2e-5, rel=1e-4)
+    assert measure.item() == pytest.approx(0.23)
 
 
 @pytest.mark.parametrize("real, end", [(1.0, 1.0), (0.0, 0.0)])

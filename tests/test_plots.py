@@ -314,7 +314,8 @@ def test_quality_by_steps_has_a_dash_for_each_draw_and_the_floor():
 
 def test_methods_stand_from_the_top_with_a_line_from_low_to_high():
     table = {"a": {"x": (2.0, 1.0, 4.0)}, "b": {"x": (9.0, 8.0, 9.5)}}
-    axes = plots.methods(table, logs=("x",)).axes[0]
+    axes = plots.methods(table, titles=("x ↓",)).axes[0]
+    assert axes.get_title() == "x ↓"
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1] and axes.get_xscale() == "log"
     spans = [list(line.get_xdata()) for line in axes.lines if line.get_marker() == "None"]
@@ -452,7 +453,7 @@ FIGURES = {
     "guidance": lambda: plots.guidance_trade(
         [0.0, 1.0], {"variety": [2.0, 1.0], "distance": [3.0, 2.0]}, {"variety": 1.5}
     ),
-    "methods": lambda: plots.methods({"a": {"x": (2.0, 1.0, 3.0), "y": (0.5, 0.4, 0.6)}}, ("x",)),
+    "methods": lambda: plots.methods({"a": {"x": (2.0, 1.0, 3.0), "y": (0.5, 0.4, 0.6)}}, "xy"),
     "chain strip": lambda: plots.chain_strip({"T = 9": torch.zeros(1, 4, 4)}, torch.randn(1, 4, 4)),
     "copied": lambda: plots.copies(*PAIRS),
     "copying": lambda: plots.copying(PAIRS, SHARES, {20: 0.0}, {4: SHARES[20]}, {4: 0.01}),

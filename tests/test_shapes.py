@@ -192,7 +192,7 @@ def test_a_size_that_is_no_whole_number_is_refused(number):
 
 def test_parameters_of_the_generators_first_layer_with_and_without_bias():
     # the lecture's margin note counts (4·4·128 + 1)·512, its table 4·4·128·512
-    assert conv2d_params(128, 512, 4, bias=True) == 1_049_088
+    assert conv2d_params(128, 512, 4) == conv2d_params(128, 512, 4, bias=True) == 1_049_088
     assert conv2d_params(128, 512, 4, bias=False) == 1_048_576
 
 
@@ -330,6 +330,23 @@ def test_every_layer_of_the_course_has_a_rule():
     assert table.total == sum(p.numel() for p in net.parameters())
 
 
+@pytest.mark.parametrize(
+    "layer, shape, made, parameters",
+    [
+        (nn.GroupNorm(2, 4, affine=False), (4, 3, 5), (4, 3, 5), 0),
+        (nn.BatchNorm1d(5, affine=False), (5,), (5,), 0),
+        (nn.Linear(5, 7), (2, 3, 5), (2, 3, 7), 42),  # along the width of a map
+        (nn.Upsample(scale_factor=1.5), (2, 3, 5), (2, 4, 7), 0),
+        (nn.PixelShuffle(3), (18, 2, 5), (2, 6, 15), 0),
+        (nn.PixelUnshuffle(3), (2, 6, 15), (18, 2, 5), 0),
+        (nn.ReflectionPad2d((1, 2, 3, 4)), (1, 6, 7), (1, 13, 10), 0),
+    ],
+)
+def test_a_rule_holds_where_no_two_numbers_agree(layer, shape, made, parameters):
+    row = layer_table(layer, shape).rows[0]
+    assert (row.shape, row.parameters) == (made, parameters)
+
+
 def test_frozen_parameters_are_not_trainable():
     net = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 5))
     net[0].requires_grad_(False)
@@ -373,6 +390,13 @@ class Odd(nn.Module):
         return self.run(self, x)
 
 
+def test_the_live_module_runs_without_a_graph():
+    graphs = []
+    net = Odd(lambda s, x: graphs.append(torch.is_grad_enabled()) or s.layers[0](x), nn.ReLU())
+    layer_table(net, (3,))
+    assert graphs == [False]
+
+
 def test_a_live_module_that_disagrees_is_refused():
     swapped = Odd(lambda s, x: s.layers[0](s.layers[1](x)), nn.ReLU(), nn.Tanh())
     with pytest.raises(ValueError, match="order of its list, but: Tanh, ReLU"):
@@ -402,6 +426,7 @@ def test_a_live_module_that_disagrees_is_refused():
         (nn.Conv2d(3, 8, 4), (1, 8, 8), "Conv2d-1.*takes 3 channels or features, not 1"),
         (nn.Conv2d(3, 8, 4), (3, 3, 3), "kernel spans 4 pixels"),
         (nn.Conv2d(3, 8, 4), (3,), r"given \(3, 1, 1\): kernel spans 4 pixels.* only 1"),
+        (nn.AdaptiveAvgPool2d(2), (3,), r"takes a map \(channels, height, width\)"),
         (nn.BatchNorm2d(3), (3,), r"takes a map \(channels, height, width\)"),
         (nn.Linear(3, 8), (4,), "takes 3 channels or features, not 4"),
         (nn.BatchNorm2d(3), (4, 2, 2), "takes 3 channels or features, not 4"),

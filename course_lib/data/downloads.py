@@ -12,6 +12,7 @@ import tarfile
 import urllib.error
 import urllib.request
 import zipfile
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,10 @@ def cache() -> Path:
 
 
 def load(name: str, split: str, size: int | None, variant: str | None) -> ImageSet:
-    """A public set by name. ConnectionError, naming a stand-in, where it is not to be had."""
+    """A public set by name. ConnectionError, naming a stand-in, where it is not to be had.
+
+    OSError, naming the folder, where there is no room for it.
+    """
     try:
         if name == "mnist":
             return _mnist(split, size)
@@ -64,10 +68,18 @@ def load(name: str, split: str, size: int | None, variant: str | None) -> ImageS
         if name == "olivetti":
             return _olivetti(split, size)
         return _cyclegan(name, split, size, variant)
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException) as error:
         raise ConnectionError(
             f"{name} could not be downloaded ({error}). {_by_hand(name)}"
             f"Without a network, {STAND_IN[name]} comes with the course"
+        ) from error
+    except OSError as error:
+        if error.errno is None:  # of a damaged picture, not of the disk
+            raise
+        raise OSError(
+            error.errno,
+            f"{name} cannot be kept in {cache()} ({error.strerror}): set the environment variable "
+            f"COURSE_DATA to another folder. {STAND_IN[name]} comes with the course",
         ) from error
 
 
@@ -96,11 +108,11 @@ def fetch(url: str, md5: str | None = None) -> Path:
                     got += file.write(block)
             if expected is not None and got != int(expected):
                 raise ConnectionError(f"{url} broke off after {got:,} of {int(expected):,} bytes")
+            if md5 is None:
+                note.write_text(_digest(part, "sha256"))
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
-        if md5 is None:
-            note.write_text(_digest(path, "sha256"))
     kind, wanted = ("md5", md5) if md5 else ("sha256", note.read_text().strip())
     if _digest(path, kind) != wanted:
         path.unlink()
@@ -181,8 +193,11 @@ def _cyclegan(name: str, split: str, size: int | None, variant: str | None) -> I
     folders, mine = [f"{part}{variant.upper()}" for part in _parts(split)], cache() / name
     if mine.is_dir():
         return ImageSet(torch.cat([folder(mine / f, size or 256).images for f in folders]))
-    images = []
-    with zipfile.ZipFile(fetch(f"{CYCLEGAN}{name}.zip")) as archive:  # read, never extracted
+    images, path = [], fetch(f"{CYCLEGAN}{name}.zip")
+    if not zipfile.is_zipfile(path):
+        path.unlink()
+        raise ConnectionError(f"another page came in place of {path.name}")  # to log in, or to pay
+    with zipfile.ZipFile(path) as archive:  # read, never extracted
         for start in (f"{name}/{f}/" for f in folders):
             for file in sorted(f for f in archive.namelist() if f.startswith(start)):
                 if not file.endswith("/"):

@@ -41,14 +41,19 @@ def read(name: str) -> bytes:
     if not path.exists():
         raise ValueError(f"the data file {path} is missing: install the course again")
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != _sums()[name]:
+    if hashlib.sha256(content).hexdigest() != _sums().get(name):
         raise ValueError(f"the data file {path} is damaged (SHA-256): install the course again")
     return content
 
 
 def _sums() -> dict[str, str]:
-    lines = (FILES / "SHA256SUMS").read_text().splitlines()
-    return {name: digest for digest, name in (line.split() for line in lines)}
+    path = FILES / "SHA256SUMS"
+    try:
+        return {name: digest for digest, name in map(str.split, path.read_text().splitlines())}
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"the data file {path} is missing or damaged: install the course again"
+        ) from error
 
 
 def _table(name: str) -> dict[str, np.ndarray]:
@@ -73,7 +78,8 @@ def _sheets(prefix: str, size: int, order: np.ndarray, channels: int = 3) -> Ten
 
     `order` undoes the sorting that makes sheets small: what was stored at place i is row order[i].
     """
-    names = sorted(name for name in _sums() if name.startswith(prefix + "_"))
+    found = {*_sums(), *(path.name for path in FILES.iterdir())}  # a damaged list may name too few
+    names = sorted(name for name in found if name.startswith(prefix + "_"))
     images = np.empty((len(order), channels, size, size), np.uint8)
     each = -(-len(order) // len(names))
 

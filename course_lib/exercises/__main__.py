@@ -1,16 +1,18 @@
-"""Runs a student's notebook and reports on its exercises.
+"""Runs a student's notebook and reports on its exercises, or grades a folder of notebooks.
 
     python -m course_lib.exercises notebooks/01_parzen_windows.ipynb
+    python -m course_lib.exercises submissions --csv > scores.csv
 
-At smoke scale, unless COURSE_SCALE asks for another. Exit code: 0 when every cell was run, 1 when
-the notebook stopped before its end, 2 when there is no such notebook.
+A single notebook is run at smoke scale, unless COURSE_SCALE asks for another. Exit code: 0 when
+every cell was run, 1 when the notebook stopped before its end, 2 when there is no such notebook.
+Of the notebooks in a folder only the functions that are checked are run, as `grading` describes.
+Exit code: 0 when each was graded, whatever its score; 2 when there is none.
 """
 
 import argparse
 import contextlib
 import json
 import os
-import re
 import sys
 import tempfile
 from collections import Counter
@@ -22,18 +24,24 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from course_lib.exercises.engine import MARKS
+from course_lib.exercises.grading import CHECK, as_csv, as_text, grade_all, submissions
 from course_lib.exercises.telling import show
-
-CHECK = re.compile(r"""^[^#\n]*\bcheck\(\s*["']([^"'\n]+)["']""", re.MULTILINE)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m course_lib.exercises", description="Report on a notebook's exercises."
+        prog="python -m course_lib.exercises",
+        description="Report on a notebook's exercises, or grade a folder of submitted notebooks.",
     )
-    parser.add_argument("notebook", type=Path)
-    parser.add_argument("--timeout", type=float, default=600, help="seconds for a cell")
+    parser.add_argument("notebook", type=Path, help="a notebook, or a folder of them")
+    parser.add_argument("--csv", action="store_true", help="grade, and print a table for programs")
+    parser.add_argument(
+        "--timeout", type=float, help="seconds for a cell (600), or for a submission (120)"
+    )
+    parser.add_argument("--memory", type=float, default=4, help="GB for a submission (4)")
     options = parser.parse_args(arguments)
+    if options.csv or options.notebook.is_dir():
+        return grade_folder(options)
     try:
         notebook = nbformat.read(options.notebook, as_version=4)
     except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
@@ -42,9 +50,23 @@ def main(arguments: list[str] | None = None) -> int:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    verdicts, stopped = run_notebook(notebook, options.notebook.resolve().parent, options.timeout)
+    folder, timeout = options.notebook.resolve().parent, options.timeout or 600
+    verdicts, stopped = run_notebook(notebook, folder, timeout)
     show(report(options.notebook.name, notebook, verdicts, stopped))
     return 1 if stopped else 0
+
+
+def grade_folder(options: argparse.Namespace) -> int:
+    todo, done = submissions(options.notebook), []
+    if not todo:
+        print(f"There is no notebook in {options.notebook}.", file=sys.stderr)
+        return 2
+    for row in grade_all(todo, options.timeout or 120, int(options.memory * 1e9)):
+        done.append(row)
+        count = f"{len(done)}/{len(todo)}"
+        print(f"{count}  {row.score} of {len(row.ids)}  {row.name!r}", file=sys.stderr)
+    show(as_csv(done).rstrip("\n") if options.csv else as_text(done))
+    return 0
 
 
 def run_notebook(

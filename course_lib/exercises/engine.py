@@ -156,22 +156,43 @@ def _grade(exercise_id: str, candidate: Callable) -> Verdict:
     if exercise is None:
         return Verdict("wrong", unknown("exercise", exercise_id, EXERCISES))
     if not callable(candidate):
-        text = f"check was given {describe(candidate)}: pass the function itself, without"
-        return Verdict("wrong", f"{text} parentheses.")
-    expected = _trace(exercise, exercise.reference)
-    for probe, outcome in zip(exercise.probes, expected.outcomes, strict=True):
-        if outcome.error:
-            raise RuntimeError(f"in the probe {probe.label!r} the reference: {outcome.error}")
-    returns_none = expected.outcomes[0].returned[:1] == ["None"]
-    blanks = (...,) if returns_none else (..., None)
+        return Verdict("wrong", uncallable(candidate))
+    blanks = blanks_of(exercise)
     seen = run(candidate, exercise.reference, exercise.probes, exercise.time_limit, blanks)
-    verdict = _judge(exercise, candidate, expected.outcomes, seen)
+    return judge(exercise, seen, is_stub(candidate), candidate is exercise.reference)
+
+
+def uncallable(candidate: Any) -> str:
+    text = f"check was given {describe(candidate)}: pass the function itself, without"
+    return f"{text} parentheses."
+
+
+def blanks_of(exercise: Exercise) -> tuple:
+    """The first results that mean that nothing has been written yet."""
+    returns_none = _expected(exercise)[0].returned[:1] == ["None"]
+    return (...,) if returns_none else (..., None)
+
+
+def judge(exercise: Exercise, seen: Run, stub: bool, own: bool = False) -> Verdict:
+    """The verdict on what the probes saw of a function, whoever ran it.
+
+    `stub`: its body is empty; `own`: it is the course's own version.
+    """
+    verdict = _judge(exercise, stub, _expected(exercise), seen)
     lines = [verdict.message]
-    if candidate is exercise.reference:
+    if own:
         lines.append("This is the course's own version. To check yours, run its cell again first.")
     lines += [f"Your function warned: {warning}" for warning in seen.warned]
     lines += [f"Your function printed:\n{seen.printed}"] if seen.printed else []
     return dataclasses.replace(verdict, message="\n".join(filter(None, lines)))
+
+
+def _expected(exercise: Exercise) -> list[Outcome]:
+    expected = _trace(exercise, exercise.reference).outcomes
+    for probe, outcome in zip(exercise.probes, expected, strict=True):
+        if outcome.error:
+            raise RuntimeError(f"in the probe {probe.label!r} the reference: {outcome.error}")
+    return expected
 
 
 @functools.cache
@@ -183,9 +204,9 @@ def _trace(exercise: Exercise, function: Callable) -> Run:
     return seen
 
 
-def _judge(exercise: Exercise, candidate: Callable, expected: list[Outcome], seen: Run) -> Verdict:
+def _judge(exercise: Exercise, stub: bool, expected: list[Outcome], seen: Run) -> Verdict:
     if seen.blank:
-        forgotten = seen.blank == "None" and not _is_stub(candidate)
+        forgotten = seen.blank == "None" and not stub
         return Verdict("not attempted", "Your function ends without `return`." if forgotten else "")
     if seen.stopped:
         return Verdict("wrong", _stopped(exercise, seen))
@@ -193,7 +214,7 @@ def _judge(exercise: Exercise, candidate: Callable, expected: list[Outcome], see
     failed = next((i for i, row in enumerate(rows) if not _same(*row)), None)
     if failed is None:
         return Verdict("correct")
-    if failed == 0 and _is_stub(candidate):
+    if failed == 0 and stub:
         return Verdict("not attempted")
     tried = f"(Tried: {exercise.probes[failed].label}.)"
     mistake = _recognise(exercise, expected, seen.outcomes, failed)
@@ -257,10 +278,10 @@ def _stopped(exercise: Exercise, seen: Run) -> str:
     return text
 
 
-def _is_stub(function: Callable) -> bool:
+def is_stub(function: Callable) -> bool:
     """Whether a function holds only `...`, `pass` or its docstring; a class, one such function."""
     if isinstance(function, type):
-        return any(map(_is_stub, filter(inspect.isfunction, vars(function).values())))
+        return any(map(is_stub, filter(inspect.isfunction, vars(function).values())))
     code = getattr(inspect.unwrap(function), "__code__", None)
     idle = {"RESUME", "NOP", "CACHE", "COPY_FREE_VARS", "MAKE_CELL", "RETURN_VALUE"}
     return code is not None and all(

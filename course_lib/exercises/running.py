@@ -6,6 +6,7 @@ import dis
 import inspect
 import linecache
 import os
+import sys
 import sysconfig
 import threading
 import time
@@ -29,6 +30,8 @@ LIBRARIES = tuple(
         str(Path(__file__).parents[1]),
     }
 )
+
+ALIASES = {"np": "numpy", "nn": "torch.nn", "F": "torch.nn.functional", "plt": "matplotlib.pyplot"}
 
 
 class Stopped(BaseException):
@@ -179,12 +182,24 @@ def _describe_error(
         text = "your function calls itself without end"
     elif isinstance(error, MemoryError):
         text = text or "your function asks for more memory than there is"
+    elif isinstance(error, AttributeError) and frames:
+        text += _shadowed(error, frames[-1][0].f_globals)
     outcome.error = f"{type(error).__name__}: {text:.400}".removesuffix(": ")
     if frames is None or (bare and not frames):  # the probe could not use what came back
         got = f"Your function returned {outcome.returned[-1]}, " if outcome.returned else ""
         outcome.details = f"{got}and the check stumbled over it." if got else ""
     elif frames:
         outcome.details = "\n".join(filter(None, [_line(*frames[-1]), outcome.details]))
+
+
+def _shadowed(error: AttributeError, scope: dict[str, Any]) -> str:
+    """Which name of a module means something else in the notebook: `torch = None`."""
+    for name, value in list(scope.items()):
+        full = ALIASES.get(name, name)
+        module = sys.modules.get(full) or sys.modules.get(f"course_lib.{full}")
+        if value is error.obj and error.name and hasattr(module, error.name):
+            return f"\n`{name}` is not the module any more: run the cell with the imports again."
+    return ""
 
 
 def _frames(error: BaseException, watched: Callable, probe: Any) -> list[tuple[Any, int]] | None:

@@ -25,20 +25,25 @@ def load_weights(name: str, module: nn.Module) -> nn.Module:
     Raises ValueError for a name that is not there, a file whose checksum is wrong (it is not read),
     and a module of another architecture.
     """
-    sums = _sums()
+    sums, path = _sums(), FOLDER / f"{name}.safetensors"
+    if name not in sums and path.exists():
+        raise ValueError(f"{FOLDER / SUMS} is missing or damaged; {_again(name)}")
     if name not in sums:
         raise ValueError(f"no weights are called {name!r}; there are {', '.join(sorted(sums))}")
-    path = FOLDER / f"{name}.safetensors"
     if not path.exists():
         raise ValueError(f"the weights {path} are missing; {_again(name)}")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != sums[name]:
         raise ValueError(f"the weights {path} are damaged (wrong SHA-256); {_again(name)}")
+    before = {key: value.clone() for key, value in module.state_dict().items()}
     try:
         module.load_state_dict(_unpacked(load(content)))  # copies into the module's own dtype
     except RuntimeError as error:
+        module.load_state_dict(before)  # torch has copied what did fit
         reason = " ".join(str(error).split())[:500]
-        raise ValueError(f"the weights {name!r} are of another network: {reason}") from None
+        raise ValueError(
+            f"the weights {name!r} are of another network; {name}.md says of which: {reason}"
+        ) from None
     return module.eval()
 
 
@@ -105,9 +110,9 @@ def _unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _sums() -> dict[str, str]:
     path = FOLDER / SUMS
-    lines = path.read_text().splitlines() if path.exists() else []
-    pairs = (line.split() for line in lines if line.strip())
-    return {name.removesuffix(".safetensors"): digest for digest, name in pairs}
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    pairs = (line.split() for line in lines)
+    return {pair[1].removesuffix(".safetensors"): pair[0] for pair in pairs if len(pair) == 2}
 
 
 def _again(name: str) -> str:

@@ -93,7 +93,7 @@ def dcgan_fashion32() -> None:
 
 def dcgan_peeps64() -> None:
     players = dcgan.Generator(nz=128), dcgan.Discriminator(first_batchnorm=True, noise=0.3)
-    _gan("dcgan_peeps64", *players, "peeps", 64, seed=13, steps=3000, batch=32)
+    _gan("dcgan_peeps64", *players, "peeps", 64, seed=13, steps=9000, batch=32)
 
 
 def cgan_fashion32() -> None:
