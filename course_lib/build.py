@@ -293,9 +293,9 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             print(source.stem, flush=True)
             build(source, root, run=options.execute)
             write_table(root)
-        problems = stale(root, options.numbers) if options.check or options.execute else []
+        problems = stale(root, options.numbers)
         print("\n".join(problems) or "The notebooks match their sources.")
-        return 1 if problems else 0
+        return int(bool(problems) and (options.check or options.execute))
     except (ValueError, CellExecutionError, DeadKernelError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -236,6 +236,7 @@ def concentration(dimensions: Sequence[int], ratios: Sequence[float], guess: Any
     for d, ratio in zip(dimensions, ratios, strict=True):
         axes.annotate(f"{ratio:.2f}", (d, ratio), (-3, 6), textcoords="offset points", ha="right")
     mark_guess(axes, guess, "your guess at d = 784")
+    axes.margins(x=0.1)
     axes.set(xscale="log", xlabel="dimension d", ylabel="nearest / farthest", ylim=(-0.02, 1.12))
     axes.legend(loc="lower right")
     return figure

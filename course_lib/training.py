@@ -278,7 +278,7 @@ class _Run:
             history.stopped = f"{reason}; the state of step {good} is back"
             advice = "look for NaN in the batches, a log or root of 0; else lower the learning rate"
             old = f" and delete {self.folder}, which brings the old one back" if self.folder else ""
-            self.screen.note(advice + old)
+            self.screen.note(f"{reason}: {advice}{old}")
         history.seconds = self.before + perf_counter() - self.begun
         self.save()
 

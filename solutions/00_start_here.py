@@ -226,7 +226,7 @@ widgets.morph(vae, people.floats()[:40])
 # %% [markdown]
 # **Glasses for everybody** (lecture 06). The network that puts them on has seen people without glasses and other people with them, but nobody both ways.
 
-# %%
+# %% tags=["quality"]
 put_on = load_weights("glasses_on", ResnetGenerator(3, 3, filters=16, blocks=3))
 bare = data.load("peeps", split="test", size=32, variant="without_glasses").floats()
 worn = translate(put_on, bare)

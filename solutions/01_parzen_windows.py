@@ -626,13 +626,14 @@ plots.bars(by_network, "proxy A-distance of a small network (0: alike, 2: told a
 # **What would have to be true for a classifier to fail?** It would have to be blind to what is wrong. Without the clipping, the Gaussian has
 # the same mean and the same covariance as the data. A *linear* classifier fitted by least squares, like this one, learns from nothing else.
 
-# %%
+# %% tags=["quality"]
 halves = [torch.cat([real[i::2], gaussian_samples[i::2]]) for i in (0, 1)]
 labels = [0] * 500 + [1] * 500
 line = RidgeClassifier(alpha=100.0).fit(halves[0], labels)
 seen_by_line = line.score(halves[1], labels)
 seen_by_network = 1 - density.held_out_error(real, gaussian_samples, seed(0))
-print(f"told apart by a line: {seen_by_line:.0%}, by a small network: {seen_by_network:.0%}")
+told = f"by a line in {seen_by_line:.0%}, by a small network in {seen_by_network:.0%}"
+print(f"a Gaussian told from real clothes {told}")
 assert seen_by_line < 0.6 and seen_by_network > 0.75
 
 # %% [markdown]

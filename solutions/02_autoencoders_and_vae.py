@@ -667,7 +667,7 @@ plots.rows({name: cvae.sample(12, heads.index(name), generator=seed(0)) for name
 # Every column is one code $z$ under different heads: the same face and the same colour, as far as the decoder keeps them apart. **Claim.** A classifier that had no part in the training sees the asked head in at least
 # 85 % of the samples. (Its own mistakes count against the VAE: on real faces it is right as often as printed below.)
 
-# %%
+# %% tags=["quality"]
 judge = metrics.Classifier("peeps")
 asked = torch.arange(len(heads)).repeat(20)
 given = judge.classify(cvae.sample(len(asked), asked, generator=seed(1)), "head")

@@ -307,7 +307,7 @@ def covered(step):
     return gan.modes_covered(samples, ring.centers, ring.sigma)
 
 
-# %% tags=["cover"]
+# %% tags=["cover", "quality"]
 step, moments = play(mine, steps=pick(smoke=2000, laptop=3000, gpu=3000), lr=1e-3)
 modes, share, counts = covered(step)
 print(f"modes covered: {modes} of 8; samples on a mode: {share:.0%}; per mode: {counts.tolist()}")

@@ -1382,7 +1382,7 @@ print(f"best to second best: {gap:.2f}; seeds differ by {spread:.2f} (standard d
 print(guess.against(truth))
 plots.means_and_ranks(means, ranks, study_floor, "Fréchet distance, mean of 5 seeds")
 
-# %%
+# %% tags=["quality"]
 pairs = [(i, j) for j in range(len(names)) for i in range(j)]
 difference = torch.stack([drawn[:, j] - drawn[:, i] for i, j in pairs], 1)  # (draws, pairs)
 apart = (difference.quantile(0.025, 0) > 0) | (difference.quantile(0.975, 0) < 0)

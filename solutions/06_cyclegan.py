@@ -819,7 +819,7 @@ if current() == "smoke":
     load_weights("glasses_on", put_on)
     load_weights("glasses_off", take_off)
 
-# %% tags=["cover"]
+# %% tags=["cover", "quality"]
 to_y, to_x = translate(put_on, x), translate(take_off, y)
 trained = scores_of(to_y, to_x)
 print(guess.against(round(trained["on"][1], 3)))

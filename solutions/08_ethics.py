@@ -229,7 +229,7 @@ plots.copies(*pairs)
 # From left to right the best to the worst copy, each above its original, the ratio $r$ written on top, copies framed. The other runs are stored. They were made by the function that has just run, `audits.memory`. Each share is of 1,000 drawn pictures a run,
 # two runs with other faces each. (The interval knows how many pictures were drawn. How other faces would have come out it does not know.)
 
-# %%
+# %% tags=["quality"]
 table = studies.read("memorised")
 
 

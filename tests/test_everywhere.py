@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import nbformat
 import pytest
@@ -62,11 +63,12 @@ def machine(packages, tmp_path, monkeypatch):
 
 
 def run(notebook, machine, folder, prefix=(), **environment):
-    kernel = AsyncKernelManager(kernel_name="python3", transport="ipc")
-    kernel.kernel_spec.argv[:1] = [*prefix, str(python_of(machine))]
-    where = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, km=kernel, timeout=600, resources=where)
-    client.execute(cleanup_kc=True, env=outside(COURSE_SCALE="smoke", **environment))
+    with tempfile.TemporaryDirectory() as sockets:  # a short path: those of sockets have a limit
+        kernel = AsyncKernelManager(kernel_name="python3", transport="ipc", ip=f"{sockets}/k")
+        kernel.kernel_spec.argv[:1] = [*prefix, str(python_of(machine))]
+        where = {"metadata": {"path": str(folder)}}
+        client = NotebookClient(notebook, km=kernel, timeout=600, resources=where)
+        client.execute(cleanup_kc=True, env=outside(COURSE_SCALE="smoke", **environment))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

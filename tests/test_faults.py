@@ -21,6 +21,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -245,7 +246,10 @@ def _(lab):
 )
 def _(lab):
     wider = built(Faulty, width=16)
-    return lab.told(train, wider, toy_batches(), 12, checkpoint=lab.run)
+    before = weights(wider)
+    told = lab.told(train, wider, toy_batches(), 12, checkpoint=lab.run)
+    assert torch.equal(weights(wider), before)
+    return told
 
 
 NAN = (
@@ -613,18 +617,20 @@ class Notebook(Place):
 
 def the_kernel(lab: Notebook) -> tuple:
     """Another exercise is still right; numbers, threads and output are as before."""
+    with ThreadPoolExecutor(1) as pool:
+        threads = torch.get_num_threads(), pool.submit(torch.get_num_threads).result()
     return (
-        grade("faults.sums", row_sums),
         torch.get_rng_state().tolist(),
         np.random.get_state()[1].tolist(),
         random.getstate(),
         torch.get_default_dtype(),
-        torch.get_num_threads(),
+        threads,
         torch.is_grad_enabled(),
-        sys.stdout,
-        sys.stderr,
         sys.getrecursionlimit(),
         X.tolist(),
+        grade("faults.sums", row_sums),
+        sys.stdout,
+        sys.stderr,
     )
 
 
@@ -702,7 +708,7 @@ def _(lab):
     return lab.checks(lambda x: [0] * 2**60)
 
 
-@student("it prints a million lines", "correct", "… and 1,999,9")
+@student("it prints a million lines", "✔ correct", "… and 1,999,9")
 def _(lab):
     return lab.checks(lambda x: (print("\n" * 10**6), row_means(x))[1])
 

@@ -21,8 +21,12 @@ REAL = torch.tensor([-5.0, 1.4, 12.5, 2.7])
 FAKE = torch.tensor([10.0, 4.4, -5.5, 3.6])
 
 
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
 def draw(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(*shape, generator=seeded(seed))
 
 
 def linear(*weights: float) -> nn.Module:
@@ -234,7 +238,9 @@ def test_the_penalty_refuses_a_critic_without_a_gradient():
 
 def test_an_interpolate_lies_between_its_two_images_with_one_share_for_all_pixels():
     real, fake = torch.zeros(500, 3, 2, 2), torch.ones(500, 3, 2, 2)
-    points = interpolate(real, fake).flatten(1)
+    points = interpolate(real, fake, seeded())
+    assert points.shape == real.shape
+    points = points.flatten(1)
     share = points[:, 0]
     assert torch.equal(points, share[:, None].expand_as(points))
     assert share.min() >= 0 and share.max() < 1
@@ -244,7 +250,7 @@ def test_an_interpolate_lies_between_its_two_images_with_one_share_for_all_pixel
 
 def test_an_interpolate_starts_from_its_own_pair():
     real, fake = draw(6, 2, seed=1), draw(6, 2, seed=2)
-    points = interpolate(real, fake)
+    points = interpolate(real, fake, seeded())
     along = (points - real) / (fake - real)
     torch.testing.assert_close(along[:, 0], along[:, 1], rtol=1e-3, atol=1e-3)
 
@@ -252,7 +258,7 @@ def test_an_interpolate_starts_from_its_own_pair():
 def test_dragan_stays_within_half_a_spread_above_the_data():
     # google/compare_gan v1: x + 0.5 · std · U[0, 1), std over the whole batch
     real = 3 * draw(400, 1, 4, 4) + 5
-    shift = (dragan_points(real) - real) / real.std(correction=0)
+    shift = (dragan_points(real, seeded()) - real) / real.std(correction=0)
     assert shift.min() >= -1e-5 and shift.max() < 0.5 + 1e-5
     assert shift.mean().item() == pytest.approx(0.25, abs=0.01)
     assert shift[0].std() > 0.05  # another for each pixel
@@ -260,14 +266,14 @@ def test_dragan_stays_within_half_a_spread_above_the_data():
 
 def test_the_spread_is_that_of_all_pixels_not_of_each():
     real = torch.stack([torch.zeros(50), torch.ones(50)], dim=1)  # each pixel is constant
-    shift = dragan_points(real) - real
+    shift = dragan_points(real, seeded()) - real
     assert shift.max().item() == pytest.approx(0.25, abs=0.02)
 
 
 @pytest.mark.parametrize("points", [lambda x, g: interpolate(x, -x, g), dragan_points])
 def test_the_points_follow_their_generator(points):
     x = draw(4, 3)
-    a, b, c = (points(x, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    a, b, c = (points(x, seeded(seed)) for seed in (1, 1, 2))
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
@@ -283,7 +289,7 @@ def test_interpolates_and_dragan_points_refuse_other_shapes():
 def test_dragan_looks_at_no_fake():
     real = draw(5, 2)
     a, b = (
-        LOSSES["dragan"].penalty_points(real, fake, torch.Generator().manual_seed(0))
+        LOSSES["dragan"].penalty_points(real, fake, seeded())
         for fake in (draw(5, 2, seed=1), draw(5, 2, seed=2))
     )
     assert torch.equal(a, b)
@@ -344,8 +350,8 @@ def test_a_balance_refuses_numbers_that_make_no_sense():
 
 
 def test_the_reconstruction_error_is_the_mean_over_the_pixels_of_each_image():
-    x = torch.zeros(2, 1, 2, 2)
-    answer = torch.stack([torch.full((1, 2, 2), 0.5), torch.tensor([[[1.0, -1], [0, 0]]])])
-    assert reconstruction_error(x, answer).tolist() == [0.5, 0.5]
+    x = torch.tensor([0.0, 0.25])[:, None, None, None].expand(2, 1, 2, 2)
+    answer = torch.stack([torch.full((1, 2, 2), 0.5), torch.tensor([[[1.0, 0.5], [0, 0]]])])
+    assert reconstruction_error(x, answer).tolist() == [0.5, 0.375]
     with pytest.raises(ValueError, match="autoencoder"):
         reconstruction_error(x, torch.zeros(2))

@@ -6,13 +6,14 @@ computed and all is counted; on the CPU with a few pictures; on a GPU where ther
 
 import gc
 import math
+import re
 
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
-from course_lib import build, training
+from course_lib import build, device, training
 from course_lib.device import Choice
 from course_lib.training import EMA, History, parts
 from tests.gpu_scale import DeviceMemory, described, needed, networks, play
@@ -60,7 +61,7 @@ def test_every_training_fits_into_the_memory_of_a_gpu_and_waits_for_nothing(sour
                 for part in parts(step).values():
                     if isinstance(part, EMA):
                         part.update()
-        assert all(loss.device == batch_device(batch) for loss in losses.values())
+        assert {loss.device for loss in losses.values()} == {tree_leaves(batch)[0].device}
         if watch:  # comes as far as the pictures, which have no values here
             with pytest.raises(RuntimeError, match="no data|item"), _OneDevice():
                 watch()
@@ -71,15 +72,12 @@ def test_every_training_fits_into_the_memory_of_a_gpu_and_waits_for_nothing(sour
     with DeviceMemory() as memory:
         play(source, Choice(torch.device("meta"), False, "counted only"), train)
     print(f"\n{source.stem}", *table, sep="\n")
+    assert len(table) >= len(re.findall(r"(?<![.\w])train\(", source.read_text(encoding="utf-8")))
     for found in table:
         small = found.name.startswith(IN_THE_PLANE)
         assert found.place == ("cpu" if small else "meta")
         assert found.memory + CONTEXT < LIMIT, found
         assert small or found.memory > 16 * found.parameters, found
-
-
-def batch_device(batch) -> torch.device:
-    return (batch if isinstance(batch, Tensor) else batch[0]).device
 
 
 @lectures
@@ -109,9 +107,7 @@ def weights_of(net) -> Tensor:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU with CUDA here")
 @lectures
 def test_every_training_runs_on_the_gpu(source):
-    from course_lib import device
-
-    whole = training.train
+    whole, home = training.train, device.choose()
 
     def train(step, batches, steps, *, watch=None, checkpoint=None, title=None):
         gc.collect()
@@ -124,8 +120,8 @@ def test_every_training_runs_on_the_gpu(source):
         assert not history.stopped and found.memory + CONTEXT < LIMIT
         return history
 
-    print(f"\n{source.stem} on {device.choose()}")
-    play(source, device.choose(), train)
+    print(f"\n{source.stem} on {home}")
+    play(source, home, train)
 
 
 def test_memory_is_counted_as_one_reckons_it_by_hand():

@@ -93,7 +93,7 @@ def dcgan_fashion32() -> None:
 
 def dcgan_peeps64() -> None:
     players = dcgan.Generator(nz=128), dcgan.Discriminator(first_batchnorm=True, noise=0.3)
-    _gan("dcgan_peeps64", *players, "peeps", 64, seed=13, steps=9000, batch=32)
+    _gan("dcgan_peeps64", *players, "peeps", 64, seed=13, steps=6000, batch=32, d_lr=5e-5)
 
 
 def cgan_fashion32() -> None:
@@ -258,12 +258,12 @@ def flow_peeps32(steps: int = 2500, batch: int = 32, seed: int = 31) -> None:
     save_weights(name, model, card)
 
 
-def _gan(name, generator, discriminator, dataset, size, seed, steps, batch) -> None:
+def _gan(name, generator, discriminator, dataset, size, seed, steps, batch, d_lr=2e-4) -> None:
     """A GAN with the non-saturating loss; the average of G's weights is what is stored."""
     home, noise = device.choose().device, getattr(discriminator, "noise", 0)
     images, held_out = (data.load(dataset, split, size=size) for split in SPLITS)
     torch.manual_seed(seed)
-    step = gan.AdversarialStep(generator.to(home), discriminator.to(home), ema=0.999)
+    step = gan.AdversarialStep(generator.to(home), discriminator.to(home), d_lr=d_lr, ema=0.999)
     batches = images.batches(batch, home, torch.Generator().manual_seed(seed))
     # Ctrl-C stops it and keeps what is there; the same command then goes on
     history = train(step, batches, steps, title=name, checkpoint=f"runs/{name}")
@@ -272,6 +272,7 @@ def _gan(name, generator, discriminator, dataset, size, seed, steps, batch) -> N
         "what": f"the generator of a GAN: {type(model).__name__}, average of its weights",
         "data": f"{dataset}, {len(images):,} training images; measured on {len(held_out):,} others",
         "steps": f"{history.steps:,} of {batch} images, non-saturating, Adam 0.0002, EMA 0.999"
+        + (f", D at {d_lr:g}" if d_lr != 2e-4 else "")
         + (f", noise {noise} before D" if noise else ""),
         "seed": seed,
         **_circumstances(name, history.seconds),
