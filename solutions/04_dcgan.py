@@ -561,7 +561,7 @@ if pick(smoke=False, laptop=False, gpu=True):
     generator.to(home)
     discriminator = dcgan.Discriminator(first_batchnorm=True, noise=0.3).to(home)
     step = gan.AdversarialStep(generator, discriminator, d_lr=5e-5, ema=0.999)
-    train(step, faces.batches(128, home), 15_000, watch=step.samples)
+    train(step, faces.batches(128, home), 6_000, watch=step.samples)
     generator = step.ema.model.cpu().eval()
 else:
     load_weights("dcgan_peeps64", generator)

@@ -1065,7 +1065,7 @@ plots.rows({"flat": a[:12], "translated": made_3d[:12], "3D": b[:12]})
 #
 # ## 9 · Horses and zebras
 #
-# The paper's own data load by name, with their checksum, where there is a network. Change the first line, on a machine with a GPU: the networks, sizes and settings are the paper's: 200 epochs of more than a thousand steps, so plan for hours.
+# The paper's own data load by name, with their checksum, where there is a network. Change the first line, on a machine with a GPU: the networks, sizes and settings are the paper's: 200 epochs of more than a thousand steps, so plan for one or two days on a free GPU; the checkpoint goes on where it stopped.
 
 # %%
 heaps = None  # "horse2zebra", "apple2orange", "monet2photo" or "summer2winter_yosemite"

@@ -774,7 +774,7 @@ if current() == "smoke":  # that was only a test: the course's weights take over
 look, real_features = few_steps.held_out()  # `metrics.FeatureNet`, and what it sees in 10,000
 real, test_set = metrics.fit_gaussian(real_features), data.load("fashion", "test")
 judge = metrics.Classifier("fashion")
-n = pick(smoke=500, laptop=1000, gpu=5000)
+n = pick(smoke=500, laptop=1000, gpu=1000)
 labels = torch.arange(n) % 10  # as many of each class as in the data
 
 
@@ -796,7 +796,7 @@ plots.grid(samples[:60].clamp(-1, 1), 10)
 # Can you name them at a glance? **Claim.** The Fréchet distance is below 3, floor included (real pictures, as many, have the floor's; noise is above 100). And a network that had no part in it names the asked class in more than 80 % of them (of real clothes in 92 %).
 
 # %% tags=["quality"]
-limit = pick(smoke=2.5, laptop=3, gpu=2)
+limit = pick(smoke=2.5, laptop=3, gpu=3)
 print(f"Fréchet distance {ours:.2f}; floor {floor:.2f}; noise {noise_level:.0f}")
 assert floor < ours < limit
 named = (judge.classify(samples.clamp(-1, 1)) == labels).double().mean().item()
@@ -1054,7 +1054,7 @@ def guided(model, x, t, labels, w):
 
 
 # %%
-few, weights = labels[: pick(smoke=200, laptop=500, gpu=2000)], [0.0, 1.0, 2.0, 3.0, 5.0, 8.0]
+few, weights = labels[: pick(smoke=200, laptop=500, gpu=500)], [0.0, 1.0, 2.0, 3.0, 5.0, 8.0]
 xt, at = torch.randn(4, 1, 28, 28, generator=seed(17)), torch.full((4,), 500)
 with torch.no_grad():
     plain = guided(model, xt, at, few[:4], 1.0)
@@ -1132,7 +1132,7 @@ plots.rows({name: draw_faces(labels, 2.0, seed(19)) for name, labels in wishes.i
 # **Claim.** What was asked for comes. A network that had no part in the training reads it off: glasses and skin in at least 97 % of the cases, the expression, one of 27, in at least 90 %. (Of real faces it reads 100, 99 and 96 %.)
 
 # %%
-reader, n_faces = metrics.Classifier("peeps"), pick(smoke=40, laptop=200, gpu=500)
+reader, n_faces = metrics.Classifier("peeps"), pick(smoke=40, laptop=200, gpu=200)
 asked = torch.stack(
     [torch.randint(k, (n_faces,), generator=seed(20 + i)) for i, k in enumerate(known)], 1
 )
@@ -1152,11 +1152,11 @@ plots.bars(obeyed, "share of faces that have what was asked for")
 
 # %%
 bare = data.load("peeps", "test", size=32, variant="without_glasses")
-first = bare[: pick(smoke=8, laptop=64, gpu=200)].floats()
+first = bare[: pick(smoke=8, laptop=64, gpu=64)].floats()
 mask = torch.zeros(1, 1, 32, 32)
 mask[..., 14:24, 5:32] = 1  # where glasses can be
 with_them = ask(len(first), glasses="yes")
-steps = pick(smoke=20, laptop=50, gpu=100)
+steps = pick(smoke=20, laptop=50, gpu=50)
 filled = cosine.inpaint(
     face_net, first, mask, with_them, 3.0, seed(24), steps=steps, repeats=2, prediction="v"
 )
@@ -1184,7 +1184,7 @@ def smaller(x):
     return nn.functional.interpolate(nn.functional.avg_pool2d(x, 2), scale_factor=2)
 
 
-originals = test_peeps[: pick(smoke=16, laptop=100, gpu=500)].floats()
+originals = test_peeps[: pick(smoke=16, laptop=100, gpu=100)].floats()
 small = smaller(originals)
 drawn = cosine.ddim_sample(
     partial(sharpen, beside=small), small.shape, generator=seed(25), steps=20, prediction="v"
