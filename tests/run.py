@@ -20,7 +20,8 @@ PYTEST = [sys.executable, "-m", "pytest", "-q", "--durations=5"]
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
 
 
-UNIT = [*PYTEST, "-m", "not benchmark and not everywhere", "tests"]
+BROWSER = "tests/test_browser.py"
+UNIT = [*PYTEST, "-m", "not benchmark and not everywhere", f"--ignore={BROWSER}", "tests"]
 COVERED = ["--cov=course_lib", "--cov-report=term:skip-covered", "--cov-fail-under=90"]
 Stage = tuple[str, list[str], dict[str, str]]  # name, command, environment
 
@@ -38,6 +39,7 @@ def lanes() -> list[list[Stage]]:
             ("style", [sys.executable, "-m", "ruff", "check", "."], {}),
             notebooks("notebooks, unsolved", "notebooks", "not attempted"),
             notebooks("notebooks, solved", "solutions", "correct"),
+            ("browser", [*PYTEST, BROWSER], {}),
         ],
     ]
 

@@ -264,6 +264,14 @@ def test_a_single_bandwidth_is_chosen_whatever_its_score():
     assert best == 0.3 and scores.shape == (1,)
 
 
+def test_a_wide_bandwidth_in_the_list_does_not_cost_the_narrow_one_its_digits():
+    train = torch.cat([cloud(20, 10) - 1e7, cloud(20, 10, 1) + 1e7])
+    validation = cloud(5, 10, 2) + 1e7
+    _, scores = density.select_bandwidth(train, validation, [0.1, 1e6])
+    alone = [by_differences(validation, train, sigma).mean() for sigma in (0.1, 1e6)]
+    assert torch.allclose(scores, torch.stack(alone), rtol=1e-9)
+
+
 # --- maximum mean discrepancy
 
 
@@ -413,6 +421,17 @@ def test_a_random_network_bends_a_gaussian():
     standard = (x - x.mean(dim=0)) / x.std(dim=0)
     kurtosis = standard.pow(4).mean(dim=0)  # 3 for a Gaussian
     assert (kurtosis - 3).abs().max() > 0.3
+
+
+def test_the_weights_of_a_random_network_keep_the_scale_and_its_biases_spread_the_folds():
+    net = density.random_mlp(300, 500, 400, seeded())  # He et al. 2015, eq. 10: variance 2 / fan-in
+    for layer, fan_in in ((net[0], 300), (net[2], 400), (net[4], 400)):
+        assert layer.weight.var().item() == pytest.approx(2 / fan_in, rel=0.02)
+        assert layer.bias.std().item() == pytest.approx(0.5, rel=0.1)
+        assert layer.weight.mean().abs() < 1e-3 and layer.bias.mean().abs() < 0.1
+    assert [tuple(p.shape) for p in density.random_mlp(2, 3).parameters() if p.ndim == 2] == [
+        (64, 2), (64, 64), (3, 64)
+    ]  # fmt: skip
 
 
 def test_kmeans_finds_well_separated_clusters():

@@ -54,7 +54,6 @@ PATIENCE = 10.0  # seconds beyond an exercise's own time limit
 UNREADABLE = "cannot be read as a notebook"
 NOT_TO_BE_HAD = "the course's own version is not to be had while your work is graded"
 NO_RESULT = "sent something that is no result"
-LOST = (OSError, EOFError, ValueError, RecursionError)  # and TimeoutError, an OSError
 STARTING, JUDGING = threading.Lock(), threading.Lock()
 
 
@@ -68,6 +67,7 @@ class Submission:
     ids: list[str] = field(default_factory=list)  # the exercises that it should hold
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     trouble: str = ""  # why it was not read or not run to its end
+    deadline: float = math.inf
 
     @property
     def score(self) -> int:
@@ -113,19 +113,19 @@ def grade_all(
     todo: list[Submission], timeout: float, memory: int, workers: int | None = None
 ) -> Iterator[Submission]:
     """Each submission once it is graded, in their order, as many at once as there are cores."""
+    _library()
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         yield from pool.map(lambda submission: grade_one(submission, timeout, memory), todo)
 
 
 def grade_one(submission: Submission, timeout: float, memory: int) -> Submission:
     """Takes a submission through as many processes as its functions end, for `timeout` seconds."""
-    deadline, again = math.inf, not submission.trouble
+    again = not submission.trouble
     while again:
         with _process(submission.data, timeout, memory) as channel:
-            deadline = min(deadline, time.monotonic() + timeout)  # counts from the first start
-            again = _converse(channel, submission, deadline)
-    if time.monotonic() > deadline and not submission.verdicts.keys() >= {*submission.ids}:
-        submission.trouble = f"took longer than {timeout:g} s"
+            if submission.deadline == math.inf:  # the very first start takes seconds
+                submission.deadline = time.monotonic() + timeout
+            again = _converse(channel, submission, timeout)
     status = "not found" if submission.trouble.startswith(UNREADABLE) else "stopped"
     for i in submission.ids:
         submission.verdicts.setdefault(i, Verdict(status))
@@ -162,47 +162,59 @@ class Channel:
         return json.loads(line)
 
 
-def _converse(channel: Channel, submission: Submission, deadline: float) -> bool:
-    """Collects verdicts. True where one is "stopped" and others are yet to be graded."""
-    verdicts = submission.verdicts
+def _converse(channel: Channel, submission: Submission, timeout: float) -> bool:
+    """Collects verdicts. True where the process is lost and some are to come from a new one."""
+    i, verdicts = "", submission.verdicts
     try:
-        found = channel.receive(deadline)  # before anything of the student's has run
-        if found["trouble"]:
-            submission.trouble = found["trouble"]
-            return False
-        submission.ids = submission.ids or list(found["checked"])
-        for i in submission.ids:
-            if i not in found["checked"]:
-                error = found["broken"].get(i)
-                verdicts[i] = Verdict("wrong", error) if error else Verdict("not found")
-        todo = [i for i in found["checked"] if i in submission.ids and i not in verdicts]
-        known = {i: verdict.status == "correct" for i, verdict in verdicts.items()}
-        with JUDGING:
-            returns_none = {i: None not in blanks_of(EXERCISES[i]) for i in todo}
-        channel.send({"todo": returns_none, "known": known})
-    except LOST as error:
-        submission.trouble = _why(error)
+        for i in _introduced(channel, submission):
+            patience = time.monotonic() + EXERCISES[i].time_limit + PATIENCE
+            message = channel.receive(min(submission.deadline, patience))
+            with _unhurried(submission):
+                verdicts[i] = _verdict(EXERCISES[i], message)
+            code = {name: _text_of(f.__code__) for name, f in _answers(EXERCISES[i]).items()}
+            channel.send({"correct": verdicts[i].status == "correct", "code": code})
         return False
-    for i in todo:
-        exercise = EXERCISES[i]
-        try:
-            patience = time.monotonic() + exercise.time_limit + PATIENCE
-            message = channel.receive(min(deadline, patience))
-        except LOST as error:
-            status = "stopped" if isinstance(error, (OSError, EOFError)) else "wrong"
-            verdicts[i] = Verdict(status, _why(error))
-            return time.monotonic() < deadline
-        verdicts[i] = verdict = _verdict(exercise, message)
-        with contextlib.suppress(OSError):
-            code = {name: _text_of(f.__code__) for name, f in _answers(exercise).items()}
-            channel.send({"correct": verdict.status == "correct", "code": code})
-    return False
+    except TimeoutError:
+        why = "took too long and could not be stopped"
+    except (OSError, EOFError):
+        why = "ended its process"
+    except (ValueError, RecursionError):
+        why = NO_RESULT
+    if time.monotonic() >= submission.deadline:
+        i, why = "", f"took longer than {timeout:g} s"
+    if not i:
+        submission.trouble = why
+        return False
+    verdicts.setdefault(i, Verdict("wrong" if why == NO_RESULT else "stopped", why))
+    return True
 
 
-def _why(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "took too long and could not be stopped"
-    return "ended its process" if isinstance(error, (OSError, EOFError)) else NO_RESULT
+def _introduced(channel: Channel, submission: Submission) -> list[str]:
+    """What is to be graded, agreed upon before anything of the student's has run."""
+    found, verdicts = channel.receive(submission.deadline), submission.verdicts
+    if found["trouble"]:
+        submission.trouble = found["trouble"]
+        return []
+    submission.ids = submission.ids or list(found["checked"])
+    for i in submission.ids:
+        if i not in found["checked"]:
+            error = found["broken"].get(i)
+            verdicts[i] = Verdict("wrong", error) if error else Verdict("not found")
+    todo = [i for i in found["checked"] if i in submission.ids and i not in verdicts]
+    known = {i: verdict.status == "correct" for i, verdict in verdicts.items()}
+    with _unhurried(submission):
+        returns_none = {i: None not in blanks_of(EXERCISES[i]) for i in todo}
+    channel.send({"todo": returns_none, "known": known})
+    return todo
+
+
+@contextlib.contextmanager
+def _unhurried(submission: Submission) -> Iterator[None]:
+    """One judges at a time, and no submission pays for it."""
+    start = time.monotonic()
+    with JUDGING:
+        yield
+    submission.deadline += time.monotonic() - start
 
 
 def _verdict(exercise: Exercise, message: Any) -> Verdict:
@@ -212,8 +224,7 @@ def _verdict(exercise: Exercise, message: Any) -> Verdict:
         if "error" in message:
             return Verdict("wrong", _text(message["error"]))
         seen = _decoded_run(message["run"])
-        with JUDGING:
-            return judge(exercise, seen, message["stub"] is True, message["own"] is True)
+        return judge(exercise, seen, message["stub"] is True, message["own"] is True)
     except Exception:
         return Verdict("wrong", NO_RESULT)
 
@@ -381,7 +392,8 @@ def _serve(channel: Channel, data: bytes, scratch: str) -> None:
         steps, broken = read(data)
     except Exception as error:
         first = f"{type(error).__name__}: {error}".splitlines()[0]
-        return channel.send({"trouble": f"{UNREADABLE}: {first:.200}"})
+        trouble = f"{UNREADABLE}: {first:.200}"
+        return channel.send({"trouble": trouble})
     last = _last_checks(steps)
     channel.send({"trouble": "", "checked": list(last), "broken": broken})
     orders = channel.receive()

@@ -93,7 +93,7 @@ def dcgan_fashion32() -> None:
 
 def dcgan_peeps64() -> None:
     players = dcgan.Generator(nz=128), dcgan.Discriminator(first_batchnorm=True, noise=0.3)
-    _gan("dcgan_peeps64", *players, "peeps", 64, seed=13, steps=6000, batch=32, d_lr=5e-5)
+    _gan("dcgan_peeps64", *players, "peeps", 64, seed=13, steps=4500, batch=32, d_lr=5e-5)
 
 
 def cgan_fashion32() -> None:
