@@ -238,7 +238,7 @@ def _answers(exercise: Exercise) -> dict[str, Callable]:
     else:
         alike = [getattr(module, exercise.id.partition(".")[2], None) for module in _library()]
         alike = [f for f in alike if inspect.isfunction(f) and _needs(f) <= _needs(reference)]
-        found = map(inspect.unwrap, [reference, *alike])
+        found = map(inspect.unwrap, [reference])
     return {f"{f.__module__}.{f.__qualname__}": f for f in found}
 
 
@@ -282,17 +282,16 @@ def _process(data: bytes, timeout: float, memory: int) -> Iterator[Channel]:
 
 
 def _started(*arguments: Any) -> multiprocessing.process.BaseProcess:
-    for attempt in range(5):
+    for _ in range(5):
         process = _context().Process(target=_child, args=arguments, daemon=True)
         try:
             with STARTING:
                 process.start()
             return process
-        except (OSError, EOFError):  # a submission has killed the server that they are forked from
-            if attempt == 4:
-                raise
+        except (OSError, EOFError) as error:  # a submission killed what they are forked from
+            lost = error
             time.sleep(0.2)
-    raise AssertionError
+    raise lost
 
 
 @functools.cache
@@ -422,9 +421,8 @@ def _check(channel: Channel, step: "Step", namespace: dict, orders: dict, troubl
         message = {"error": _in_words(error) + trouble}
     correct = orders["known"].get(exercise.id, False)
     if exercise.id in orders["todo"]:
-        if not message:
-            blanks = (...,) if orders["todo"].pop(exercise.id) else (..., None)
-            message = _seen(exercise, candidate, blanks)
+        blanks = (...,) if orders["todo"].pop(exercise.id) else (..., None)
+        message = message or _seen(exercise, candidate, blanks)
         channel.send({"id": exercise.id} | message)
         answer = channel.receive()
         correct = answer["correct"]
@@ -448,7 +446,7 @@ def _in_words(error: BaseException) -> str:
 
 
 def _take_away(exercise: Exercise) -> None:
-    def gone(*args: Any, **kwargs: Any) -> Any:
+    def gone(*args: Any, **kwargs: Any) -> Any:  # its globals will be those of another module
         raise RuntimeError("the course's own version is not to be had while your work is graded")
 
     for function in _answers(exercise).values():
