@@ -778,8 +778,6 @@ for name, row in numbers.items():
     print(f"{name:8}", {key: round(value, 3) for key, value in row.items()})
 for higher in ("sharpness", "error of rebuilt faces"):
     assert numbers["VAE/GAN"][higher] > numbers["VAE"][higher]
-
-# %%
 plots.rows(
     {
         "real": x_test[:12],

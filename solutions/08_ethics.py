@@ -594,18 +594,18 @@ for attribute in ("glasses", "facial_hair"):
         told = f"{share_in:.0%} in, {share:.0%} out ({low:.0%} … {high:.0%})"
         print(f"{attribute:11} {name:8} {told}: {verdict}")
 if full:
-    assert came["glasses", "DCGAN"][1][1] < 0.36 and came["facial_hair", "DCGAN"][1][1] < 0.24
+    assert came["glasses", "flow"][1][1] < 0.37 and came["facial_hair", "DCGAN"][1][1] < 0.24
     assert came["facial_hair", "VAE/GAN"][1][0] > 0.33
 
 # %% [markdown]
-# **Claim**, asserted above. Here the shares do move, and each model moves them its own way: the DCGAN draws too few glasses and too few beards, the VAE/GAN nearly twice as many beards as went in. (For a share below ½ fewer is "amplified", for the few get fewer, and more is "weakened".) One training run each: with another seed they may move
+# **Claim**, asserted above. Here the shares do move, and each model moves them its own way: the flow draws too few glasses, the DCGAN too few beards, the VAE/GAN nearly twice as many beards as went in. (For a share below ½ fewer is "amplified", for the few get fewer, and more is "weakened".) One training run each: with another seed they may move
 # elsewhere. So "generators amplify" is no law. *This* model shifts *this* attribute by so much: that has to be measured, for each.
 #
 # %% [markdown]
 # ### To discuss
 #
 # 1. One model draws 16 % beards where 25 % went in, another 47 %. Which of them is biased? Against what should one compare: the training data, the world, or the world as it should be? Each has its defenders, and each gives another number for the same model.
-# 2. Nobody intended that the DCGAN loses more than a quarter of the glasses. They are thin and hard to draw, and nobody was left out of the data. Is it harmless therefore? What if the thin thing were a hearing aid?
+# 2. Nobody intended that the flow loses a sixth of the glasses. They are thin and hard to draw, and nobody was left out of the data. Is it harmless therefore? What if the thin thing were a hearing aid?
 # 3. You may choose the training set 50 : 50 by hand. What do you lose, and who decides which attributes count?
 #
 # ## 5 · Deepfakes: can they be told?
@@ -699,11 +699,11 @@ if full:
 plots.roc(curves)
 
 # %% [markdown]
-# **Claims**, asserted above. Each detector knows its own generator almost without an error. The GAN's detector finds all of the GAN's fakes, a fifth of the flow's, and of the VAE/GAN's hardly one: there it is no better than a coin. The way back is another matter: the VAE's detector finds nine of ten of the
+# **Claims**, asserted above. Each detector knows its own generator almost without an error. The GAN's detector finds all of the GAN's fakes, a fifth of the flow's, and of the VAE/GAN's hardly any: there it is no better than a coin. The way back is another matter: the VAE's detector finds four of five of the
 # flow's fakes. VAE, DCGAN and flow blur, each in its way; the VAE/GAN makes its pictures too sharp and speckled. A detector learns whatever *this* generator does wrong, and is right about others as far as they do the same wrong. (Corvi and others 2023 found it so for large ones.) Nobody can say so in advance about a
 # generator that comes out next year.
 #
-# Look at the accused, too. The threshold was set for 1 %, on 258 pictures; on 258 others it accuses between 0.4 and 4 %. A rate that small needs more pictures than we have. (Wilson: 1 of 258 is 0.1 to 2.2 %.)
+# Look at the accused, too. The threshold was set for 1 %, on 258 pictures; on 258 others it accuses between none and 2 %. A rate that small needs more pictures than we have. (Wilson: 1 of 258 is 0.1 to 2.2 %.)
 #
 # And pictures travel: they are made smaller, stored as JPEG, blurred. Take the GAN's detector and its own fakes, real and fake pictures treated alike, at the threshold that was set on clean ones. **What will fall, the fakes found?**
 
@@ -716,12 +716,13 @@ for attack, change in auditing.ATTACKS.items():
     print(f"{attack:12}", {kind: f"{of[attack][0]:.0%}" for kind, of in treated.items()})
 if full:
     accused = {attack: share for attack, (share, _) in treated["real accused"].items()}
-    assert accused["none"] < 0.05 and accused["blur 1"] > 0.8 and accused["resize ½"] > 0.8
-    assert min(share for share, _ in treated["fakes found"].values()) > 0.9
+    assert accused["none"] < 0.05 and accused["blur 1"] > 0.3 and accused["resize ½"] > 0.3
+    kept = {attack: share for attack, (share, _) in treated["fakes found"].items()}
+    assert min(kept.values()) == kept["crop 0.9"] and sorted(kept.values())[1] > 0.9
 plots.after_attacks(treated, "share, by the detector of the DCGAN")
 
 # %% [markdown]
-# **Claim.** The fakes are all found, after every treatment. It is the *real* pictures that fall: make them half as large and back, and more than 80 % are accused. This detector's "fake" means "not razor-sharp". Whoever sends an honest picture through a messenger sends evidence against herself.
+# **Claim.** The fakes are found after every treatment but one, for a tenth cut off lets a quarter of them go. It is the *real* pictures that fall: blur them, or make them half as large and back, and about half of them are accused. This detector's "fake" means also "not razor-sharp". Whoever sends an honest picture through a messenger sends evidence against herself.
 
 # %% [markdown]
 # ### A million pictures

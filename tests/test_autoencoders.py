@@ -89,8 +89,10 @@ def test_the_gaussian_elbo_is_the_log_likelihood_up_to_its_constant():
     x, shown, mu, logvar = elbo_inputs()
     log_p = Normal(shown, 1.0).log_prob(x).flatten(1).sum(1)
     constant = 0.5 * x[0].numel() * math.log(2 * math.pi)
-    expected = (-log_p - constant + 3 * kl_to_standard_normal(mu, logvar)).mean()
+    kl = kl_to_standard_normal(mu, logvar)
+    expected = (-log_p - constant + 3 * kl).mean()
     torch.testing.assert_close(negative_elbo(x, shown, mu, logvar, beta=3.0), expected)
+    torch.testing.assert_close(negative_elbo(x, shown, mu, logvar), expected - 2 * kl.mean())
 
 
 def test_the_bernoulli_elbo_is_the_cross_entropy_of_shares_of_white():
@@ -234,6 +236,13 @@ def test_slerp_between_opposite_codes_goes_around_and_not_through_zero(scale):
     torch.testing.assert_close(path[-1], -a)
 
 
+def test_slerp_between_almost_opposite_codes_keeps_its_digits():
+    a = draw(6)
+    b = 1e-4 * draw(6, seed=1) - a
+    exact = slerp(a.double(), b.double(), 0.3)
+    torch.testing.assert_close(slerp(a, b, 0.3).double(), exact, rtol=1e-6, atol=1e-6)
+
+
 def test_slerp_between_opposite_codes_of_one_dimension_has_no_way_around():
     torch.testing.assert_close(slerp(torch.ones(1), -torch.ones(1), 0.25), torch.tensor([0.5]))
 
@@ -259,6 +268,7 @@ def test_one_hot_puts_a_one_at_the_label(dtype):
     found = one_hot(torch.tensor([2, 0, 3], dtype=dtype), 4)
     expected = torch.tensor([[0.0, 0, 1, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
     assert torch.equal(found, expected) and found.dtype == torch.float32
+    assert one_hot(torch.zeros(0, dtype=dtype), 4).shape == (0, 4)
 
 
 @pytest.mark.parametrize(
@@ -313,6 +323,59 @@ def test_the_report_of_2017_is_the_dense_network_at_its_defaults():
     # 12,288 inputs, 512 hidden, 2 latents: weights and biases of its four layers
     count = sum(p.numel() for p in VAE(3, 64, latent=2, kind="dense").parameters())
     assert count == 12_289 * 512 + 513 * 4 + 3 * 512 + 513 * 12_288
+
+
+@pytest.mark.parametrize(
+    "network, outputs, classes", [(Autoencoder, 32, 0), (VAE, 64, 0), (ConditionalVAE, 64, 10)]
+)
+def test_a_network_at_its_defaults_has_the_parameters_of_its_layers(network, outputs, classes):
+    # 4 · 4 · 3 channels, then 64 and 128 on a map of 16 × 16 and 8 × 8, and back
+    encoder = 48 * 64 * 9 + 128 + 64 * 128 * 16 + 256 + (128 * 64 + classes + 1) * outputs
+    decoder = (32 + classes + 1) * 128 * 64 + 128 * 128 * 9 + 256 + 128 * 64 * 16 + 128
+    decoder += 64 * 64 * 9 + 128 + (64 * 9 + 1) * 48
+    net = network()
+    assert net.shape == (3, 64, 64) and net.latent == 32
+    assert sum(p.numel() for p in net.parameters()) == encoder + decoder
+    bends = [m.negative_slope for m in net.modules() if isinstance(m, nn.LeakyReLU)]
+    assert bends == [0.2] * 6
+    pixels = 3 * 64 * 64
+    dense = (pixels + classes + 1) * 512 + 513 * outputs
+    dense += (32 + classes + 1) * 512 + 513 * pixels
+    assert sum(p.numel() for p in network(kind="dense").parameters()) == dense
+
+
+def matrix(layer: nn.Linear):
+    return lambda x: x.flatten(1) @ layer.weight.T + layer.bias
+
+
+def test_a_linear_network_is_a_matrix_each_way():
+    x, z, labels = pictures(5, 1, 8, 8), draw(5, 3), torch.tensor([1, 0, 9, 3, 3])
+    one = torch.eye(10)[labels]
+
+    def ways(network):
+        net = build(network, (1, 8, 8), "linear", latent=3)
+        back = matrix(net.decoder.net[0])
+        return net, matrix(net.encoder.head), lambda z: back(z).view(-1, 1, 8, 8)
+
+    net, there, back = ways(Autoencoder)
+    torch.testing.assert_close(net.encode(x), there(x))
+    torch.testing.assert_close(net.decode(z), back(z))
+    torch.testing.assert_close(net(x), back(there(x)))
+    net, there, back = ways(VAE)
+    torch.testing.assert_close(torch.cat(net.encode(x), dim=1), there(x))
+    torch.testing.assert_close(net.reconstruct(x), back(there(x)[:, :3]))
+    noise = torch.randn(5, 3, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(net.sample(5, torch.Generator().manual_seed(1)), back(noise))
+    net, there, back = ways(ConditionalVAE)
+    codes = there(torch.cat([x.flatten(1), one], dim=1))
+    torch.testing.assert_close(torch.cat(net.encode(x, labels), dim=1), codes)
+    torch.testing.assert_close(net.decode(z, labels), back(torch.cat([z, one], dim=1)))
+    made = net.sample(5, labels, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(made, back(torch.cat([noise, one], dim=1)))
+    drawn, mu, logvar = net(x, labels, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(torch.cat([mu, logvar], dim=1), codes)
+    z = codes[:, :3] + (codes[:, 3:] / 2).exp() * noise
+    torch.testing.assert_close(drawn, back(torch.cat([z, one], dim=1)))
 
 
 @pytest.mark.parametrize("network", [Autoencoder, VAE, ConditionalVAE])
@@ -604,6 +667,34 @@ def test_a_map_is_a_quarter_as_wide_and_decodes_into_range(nc, size, channels):
     made = net.decode(100 * z)
     assert made.shape == x.shape and made.abs().max() <= 1 and made.dtype == torch.float32
     torch.testing.assert_close(net(x), net.decode(z))
+
+
+def test_a_map_at_its_defaults_has_the_parameters_of_its_layers():
+    there = (16 * 9 + 1) * 64 + (64 * 9 + 1) * 64 + 65 * 4
+    back = (4 * 9 + 1) * 64 + (64 * 9 + 1) * 64 + (64 * 9 + 1) * 256 + (64 * 9 + 1) * 4
+    net = MapAutoencoder()
+    assert net.shape == (1, 32, 32) and net.code_mean.shape == (4, 8, 8)
+    assert sum(p.numel() for p in net.parameters()) == there + back
+
+
+def test_a_map_network_that_only_adds_its_last_biases_says_so():
+    net = maps()
+    for layer, value in ((net.encoder[-1], 0.7), (net.decoder[-3], 0.3)):
+        nn.init.zeros_(layer.weight), nn.init.constant_(layer.bias, value)
+    x = pictures(3)
+    torch.testing.assert_close(net.encode(x), torch.full((3, 2, 4, 4), 0.7))
+    torch.testing.assert_close(net.decode(draw(3, 2, 4, 4)), torch.full_like(x, math.tanh(0.3)))
+    torch.testing.assert_close(net(x), torch.full_like(x, math.tanh(0.3)))
+
+
+def test_a_map_is_sampled_around_the_codes_that_were_seen():
+    net = maps()
+    assert (net.code_mean == 0).all() and (net.code_std == 1).all()
+    net.code_mean.copy_(draw(2, 4, 4)), net.code_std.copy_(draw(2, 4, 4, seed=1).abs())
+    noise = torch.randn(5, 2, 4, 4, generator=torch.Generator().manual_seed(1))
+    made = net.sample(5, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(made, net.decode(net.code_mean + noise * net.code_std))
+    assert len(net.sample()) == 64 and not made.requires_grad
 
 
 def test_a_map_changes_only_near_the_place_that_changed():

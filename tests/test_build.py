@@ -270,7 +270,7 @@ def test_a_run_longer_or_larger_than_a_laptop_bears_is_named(executed, tmp_path,
     solved = nbformat.read(path, as_version=4)
     solved.metadata["run"][key] = 3600
     path.write_text(build.to_text(solved))
-    assert any(words in problem for problem in build.stale(root))
+    assert any(words in problem for problem in build.beyond_limits(root))
 
 
 def test_a_picture_keeps_its_size_and_looks_in_fewer_bytes():

@@ -229,6 +229,11 @@ def test_a_point_is_not_its_own_neighbour():
     assert precision_recall(real, torch.tensor([[1.9], [30.0]]), k=1) == (0.5, pytest.approx(1.0))
 
 
+def test_a_point_on_the_border_of_a_ball_lies_inside():
+    real, fake = torch.tensor([[0.0], [1.0]]), torch.tensor([[2.0], [-1.0]])
+    assert precision_recall(real, fake, k=1)[0] == 1
+
+
 def test_precision_and_recall_agree_with_torch_fidelity():
     prc = pytest.importorskip("torch_fidelity.metric_prc")
     real, fake = draw(500, 16, seed=1).double(), 0.9 * draw(500, 16, seed=2).double() + 0.3
@@ -284,6 +289,21 @@ def test_ssim_of_constants_is_the_brightness_term(a, b, expected):
     # (2ab + c₁) / (a² + b² + c₁) with c₁ = 0.01² at range 1
     x = torch.ones(1, 1, 16, 16)
     assert ssim(a * x, b * x, data_range=1.0) == pytest.approx(expected, abs=1e-7)
+
+
+def test_ssim_is_the_formula_in_scipys_gaussian_window():
+    from scipy.ndimage import gaussian_filter
+
+    def blur(x):  # 11 taps, where they fit
+        return gaussian_filter(x, (0, 0, 1.5, 1.5), truncate=3.5)[..., 5:-5, 5:-5]
+
+    a = draw(2, 3, 15, 19, seed=1).tanh()
+    b = (0.7 * a + 0.3 * draw(2, 3, 15, 19, seed=2)).tanh()
+    x, y = a.double().numpy(), b.double().numpy()
+    x1, y1 = blur(x), blur(y)
+    top = (2 * x1 * y1 + 0.02**2) * (2 * (blur(x * y) - x1 * y1) + 0.06**2)
+    bottom = (x1**2 + y1**2 + 0.02**2) * (blur(x * x) - x1**2 + blur(y * y) - y1**2 + 0.06**2)
+    assert ssim(a, b) == pytest.approx((top / bottom).mean(), abs=1e-9)
 
 
 def test_ssim_of_equal_images_is_one_and_of_the_negative_below_zero():
@@ -369,6 +389,12 @@ def test_a_ramp_has_no_sharpness_and_blurring_lowers_it():
     x = draw(3, 1, 30, 30)
     blurred = torch.nn.functional.avg_pool2d(x, 3, 1, 1)
     assert (sharpness(blurred) < 0.2 * sharpness(x)).all()
+
+
+def test_measures_keep_no_graph():
+    x = draw(2, 1, 5, 5).requires_grad_()
+    assert not sharpness(x).requires_grad
+    assert not any(part.requires_grad for part in fit_gaussian(x.flatten(1)))
 
 
 def test_sharpness_refuses_what_has_no_neighbours():

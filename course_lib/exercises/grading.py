@@ -32,7 +32,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -47,6 +47,7 @@ from course_lib.exercises.engine import MARKS, blanks_of, is_stub, judge, uncall
 from course_lib.exercises.running import Outcome, Run, run
 
 CHECK = re.compile(r"""^[^#\n]*\bcheck\(\s*["']([^"'\n]+)["']""", re.MULTILINE)
+NO_MEMORY = re.compile("MemoryError|.*Allocator: can't allocate memory")
 FOLDER = Path(course_lib.__file__).resolve().parent
 LARGEST = 50 << 20  # bytes of a notebook
 LONGEST = 32 << 20  # bytes of a message from a student's process
@@ -126,6 +127,10 @@ def grade_one(submission: Submission, timeout: float, memory: int) -> Submission
             if submission.deadline == math.inf:  # the very first start takes seconds
                 submission.deadline = time.monotonic() + timeout
             again = _converse(channel, submission, timeout)
+    for i, verdict in submission.verdicts.items():
+        if NO_MEMORY.match(verdict.message):
+            text = f"asked for more memory than {memory / 1e9:g} GB\n{verdict.message}"
+            submission.verdicts[i] = replace(verdict, message=text)
     status = "not found" if submission.trouble.startswith(UNREADABLE) else "stopped"
     for i in submission.ids:
         submission.verdicts.setdefault(i, Verdict(status))
@@ -219,8 +224,6 @@ def _unhurried(submission: Submission) -> Iterator[None]:
 
 def _verdict(exercise: Exercise, message: Any) -> Verdict:
     try:
-        if message["id"] != exercise.id:
-            raise ValueError(message["id"])
         if "error" in message:
             return Verdict("wrong", _text(message["error"]))
         seen = _decoded_run(message["run"])
@@ -238,7 +241,7 @@ def _answers(exercise: Exercise) -> dict[str, Callable]:
     else:
         alike = [getattr(module, exercise.id.partition(".")[2], None) for module in _library()]
         alike = [f for f in alike if inspect.isfunction(f) and _needs(f) <= _needs(reference)]
-        found = map(inspect.unwrap, [reference])
+        found = map(inspect.unwrap, [reference, *alike])
     return {f"{f.__module__}.{f.__qualname__}": f for f in found}
 
 
@@ -351,18 +354,21 @@ def _limit(timeout: float, memory: int) -> None:
             resource.setrlimit(getattr(resource, name), (value, value))
 
 
-STARTS = "os.fork os.forkpty os.exec os.posix_spawn os.spawn os.system pty.spawn subprocess.Popen"
-SIGNALS = "os.kill os.killpg"
+# Python's audit events (https://docs.python.org/3/library/audit_events.html)
+NEVER = (
+    "os.fork os.forkpty os.exec os.posix_spawn os.spawn os.system os.kill os.killpg pty.spawn "
+    "subprocess.Popen"
+).split()
 CHANGES = (
     "os.remove os.rename os.rmdir os.mkdir os.truncate os.chmod os.chown os.utime os.link "
     "os.symlink shutil.rmtree"
-)
+).split()
 
 
 def _guard(scratch: str) -> None:
     """From now on this process starts and ends no other, writes only into its own folder, and reads
     neither the course's sources nor anyone's notebook. What goes round Python goes round this."""
-    never, changes = {*STARTS.split(), *SIGNALS.split()}, set(CHANGES.split())
+    never, changes = frozenset(NEVER), frozenset(CHANGES)
     hidden = (str(FOLDER) + os.sep, str(FOLDER.parent / "solutions") + os.sep)
     inside, real = os.path.realpath(scratch) + os.sep, os.path.realpath
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -377,7 +383,8 @@ def _guard(scratch: str) -> None:
         for path in map(real, map(os.fsdecode, paths)):
             if writes and not path.startswith(inside) and path != os.devnull:
                 raise PermissionError(f"{path} cannot be changed while your work is graded")
-            if path.endswith(".ipynb") or path.startswith(hidden) and path.endswith((".py", "pyc")):
+            source = path.startswith(hidden) and path.endswith((".py", ".pyc"))
+            if source or path.endswith(".ipynb"):
                 raise PermissionError(NOT_TO_BE_HAD)
 
     sys.addaudithook(refuse)
@@ -423,7 +430,7 @@ def _check(channel: Channel, step: "Step", namespace: dict, orders: dict, troubl
     if exercise.id in orders["todo"]:
         blanks = (...,) if orders["todo"].pop(exercise.id) else (..., None)
         message = message or _seen(exercise, candidate, blanks)
-        channel.send({"id": exercise.id} | message)
+        channel.send(message)
         answer = channel.receive()
         correct = answer["correct"]
         _give_back(exercise, answer["code"], orders["todo"])
