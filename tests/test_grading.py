@@ -417,7 +417,7 @@ def graded(tmp_path_factory, scratch):
         patch.setattr("sys.stdout", out)
         patch.setattr("tempfile.tempdir", str(scratch))
         patch.setattr("os.cpu_count", lambda: 4)  # those that only wait do so together
-        code = main([str(folder), "--csv", "--timeout", "12", "--memory", "2"])
+        code = main([str(folder), "--csv", "--timeout", "8", "--memory", "2"])
     assert code == 0
     assert before == {path: path.read_bytes() for path in folder.rglob("*.ipynb")}
     rows = {row["submission"]: row for row in csv.DictReader(io.StringIO(out.getvalue()))}
@@ -453,7 +453,7 @@ def test_the_notes_say_what_is_wrong_and_why_it_stopped(graded):
     assert rows["all right"] == rows["nothing done"] == rows["prints without end"] == ""
     assert rows["a wrong one"].startswith(f"{RANGE}: Black comes out as 0 and should be -1")
     assert rows["os._exit"] == f"{RANGE}: ended its process"
-    assert rows["never lets go"] == rows["sleeps while it is read"] == "took longer than 12 s"
+    assert rows["never lets go"] == rows["sleeps while it is read"] == "took longer than 8 s"
     assert "not to be had while your work is graded" in rows["imports the solution"]
     assert "not to be had while your work is graded" in rows["loads it anew"]
     assert "not to be had while your work is graded" in rows["reads its source"]
