@@ -57,7 +57,11 @@ if not util.find_spec("course_lib"):
     done = subprocess.run(pip, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"pip could not install the course from {source}:\\n{done.stderr}")"""
-PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"  # a last cell
+PEAK = """\
+try:  # a last cell; not ru_maxrss, which a process begins with that of its parent
+    print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+except (OSError, IndexError):
+    print(0)"""
 TABLE = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -144,7 +148,7 @@ def solved(source: Path, root: Path = ROOT) -> NotebookNode:
 def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
     """Runs a solved notebook in `folder`, with this Python, and keeps what a reader should see.
 
-    Its metadata "run" then holds the scale, the seconds and, but on Windows, the peak of memory.
+    Its metadata "run" then holds the scale, the seconds and, on Linux, the peak of memory.
     """
     kernel = AsyncKernelManager(kernel_name="python3")
     kernel.kernel_spec.argv[0] = sys.executable  # a kernel of that name may belong to another one
@@ -157,12 +161,12 @@ def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
         store_widget_state=False,
         resources={"metadata": {"path": str(folder)}},
     )
-    last = nbformat.v4.new_code_cell(PEAK if os.name != "nt" else "print(0)")
+    last = nbformat.v4.new_code_cell(PEAK)
     notebook.cells.append(last)
     start = time.perf_counter()
     client.execute(cleanup_kc=True, env=environment)
     notebook.cells.remove(last)
-    gigabytes = int(last.outputs[0].text) / (2**30 if sys.platform == "darwin" else 2**20)
+    gigabytes = int(last.outputs[0].text) / 2**20
     run = {"scale": environment["COURSE_SCALE"], "seconds": round(time.perf_counter() - start)}
     run |= {"gigabytes": round(gigabytes, 1), "cores": os.cpu_count()}
     for cell in notebook.cells:

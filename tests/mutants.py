@@ -73,6 +73,10 @@ EQUIVALENT: dict[str, str] = {
     "(_resized(part.to(weight), 299) for part in x.split(AT_ONCE * 10))": "how many at a time",
     "autoencoders.slerp: result = "
     "torch.where(curved, arc / torch.where(curved, sine, 2.0), line)": "elsewhere it is the line",
+    "autoencoders._adam: schedule = "
+    "torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, factor, total_iters=steps or 0)": (
+        "where no end is known the factor is 1"
+    ),
     "autoencoders.ConditionalVAE.forward: pass": "encode and decode turn labels into rows too",
 }
 

@@ -1,6 +1,8 @@
 import copy
 import itertools
 import math
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -26,6 +28,7 @@ from course_lib.autoencoders import (
     slerp,
 )
 from course_lib.pca import PCA, principal_angles
+from course_lib.shapes import layer_table
 from course_lib.training import parts, train
 
 from .helpers import assert_step_runs_on_meta
@@ -366,6 +369,8 @@ def test_a_linear_network_is_a_matrix_each_way():
     torch.testing.assert_close(net.reconstruct(x), back(there(x)[:, :3]))
     noise = torch.randn(5, 3, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(net.sample(5, torch.Generator().manual_seed(1)), back(noise))
+    torch.manual_seed(1)  # the same numbers, where no generator is given
+    torch.testing.assert_close(net.sample(5), back(noise))
     net, there, back = ways(ConditionalVAE)
     codes = there(torch.cat([x.flatten(1), one], dim=1))
     torch.testing.assert_close(torch.cat(net.encode(x, labels), dim=1), codes)
@@ -596,6 +601,64 @@ def test_the_vae_gan_step_moves_each_network_by_its_own_loss():
     assert set(losses) == {"d_loss", "g_loss", "features", "kl"}
     for old, network in zip(before, (step.model, step.discriminator), strict=True):
         assert any(not torch.equal(old[key], value) for key, value in network.state_dict().items())
+
+
+def test_a_step_of_vae_gan_is_made_of_the_formulas():
+    step = VAEGANStep(build(VAE, (3, 16, 16), "dense"), Discriminator(3, 16))
+    step.model.kind = "linear"  # keeps bfloat16 out
+    net, judge, x = copy.deepcopy(step.model), copy.deepcopy(step.discriminator), pictures()
+    torch.manual_seed(1)
+    losses = step(x)
+    torch.manual_seed(1)
+    rebuilt, mu, logvar = net(x)
+    fake = torch.cat([rebuilt, net.decode(torch.randn_like(mu))])
+    real_share, fake_share = judge(x)[0].sigmoid(), judge(fake)[0].sigmoid()
+    d_loss = -real_share.log().mean() - (1 - fake_share).log().mean()
+    scores, features = step.discriminator(fake)  # which has learned by now
+    error = 0.5 * (step.discriminator(x)[1].detach() - features[:4]).square().sum() / 4
+    kl = kl_divergence(Normal(mu, (logvar / 2).exp()), Normal(0.0, 1.0)).sum() / 4
+    g_loss = -scores.sigmoid().log().mean()
+    expected = {"d_loss": d_loss, "g_loss": g_loss, "features": error, "kl": kl}
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value.detach())
+        assert not losses[name].requires_grad
+    for part, live, loss in (
+        (net.encoder, step.model.encoder, kl + error),
+        (net.decoder, step.model.decoder, 0.01 * error + g_loss),
+    ):
+        gradients = torch.autograd.grad(loss, list(part.parameters()), retain_graph=True)
+        found = [p.grad for p in live.parameters()]
+        torch.testing.assert_close(found, list(gradients), rtol=1e-4, atol=1e-6)
+
+
+def test_all_but_the_linear_network_may_train_in_bfloat16(monkeypatch):
+    asked = []
+    choice = SimpleNamespace(autocast=lambda: asked.append(kind) or nullcontext())
+    monkeypatch.setattr(autoencoders.device, "choose", lambda: choice)
+    for kind in KINDS:
+        AutoencoderStep(build(Autoencoder, (1, 8, 8), kind))(pictures(2, 1, 8, 8))
+    assert asked == ["conv", "dense"]
+
+
+def test_steps_begin_at_their_rates():
+    autoencoder = AutoencoderStep(build(Autoencoder, (1, 8, 8), "linear"))
+    vae = VAEStep(build(VAE, (1, 8, 8), "linear"))
+    vae_gan = VAEGANStep(build(VAE, (1, 8, 8), "linear"), Discriminator(1, 8))
+    pairs = [(s.optimizer, s.schedule) for s in (autoencoder, vae, vae_gan)]
+    pairs += [(vae_gan.d_optimizer, vae_gan.d_schedule)]
+    settings = [(o.param_groups[0]["lr"], o.param_groups[0]["betas"]) for o, _ in pairs]
+    half = (0.5, 0.999)  # GANs dislike Adam's 0.9 (Radford et al. 2016)
+    assert settings == [(2e-3, (0.9, 0.999))] * 2 + [(1e-3, half), (5e-4, half)]
+    for optimizer, schedule in pairs:  # and stay there where no end is known
+        optimizer.step(), schedule.step()
+        assert optimizer.param_groups[0]["lr"] == optimizer.param_groups[0]["initial_lr"]
+
+
+def test_the_discriminator_at_its_defaults_has_the_parameters_of_its_layers():
+    net = Discriminator()
+    assert layer_table(net.trunk, (3, 64, 64)).rows[-1].shape == (128, 8, 8)
+    count = (12 * 16 + 1) * 64 + (64 * 16 + 1) * 128 + 128 * 8 * 8 + 1
+    assert sum(p.numel() for p in net.parameters()) == count
 
 
 def test_the_encoder_of_vae_gan_does_not_hear_whether_the_discriminator_is_fooled():
