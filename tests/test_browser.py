@@ -247,14 +247,14 @@ def move_every_widget(page, name, times=3):
         shown = on_screen(page, index)
         shown.locator(".jupyter-widgets").first.wait_for()
         for control in shown.locator(".noUi-handle, select, button.jupyter-button:visible").all():
-            menu = control.evaluate("node => node.tagName === 'SELECT'")
+            slider = control.evaluate("node => node.matches('.noUi-handle')")
             for turn in range(times):
-                page.evaluate(WATCH, [shown.element_handle(), 2000 if menu else 20_000])
+                page.evaluate(WATCH, [shown.element_handle(), 20_000 if slider else 2000])
                 move(page, control, turn)
                 took = page.evaluate("window.redrawn")
                 still = f"{control.evaluate('node => node.outerHTML')} moves nothing"
-                assert menu or took is not None, still
-                if took is not None:  # a menu may be about the next step only
+                assert took is not None or not slider, still
+                if took is not None:  # a menu may be about the next step, a second stop about nothing
                     found.append((cell["source"].splitlines()[0], took))
         picture(page, f"{name}_widget_{index}")
     return found

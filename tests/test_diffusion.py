@@ -110,8 +110,9 @@ def test_the_closed_form_is_the_iterated_chain_in_mean_and_variance(chain):
     mean, variance = torch.ones(1, dtype=torch.float64), 0.0
     for t in range(chain.T):
         mean = chain.q_step(mean, t, torch.zeros(1, dtype=torch.float64))
-        added = chain.q_step(torch.zeros(1).double(), t, torch.ones(1).double()).item() ** 2
-        variance = (1 - chain.beta[t].item()) * variance + added
+        added = chain.q_step(torch.zeros(1).double(), t, torch.ones(1).double()).item()
+        variance = (1 - chain.beta[t].item()) * variance + added**2
+        assert added > 0
         zero, one = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
         torch.testing.assert_close(chain.q_sample(one, t, zero), mean, rtol=1e-12, atol=0)
         assert chain.q_sample(zero, t, one).item() ** 2 == pytest.approx(variance, rel=1e-12)
@@ -259,6 +260,8 @@ def test_a_tenth_of_the_labels_is_hidden():
     hidden = shown == -1
     assert hidden.float().mean().item() == pytest.approx(0.1, abs=0.01)
     assert torch.equal(shown[~hidden], labels[~hidden])
+    linear().loss(model, torch.zeros(20_000, 1), labels, generator=seeded())
+    assert torch.equal(model.asked[1][2], shown)  # the same seed hides the same
 
 
 def test_of_several_attributes_all_or_single_ones_are_hidden():
@@ -280,6 +283,7 @@ def test_min_snr_weights_are_those_of_the_paper():
     chain = Diffusion(torch.tensor([0.05, 0.5, 0.9]))  # snr 19, 0.905, 0.0499
     eps, v = chain.min_snr_weight(5.0, "eps"), chain.min_snr_weight(5.0, "v")
     assert eps.tolist() == pytest.approx([5 / 19, 1, 1])
+    assert torch.equal(chain.min_snr_weight(), eps)
     assert v.tolist() == pytest.approx([5 / 20, 0.475, 0.0475])
     model, x0 = Said(), draw(200, 3)
     loss = chain.loss(model, x0, generator=seeded(), min_snr=5.0)
@@ -389,6 +393,12 @@ def test_a_whole_sample_of_ddim_with_eta_one_is_that_of_ddpm(steps):
     torch.testing.assert_close(ancestral, implicit, rtol=1e-2, atol=1e-2)
 
 
+def test_a_step_of_ddim_adds_no_noise_unless_asked_to():
+    chain, (x0, eps) = linear(), (draw(3, 5, seed=i).double() for i in range(2))
+    step = chain.ddim_step(chain.q_sample(x0, 900, eps), 900, 100, eps)
+    torch.testing.assert_close(step, chain.q_sample(x0, 100, eps))
+
+
 def test_a_step_of_ddpm_is_a_draw_from_the_posterior():
     chain, (xt, x0, noise) = linear(), (draw(2, 1, 3, 3, seed=i).double() for i in range(3))
     mean, variance = chain.posterior(x0, xt, 400)
@@ -479,6 +489,15 @@ def test_the_velocity_of_flow_is_from_noise_to_picture():
     assert flow_loss(model, x0.expand(2000, 3), generator=seeded()) < 1e-5
 
 
+def test_the_loss_of_flow_is_the_squared_error_of_the_velocity():
+    model, x0 = Said(), draw(64, 1, 4, 4)
+    loss = flow_loss(model, x0, generator=seeded())
+    xt, t, _ = model.asked[0]
+    velocity = (xt - x0) / (t / 1000).view(-1, 1, 1, 1)  # read off the path
+    assert loss.item() == pytest.approx(velocity.square().mean().item(), rel=1e-3)
+    assert (velocity + x0).std().item() == pytest.approx(1, rel=0.1)  # the noise
+
+
 def test_flow_draws_times_evenly_or_from_the_middle():
     model, x0 = Said(), torch.zeros(20_000, 1)
     for middle in (False, True):
@@ -548,7 +567,8 @@ def test_a_network_in_training_mode_is_asked_in_evaluation_mode():
 
     model = Model()
     linear(10).ddpm_sample(model, (1, 1), generator=seeded())
-    assert not any(seen) and model.training and net.training
+    flow_sample(model, (1, 1), generator=seeded(), steps=2)
+    assert len(seen) == 12 and not any(seen) and model.training and net.training
 
 
 @pytest.mark.parametrize("name", ["ddpm_sample", "ddim_sample", "flow_sample", "inpaint"])
@@ -661,6 +681,49 @@ def test_a_step_learns(make):
     assert step.ema.n == 60
 
 
+def test_a_step_lowers_the_loss_that_it_names():
+    chain, x = linear(50), draw(4000, 1)
+
+    def asked(step):
+        loss = step(x)["loss"]
+        assert not loss.requires_grad
+        return loss.item(), *step.model.asked[0][:2]
+
+    loss, xt, t = asked(DiffusionStep(Said(), chain))
+    noise = chain.predict_eps(xt, t, x)
+    assert loss == pytest.approx(noise.square().mean().item(), rel=1e-3)
+    loss, xt, t = asked(DiffusionStep(Said(), chain, prediction="v", min_snr=2.0))
+    error = chain.velocity(x, t, chain.predict_eps(xt, t, x)).square()[:, 0]
+    weights = chain.snr.clamp(max=2) / (chain.snr + 1)
+    assert loss == pytest.approx((weights[t] * error).mean().item(), rel=1e-3)
+    for step, spread in ((FlowStep(Said()), None), (FlowStep(Said(), middle=True), 1)):
+        loss, xt, t = asked(step)
+        velocity = (xt - x) / (t / 1000)[:, None]
+        assert loss == pytest.approx(velocity.square().mean().item(), rel=1e-2)
+        if spread is None:
+            assert t.std().item() == pytest.approx(1000 / 12**0.5, rel=0.05)
+        else:
+            assert (t / 1000).logit().std().item() == pytest.approx(spread, rel=0.05)
+
+
+def test_a_step_samples_the_picture_that_its_model_knows():
+    chain, x0 = cosine(50), torch.tensor([0.5, -0.3, 1.5]).expand(2, 3)
+
+    def noise(x, t, labels=None):  # data at one point: the answers are exact
+        return chain.predict_eps(x, t, x0)
+
+    def velocity(x, t, labels=None):
+        return (x - x0) / (t / 1000)[:, None]
+
+    for step, model, expected in (
+        (DiffusionStep(Said(), chain), noise, x0.clamp(-1, 1)),
+        (DiffusionStep(Said(), chain, clip=False), noise, x0),
+        (FlowStep(Said()), velocity, x0),
+    ):
+        found = step.sample(model, (2, 3), None, seeded())
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
 @every_step
 @pytest.mark.parametrize("classes", [None, 3, (2, 3)])
 def test_a_step_never_waits_for_the_device(make, classes):
@@ -720,6 +783,23 @@ def test_the_learning_rate_warms_up_and_falls_to_zero():
     assert step.optimizer.param_groups[0]["lr"] == 0
 
 
+def test_steps_begin_at_their_rates():
+    for step in (DiffusionStep(Said(), linear(50)), FlowStep(Said())):
+        (group,) = step.optimizer.param_groups
+        assert (group["initial_lr"], group["betas"], step.ema.decay) == (1e-3, (0.9, 0.99), 0.999)
+
+
+@pytest.mark.parametrize("classes", [16, 17])
+def test_up_to_sixteen_classes_have_a_column_each(classes, monkeypatch):
+    step, asked = FlowStep(UNet(1, 16, classes=classes)), []
+    labels = torch.arange(70).flip(0) % classes
+    step((images(70), labels))
+    monkeypatch.setattr(step, "sample", lambda net, shape, labels, _: asked.append(labels) or X)
+    monkeypatch.setattr(plots, "grid", lambda pictures, columns: columns)
+    assert step.samples() == 16
+    assert torch.equal(asked[0], torch.arange(64) % 16 if classes == 16 else labels[:64])
+
+
 def test_samples_before_the_first_batch_say_so():
     with pytest.raises(ValueError, match="take a step first"):
         FlowStep(UNet(1, 16)).samples()
@@ -728,6 +808,7 @@ def test_samples_before_the_first_batch_say_so():
 def test_a_step_without_classes_ignores_labels():
     step = FlowStep(UNet(1, 16))
     assert math.isfinite(step((images(), torch.arange(16)))["loss"].item())
+    assert math.isfinite(step((images(),))["loss"].item())
 
 
 # Bad input
