@@ -254,7 +254,7 @@ def move_every_widget(page, name, times=3):
                 took = page.evaluate("window.redrawn")
                 still = f"{control.evaluate('node => node.outerHTML')} moves nothing"
                 assert took is not None or not slider, still
-                if took is not None:  # a menu may be about the next step, a second stop about nothing
+                if took is not None:  # a second stop moves nothing
                     found.append((cell["source"].splitlines()[0], took))
         picture(page, f"{name}_widget_{index}")
     return found
