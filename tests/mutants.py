@@ -78,6 +78,8 @@ EQUIVALENT: dict[str, str] = {
         "where no end is known the factor is 1"
     ),
     "autoencoders.ConditionalVAE.forward: pass": "encode and decode turn labels into rows too",
+    "diffusion._normal: noise = torch.randn"
+    "(shape, generator=generator, device=_place(None, like), dtype=like.dtype)": "one device here",
 }
 
 

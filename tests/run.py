@@ -1,6 +1,6 @@
 """The one test command, called by `make test`: every stage, a table of them at the end.
 
-Two lanes run side by side: most of the work is Python's, which keeps one core busy. The unit tests
+Two stages run side by side: most of the work is Python's, which keeps one core busy. The unit tests
 speak as they go; what the others say comes when they are done, and stays in test-artefacts/.
 """
 
@@ -25,21 +25,19 @@ UNIT = [*PYTEST, "-m", "not benchmark and not everywhere", f"--ignore={BROWSER}"
 Stage = tuple[str, list[str], dict[str, str]]  # name, command, environment
 
 
-def lanes() -> list[list[Stage]]:
-    """What runs one after the other, for each of the two lanes."""
+def stages() -> list[Stage]:
+    """All that runs, in the order in which it is begun: the longest comes first."""
 
     def notebooks(name: str, folder: str, expect: str) -> Stage:
         paths = [str(path) for path in sorted((ROOT / folder).glob("*.ipynb"))]
         return name, [*PYTEST, *NBVAL, *paths], {"COURSE_EXPECT": expect}
 
     return [
-        [("unit tests", UNIT, {})],
-        [
-            ("style", [sys.executable, "-m", "ruff", "check", "."], {}),
-            notebooks("notebooks, unsolved", "notebooks", "not attempted"),
-            notebooks("notebooks, solved", "solutions", "correct"),
-            ("browser", [*PYTEST, BROWSER], {}),
-        ],
+        ("unit tests", UNIT, {}),
+        ("style", [sys.executable, "-m", "ruff", "check", "."], {}),
+        notebooks("notebooks, unsolved", "notebooks", "not attempted"),
+        ("browser", [*PYTEST, BROWSER], {}),
+        notebooks("notebooks, solved", "solutions", "correct"),
     ]
 
 
@@ -55,34 +53,32 @@ def counts(report: Path) -> str:
     return ", ".join(f"{n} {what}" for what, n in found.items() if n)
 
 
-def run(lane: list[Stage], aloud: bool) -> list[tuple[str, str, float, Path]]:
-    """Runs the stages of a lane; (name, "ok" or "FAILED", seconds, pytest's report) of each."""
+def run(stage: Stage) -> tuple[str, str, float, Path]:
+    """Runs a stage; its name, "ok" or "FAILED", the seconds, and the place of pytest's report."""
+    name, command, environment = stage
     threads = str(max(1, (os.cpu_count() or 1) // 2))
     base = {**os.environ, "COURSE_SCALE": "smoke", "OMP_NUM_THREADS": threads}
-    rows = []
-    for name, command, environment in lane:
-        stem = REPORTS / name.replace(" ", "_").replace(",", "")
-        log, report = stem.with_suffix(".log"), stem.with_suffix(".xml")
-        report.unlink(missing_ok=True)
-        if "pytest" in command:
-            command = [*command, f"--junitxml={report}"]
-        start = time.perf_counter()
-        with log.open("w", encoding="utf-8") as out:
-            to = None if aloud else out
-            code = subprocess.run(
-                command, cwd=ROOT, env=base | environment, stdout=to, stderr=to
-            ).returncode
-        rows.append((name, "FAILED" if code else "ok", time.perf_counter() - start, report))
-        print(f"\n=== {name} ===\n{log.read_text(encoding='utf-8')}", flush=True)
-    return rows
+    stem = REPORTS / name.replace(" ", "_").replace(",", "")
+    log, report = stem.with_suffix(".log"), stem.with_suffix(".xml")
+    report.unlink(missing_ok=True)
+    if "pytest" in command:
+        command = [*command, f"--junitxml={report}"]
+    start = time.perf_counter()
+    with log.open("w", encoding="utf-8") as out:
+        to = None if name == "unit tests" else out
+        code = subprocess.run(
+            command, cwd=ROOT, env=base | environment, stdout=to, stderr=to
+        ).returncode
+    took = time.perf_counter() - start
+    print(f"\n=== {name} ===\n{log.read_text(encoding='utf-8')}", flush=True)
+    return name, "FAILED" if code else "ok", took, report
 
 
 def main() -> int:
     REPORTS.mkdir(exist_ok=True)
-    start, (first, second) = time.perf_counter(), lanes()
+    start = time.perf_counter()
     with ThreadPoolExecutor(2) as pool:
-        work = [pool.submit(run, first, True), pool.submit(run, second, False)]
-        rows = [row for done in work for row in done.result()]
+        rows = list(pool.map(run, stages()))
     failed = any(result != "ok" for _, result, _, _ in rows)
     print(f"\n{'what ran':<22}{'result':<9}{'seconds':>8}   of which")
     for name, result, seconds, report in rows:

@@ -267,9 +267,13 @@ def move(page, control, turn):
         control.select_option(index=(now + 1) % many)
     elif kind == "BUTTON":
         control.click()
-    else:
+    else:  # away from the end where it stands, else to and fro
+        now, low, high = control.evaluate(
+            "n => ['now', 'min', 'max'].map(end => +n.getAttribute('aria-value' + end))"
+        )
         control.focus()
-        page.keyboard.press("ArrowLeft" if turn % 2 else "ArrowRight")
+        back = now >= high or (turn % 2 and now > low)
+        page.keyboard.press("ArrowLeft" if back else "ArrowRight")
 
 
 def test_a_student_meets_no_dialog_and_no_buttons_of_the_authors(page, lab):
