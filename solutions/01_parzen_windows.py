@@ -23,7 +23,7 @@
 # - choose a bandwidth by held-out likelihood, and say when that number misleads;
 # - compare two sets of pictures with MMD and with a classifier, which is the idea behind every GAN.
 #
-# **Time**: 60 to 90 minutes with the six exercises. The cells run in about 2 minutes on a laptop, in 1 on a GPU.
+# **Time**: 60 to 90 minutes with the six exercises. The cells run in about a minute.
 # **You need**: Python, NumPy or PyTorch basics, the formula of a Gaussian.
 
 # %%

@@ -23,7 +23,7 @@
 # - derive, write and train a variational autoencoder, and say what each of its two terms does;
 # - ask a model for a class, and explain why VAE pictures are blurred.
 #
-# **Time**: two hours with the exercises. The cells run in about 6 minutes on a laptop; on a GPU, where they train longer, plan for 10.
+# **Time**: two hours with the exercises. The cells run in about 5 minutes on a laptop; on a GPU, where they train longer, plan for 10.
 # **You need**: lecture 01 (Gaussians; the comparison of two sets of pictures), a little linear algebra.
 
 # %%

@@ -23,7 +23,7 @@
 # - watch a GAN learn in the plane, and tell its three illnesses apart by measuring them;
 # - train a GAN on pictures, walk between its samples, and check whether it has only copied.
 #
-# **Time**: 90 minutes with the exercises. The cells run in about 2 minutes on a laptop; on a GPU, where they train longer, plan for 5.
+# **Time**: 90 minutes with the exercises. The cells run in about 3 minutes on a laptop; on a GPU, where they train longer, plan for 5.
 # **You need**: lecture 01 (a classifier that tells two sets apart), gradient descent in PyTorch.
 
 # %%

@@ -23,7 +23,7 @@
 # - build DCGAN for any size of picture, train it, and put it beside the network that came before;
 # - walk through a trained generator's codes, and put glasses on a face by adding numbers.
 #
-# **Time**: two hours with the exercises. The cells run in 5 minutes on a laptop; plan for 15 on a GPU.
+# **Time**: two hours with the exercises. The cells run in about 4 minutes on a laptop; plan for 15 on a GPU.
 # **You need**: lecture 03 (the game and its two losses). Convolutions are explained here.
 
 # %%

@@ -24,7 +24,7 @@
 # - steer it by a class, fill in a part of a face, sharpen a small picture, and work in the codes of an autoencoder;
 # - compare diffusion with a GAN on the same data and the same minutes.
 #
-# **Time**: two to three hours with the exercises. The cells run in about 9 minutes on a laptop, five of them one training.
+# **Time**: two to three hours with the exercises. The cells run in about 7 minutes on a laptop, more than four of them one training.
 # **You need**: lecture 02 (latent codes, Gaussians), lecture 03 (what a GAN is), lecture 05 (Fréchet distance, precision and recall).
 
 # %%

@@ -26,7 +26,7 @@
 # - put a mark into a picture, test for it with a p-value you can trust, break it and forge it;
 # - write the card that a model should come with.
 #
-# **Time**: two to three hours with the exercises and the discussions. The cells run in about 4 minutes on a laptop.
+# **Time**: two to three hours with the exercises and the discussions. The cells run in about 2 minutes on a laptop.
 # **You need**: lectures 02 to 04 (VAE, GAN), lecture 07 or a belief in it (a flow draws a picture by removing noise).
 
 # %%

@@ -9,6 +9,7 @@ from course_lib.build import ROOT
 
 PLACE = re.compile(r"(?<=<!-- peers -->\n).*?(?=<!-- end of peers -->)", re.DOTALL)
 ROWS = pytest.StashKey[list]()
+HEAD = ["| what | beside | ours | theirs | in | better by |", "|---|---|---|---|---|---|"]
 
 
 def pytest_addoption(parser):
@@ -38,11 +39,23 @@ def beside(request) -> Callable:
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    head = ["| what | beside | ours | theirs | in | better by |", "|---|---|---|---|---|---|"]
-    table = "\n".join([*head, *config.stash[ROWS]]) + "\n"
-    if config.stash[ROWS]:
-        terminalreporter.write_line(f"\n{table}")
+    rows = config.stash[ROWS]
+    if rows:
+        terminalreporter.write_line("\n" + "\n".join([*HEAD, *rows]))
     if config.getoption("--readme"):
         readme = ROOT / "README.md"
-        text = PLACE.sub(lambda _: table, readme.read_text(encoding="utf-8"))
-        readme.write_text(text, encoding="utf-8", newline="\n")
+        text = readme.read_text(encoding="utf-8")
+        (before,) = PLACE.findall(text)
+        table = "\n".join([*HEAD, *merged(before.splitlines()[len(HEAD) :], rows)]) + "\n"
+        readme.write_text(PLACE.sub(lambda _: table, text), encoding="utf-8", newline="\n")
+
+
+def merged(before: list[str], rows: list[str]) -> list[str]:
+    """Rows measured anew in the place of the old ones; those that were not run stay."""
+    table = {what_and_peer(row): row for row in (*before, *rows)}
+    return list(table.values())
+
+
+def what_and_peer(row: str) -> str:
+    """What tells rows apart; numbers in brackets, such as a floor, may change."""
+    return re.sub(r" \(.*?\)", "", "|".join(row.split("|")[1:3]))
