@@ -61,6 +61,9 @@ EQUIVALENT: dict[str, str] = {
     "density._distances: radius = (_double(high) - middle).sum()": (
         "never below the norm: the slow, exact way is only taken sooner"
     ),
+    "density._distances: low = torch.minimum(x.amin(dim=0), y.detach().amin(dim=0))": (
+        "the middle is taken from both points, so its gradient cancels"
+    ),
     "metrics.precision_recall: slack = "
     "1e-12 * max(real.square().sum(1).max(), fake.square().sum(0).max())": "a guard's size",
     "metrics.precision_recall: slack = "

@@ -304,6 +304,14 @@ def test_mmd2_over_several_blocks_agrees_with_one_matrix():
     assert torch.allclose(density.mmd2(x, y, 1.0), within[0] + within[1] - 2 * k(x, y).mean())
 
 
+def test_mmd2_is_as_exact_as_its_narrowest_bandwidth_needs():
+    far = torch.tensor([[0.0], [2e6]], dtype=torch.float64)  # so that the middle is far from all
+    x, y = far + 1e-3 * cloud(2, 1), far + 1e-3 * cloud(2, 1, 1)
+    expected = mmd2_by_loops(x, y, [1e-3, 1e3], False)
+    found = density.mmd2(x, y, [1e-3, 1e3], unbiased=False)
+    assert float(found) == pytest.approx(expected, rel=1e-6)
+
+
 def test_unbiased_mmd2_has_the_expectation_of_the_closed_form():
     # E k(a, b) for a − b ~ N(μ, v I): (σ² / (σ² + v))^{d/2} exp(−‖μ‖² / 2(σ² + v))
     d, sigma, s, t, shift = 3, 1.5, 1.0, 1.4, 0.5
