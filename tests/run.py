@@ -14,15 +14,17 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "test-artefacts"
-PYTEST = [sys.executable, "-m", "pytest", "-q", "--durations=5"]
+PYTEST = ["-m", "pytest", "-q", "--durations=5"]
+COVERAGE = ["-m", "slipcover", "--source=course_lib", "--fail-under=90", "--skip-covered"]
 # Only cells that print and have a stored output are compared (--nbval-lax), in the Python that
 # runs this: a kernel named "python3" may belong to another one.
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
 
 
 BROWSER = "tests/test_browser.py"
-UNIT = [*PYTEST, "-m", "not benchmark and not everywhere", f"--ignore={BROWSER}", "tests"]
-Stage = tuple[str, list[str], dict[str, str]]  # name, command, environment
+GRADING = "tests/test_grading.py"  # sends functions to forks: slipcover's marks do not travel
+UNIT = ["-m", "not benchmark and not everywhere", f"--ignore={BROWSER}", f"--ignore={GRADING}"]
+Stage = tuple[str, list[str], dict[str, str]]  # name, arguments of Python, environment
 
 
 def stages() -> list[Stage]:
@@ -33,11 +35,12 @@ def stages() -> list[Stage]:
         return name, [*PYTEST, *NBVAL, *paths], {"COURSE_EXPECT": expect}
 
     return [
-        ("unit tests", UNIT, {}),
-        ("style", [sys.executable, "-m", "ruff", "check", "."], {}),
+        ("unit tests", [*COVERAGE, *PYTEST, *UNIT, "tests"], {}),
+        ("style", ["-m", "ruff", "check", "."], {}),
         notebooks("notebooks, unsolved", "notebooks", "not attempted"),
         ("browser", [*PYTEST, BROWSER], {}),
         notebooks("notebooks, solved", "solutions", "correct"),
+        ("grading", [*PYTEST, GRADING], {}),
     ]
 
 
@@ -55,20 +58,19 @@ def counts(report: Path) -> str:
 
 def run(stage: Stage) -> tuple[str, str, float, Path]:
     """Runs a stage; its name, "ok" or "FAILED", the seconds, and the place of pytest's report."""
-    name, command, environment = stage
+    name, arguments, environment = stage
     threads = str(max(1, (os.cpu_count() or 1) // 2))
     base = {**os.environ, "COURSE_SCALE": "smoke", "OMP_NUM_THREADS": threads}
     stem = REPORTS / name.replace(" ", "_").replace(",", "")
     log, report = stem.with_suffix(".log"), stem.with_suffix(".xml")
     report.unlink(missing_ok=True)
-    if "pytest" in command:
-        command = [*command, f"--junitxml={report}"]
+    if "pytest" in arguments:
+        arguments = [*arguments, f"--junitxml={report}"]
     start = time.perf_counter()
     with log.open("w", encoding="utf-8") as out:
         to = None if name == "unit tests" else out
-        code = subprocess.run(
-            command, cwd=ROOT, env=base | environment, stdout=to, stderr=to
-        ).returncode
+        command, settings = [sys.executable, *arguments], base | environment
+        code = subprocess.run(command, cwd=ROOT, env=settings, stdout=to, stderr=to).returncode
     took = time.perf_counter() - start
     print(f"\n=== {name} ===\n{log.read_text(encoding='utf-8')}", flush=True)
     return name, "FAILED" if code else "ok", took, report

@@ -550,6 +550,8 @@ def test_the_loss_of_a_vae_step_is_the_negative_elbo():
     losses = step(x)
     torch.testing.assert_close(losses["loss"], expected.detach(), rtol=2e-2, atol=0)  # bfloat16
     torch.testing.assert_close(losses["loss"], losses["reconstruction"] + 2.5 * losses["kl"])
+    losses = VAEStep(build(VAE, (3, 16, 16), "dense"))(x)  # beta = 1 unless told otherwise
+    torch.testing.assert_close(losses["loss"], losses["reconstruction"] + losses["kl"])
 
 
 def test_beta_zero_leaves_the_kl_alone_and_a_large_beta_crushes_it():
