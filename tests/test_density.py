@@ -214,7 +214,8 @@ def test_nothing_lands_on_a_device_other_than_that_of_the_inputs():
         assert density.gaussian_sample(*density.fit_gaussian(x), 4).isfinite().all()
         assert density.mmd2(x, y, 1.0).isfinite()
         assert density.kmeans(x, 3).isfinite().all()
-        assert 0 <= density.proxy_a_distance(x, y, seeded()) <= 2
+        if torch.__version__ >= "2.5":  # before, AdamW counts its steps on the default device
+            assert 0 <= density.proxy_a_distance(x, y, seeded()) <= 2
     finally:
         torch.set_default_device(None)
 
