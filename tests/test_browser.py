@@ -90,23 +90,28 @@ CELLS = """() => {
         code: model.type === 'code', source: model.sharedModel.source,
         count: model.executionCount ?? null, outputs: model.outputs?.toJSON() ?? []}));
 }"""
-# The time from the first key, click or choice in a cell to its next change of picture or read-out.
+# The time from the first key, click or choice in a cell to the end of the changes of picture and
+# read-out that follow: until nothing has changed for a moment. Of pictures that go on by themselves
+# it is the first change.
 WATCH = """([cell, limit]) => {
     window.redrawn = new Promise((resolve) => {
-        let start = null;
+        let start = null, first = null, silence = null;
         for (const kind of ['keydown', 'change', 'click'])
             cell.addEventListener(kind, (event) => start ??= event.timeStamp, {capture: true});
         const shows = ({type, target}) => type === 'attributes'
             || (target.closest ? target : target.parentElement)?.closest('.widget-html');
+        const end = (took) => { observer.disconnect(); resolve(took); };
         const observer = new MutationObserver((changes) => {
-            if (start !== null && changes.some(shows)) {
-                observer.disconnect();
-                resolve(performance.now() - start);
-            }
+            if (start === null || !changes.some(shows)) return;
+            const now = performance.now() - start;
+            if (first === null) setTimeout(() => end(now), 2000);
+            first ??= now;
+            clearTimeout(silence);
+            silence = setTimeout(() => end(now), 250);
         });
         observer.observe(cell, {subtree: true, childList: true, characterData: true,
                                 attributes: true, attributeFilter: ['src']});
-        setTimeout(() => resolve(null), limit);
+        setTimeout(() => end(first), limit);
     });
 }"""
 SHOW = """async (index) => {
@@ -238,7 +243,7 @@ def answer(page, index, source):
     return "".join(output.get("text", "") for output in cells(page)[index]["outputs"])
 
 
-def move_every_widget(page, name, times=3):
+def move_every_widget(page, name, times=2):
     """Moves each slider, menu and button of the notebook; [(first line of its cell, ms)]."""
     found = []
     for index, cell in enumerate(cells(page)):
@@ -247,10 +252,10 @@ def move_every_widget(page, name, times=3):
         shown = on_screen(page, index)
         shown.locator(".jupyter-widgets").first.wait_for()
         for control in shown.locator(".noUi-handle, select, button.jupyter-button:visible").all():
-            slider = control.evaluate("node => node.matches('.noUi-handle')")
-            for turn in range(times):
+            slider, back = control.evaluate("node => node.matches('.noUi-handle')"), False
+            for _ in range(times):
                 page.evaluate(WATCH, [shown.element_handle(), 20_000 if slider else 2000])
-                move(page, control, turn)
+                back = move(page, control, back)
                 took = page.evaluate("window.redrawn")
                 still = f"{control.evaluate('node => node.outerHTML')} moves nothing"
                 assert took is not None or not slider, still
@@ -260,20 +265,25 @@ def move_every_widget(page, name, times=3):
     return found
 
 
-def move(page, control, turn):
+def move(page, control, back):
+    """Goes a step on, or back; returns whether it went back, as it does from a slider's end.
+
+    It goes one way as long as it can: to and fro, too fast, is nothing to a kernel that is busy.
+    """
     kind = control.evaluate("node => node.tagName")
     if kind == "SELECT":
         now, many = control.evaluate("node => [node.selectedIndex, node.options.length]")
         control.select_option(index=(now + 1) % many)
     elif kind == "BUTTON":
         control.click()
-    else:  # away from the end where it stands, else to and fro
+    else:
         now, low, high = control.evaluate(
             "n => ['now', 'min', 'max'].map(end => +n.getAttribute('aria-value' + end))"
         )
+        back = now >= high or (back and now > low)
         control.focus()
-        back = now >= high or (turn % 2 and now > low)
         page.keyboard.press("ArrowLeft" if back else "ArrowRight")
+    return back
 
 
 def test_a_student_meets_no_dialog_and_no_buttons_of_the_authors(page, lab):

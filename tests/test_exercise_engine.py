@@ -22,6 +22,7 @@ import torch
 from course_lib.exercises import EXERCISES, QUESTIONS, check, grade, hint, predict, solution
 from course_lib.exercises.__main__ import main
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
+from tests.helpers import stubborn
 
 ID = "vae.made_up"
 GOES_ON = "The notebook goes on with the course's own version."
@@ -719,16 +720,7 @@ def release():
 def test_a_loop_that_swallows_everything_is_abandoned_and_told(given, capsys, release):
     exercise = given(time_limit=0.3)
 
-    def stubborn(x):
-        while True:
-            try:
-                while not release.is_set():
-                    print("still here")
-                return x
-            except BaseException:
-                pass
-
-    assert check(ID, stubborn) is exercise.reference
+    assert check(ID, stubborn(release)) is exercise.reference
     out = capsys.readouterr().out
     assert "does a loop never end?" in out
     assert "Your function still runs and cannot be stopped from here: restart the kernel." in out

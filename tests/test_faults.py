@@ -38,7 +38,7 @@ from course_lib.exercises import EXERCISES, check, grade
 from course_lib.exercises.__main__ import main
 from course_lib.exercises.engine import Exercise, call
 from course_lib.training import train
-from tests.helpers import ROOT, ToyStep, built, python, toy_batches, weights
+from tests.helpers import ROOT, ToyStep, built, python, stubborn, toy_batches, weights
 
 
 @dataclass(frozen=True)
@@ -665,16 +665,7 @@ def _(lab):
 
 @student("a loop swallows even Ctrl-C", *NEVER_ENDS, "restart the kernel")
 def _(lab):
-    def loops(x):
-        while True:
-            try:
-                while not lab.release.is_set():
-                    print("still here")
-                return x
-            except BaseException:
-                pass
-
-    told = lab.checks(loops, "loop")
+    told = lab.checks(stubborn(lab.release), "loop")
     lab.release.set()
     for thread in threading.enumerate():
         if thread.name == "exercise":
