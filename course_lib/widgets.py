@@ -370,8 +370,9 @@ def shape_calculator() -> ipywidgets.VBox:
         except ValueError as error:
             readout.value = f"{formula}: <b>{error}</b>"
             return
-        sliders["window"].max = size**2 - 1
-        at = sliders["window"].value
+        sliders["window"].max = max(size**2 - 1, 1)  # its page can show no range of one number
+        sliders["window"].disabled = size == 1
+        at = min(sliders["window"].value, size**2 - 1)
         output = np.ones((size, size), dtype=int)
         output.flat[at] = 2
         plots.draw_cells(left, plots.window_cells(**case, at=at))

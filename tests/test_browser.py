@@ -251,7 +251,8 @@ def move_every_widget(page, name, times=2):
             continue
         shown = on_screen(page, index)
         shown.locator(".jupyter-widgets").first.wait_for()
-        for control in shown.locator(".noUi-handle, select, button.jupyter-button:visible").all():
+        controls = shown.locator(".noUi-handle, select, button.jupyter-button:visible").all()
+        for control in reversed(controls):  # what the upper ones may change is tried as it begins
             slider, back = control.evaluate("node => node.matches('.noUi-handle')"), False
             for _ in range(times):
                 page.evaluate(WATCH, [shown.element_handle(), 20_000 if slider else 2000])

@@ -295,7 +295,8 @@ def test_the_calculator_reads_out_the_size_of_the_convolution(case):
     n, k, s, p, d = case
     assert f"⌊({n} + 2·{p} − {d}·({k} − 1) − 1) / {s}⌋ + 1 = <b>{size}</b>" in readout.value
     out = torch.nn.Conv2d(1, 1, k, s, p, d)(torch.zeros(1, 1, n, n))
-    assert out.shape[-1] == size and sliders["window"].max == size**2 - 1
+    assert out.shape[-1] == size and sliders["window"].max == max(size**2 - 1, 1)
+    assert sliders["window"].disabled == (size == 1)  # one window: there is none to go to
     assert bytes(picture.value).startswith(b"\x89PNG")
 
 
