@@ -517,7 +517,7 @@ def hidden_signal(
 
     there: the translations of y; back: the other generator. Each spoiler is run once.
     """
-    names = ["y", "F(y), spoiled", "what was done, × 8", "G of it"]
+    names = ["y", "F(y), spoiled", "change, × 8", "G of it"]
     figure, shown = _sheets(names, y)
     found = {}
     for name, spoil in spoilers.items():
