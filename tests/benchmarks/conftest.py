@@ -30,7 +30,8 @@ def beside(request) -> Callable:
     def note(what: str, peer: str, ours: float, theirs: float, unit: str) -> float:
         less = unit in ("s", "ms", "Fréchet")
         ratio = theirs / ours if less else ours / theirs
-        row = f"| {what} | {peer} | {ours:.3g} | {theirs:.3g} | {unit} | {ratio:.2g} × |"
+        better = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
+        row = f"| {what} | {peer} | {ours:.3g} | {theirs:.3g} | {unit} | {better} × |"
         request.config.stash[ROWS].append(row)
         print(f"\n{what}: ours {ours:.4g} {unit}, {peer} {theirs:.4g} {unit}, ratio {ratio:.2f}")
         return ratio
