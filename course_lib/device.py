@@ -54,14 +54,36 @@ class Choice:
 
 @functools.cache
 def choose() -> Choice:
-    """CUDA, else Apple's MPS, else the CPU; bfloat16 where it is right and faster. Asked once."""
-    if torch.cuda.is_available():
-        device = torch.device("cuda")
-    elif torch.backends.mps.is_available():
-        device = torch.device("mps")
-    else:
-        device = torch.device("cpu")
-    return Choice(device, *_try_bfloat16(device))
+    """CUDA, else Apple's MPS, else the CPU; bfloat16 where it is right and faster. Asked once.
+
+    A GPU that torch names but that cannot compute is left alone, and the reason tells why.
+    """
+    device, trouble = usable()
+    bfloat16, reason = _try_bfloat16(device)
+    return Choice(device, bfloat16, f"{reason}; {trouble}" if trouble else reason)
+
+
+@functools.cache
+def usable() -> tuple[torch.device, str]:
+    """The best device that computes, and what is wrong with a better one ("" mostly)."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    device = torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    trouble = _trouble(device)
+    return (torch.device("cpu"), trouble) if trouble else (device, "")
+
+
+def _trouble(device: torch.device) -> str:
+    """Why a GPU cannot be used, "" where it can: its driver is too old, or it is a virtual one."""
+    try:
+        torch.ones(64, 64, device=device).mm(torch.ones(64, 64, device=device)).sum().item()
+        return ""
+    except Exception as error:
+        return f"{device.type} is there and fails ({_first_line(error)})"
+
+
+def _first_line(error: Exception) -> str:
+    message = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {message[0]}"
 
 
 def _try_bfloat16(device: torch.device) -> tuple[bool, str]:
@@ -79,8 +101,7 @@ def _try_bfloat16(device: torch.device) -> tuple[bool, str]:
         gain = _gain(batch=1, seconds=0.2)  # finds out a CPU that would take minutes for a batch
         gain = _gain(batch=32, seconds=0.8) if gain > 0.3 else gain
     except Exception as error:
-        message = str(error).strip().splitlines() or [""]
-        return False, f"convolutions fail in it ({type(error).__name__}: {message[0]})"
+        return False, f"convolutions fail in it ({_first_line(error)})"
     if gain < GAIN:
         return False, f"convolutions are only {gain:.2g} times as fast in it"
     return True, f"convolutions {gain:.1f} times faster, values agree"

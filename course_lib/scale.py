@@ -1,13 +1,13 @@
 """How big a run is: `smoke` (tests: seconds), `laptop` (two CPU cores: minutes), `gpu`.
 
-The default is `gpu` where torch finds CUDA or MPS and `laptop` elsewhere. The environment variable
+The default is `gpu` where CUDA or MPS computes and `laptop` elsewhere. The environment variable
 `COURSE_SCALE` overrides it.
 """
 
 import os
 from typing import TypeVar
 
-import torch
+from course_lib.device import usable
 
 SCALES = ("smoke", "laptop", "gpu")
 T = TypeVar("T")
@@ -25,8 +25,8 @@ def current() -> str:
                 f"COURSE_SCALE must be one of {', '.join(SCALES)}; it is set to {wanted!r}"
             )
         return wanted
-    accelerated = torch.cuda.is_available() or torch.backends.mps.is_available()
-    return "gpu" if accelerated else "laptop"
+    device, _ = usable()
+    return "laptop" if device.type == "cpu" else "gpu"
 
 
 def pick(*, smoke: T, laptop: T, gpu: T) -> T:

@@ -1,3 +1,4 @@
+import re
 import time
 
 import pytest
@@ -8,14 +9,19 @@ from course_lib import device
 from course_lib.device import Choice, choose
 
 
+def forget():
+    choose.cache_clear()
+    device.usable.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
     """Each test probes anew, on the CPU unless it says otherwise."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    choose.cache_clear()
+    forget()
     yield
-    choose.cache_clear()
+    forget()
 
 
 def in_bfloat16():
@@ -66,7 +72,7 @@ def test_bfloat16_is_refused_where_it_is_slow(monkeypatch):
 def test_a_speed_up_below_the_threshold_is_refused(monkeypatch):
     monkeypatch.setattr(device, "_gain", lambda batch, seconds: 1.19)
     assert not choose().bfloat16
-    choose.cache_clear()
+    forget()
     monkeypatch.setattr(device, "_gain", lambda batch, seconds: 1.21)
     assert choose().bfloat16
 
@@ -155,6 +161,12 @@ def gpu(monkeypatch, name, capability):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: name)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
+    monkeypatch.setattr(device, "_trouble", lambda _: "")
+
+
+def apple(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(device, "_trouble", lambda _: "")
 
 
 def test_a_t4_has_no_bfloat16_units(monkeypatch):
@@ -174,16 +186,31 @@ def test_a_newer_gpu_must_only_compute_right(monkeypatch, error, on):
 
 def test_cuda_is_taken_before_mps_and_mps_before_the_cpu(monkeypatch):
     monkeypatch.setattr(device, "_try_bfloat16", lambda d: (False, "because"))
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    apple(monkeypatch)
     assert choose().device.type == "mps"
-    choose.cache_clear()
+    forget()
     gpu(monkeypatch, "Tesla T4", (7, 5))
     assert choose().device.type == "cuda"
 
 
 def test_apples_gpus_stay_in_float32(monkeypatch):
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert not choose().bfloat16
+    apple(monkeypatch)
+    assert choose().device.type == "mps" and not choose().bfloat16
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA works here")
+def test_a_gpu_that_cannot_compute_is_left_alone_and_the_reason_says_so(monkeypatch):
+    # as the virtual machines of GitHub's macOS runners: github.com/actions/runner-images, 9918
+    monkeypatch.setattr(device, "_gain", lambda batch, seconds: 0.5)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    choice = choose()
+    assert choice.device == torch.device("cpu") and not choice.bfloat16
+    assert re.search(r"; cuda is there and fails \(\w+: \S.*\)$", choice.reason)
+    assert "\n" not in choice.reason
+
+
+def test_a_gpu_that_computes_has_no_trouble():
+    assert device._trouble(torch.device("cpu")) == ""
 
 
 @pytest.mark.parametrize("on, dtype", [(True, torch.bfloat16), (False, torch.float32)])

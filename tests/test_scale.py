@@ -1,17 +1,21 @@
 import pytest
 import torch
 
-from course_lib import scale
+from course_lib import device, scale
 
 
 @pytest.fixture(autouse=True)
 def without_setting(monkeypatch):
     monkeypatch.delenv("COURSE_SCALE", raising=False)
+    device.usable.cache_clear()
+    yield
+    device.usable.cache_clear()
 
 
-def accelerators(monkeypatch, cuda=False, mps=False):
+def accelerators(monkeypatch, cuda=False, mps=False, trouble=""):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    monkeypatch.setattr(device, "_trouble", lambda _: trouble)
 
 
 def test_a_cpu_gets_the_laptop_scale(monkeypatch):
@@ -25,6 +29,11 @@ def test_an_accelerator_gets_the_gpu_scale(monkeypatch, kind):
     accelerators(monkeypatch, **{kind: True})
     assert scale.current() == "gpu"
     assert scale.pick(smoke=5, laptop=1500, gpu=20_000) == 20_000
+
+
+def test_an_accelerator_that_does_not_compute_gets_the_laptop_scale(monkeypatch):
+    accelerators(monkeypatch, mps=True, trouble="out of memory")
+    assert scale.current() == "laptop"
 
 
 @pytest.mark.parametrize("setting", ["smoke", "laptop", "gpu", " Smoke "])
