@@ -1,6 +1,7 @@
 """The project's own files agree with each other."""
 
 import re
+import subprocess
 import sys
 
 import pytest
@@ -23,6 +24,7 @@ CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ADDRESS = PROJECT["urls"]["Repository"]
 LECTURES = [path.stem for path in build.sources()]
+WORKFLOWS = {path.stem: path for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
 
 
 def test_every_requirement_is_a_lower_bound_and_none_is_a_pin():
@@ -93,6 +95,73 @@ def test_the_local_links_of_the_readme_lead_somewhere():
         assert (ROOT / link).exists(), link
     for source in re.findall(r'<img[^>]+src="(?!https?:)([^"]+)"', README):
         assert (ROOT / source).exists(), source
+
+
+@pytest.mark.parametrize(
+    "schema, files",
+    [
+        ("vendor.github-workflows", ".github/workflows/*.yml"),
+        ("custom.github-workflows-require-timeout", ".github/workflows/*.yml"),
+        ("vendor.github-issue-forms", ".github/ISSUE_TEMPLATE/*.yml"),
+        ("vendor.citation-file-format", "CITATION.cff"),
+    ],
+)
+def test_what_other_programs_read_has_the_form_that_they_want(schema, files):
+    paths = sorted(map(str, ROOT.glob(files)))
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema]
+    done = subprocess.run(
+        [*check, "--force-filetype=yaml", *paths], capture_output=True, text=True, timeout=60
+    )
+    assert paths and done.returncode == 0, done.stdout + done.stderr
+
+
+def steps(workflow):
+    jobs = yaml.safe_load(WORKFLOWS[workflow].read_text(encoding="utf-8"))["jobs"]
+    return [step for job in jobs.values() for step in job.get("steps", [])]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_a_workflow_may_only_read_and_runs_only_what_is_here(workflow):
+    assert yaml.safe_load(WORKFLOWS[workflow].read_text(encoding="utf-8"))["permissions"] == {
+        "contents": "read"
+    }
+    for step in steps(workflow):
+        if "run" not in step:
+            assert re.fullmatch(r"actions/[\w-]+@v\d+", step["uses"])
+            continue
+        assert "${{" not in step["run"]  # nothing from outside becomes a part of a command
+        for target in re.findall(r"^make (\w+)", step["run"]):
+            assert f"\n{target}: " in (ROOT / "Makefile").read_text(encoding="utf-8")
+        for path in re.findall(r"(?:tests|\.ci)/[\w.]+", step["run"]):
+            assert (ROOT / path).exists()
+
+
+def test_the_workflow_tests_on_every_python_that_pyproject_names():
+    jobs = yaml.safe_load(WORKFLOWS["test"].read_text(encoding="utf-8"))["jobs"]
+    mark = "Programming Language :: Python :: "
+    tried = [line.removeprefix(mark) for line in PROJECT["classifiers"] if line.startswith(mark)]
+    assert jobs["linux"]["strategy"]["matrix"]["python"] == tried
+
+
+def test_the_hook_before_a_commit_has_the_requirements_of_pyproject():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    hooks = {hook["id"]: hook for repo in config["repos"] for hook in repo["hooks"]}
+    extras = PROJECT["optional-dependencies"]
+    known = {*PROJECT["dependencies"], *extras["build"], *extras["test"]}
+    assert all(set(hook["additional_dependencies"]) <= known for hook in hooks.values())
+    assert set(extras["build"]) <= set(hooks["notebooks"]["additional_dependencies"])
+
+
+def test_version_and_address_of_the_citation_are_those_of_the_project():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == PROJECT["version"]
+    assert citation["repository-code"] == ADDRESS
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", changes, re.M)
+    assert headings[:2] == [
+        "[Unreleased]",
+        f"[{PROJECT['version']}] - {citation['date-released']}",
+    ]
 
 
 def test_a_python_that_does_not_suit_is_told_which_do(monkeypatch):
