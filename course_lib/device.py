@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 TOLERANCE = 0.03  # of the largest value; rounding to bfloat16's 8 bits costs about 0.005
-GAIN = 1.2  # below this speed-up the rounding is not worth it
+LEAST_SPEED_UP = 1.2  # below this speed-up the rounding is not worth it
 
 # (operation, image, kernel, options): the course's layers, and shapes that oneDNN got wrong in
 # releases of torch (github.com/pytorch/pytorch, issues 163347 and 169688)
@@ -102,7 +102,7 @@ def _try_bfloat16(device: torch.device) -> tuple[bool, str]:
         gain = _gain(batch=32, seconds=0.8) if gain > 0.3 else gain
     except Exception as error:
         return False, f"convolutions fail in it ({_first_line(error)})"
-    if gain < GAIN:
+    if gain < LEAST_SPEED_UP:
         return False, f"convolutions are only {gain:.2g} times as fast in it"
     return True, f"convolutions {gain:.1f} times faster, values agree"
 

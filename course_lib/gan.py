@@ -38,9 +38,10 @@ __all__ = [
     "MLPGenerator",
     "ToyDiscriminator",
 ]
-__all__ += ["ToyGenerator", "dirac_gan", "jensen_shannon", "latent_arithmetic", "look"]
+__all__ += ["ToyGenerator", "dirac_gan", "jensen_shannon", "latent_arithmetic"]
 __all__ += ["modes_covered"]
-__all__ += ["nearest_neighbours", "optimal_discriminator", "sample", "slerp", "still"]
+__all__ += ["nearest_neighbours", "optimal_discriminator", "sample", "slerp"]
+__all__ += ["frozen", "snapshot"]
 
 
 # One round of the game
@@ -110,7 +111,7 @@ class AdversarialStep:
         self._check(batch)
         shares = list(zip(*(part.tensor_split(self.d_steps) for part in batch), strict=True))
         for real, *labels in shares[:-1]:
-            with torch.no_grad(), still(self.generator):
+            with torch.no_grad(), frozen(self.generator):
                 fake = self.fake(len(real), labels)
             self.d_step(real, fake, labels)
         real, *labels = shares[-1]
@@ -150,7 +151,7 @@ class AdversarialStep:
 
     def g_step(self, fake: Tensor, labels: Sequence[Tensor] = ()) -> dict:
         """G learns from what D says of its fakes; nothing in D changes."""
-        with still(self.discriminator):
+        with frozen(self.discriminator):
             loss = self.loss.g_loss(self._judge(fake, labels))
         _descend(loss, self.g_optimizer)
         return {"g_loss": loss.detach()}
@@ -186,7 +187,7 @@ class AdversarialStep:
 
 
 @contextmanager
-def still(net: nn.Module) -> Iterator[None]:
+def frozen(net: nn.Module) -> Iterator[None]:
     """Inside, `net` answers as before but learns nothing: no gradient reaches its weights, and
     BatchNorm goes by the batch while its running statistics stand still. Gradients pass through.
     """
@@ -523,7 +524,7 @@ class Frame(NamedTuple):
     arrows: Float[Tensor, "n 2"]  # where G's loss pushes each of them
 
 
-def look(
+def snapshot(
     step: AdversarialStep, z: Float[Tensor, "n nz"], reach: float = 1.6, resolution: int = 40
 ) -> Frame:
     """What D thinks of the plane, what G makes of z, and where its loss would move each point.
@@ -532,7 +533,7 @@ def look(
     """
     side = torch.linspace(-reach, reach, resolution)
     y, x = torch.meshgrid(side, side, indexing="ij")
-    with still(step.discriminator), still(step.generator):
+    with frozen(step.discriminator), frozen(step.generator):
         with torch.no_grad():
             surface = step.discriminator(torch.stack([x, y], dim=-1).reshape(-1, 2)).sigmoid()
             fake = step.generator(z)

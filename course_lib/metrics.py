@@ -19,7 +19,6 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib import density
 from course_lib.pretrained import load_weights
 
 ROWS = 1000  # distances from so many points at a time: 80 MB against 10,000 others
@@ -28,8 +27,15 @@ ROWS = 1000  # distances from so many points at a time: 80 MB against 10,000 oth
 def fit_gaussian(
     features: Float[Tensor, "n d"],
 ) -> tuple[Float[Tensor, " d"], Float[Tensor, "d d"]]:
-    """Mean and unbiased covariance of the features, in float64: `density.fit_gaussian`."""
-    return density.fit_gaussian(_double("features", features, 2))
+    """Mean and unbiased covariance of the features, in float64, as a Fréchet distance needs them.
+
+    Raises ValueError for fewer than two rows.
+    """
+    features = _double("features", features, 2)
+    n, d = features.shape
+    if n < 2:
+        raise ValueError(f"features must have at least 2 rows for a covariance; got {n}")
+    return features.mean(dim=0), torch.cov(features.T).reshape(d, d)
 
 
 def frechet_distance(
@@ -245,7 +251,7 @@ def _positive(name: str, eigenvalues: Tensor) -> None:
 # Networks that look at images. They come trained; `pretrained/train.py` says how.
 
 # data set -> channels, the size that the networks see, attribute -> number of its values
-TAUGHT = {
+TASKS = {
     "fashion": (1, 32, {"class": 10}),
     "peeps": (3, 64, {"glasses": 2, "facial_hair": 2, "face": 27, "head": 47, "skin": 5}),
 }
@@ -257,7 +263,7 @@ class _Judge(nn.Module):
 
     def __init__(self, dataset: str, trunk: nn.Module):
         super().__init__()
-        self.channels, self.size, attributes = TAUGHT[dataset]
+        self.channels, self.size, attributes = TASKS[dataset]
         self.trunk = trunk
         self.heads = nn.ModuleDict({key: nn.Linear(64, n) for key, n in attributes.items()})
         self.attribute = next(iter(attributes)) if len(attributes) == 1 else None
@@ -311,7 +317,7 @@ class FeatureNet(_Judge):
     """
 
     def __init__(self, name: str, pretrained: bool = True):
-        channels, size, _ = _taught(name, TAUGHT)
+        channels, size, _ = _taught(name, TASKS)
         fold = size // 16  # pixels become channels, until the map is 16 × 16
         trunk = nn.Sequential(
             nn.PixelUnshuffle(fold),
@@ -345,7 +351,7 @@ class Classifier(_Judge):
 
     def __init__(self, name: str, pretrained: bool = True):
         dataset, _, attribute = name.partition("_")
-        names = [*TAUGHT, *(f"peeps_{key}" for key in TAUGHT["peeps"][2])]
+        names = [*TASKS, *(f"peeps_{key}" for key in TASKS["peeps"][2])]
         channels, size, _ = _taught(name, names)
         widths = (32, 64, 128) if size == 32 else (24, 48, 96, 128)  # down to 4 × 4
         layers = [
@@ -374,7 +380,7 @@ def _check_pictures(x: Tensor, *channels: int) -> None:
 def _taught(name: str, names: Iterable[str]) -> tuple[int, int, dict[str, int]]:
     if name not in names:
         raise ValueError(f"name must be one of {', '.join(names)}; got {name!r}")
-    return TAUGHT[name.partition("_")[0]]
+    return TASKS[name.partition("_")[0]]
 
 
 def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> list[nn.Module]:

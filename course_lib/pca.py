@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-EXACT = 2000  # eigh of a 2,000 × 2,000 matrix takes about a second, and grows with the cube
+EXACT_UP_TO = 2000  # eigh of a 2,000 × 2,000 matrix takes about a second, and grows with the cube
 SLICE = 2**22  # numbers converted to float64 at a time (32 MB)
 RESIDUAL = 1e-7  # of the largest eigenvalue
 
@@ -58,7 +58,7 @@ class PCA:
         if not total > 1e-20 * (mean.square().sum() + 1e-300):
             raise ValueError("x must vary; all its rows are equal")
 
-        exact = min(n, d) <= EXACT or 8 * self.k > min(n, d)
+        exact = min(n, d) <= EXACT_UP_TO or 8 * self.k > min(n, d)
         route = _from_krylov if not exact else _from_covariance if d <= n else _from_gram
         values, components = route(x, mean, self.k)
         largest = components.gather(1, components.abs().argmax(1, keepdim=True))

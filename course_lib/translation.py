@@ -25,7 +25,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from course_lib import dcgan, device, plots, shapes
 from course_lib.data.imageset import Batches, ImageSet
-from course_lib.gan import _adam, _answer, _descend, still
+from course_lib.gan import _adam, _answer, _descend, frozen
 from course_lib.gan_losses import LOSSES
 from course_lib.training import EMA
 
@@ -524,7 +524,7 @@ class Pix2PixStep:
         apart = (fake - target).abs().mean()
         losses = {"l1_loss": apart.detach()}
         if self.adversarial:
-            with still(self.discriminator):
+            with frozen(self.discriminator):
                 loss = pix2pix_loss(self._judge(x, fake), fake, target, self.l1)
             losses["g_loss"] = loss.detach() - self.l1 * losses["l1_loss"]
         else:
@@ -606,7 +606,7 @@ class CycleGANStep:
 
     def g_step(self, x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Both generators learn; the losses, and the fakes of X and of Y without their graphs."""
-        with self.precision(), still(self.discriminator_x), still(self.discriminator_y):
+        with self.precision(), frozen(self.discriminator_x), frozen(self.discriminator_y):
             more = self.identity > 0
             fake_y, *same_y = _through(self.generator_xy, x, *[y] * more)
             fake_x, *same_x = _through(self.generator_yx, y, *[x] * more)

@@ -29,13 +29,14 @@ import platform
 
 import torch
 
-from course_lib import autoencoders, data, device, metrics, plots, widgets
+from course_lib import autoencoders, data, device, metrics, plots
 from course_lib.diffusion import Diffusion, cosine_betas
 from course_lib.exercises import check, grade, hint, predict, solution
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
 from course_lib.translation import ResnetGenerator, translate
 from course_lib.unet import UNet
+from course_lib.widgets import autoencoders as sliders
 
 # %% [markdown]
 # ## 1 · Is this machine ready?
@@ -155,7 +156,7 @@ guess = predict("density.black_pixels", ...)
 
 # %%
 black = (x == -1).float().mean().item()
-print(guess.against(black))
+print(guess.reveal(black))
 plots.bars({"black pixels": black, "all others": 1 - black}, "share of the pixels", guess)
 
 # %% [markdown]
@@ -221,7 +222,7 @@ plots.rows({f"pair {i + 1}": film for i, film in enumerate(films)})
 # At both ends the judge still names the right one of 47 heads. Now you: choose two people, and the percentage. *Where does it break?*
 
 # %%
-widgets.morph(vae, people.floats()[:40])
+sliders.morph(vae, people.floats()[:40])
 
 # %% [markdown]
 # **Glasses for everybody** (lecture 06). The network that puts them on has seen people without glasses and other people with them, but nobody both ways.

@@ -39,7 +39,9 @@ from sklearn.neighbors import KernelDensity
 
 from course_lib import data, density, plots, procedural, widgets
 from course_lib.exercises import check, hint, predict, solution
+from course_lib.plots import density as figures
 from course_lib.scale import pick
+from course_lib.widgets import density as sliders
 
 
 def seed(n):
@@ -128,7 +130,7 @@ assert accuracy > 0.75
 # *How many octaves until it looks like a cloud? What happens when each is as strong as the first?*
 
 # %%
-widgets.octaves()
+sliders.octaves()
 
 # %%
 plots.panels(
@@ -183,7 +185,7 @@ mean2, covariance2 = fit_gaussian(points)
 gaussian = torch.distributions.MultivariateNormal(mean2, covariance2)
 gaussian2d = gaussian.log_prob(plots.plane()).exp()
 samples2d = {"a Gaussian": density.gaussian_sample(mean2, covariance2, 150, generator=seed(2))}
-plots.density_in_the_plane({"a Gaussian": gaussian2d}, points, samples2d)
+figures.density_in_the_plane({"a Gaussian": gaussian2d}, points, samples2d)
 
 # %% [markdown]
 # ## 4 · Key idea: noise through a network
@@ -196,7 +198,7 @@ plots.density_in_the_plane({"a Gaussian": gaussian2d}, points, samples2d)
 z = torch.randn(4000, 2, generator=seed(0))
 with torch.no_grad():
     bent = [density.random_mlp(2, 2, 32, generator=seed(i))(z) for i in (1, 2, 3)]
-plots.bent_noise(z, bent)
+figures.bent_noise(z, bent)
 
 # %% [markdown]
 # Folds, cusps, thin arms: none of this is Gaussian. The colours show where each point came from, so one sees the plane
@@ -216,7 +218,7 @@ plots.bent_noise(z, bent)
 # %%
 centers = torch.tensor([-2.0, -1.4, -1.1, 0.9, 1.3, 3.0])
 x = torch.linspace(-4, 5, 300)
-plots.bumps(x, torch.distributions.Normal(centers, 0.45).log_prob(x[:, None]).exp(), centers)
+figures.bumps(x, torch.distributions.Normal(centers, 0.45).log_prob(x[:, None]).exp(), centers)
 
 # %% [markdown]
 # The width $\sigma$ is called the **bandwidth**. With 784 pixels the numbers get far too small for a
@@ -279,11 +281,11 @@ assert difference < 1e-5
 guess = predict("density.bandwidth_zero", ...)
 
 # %%
-widgets.bandwidth(points, validation)
+sliders.bandwidth(points, validation)
 
 # %%
 stops = (0.01, 0.05, 0.1, 0.3, 1.0)
-plots.density_in_the_plane(
+figures.density_in_the_plane(
     {f"σ = {s}": density.parzen_log_density(plots.plane(), points, s).exp() for s in stops},
     points,
 )
@@ -313,8 +315,8 @@ select_bandwidth = check("density.select_bandwidth", select_bandwidth)
 sigmas = torch.logspace(-2.2, 0.3, 26).tolist()
 best2d, scores = select_bandwidth(points, validation, sigmas)
 _, own_scores = select_bandwidth(points, points, sigmas)
-print(guess.against("it grows without bound"))
-plots.bandwidth_curve(sigmas, own_scores, scores, floor=-6)
+print(guess.reveal("it grows without bound"))
+figures.bandwidth_curve(sigmas, own_scores, scores, floor=-6)
 
 # %% [markdown]
 # The grey curve answers the question: it grows without bound as σ shrinks, because a spike of width 0 on a point has infinite density there.
@@ -354,7 +356,7 @@ parzen_sample = check("density.parzen_sample", parzen_sample)
 # %% tags=["cover"]
 parzen2d = density.parzen_log_density(plots.plane(), points, best2d).exp()
 samples2d["Parzen windows"] = parzen_sample(points, best2d, 150, generator=seed(2))
-plots.density_in_the_plane(
+figures.density_in_the_plane(
     {"a Gaussian": gaussian2d, "Parzen windows": parzen2d}, points, samples2d
 )
 
@@ -369,7 +371,7 @@ image_sigmas = torch.logspace(-1, 0.2, 13).tolist()
 best, image_scores = density.select_bandwidth(centers, held_out, image_sigmas)
 _, own_scores = density.select_bandwidth(centers, centers[:1000], image_sigmas)
 parzen_samples = parzen_sample(centers, best, 1000, generator=seed(1))
-plots.bandwidth_curve(image_sigmas, own_scores, image_scores)
+figures.bandwidth_curve(image_sigmas, own_scores, image_scores)
 
 # %%
 plots.rows(
@@ -405,9 +407,9 @@ ratios = [
     for d in dimensions
 ]
 ratio = dict(zip(dimensions, ratios, strict=True))
-print(guess.against(ratio[784]))
+print(guess.reveal(ratio[784]))
 assert ratio[2] < 0.03 and 0.85 < ratio[784] < 0.89 and 0.95 < ratio[12288] < 0.97
-plots.concentration(dimensions, ratios, guess)
+figures.concentration(dimensions, ratios, guess)
 
 # %% [markdown]
 # At 12,288 dimensions, a 64×64 colour picture, the nearest point is 96 % as far as the farthest. "Close to a sample" says almost nothing there.
@@ -430,7 +432,7 @@ print(
     f"distance ∝ n^({slope:.3f}): to halve it takes {2 ** (-1 / slope):,.0f} times as many images"
 )
 assert -0.10 < slope < -0.05
-plots.neighbours_by_number(numbers, nearest, slope, 784)
+figures.neighbours_by_number(numbers, nearest, slope, 784)
 
 # %% [markdown]
 # The distance falls with $n^{-1/k}$, where $k$ plays the part of the number of dimensions that the pictures really fill: between 10 and
@@ -457,7 +459,7 @@ for name, windows in {"real images": pool[:k], "k-means centres": means}.items()
     width, _ = density.select_bandwidth(windows, held_out, torch.logspace(-1, 0, 21).tolist())
     likelihood[name] = density.parzen_log_density(test_images, windows, width).mean().item()
 gap = likelihood["k-means centres"] - likelihood["real images"]
-print(guess.against("k-means centres"), f"\nk-means is ahead by {gap:.0f} nats")
+print(guess.reveal("k-means centres"), f"\nk-means is ahead by {gap:.0f} nats")
 assert gap > 50
 plots.bars(likelihood, "log-likelihood of the test images in nats", guess)
 
@@ -528,7 +530,7 @@ negative = sum(e < 0 for e in estimates) / 400
 print(
     f"mean of 400 estimates for equal laws: {sum(estimates) / 400:+.5f}; negative: {negative:.0%}"
 )
-print(guess.against("yes"))
+print(guess.reveal("yes"))
 assert abs(sum(estimates) / 400) < 0.003 and negative > 0.3
 
 # %% [markdown]
@@ -608,7 +610,7 @@ straw, gauss, parzen, floor = samplers
 for distance in (by_mmd, by_network):
     assert distance[straw] > distance[gauss] > 10 * abs(distance[floor])
 assert abs(by_mmd[floor]) < 0.003 and by_network[floor] < 0.25
-print(guess.against(gauss))
+print(guess.reveal(gauss))
 plots.bars(by_mmd, "MMD² to real pictures", guess)
 
 # %% [markdown]

@@ -32,11 +32,13 @@
 # %%
 import torch
 
-from course_lib import autoencoders, data, device, metrics, pca, plots, widgets
+from course_lib import autoencoders, data, device, metrics, pca, plots
 from course_lib.exercises import check, hint, predict, solution
+from course_lib.plots import autoencoders as figures
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
 from course_lib.training import train
+from course_lib.widgets import autoencoders as sliders
 
 
 def seed(n):
@@ -118,10 +120,10 @@ guess = predict("vae.components_for_90", ...)
 model = pca.PCA(200).fit(x.flatten(1))
 kept = model.explained_variance_ratio.cumsum(0)
 needed = int((kept < 0.9).sum()) + 1
-print(guess.against(needed))
+print(guess.reveal(needed))
 print(f"7 components keep {kept[6]:.0%}, {needed} keep 90 %")
 assert 0.6 < kept[6] < 0.72 and 25 < needed < 45
-plots.variance_kept(kept, guess)
+figures.variance_kept(kept, guess)
 
 # %%
 components = model.components
@@ -166,7 +168,7 @@ shares = {
 }
 assert shares["head"][0] > 0.8 and shares["head"][1] > 0.8 and shares["skin"][2] > 0.5
 assert max(shares["glasses"][:8]) < 0.1
-plots.attribute_shares(shares)
+figures.attribute_shares(shares)
 
 # %% [markdown]
 # ## 2 · An autoencoder finds the same, and more
@@ -264,11 +266,11 @@ ghosts = torch.cat([torch.lerp(a, b, i / 8) for i in range(9)])
 plots.rows({"pixels": ghosts, "codes": between})
 
 # %% [markdown]
-# Choose any two faces below, or pictures of your own: `widgets.morph(autoencoder, mine)` takes any `(n, 3, 32, 32)` pictures, such as
+# Choose any two faces below, or pictures of your own: `sliders.morph(autoencoder, mine)` takes any `(n, 3, 32, 32)` pictures, such as
 # `data.load("a/folder", size=32).floats()`. *Where does it break? Try two people with very different hair.*
 
 # %%
-widgets.morph(autoencoder, x_test[:40])
+sliders.morph(autoencoder, x_test[:40])
 
 # %% [markdown]
 # ### Exercise 4 · Around instead of through
@@ -319,7 +321,7 @@ guess = predict("vae.random_code", ...)
 
 # %%
 invented = autoencoder.sample(1000, generator=seed(0))
-print(guess.against("ghosts"))
+print(guess.reveal("ghosts"))
 plots.grid(invented[:32], title="random codes, decoded by the autoencoder")
 
 # %% [markdown]
@@ -415,7 +417,7 @@ with torch.no_grad():
     mu, logvar = vae.encode(x_test[5:6])
     z = reparameterise(mu, logvar, torch.randn(mu.shape, generator=seed(1)))
     redrawn = vae.decode(z)
-plots.through_a_vae(x_test[5], mu[0], (0.5 * logvar[0]).exp(), z[0], redrawn[0])
+figures.through_a_vae(x_test[5], mu[0], (0.5 * logvar[0]).exp(), z[0], redrawn[0])
 
 # %% [markdown]
 # ### Exercise 8 · New faces
@@ -492,13 +494,13 @@ for beta in (0.0, 1.0, 10.0, 30.0, 300.0):
 
 # %%
 print("KL in nats:", {beta: round(kl, 2) for beta, kl in told.items()})
-print(guess.against("64 times nearly the same picture"))
+print(guess.reveal("64 times nearly the same picture"))
 assert told[0.0] > told[1.0] > told[10.0] > told[30.0] > told[300.0]
 assert told[1.0] > 2 and told[300.0] < 0.1
 spread = {name: model.sample(64, seed(0)).std(0).mean().item() for name, model in planes.items()}
 print("spread of 64 samples:", {name: round(value, 3) for name, value in spread.items()})
 assert spread["β = 300"] < 0.4 * spread["β = 1"]
-plots.code_planes(planes, x_test)
+figures.code_planes(planes, x_test)
 
 # %% [markdown]
 # At β = 0 there is no prior to obey. It is an autoencoder: it puts the codes anywhere, and random codes from the circle miss most of them. As β grows the faces move
@@ -508,7 +510,7 @@ plots.code_planes(planes, x_test)
 # Move β. *Where does it break, and on which side?*
 
 # %%
-widgets.beta_planes(planes, x_test)
+sliders.beta_planes(planes, x_test)
 
 # %% [markdown]
 # ## 6 · A reproduction: 12,288 inputs, 512 hidden units, 2 latents
@@ -528,13 +530,13 @@ history
 
 # %%
 report = load_weights("vae_report_250", autoencoders.VAE(nc=3, size=64, latent=2, kind="dense"))
-plots.manifold(report, columns=12)
+figures.manifold(report, columns=12)
 
 # %% [markdown]
 # A map of all faces that two numbers can describe. Neighbours differ little, and far away is another haircut. Walk over it.
 
 # %%
-widgets.latent_plane(report)
+sliders.latent_plane(report)
 
 # %% [markdown]
 # ## 7 · Why are VAE pictures blurred?
@@ -563,7 +565,7 @@ sharpness = {
     "decoded from z": metrics.sharpness(face(noisy)).mean().item(),
     "decoded from μ": metrics.sharpness(face(clean)).mean().item(),
 }
-print(guess.against("as blurred as before"))
+print(guess.reveal("as blurred as before"))
 assert sharpness["decoded from μ"] < 0.5 * sharpness["real faces"]
 assert abs(sharpness["decoded from μ"] / sharpness["decoded from z"] - 1) < 0.2
 plots.bars(sharpness, "sharpness: variance of the Laplacian")
@@ -591,7 +593,7 @@ answers = torch.linspace(-1.5, 1.5, 301)
 loss = 0.25 * (answers - 1) ** 2 + 0.25 * (answers + 1) ** 2
 best = answers[loss.argmin()].item()
 assert abs(best) < 0.01
-plots.two_pictures_one_answer(answers, loss)
+figures.two_pictures_one_answer(answers, loss)
 
 # %% [markdown]
 # So the blur is what the code leaves open: there the decoder draws the mean. The VAE with 32 latents has room for much more of what our drawings differ in:
@@ -722,8 +724,8 @@ print(
     f"{reds['left out'].mean():.2f} on average"
 )
 answer = "none" if redder == 0 else "a few" if redder < 0.5 else "most"
-print(guess.against(answer))
-plots.redness(reds)
+print(guess.reveal(answer))
+figures.redness(reds)
 
 # %%
 reddest = reds["drawn"].topk(12).indices
@@ -804,7 +806,7 @@ plots.rows(
 #
 # ## To go further
 #
-# 1. **Your own face.** Give `widgets.morph` two photographs from a folder. What does an autoencoder that has only seen drawings make of them?
+# 1. **Your own face.** Give `sliders.morph` two photographs from a folder. What does an autoencoder that has only seen drawings make of them?
 # 2. **Another prior knowledge.** Train the VAE with `likelihood="bernoulli"`. Are the samples sharper? Why are the two losses not comparable?
 # 3. **Learn the noise.** Let the decoder have one variance for all pixels, learned. Which β is that?
 # 4. **The gap.** Fit a Gaussian with full covariance to the autoencoder's codes and sample from that. How much of the distance between AE and VAE disappears? What is left?

@@ -32,12 +32,14 @@
 # %%
 import torch
 
-from course_lib import data, device, gan, metrics, plots, widgets
+from course_lib import data, device, gan, metrics, plots
 from course_lib.exercises import check, hint, predict, solution
 from course_lib.gan_losses import LOSSES, Loss
+from course_lib.plots import gan as figures
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
 from course_lib.training import train
+from course_lib.widgets import gan as sliders
 
 
 def seed(n):
@@ -122,9 +124,9 @@ size = {
     kind: torch.autograd.grad(generator_loss(score, kind), score)[0].abs().item() for kind in losses
 }
 ratio = size["non_saturating"] / size["minimax"]
-print(guess.against(round(ratio)))
+print(guess.reveal(round(ratio)))
 assert abs(ratio - 99) < 0.1
-plots.generator_losses(chance, losses, slopes)
+figures.generator_losses(chance, losses, slopes)
 
 # %% [markdown]
 # $\frac{d}{ds}\log(1-\sigma(s)) = -\sigma(s)$, and $\frac{d}{ds}\big(-\log\sigma(s)\big) = -(1-\sigma(s))$. Where $D$ is sure, the minimax gradient is nearly 0: $G$ learns least when it is worst. That is the
@@ -190,7 +192,7 @@ with torch.no_grad():
 off = ((learned - best).abs() * (p + q) / 2).sum().item() * 0.01  # dx
 print(f"mean distance from D*: {off:.3f}")
 assert off < 0.05
-plots.optimal_and_trained(line, p, q, best, learned)
+figures.optimal_and_trained(line, p, q, best, learned)
 
 # %% [markdown]
 # At the left edge they part. There is neither data nor fake there, so nobody has told $D$ anything: its answer is whatever the network happens to continue with.
@@ -241,7 +243,7 @@ for shift in shifts:
     other = normal(shift, 1.0).log_prob(grid).exp()
     apart.append(jensen_shannon(bump / bump.sum(), other / other.sum()).item())
 assert abs(apart[-1] - 0.6931) < 1e-3 and apart[-1] - apart[40] < 1e-3
-plots.sliding_apart(shifts, apart)
+figures.sliding_apart(shifts, apart)
 
 # %% [markdown]
 # From a distance of six standard deviations on the curve is flat. Bumps that do not overlap have JSD $\log 2$, near or far: **a perfect $D$ knows that the fakes are wrong, but not in which direction to go** (Arjovsky and Bottou 2017). Pictures are
@@ -298,7 +300,7 @@ def play(loss, steps, looks=40, **speeds):
     for i in range(1, steps + 1):
         step(next(batches))
         if i % (steps // looks) == 0:
-            moments[f"step {i}"] = gan.look(step, z)
+            moments[f"step {i}"] = gan.snapshot(step, z)
     return step, moments
 
 
@@ -313,7 +315,7 @@ modes, share, counts = covered(step)
 print(f"modes covered: {modes} of 8; samples on a mode: {share:.0%}; per mode: {counts.tolist()}")
 assert modes == 8
 names = list(moments)
-plots.game_strip(
+figures.game_strip(
     ring.points[:600], {name: moments[name] for name in (names[1], names[5], names[15], names[-1])}
 )
 
@@ -321,7 +323,7 @@ plots.game_strip(
 # The same as a film, 40 looks. The generated points chase the blue, $D$ notices and turns blue where they are missing, and so on, until each island has its share.
 
 # %%
-game = plots.GameInThePlane(ring.points[:600], 150)
+game = figures.GameInThePlane(ring.points[:600], 150)
 plots.film([game.show(frame, name) for name, frame in moments.items()])
 
 # %% [markdown]
@@ -329,7 +331,7 @@ plots.film([game.show(frame, name) for name, frame in moments.items()])
 # Questions to try: *Stop it, and predict where one cloud of points will go; then take one step. What does a much faster $G$ do? Which $k$ reaches all eight soonest? Can anything cover the grid of 25?*
 
 # %%
-widgets.gan_in_the_plane({"your own, non-saturating": mine, **LOSSES})
+sliders.gan_in_the_plane({"your own, non-saturating": mine, **LOSSES})
 
 # %% [markdown]
 # ## 5 · Three illnesses
@@ -348,11 +350,11 @@ guess = predict("gan.collapse_modes", ...)
 # %%
 sick, moments = play(mine, steps=1000, g_lr=1e-2, d_lr=1e-3)
 collapsed, share, counts = covered(sick)
-print(guess.against(collapsed))
+print(guess.reveal(collapsed))
 print(f"samples on a mode: {share:.0%}; per mode: {counts.tolist()}")
 assert collapsed <= 3 < modes
 names = list(moments)
-plots.game_strip(ring.points[:600], {name: moments[name] for name in names[-20::5]})
+figures.game_strip(ring.points[:600], {name: moments[name] for name in names[-20::5]})
 
 # %% [markdown]
 # All points move as one, from island to island. Loss curves would not tell: neither loss is small or large. **Only counting tells.** Where there is no ring to count on, look at many samples.
@@ -366,7 +368,7 @@ guess = predict("gan.sixteen_samples", ...)
 # %%
 sheets = torch.randint(10, (100_000, 16), generator=seed(0))
 unseen = (sheets != 3).all(dim=1).float().mean().item() * 100
-print(guess.against(round(unseen, 1)))
+print(guess.reveal(round(unseen, 1)))
 assert abs(unseen - 100 * 0.9**16) < 0.5
 
 # %% [markdown]
@@ -398,7 +400,7 @@ print(
     f"non-saturating in the end {non_saturating[-1]:.1f}"
 )
 assert minimax[-1] < 0.1 * max(minimax) and non_saturating[-1] > 100 * minimax[-1]
-plots.vanishing(alone, sizes)
+figures.vanishing(alone, sizes)
 
 # %% [markdown]
 # ### Non-convergence
@@ -419,12 +421,12 @@ orbits = {
     "in turns, with a penalty": gan.dirac_gan(lr=0.1, steps=200, alternating=True, r1=0.5),
 }
 radius = {name: orbit.norm(dim=1) for name, orbit in orbits.items()}
-print(guess.against("outwards in a spiral"))
+print(guess.reveal("outwards in a spiral"))
 print({name: f"{r[0]:.2f} -> {r[-1]:.2f}" for name, r in radius.items()})
 growth = radius["at once"][1:] / radius["at once"][:-1]
 assert torch.allclose(growth, torch.tensor(1.01).sqrt().double())  # √(1 + speed²), each step
 assert radius["in turns"].max() < 1.1 and radius["in turns, with a penalty"][-1] < 0.01
-plots.orbit_strip(orbits)
+figures.orbit_strip(orbits)
 
 # %% [markdown]
 # Each step goes at a right angle to the line from the centre: $(\theta, \psi) \mapsto (\theta + h\psi, \psi - h\theta)$. So the distance from the centre grows by the factor $\sqrt{1 + h^2}$, always, for any speed $h$. Taking turns keeps the game on a closed
@@ -432,7 +434,7 @@ plots.orbit_strip(orbits)
 # and at which speed?*
 
 # %%
-widgets.orbits()
+sliders.orbits()
 
 # %% [markdown]
 # ## 6 · Pictures
@@ -561,7 +563,7 @@ with torch.no_grad():
         blind(pictures).sigmoid().mean().item()
         for pictures in (x[:1000], torch.rand(1000, 1, 28, 28) * 2 - 1)
     ]
-print(guess.against("nothing yet"))
+print(guess.reveal("nothing yet"))
 print(f"an untrained D says {says[0]:.2f} of data and {says[1]:.2f} of noise")
 assert all(abs(belief - 0.5) < 0.1 for belief in says)
 

@@ -33,11 +33,13 @@
 import torch
 from torch import nn
 
-from course_lib import data, dcgan, device, gan, metrics, plots, shapes, widgets
+from course_lib import data, dcgan, device, gan, metrics, plots, shapes
 from course_lib.exercises import check, hint, predict, solution
+from course_lib.plots import dcgan as figures
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
 from course_lib.training import train
+from course_lib.widgets import dcgan as sliders
 
 
 def seed(n):
@@ -63,7 +65,7 @@ home = device.choose().device  # networks are trained here, and looked at on the
 # (Dumoulin and Visin 2016 draw all cases.)
 
 # %%
-plots.windows(
+figures.windows(
     {
         "kernel 3": dict(size=6, kernel=3, stride=1, padding=0, dilation=1),
         "padding 1": dict(size=6, kernel=3, stride=1, padding=1, dilation=1),
@@ -79,7 +81,7 @@ plots.windows(
 # Change the numbers. *Which settings leave pixels that no window ever sees?*
 
 # %%
-widgets.shape_calculator()
+sliders.shape_calculator()
 
 # %% [markdown]
 # ### Exercise 1 · The size of a convolution
@@ -108,7 +110,7 @@ guess = predict("dcgan.size_after", ...)
 sizes = [28]
 for _ in range(3):
     sizes.append(conv2d_size(sizes[-1], kernel=4, stride=2, padding=1))
-print(guess.against(sizes[-1]), sizes)
+print(guess.reveal(sizes[-1]), sizes)
 assert sizes == [28, 14, 7, 3]
 
 # %% [markdown]
@@ -151,7 +153,7 @@ down, up = nn.Conv2d(3, 3, 4, 2, 1, bias=False), nn.ConvTranspose2d(3, 3, 4, 2, 
 up.weight.data = down.weight.data
 with torch.no_grad():
     back = up(down(x[:8]))
-print(guess.against("only its shape"))
+print(guess.reveal("only its shape"))
 assert back.shape == x[:8].shape and (back - x[:8]).abs().mean() > 0.5
 plots.rows({"picture": x[:8], "down and up": back})
 
@@ -203,7 +205,7 @@ guess = predict("dcgan.field_of_four", ...)
 
 # %%
 field = receptive_field([(4, 2)] * 4)
-print(guess.against(field))
+print(guess.reveal(field))
 probe = torch.zeros(
     1, 1, 128, 128, requires_grad=True
 )  # the same, by asking where the gradient goes
@@ -246,7 +248,7 @@ weights = {
     n: conv2d_params(a, b, 4, bias=False)
     for n, a, b in zip(names, channels, channels[1:], strict=False)
 }
-print(guess.against(max(weights, key=weights.get)))
+print(guess.reveal(max(weights, key=weights.get)))
 assert max(weights, key=weights.get) == "4 to 8 pixels"
 plots.bars({n: count / 1e6 for n, count in weights.items()}, "weights, in millions", guess)
 
@@ -273,7 +275,7 @@ try:
 except RuntimeError as error:
     print("2.", error)
 without, with_bias = (conv2d_params(128, 512, 4, bias=b) for b in (False, True))
-print(f"3. {without:,} without bias, {with_bias:,} with it.", guess.against("the table"))
+print(f"3. {without:,} without bias, {with_bias:,} with it.", guess.reveal("the table"))
 assert (without, with_bias) == (1_048_576, 1_049_088)
 
 # %% [markdown]
@@ -464,10 +466,10 @@ def painted(kernel, padding, output_padding=0):
 
 
 counts = {"kernel 3, stride 2": painted(3, 1, 1), "kernel 4, stride 2": painted(4, 1)}
-print(guess.against("a checkerboard of 1, 2 and 4"))
+print(guess.reveal("a checkerboard of 1, 2 and 4"))
 assert set(counts["kernel 3, stride 2"][2:-2, 2:-2].unique().tolist()) == {1.0, 2.0, 4.0}
 assert counts["kernel 4, stride 2"][2:-2, 2:-2].unique().tolist() == [4.0]
-plots.overlaps(counts)
+figures.overlaps(counts)
 
 # %% [markdown]
 # So kernel 4, which DCGAN uses, covers evenly. Is that enough? Neighbouring output pixels still get different sets of weights, in a pattern that repeats every two pixels, and nothing makes the sets equal. The other road is the one of the
@@ -504,7 +506,7 @@ pictures["real faces"] = x[:256]
 for name, some in pictures.items():
     print(f"{name}: period 2 is {period_two(some):.1f} times as strong as other fine patterns")
 assert period_two(pictures["DCGAN"]) > 50 and period_two(pictures["enlarge, convolve"]) < 3
-plots.spectra(pictures, {name: spectrum(some) for name, some in pictures.items()})
+figures.spectra(pictures, {name: spectrum(some) for name, some in pictures.items()})
 
 # %% [markdown]
 # The bright dots at the edges and corners of the first spectrum are the checkerboard. Training has to unlearn it. (The 10 of real faces is none: it comes from the upright line through
@@ -596,7 +598,7 @@ with torch.no_grad():
 plots.rows({"walk": walk})
 
 # %%
-widgets.latent_walk(generator, stations)
+sliders.latent_walk(generator, stations)
 
 # %% [markdown]
 # ### Exercise 9 · Arithmetic with faces

@@ -39,15 +39,18 @@ import torch
 import torch.nn.functional as F
 from torchvision.transforms.functional import gaussian_blur
 
-from course_lib import data, dcgan, density, device, gan, metrics, plots, studies, widgets
-from course_lib.exercises import check, hint, losses, predict, solution
+from course_lib import data, dcgan, density, device, gan, metrics, plots, studies
+from course_lib.exercises import check, hint, predict, solution
+from course_lib.exercises.topics import losses
 from course_lib.gan_losses import LOSSES, Loss
+from course_lib.plots import losses as figures
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
 from course_lib.studies import created_equal
 
 # %%
 from course_lib.training import train
+from course_lib.widgets import losses as sliders
 
 
 def seed(n):
@@ -196,9 +199,9 @@ scores = torch.linspace(-6, 6, 121)
 costs = {name: torch.stack([loss.g_loss(s[None]) for s in scores]) for name, loss in zoo.items()}
 pushes = {name: push(loss.g_loss, scores) for name, loss in zoo.items()}
 at_five = push(least_squares_g, torch.tensor([5.0])).item()
-print(f"least squares at score 5: push {at_five:.0f}.", guess.against("it lowers the score"))
+print(f"least squares at score 5: push {at_five:.0f}.", guess.reveal("it lowers the score"))
 assert abs(at_five + 8) < 1e-4
-plots.losses_by_score(scores, costs, pushes)
+figures.losses_by_score(scores, costs, pushes)
 
 # %% [markdown]
 # Five forces, in one picture:
@@ -265,7 +268,7 @@ pulls = {
     loss: torch.stack([pull(loss, theta.double()) for theta in distances])
     for loss in ("minimax", "non_saturating")
 }
-plots.slid_away(distances, pulls)
+figures.slid_away(distances, pulls)
 
 # %% [markdown]
 # Minimax pulls hardest from about 1.7 σ away and hardly at all from 8. That is the flat Jensen-Shannon divergence of lecture 03, seen by its gradient. Non-saturating pulls the harder the further away: $D$'s score falls by $\theta$ per unit of way, and
@@ -279,7 +282,7 @@ print({loss: f"{value:.4f}" for loss, value in far.items()})
 assert distances[64] == 8 and abs(far["non_saturating"] - 8) < 0.01
 assert all(abs(far[loss]) < 0.001 for loss in ("minimax", "least_squares", "hinge"))
 assert abs(far["wasserstein"] - 1) < 0.001 and abs(far["began"] - 1) < 0.001
-plots.slid_away(distances, pulls, at=8)
+figures.slid_away(distances, pulls, at=8)
 
 # %% [markdown]
 # **Claim**, asserted above: from 8 σ, under the best $D$, minimax, least squares and hinge pull by less than a thousandth; a critic and BEGAN's autoencoder pull by 1, from anywhere; non-saturating by 8.
@@ -289,7 +292,7 @@ plots.slid_away(distances, pulls, at=8)
 # Drag the fakes away. *Which arrow vanishes first? Is there a place where all losses agree?*
 
 # %%
-widgets.slid_away(distances, pulls)
+sliders.slid_away(distances, pulls)
 
 # %% [markdown]
 # ### What each of them rewards
@@ -401,7 +404,7 @@ def train_line(steps, limit=None):
 torch.manual_seed(0)
 clipped, _ = train_line(100, limit=0.01)
 share = (clipped.abs() > 0.00999).float().mean().item()
-print(f"{share:.0%} of the weights are at the clip.", guess.against("almost all"))
+print(f"{share:.0%} of the weights are at the clip.", guess.reveal("almost all"))
 assert share > 0.9
 endless = {steps: train_line(steps)[1] for steps in (10, 100, 400)}
 print("without a clip the loss falls on and on:", {n: f"{f:.1f}" for n, f in endless.items()})
@@ -508,7 +511,7 @@ for hold in ("nothing", "clip", "penalty"):
     with torch.no_grad():
         name = f"held by {hold}\nslope {steep[hold][0]:.3g}"
         surfaces[name] = critic(plane).view(60, 60)
-plots.critics(surfaces, ring.points[:500], fakes[:300])
+figures.critics(surfaces, ring.points[:500], fakes[:300])
 
 # %% [markdown]
 # **Claim.** The penalised critic's slope on the points between is within 10 % of 1; the clipped one's is less than a tenth; the free one's is far above.
@@ -590,7 +593,7 @@ def trained_pull(loss):
 
 # %% tags=["cover"]
 trained = {name: trained_pull(zoo[name]) for name in zoo if name != "began"}
-plots.slid_away(distances, pulls, at=8, measured=(places, trained))
+figures.slid_away(distances, pulls, at=8, measured=(places, trained))
 
 # %% [markdown]
 # **Claim.** Beyond 6 σ minimax gives nothing. Clipping gives next to nothing from anywhere, for the clipped critic is flat. The penalised critic pulls by $1 + \theta/20$, as computed above. And the hinge *does* pull, least squares weakly, against the theory of the
@@ -652,7 +655,7 @@ path = [0.0]
 while path[-1] < 1 and len(path) < 40_000:
     path.append(began_update(path[-1], *errors)[0])
 count = len(path) - 1
-print(guess.against(count))
+print(guess.reveal(count))
 assert abs(count - 20_000) <= 2
 
 # %% [markdown]
@@ -797,7 +800,7 @@ steepness = torch.linspace(0, 40, 81)
 pictures = torch.zeros(4, 1, 28, 28)
 published = [losses.image_penalty_as_published(flat_critic(s), pictures).item() for s in steepness]
 contented = steepness[torch.tensor(published).argmin()].item()
-print(guess.against(contented))
+print(guess.reveal(contented))
 
 # %%
 assert contented == 28
@@ -1001,7 +1004,7 @@ def same_law(n):
 
 floors = [same_law(n) for n in numbers]
 print(
-    guess.against(round(floors[2], 2)),
+    guess.reveal(round(floors[2], 2)),
     dict(zip(numbers, [round(f, 3) for f in floors], strict=True)),
 )
 
@@ -1059,7 +1062,7 @@ told = {
     "yours": precision_recall(two_modes, one_mode),
 }
 assert told["as published"][1] > 0.9 and told["as published"][0] < 0.6
-plots.two_sets(two_modes, one_mode, told)
+figures.two_sets(two_modes, one_mode, told)
 
 # %% [markdown]
 # ### Exercise 17 · Bug 5: full recall for half of the modes
@@ -1144,7 +1147,7 @@ def judge(features):
 features = {name: net.features(pictures) for name, pictures in sets.items()}
 card = {name: judge(some_features) for name, some_features in features.items()}
 floor, noise_level = (card[name]["Fréchet"] for name in ("other real clothes", "noise"))
-plots.scorecard(card, "other real clothes", logs=["Fréchet"])
+figures.scorecard(card, "other real clothes", logs=["Fréchet"])
 
 # %% [markdown]
 # **Claims**, each a reason not to trust one number:
@@ -1227,7 +1230,7 @@ def as_bad(change, low, high):
 static = torch.randn(faces.shape, generator=seed(13))
 width, blurred_faces = as_bad(lambda sigma: blur(faces, sigma), 0.5, 5.0)
 _, noisy = as_bad(lambda sigma: (faces + sigma * static).clamp(-1, 1), 0.05, 1.5)
-print(guess.against(round(width, 2)))
+print(guess.reveal(round(width, 2)))
 
 look = metrics.FeatureNet("peeps")
 of_faces = look.features(faces)
@@ -1323,7 +1326,7 @@ assert not broke
 assert all(min(of, key=of.get) == rates[-1] for loss, of in means_of.items() if loss != "began")
 assert means_of["minimax"][rates[1]] > 5 * means_of["minimax"][rates[2]]
 assert min(means_of["began"].values()) > 2 * means_of["dragan"][rates[2]]
-plots.every_run(runs, study_floor, "Fréchet distance")
+figures.every_run(runs, study_floor, "Fréchet distance")
 
 # %% [markdown]
 # **Claims**, asserted above:
@@ -1379,8 +1382,8 @@ ranks = torch.stack([(place == rank).double().mean(0) for rank in range(len(name
 gap, spread = (values[1].mean() - values[0].mean()).item(), values[:2].std(1).max().item()
 truth = "yes" if gap > spread else "no"
 print(f"best to second best: {gap:.2f}; seeds differ by {spread:.2f} (standard deviation)")
-print(guess.against(truth))
-plots.means_and_ranks(means, ranks, study_floor, "Fréchet distance, mean of 5 seeds")
+print(guess.reveal(truth))
+figures.means_and_ranks(means, ranks, study_floor, "Fréchet distance, mean of 5 seeds")
 
 # %% tags=["quality"]
 pairs = [(i, j) for j in range(len(names)) for i in range(j)]
@@ -1446,10 +1449,10 @@ budgets = {int(mark): summary(mark)[0] for mark in marks}
 budgets = {mark: {name: found[name] for name in means} for mark, found in budgets.items()}
 early, late = ({name: found[0] for name, found in budgets[mark].items()} for mark in (250, 2000))
 assert early["wasserstein"] < early["wgan_gp"] and late["wgan_gp"] < 0.8 * late["wasserstein"]
-plots.by_budget(budgets, study_floor, "Fréchet distance")
+figures.by_budget(budgets, study_floor, "Fréchet distance")
 
 # %%
-widgets.by_budget(budgets, study_floor)
+sliders.by_budget(budgets, study_floor)
 
 # %% [markdown]
 # After 250 updates everything is bad, and a loss with five steps of $D$ a round has had 41 rounds. **Claim.** Then the clipped critic is ahead of WGAN-GP. After 2,000 WGAN-GP is well ahead, and level with least squares. Who stops early ranks speed.
@@ -1512,7 +1515,7 @@ assert all(grid_modes[loss] > 22 and on_grid[loss] > 0.1 for loss in logs)
 assert ring_modes["hinge"] > 7 and grid_modes["hinge"] < 10
 assert grid_modes["wasserstein"] > 23 and on_grid["wasserstein"] < 0.08
 assert max(ring_modes["dragan"], ring_modes["wgan_gp"]) < 2 and grid_modes["began"] < 10
-plots.runs_by_loss(panels, baseline)
+figures.runs_by_loss(panels, baseline)
 
 # %% [markdown]
 # **Claims**, asserted above. It is another order than on clothes:

@@ -38,12 +38,15 @@ import torch
 import torch.nn.functional as F
 
 # %%
-from course_lib import auditing, data, device, gan, metrics, plots, translation, widgets
-from course_lib.exercises import check, cyclegan, hint, predict, solution
+from course_lib import auditing, data, device, gan, metrics, plots, translation
+from course_lib.exercises import check, hint, predict, solution
+from course_lib.exercises.topics import cyclegan
+from course_lib.plots import translation as figures
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
 from course_lib.training import train
 from course_lib.translation import PatchDiscriminator, ResnetGenerator, UNetGenerator, translate
+from course_lib.widgets import translation as sliders
 
 
 def seed(n):
@@ -113,7 +116,7 @@ independent = metrics.Classifier("fashion")
 classes = torch.arange(5000) % 10
 made = gan.sample(asked, 5000, labels=classes, generator=seed(0))
 right = (independent.classify(made) == classes).float()
-print(guess.against(round(right.mean().item(), 3)))
+print(guess.reveal(round(right.mean().item(), 3)))
 print({fashion.classes[c]: round(right[classes == c].mean().item(), 2) for c in range(10)})
 assert right.mean() > 0.85
 
@@ -201,7 +204,7 @@ patch_receptive_field = check("cyclegan.patch_receptive_field", patch_receptive_
 # **Claim.** Your numbers are those of the network: 16, 34, 70, 142 pixels, found by asking the middle verdict for its gradient, and 30 × 30 verdicts for 256 × 256.
 
 # %%
-print(guess.against(patch_output_size(256) ** 2))
+print(guess.reveal(patch_output_size(256) ** 2))
 fields = {}
 for layers in (1, 2, 3, 4):
     torch.manual_seed(layers)
@@ -223,7 +226,7 @@ assert patch_receptive_field(5) == 286 and patch_output_size(256) == 30
 earth = data.load("earth", split="test", size=128)
 somewhere = (earth.targets.float().std((1, 2, 3))).argmax().item()
 names = {f"layers {layers}: {field}": field for layers, field in fields.items() if field < 128}
-plots.patches_seen(earth.targets[somewhere], names)
+figures.patches_seen(earth.targets[somewhere], names)
 
 # %% [markdown]
 # A verdict about 70 pixels knows texture, edges, a bay. It cannot know whether the continent is right. In return there are 900 verdicts a picture, few weights, and any size of picture will do. What a patch cannot see, L1 has to say.
@@ -315,7 +318,7 @@ for key in ("clothing", "skin"):
     assert (best - middles[key]).abs().max() <= 0.0126  # half of the search's grid
 
 # %%
-print(guess.against("the middle of all colours"))
+print(guess.reveal("the middle of all colours"))
 for key, (people, median, mean) in saturations.items():
     print(f"{key:9} largest minus smallest channel: people {people:.3f}", end=", ")
     print(f"median, for L1: {median:.3f}, mean, for squares: {mean:.3f}")
@@ -324,12 +327,12 @@ assert of_clothes[2] < 0.5 * of_clothes[1] < 0.5 * of_clothes[0]
 assert of_skin[1] > of_skin[0] + 0.05
 counts = torch.bincount(drawings.attributes["clothing"]) / len(drawings)
 worn = {tuple(c.tolist()): n.item() for c, n in zip(palette("clothing"), counts, strict=True)}
-plots.colours_and_their_middle(worn, middles["clothing"])
+figures.colours_and_their_middle(worn, middles["clothing"])
 
 # %%
 counts = torch.bincount(drawings.attributes["skin"]) / len(drawings)
 skins = {tuple(c.tolist()): n.item() for c, n in zip(palette("skin"), counts, strict=True)}
-plots.colours_and_their_middle(skins, middles["skin"])
+figures.colours_and_their_middle(skins, middles["skin"])
 
 # %% [markdown]
 # **Claim**, asserted: the best answer is the median of each channel. It is often said that L1 makes *grey* pictures. Look closer. The clothes go all round the circle of hues: their median is a little paler than they are, and it is the mean, the answer to
@@ -387,7 +390,7 @@ def facts(pictures):
 found = {name: facts(p) for name, p in {"truth": truth, **coloured}.items()}
 for name, row in found.items():
     print(f"{name:6}", {k: v if isinstance(v, list) else round(v, 3) for k, v in row.items()})
-print(guess.against(round(found["l1"]["colourful"] / found["truth"]["colourful"], 2)))
+print(guess.reveal(round(found["l1"]["colourful"] / found["truth"]["colourful"], 2)))
 assert found["l1"]["colourful"] > found["truth"]["colourful"]
 spread = {name: row["skin differs by"] for name, row in found.items()}
 assert spread["l1"] < 0.5 * spread["truth"] and spread["both"] > 1.5 * spread["l1"]
@@ -463,7 +466,7 @@ table |= {title: stories(pictures) for title, pictures in satellites.items()}
 table["both, your run"] = stories(yours)
 for name, told in table.items():
     print(f"{name:20}", {measure: round(value, 3) for measure, value in told.items()})
-print(guess.against(max(satellites, key=lambda title: table[title]["PSNR"])))
+print(guess.reveal(max(satellites, key=lambda title: table[title]["PSNR"])))
 
 # %%
 l1_alone, gan_alone, both = (table[title] for title in satellites)
@@ -480,7 +483,7 @@ plots.rows({"map": x[:10]} | {t: p[:10] for t, p in satellites.items()} | {"trut
 # Drag the curtain. *What did $G$ invent, and what did it read from the map?*
 
 # %%
-widgets.before_after(x[:40], satellites["both"][:40])
+sliders.before_after(x[:40], satellites["both"][:40])
 
 # %% [markdown]
 # ### Spot the bug
@@ -604,7 +607,7 @@ for name, (there, back) in blind.items():
     loss, wears = cycle_loss(x, y, there, back).item(), share_with_glasses(there(x))
     print(f"{name:10} cycle loss {loss:.4f}, translated faces with glasses: {wears:.0%}")
     assert loss == 0
-print(guess.against(0))
+print(guess.reveal(0))
 assert share_with_glasses(nothing(x)) < 0.02 < 0.98 < share_with_glasses(y)
 plots.rows({name: there(x[:10]) for name, (there, _) in blind.items()})
 
@@ -684,7 +687,7 @@ for now in range(8000):
         waits.append(now - came)
 waited = torch.tensor(waits[500:]).double()  # without those of the first filling
 share = len(waits) / 7950
-print(f"old ones in {share:.0%} of the steps, {waited.mean():.0f} steps old;", guess.against(100))
+print(f"old ones in {share:.0%} of the steps, {waited.mean():.0f} steps old;", guess.reveal(100))
 assert abs(share - 0.5) < 0.03 and abs(waited.mean() - 100) < 10
 
 # %% [markdown]
@@ -822,7 +825,7 @@ if current() == "smoke":
 # %% tags=["cover", "quality"]
 to_y, to_x = translate(put_on, x), translate(take_off, y)
 trained = scores_of(to_y, to_x)
-print(guess.against(round(trained["on"][1], 3)))
+print(guess.reveal(round(trained["on"][1], 3)))
 for way, (off, wears) in trained.items():
     print(f"glasses {way:3}: error of the rest {off:.4f}, with glasses {wears:.1%}")
 assert trained["on"][1] >= 0.9 and trained["off"][1] <= 0.1
@@ -855,7 +858,7 @@ print("error inside the glasses region:", {name: round(e, 4) for name, e in insi
 assert inside_of["F(y)"] < inside_of["doing nothing"]
 
 # %%
-widgets.before_after(x[:60], to_y[:60])
+sliders.before_after(x[:60], to_y[:60])
 
 # %% [markdown]
 # ### λ
@@ -891,9 +894,9 @@ for title, pictures in there.items():
         f"same hair {same:.0%}, way back off by {error(home_again[title], x):.3f}"
     )
     print(told[title])
-print(guess.against("good faces with glasses, of somebody else"))
+print(guess.reveal("good faces with glasses, of somebody else"))
 assert standing["λ = 0"][1] > 0.8 and standing["λ = 0"][0] > 3 * standing["λ = 10"][0]
-plots.changed_and_kept(standing, 0.9, 0.03, "share with glasses")
+figures.changed_and_kept(standing, 0.9, 0.03, "share with glasses")
 
 # %% [markdown]
 # **Claim**, asserted: without a way back the glasses are there, and the rest of the picture is off by more than three times as much. Nobody asked $G$ to leave the face as it was, so its colours and its hair drift away, here to another head for four people in
@@ -903,7 +906,7 @@ plots.changed_and_kept(standing, 0.9, 0.03, "share with glasses")
 
 # %%
 found = {t: (there[t][:10], home_again[t][:10]) for t in there}
-widgets.weights_of_the_way_back(x[:10], found, told)
+sliders.cycle_weights(x[:10], found, told)
 
 # %% [markdown]
 # ## 7 · A message for the way back
@@ -968,7 +971,7 @@ for title, of_spoiler in told.items():
 answer = "nothing" if spoiled < 1.1 * clean else "its error grows many times"
 if answer != "nothing" and spoiled - clean < 2 * 4 / 255:
     answer = "its error grows by the noise, not more"
-print(guess.against(answer))
+print(guess.reveal(answer))
 assert clean < 0.85 * guessing  # a message came through
 assert spoiled < 1.1 * clean  # and noise of ±4 does not touch it
 assert told["λ = 0"]["nothing"][0] > told["λ = 0"]["nothing"][1]
@@ -1012,7 +1015,7 @@ plots.rows(
 # Choose what happens in between. *Which of it could a file on a web page have suffered?*
 
 # %%
-widgets.hidden_signal(y[some], to_x[some], lambda z: translate(put_on, z), spoilers)
+sliders.hidden_signal(y[some], to_x[some], lambda z: translate(put_on, z), spoilers)
 
 # %% [markdown]
 # ## 8 · Flat to 3D
@@ -1030,7 +1033,7 @@ flat, solid = (data.load("emoji", style=style) for style in ("flat", "3d"))
 flat, solid = flat[::2], solid[1::2]
 a, b = (data.load("emoji", split="test", style=style).floats() for style in ("flat", "3d"))
 baseline = error(a, b)
-print(guess.against(round(baseline, 4)))
+print(guess.reveal(round(baseline, 4)))
 assert not {*flat.attributes["emoji"].tolist()} & {*solid.attributes["emoji"].tolist()}
 assert len(a) == 300 and 0.055 < baseline < 0.065
 plots.rows({"flat": a[:12], "3D": b[:12]})

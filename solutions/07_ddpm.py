@@ -39,14 +39,17 @@ from time import perf_counter
 import torch
 from torch import nn
 
-from course_lib import autoencoders, data, device, diffusion, gan, metrics, plots, studies, widgets
+from course_lib import autoencoders, data, device, diffusion, gan, metrics, plots, studies
 from course_lib.diffusion import Diffusion, DiffusionStep, FlowStep, flow_sample
-from course_lib.exercises import check, ddpm, hint, predict, solution
+from course_lib.exercises import check, hint, predict, solution
+from course_lib.exercises.topics import ddpm
+from course_lib.plots import diffusion as figures
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
 from course_lib.studies import few_steps
 from course_lib.training import train
 from course_lib.unet import UNet
+from course_lib.widgets import diffusion as sliders
 
 
 # %%
@@ -84,12 +87,12 @@ for _ in range(1000):
     for values, x in zip(variances.values(), (slide, mended), strict=True):
         values.append(x.var().item())
 
-print(guess.against("1,001"))
+print(guess.reveal("1,001"))
 kept = {"slide": (slide * pixels).mean().item(), "mended": (mended * pixels).mean().item()}
 print("size of the first pixels in the last ones:", {k: f"{v:.4f}" for k, v in kept.items()})
 assert abs(slide.var() - 1001) < 50 and abs(mended.var() - 1) < 0.05
 assert abs(kept["mended"] - 0.99**500) < 0.04
-plots.spread_over_steps(variances)
+figures.spread_over_steps(variances)
 
 # %% [markdown]
 # With the slide's step the picture is still there, at full size, under a mountain of noise that grows without end. One would have to begin the way back with a mountain of just that height. The mended step makes the picture a little *fainter* and adds a little noise,
@@ -173,7 +176,7 @@ guess = predict("ddpm.half_time", ...)
 
 # %%
 half = 100 * alpha_bar[500].sqrt().item()
-print(guess.against(round(half, 1)))
+print(guess.reveal(round(half, 1)))
 assert abs(half - 27.9) < 0.1
 boot, noise = clothes[:1], torch.randn(1, 1, 28, 28, generator=seed(3))
 times = torch.tensor([0, 50, 100, 200, 300, 400, 500, 600, 800, 999])
@@ -225,13 +228,13 @@ for name, (of_name, numbers) in published.items():
 even = {name: (of_name.snr > 1).sum().item() for name, (of_name, _) in published.items()}
 print(f"picture and noise are equally strong at {even}")
 assert 255 < even["linear"] < 265 and 490 < even["cosine"] < 500
-plots.schedules({"linear": chain, "cosine": cosine})
+figures.schedules({"linear": chain, "cosine": cosine})
 
 # %% [markdown]
 # Drag the time. *At which t can you no longer tell what it is? And with the linear schedule in the place of the cosine (`noised(chain, …)`)?*
 
 # %%
-widgets.noised(cosine, boot, seed(3))
+sliders.forward_process(cosine, boot, seed(3))
 
 # %% [markdown]
 # ### A slider that breaks
@@ -248,17 +251,17 @@ guess = predict("ddpm.signal_left", ...)
 chains = {T: Diffusion(ddpm.short_betas_as_published(T)) for T in (1000, 500, 300, 200, 100)}
 left = {T: 100 * short.alpha_bar[-1].sqrt().item() for T, short in chains.items()}
 print({T: f"{percent:.1f} %" for T, percent in left.items()})
-print(guess.against(round(left[200])))
+print(guess.reveal(round(left[200])))
 assert [round(left[T]) for T in (500, 300, 200, 100)] == [8, 22, 36, 60]
 assert round(left[1000], 1) == 0.6
 ends = {
     f"T = {T}\n{left[T]:.1f} %": short.q_sample(boot, T - 1, noise)[0]
     for T, short in chains.items()
 }
-plots.chain_strip(ends, noise[0])
+figures.chain_strip(ends, noise[0])
 
 # %%
-widgets.short_chains(boot, chains, seed(3))
+sliders.short_chains(boot, chains, seed(3))
 
 # %% [markdown]
 # ### Exercise 4 · Spot the bug: noise that the model has never seen
@@ -402,7 +405,7 @@ guess = predict("ddpm.one_step", ...)
 way = cosine.ddpm_sample(perfect, (4, 1, 28, 28), generator=seed(5), steps=100, trace=True)
 mean = clothes.mean(0)
 off = (way.x0[0] - mean).norm() / (clothes[:4] - mean).norm()
-print(guess.against("the mean of the data"), f"(off by {off:.0%} of what pictures are)")
+print(guess.reveal("the mean of the data"), f"(off by {off:.0%} of what pictures are)")
 assert off < 0.05
 moments = [0, 4, 7, 10, 12, 14, 16, 18, 21, 25, 50, 99]  # of 100; most is decided early
 plots.rows(
@@ -435,13 +438,13 @@ for t, xt, x0 in zip(way.t.tolist(), way.xt[:, :1], way.x0[:, :1], strict=False)
     counts.append((-torch.special.xlogy(share, share).sum()).exp().item())
     sheets.append(torch.cat([xt / 2, x0, faded - 1]))
 places = on_the_map(way.xt[:-1, 0]), on_the_map(way.x0[:, 0])
-carried = plots.WayBack(on_the_map(clothes), *places, sheets, way.t.tolist())
+carried = figures.ReverseProcess(on_the_map(clothes), *places, sheets, way.t.tolist())
 
 # %% tags=["cover"]
 carried.show(14)
 
 # %%
-widgets.way_back(carried)
+sliders.reverse_process(carried)
 
 # %%
 decided = next(t for t, count in zip(way.t.tolist(), counts, strict=True) if count < 1.1)
@@ -604,7 +607,7 @@ def timestep_embedding(t, dim):
 timestep_embedding = check("ddpm.timestep_embedding", timestep_embedding)
 
 # %%
-plots.clock(timestep_embedding(torch.arange(200), 32))
+figures.clock(timestep_embedding(torch.arange(200), 32))
 
 # %% [markdown]
 # ### A diffusion model that one can see
@@ -675,7 +678,7 @@ print(f"modes covered: {modes} of 8; points nearest to each: {visits.tolist()}")
 print(f"within 3 σ of a centre: {share:.0%}; half of the points within {apart.median():.2f}")
 assert modes == 8 and (visits / visits.float().mean() - 1).abs().max() < 0.25
 assert apart.median() < 0.15
-plots.points_in_steps(ring.points[:600], {k: points[:600] for k, points in looks.items()})
+figures.points_in_steps(ring.points[:600], {k: points[:600] for k, points in looks.items()})
 
 # %% [markdown]
 # All eight, with about an eighth of the points each. Why does nothing collapse? A GAN's generator may choose which island to serve. Here every training point gets noise and must be found again: leaving an island out costs error at once.
@@ -899,7 +902,7 @@ tens = {
     "ancestral": cosine.ddpm_sample(model, start.shape, coat, 1.0, seed(14), **how),
 }
 spread = {name: x.std(0).mean().item() for name, x in tens.items()}
-print(guess.against("1 and 10"), {name: f"{value:.4f}" for name, value in spread.items()})
+print(guess.reveal("1 and 10"), {name: f"{value:.4f}" for name, value in spread.items()})
 assert spread["DDIM"] < 0.01 < 0.02 < spread["ancestral"]
 plots.rows(tens)
 
@@ -930,15 +933,15 @@ print(f"floor {study_floor:.2f}")
 
 # %%
 ten = {sampler: of_steps[10] for sampler, of_steps in average.items()}
-print(guess.against("DDIM" if ten["ddim"] < ten["ancestral"] else "ancestral"))
-print(second_guess.against("it hardly changes"))
+print(guess.reveal("DDIM" if ten["ddim"] < ten["ancestral"] else "ancestral"))
+print(second_guess.reveal("it hardly changes"))
 ddim, paths = average["ddim"], average["flow"]
 assert ten["ddim"] < ten["ancestral"] and paths[5] < 0.7 * ddim[5]
 assert abs(ddim[1000] / ddim[200] - 1) < 0.1 and average["ancestral"][200] < ddim[200]
 assert abs(ddim[50] / ddim[200] - 1) < 0.1 > abs(ddim[20] / ddim[200] - 1)
 names = {"ancestral": "ancestral", "ddim": "DDIM", "flow": "straight paths"}
 named_curves = {names[sampler]: of_steps for sampler, of_steps in curves.items()}
-plots.by_steps(named_curves, study_floor, "Fréchet distance", guess)
+figures.by_steps(named_curves, study_floor, "Fréchet distance", guess)
 
 # %% [markdown]
 # DDIM is as good as it gets from 20 steps on: what is left is the network's error. With few steps ancestral sampling is worse, with 50 and more a little better: its noise mends some of the errors made before. Straight paths need the fewest steps: five do what DDIM does in about 20. (Compare the shapes of the curves rather
@@ -1069,7 +1072,7 @@ trade = {
     "Fréchet distance": [distance(x) for x in drawn.values()],
 }
 real_variety = variety(real_features, test_set.labels)
-print(guess.against("more typical, less varied"))
+print(guess.reveal("more typical, less varied"))
 for name, values in trade.items():
     print(f"{name:17}", [round(value, 2) for value in values])
 by_weight = {name: dict(zip(weights, values, strict=True)) for name, values in trade.items()}
@@ -1080,7 +1083,7 @@ assert max(near[1.0], near[2.0]) < 0.7 * min(near[0.0], near[5.0])
 plots.rows({f"w = {w:g}": x[3::10][:14] for w, x in drawn.items()})  # dresses
 
 # %%
-plots.guidance_trade(weights, trade, {"variety": real_variety, "names the class": named_real})
+figures.guidance_trade(weights, trade, {"variety": real_variety, "names the class": named_real})
 
 # %% [markdown]
 # At $w = 1$ another network names the asked class in four of five pictures, from $w = 2$ on in nearly all. The variety falls with every step of $w$, by nearly half from 1 to 5. The Fréchet distance is small at 1 and 2, and far larger at 0 and at 5.
@@ -1090,7 +1093,7 @@ plots.guidance_trade(weights, trade, {"variety": real_variety, "names the class"
 # Play: steps, guidance, class, always from the same eight $x_T$. *Which class needs the most steps? What is wrong with the pictures at $w = 8$?*
 
 # %%
-widgets.sampler(model, cosine, fashion.classes, (1, 28, 28), prediction="v")
+sliders.sampler(model, cosine, fashion.classes, (1, 28, 28), prediction="v")
 
 # %% [markdown]
 # ## 8 · Faces, and three things that one model can do
@@ -1309,7 +1312,7 @@ of_flow, of_gan, plain = (compared[few_steps.METHODS[key]] for key in ("flow", "
 assert of_flow["frechet"][2] < of_gan["frechet"][1] and of_gan["frechet"][2] < plain["frechet"][1]
 assert all(of_flow[key][1] > of_gan[key][2] for key in ("precision", "recall"))
 assert of_gan["ms_per_image"][0] < 0.01 * of_flow["ms_per_image"][0]
-plots.methods(compared, titles=("Fréchet ↓", "precision ↑", "recall ↑", "ms an image ↓"))
+figures.methods(compared, titles=("Fréchet ↓", "precision ↑", "recall ↑", "ms an image ↓"))
 
 # %% [markdown]
 # Straight paths win by distance, by precision (what comes looks right) and by recall (nothing is left out), with every seed. The GAN beats the plain DDPM, which has learned too little by then. And the GAN is more than a hundred times faster when it draws: one pass in the place of 50.

@@ -45,17 +45,19 @@ from IPython.display import Markdown
 from PIL import Image, PngImagePlugin
 from scipy.stats import binomtest
 
-from course_lib import auditing, data, dcgan, device, gan, metrics, plots, studies, widgets
+from course_lib import auditing, data, dcgan, device, gan, metrics, plots, studies
 
 # %%
 from course_lib.autoencoders import VAE
 from course_lib.diffusion import flow_sample
 from course_lib.exercises import check, hint, predict, solution
+from course_lib.plots import auditing as figures
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
 from course_lib.studies import audits
 from course_lib.training import train
 from course_lib.unet import UNet
+from course_lib.widgets import auditing as sliders
 
 home, full = device.choose().device, current() != "smoke"
 
@@ -114,7 +116,7 @@ attribute_shares = check("ethics.attribute_shares", attribute_shares)
 
 # %%
 share, (low, high) = attribute_shares(torch.zeros(20, dtype=torch.bool))
-print(f"0 of 20: {share:.0%}, and up to {high:.1%}.", guess.against(round(100 * high, 1)))
+print(f"0 of 20: {share:.0%}, and up to {high:.1%}.", guess.reveal(round(100 * high, 1)))
 assert abs(high - 0.161) < 0.001
 
 # %% [markdown]
@@ -189,7 +191,7 @@ memorisation_rate = check("ethics.memorisation_rate", memorisation_rate)
 guess = predict("ethics.threshold_from", ...)
 
 # %%
-print(guess.against("from held-out real images"))
+print(guess.reveal("from held-out real images"))
 known, strangers = audits.members(20, seed=0)
 x, unseen = known.floats(), strangers.floats()
 hundredth, threshold = auditing.copy_threshold(unseen, x), audits.NEAR
@@ -223,7 +225,7 @@ print(f"copies: {rate:.1%}, between {interval[0]:.1%} and {interval[1]:.1%}")
 # %%
 shown = ratios.argsort()[torch.linspace(0, len(made) - 1, 10).long()]
 pairs = made[shown], x[originals[shown]], ratios[shown], threshold
-plots.copies(*pairs)
+figures.copies(*pairs)
 
 # %% [markdown]
 # From left to right the best to the worst copy, each above its original, the ratio $r$ written on top, copies framed. The other runs are stored. They were made by the function that has just run, `audits.memory`. Each share is of 1,000 drawn pictures a run,
@@ -246,7 +248,7 @@ for size in audits.SIZES:
     each = [int(row["copies"]) for row in rows]
     print(f"{size:5} faces: copies {share:6.1%} ({low:.1%} … {high:.1%}), by run {each};", end=" ")
     print(f"of strangers {floor[size]:.1%}; median r {rows[0]['median_ratio']:.2f}")
-print(guess.against(round(100 * by_size[20][0], 1)))
+print(guess.reveal(round(100 * by_size[20][0], 1)))
 assert by_size[20][0] > 0.5 and all(by_size[size][0] <= floor[size] for size in (100, 500, 2000))
 
 # %% [markdown]
@@ -271,11 +273,11 @@ for k, (share, (low, high)) in by_times.items():
     told = f"{share:.1%} ({low:.1%} … {high:.1%}), by run {each}"
     print(f"{k:2} times, {share_of_rows[k]:.1%} of the rows: copies {told}")
 print(f"copies of any of the 200 others: {others[0]:.1%} (up to {others[1][1]:.1%})")
-print(guess.against(round(100 * by_times[64][0], 1)))
+print(guess.reveal(round(100 * by_times[64][0], 1)))
 assert by_times[64][1][0] > 0.02 > 0.01 > others[1][1]  # whole intervals apart
 
 # %% tags=["cover"]
-plots.copying(pairs, by_size, floor, by_times, share_of_rows)
+figures.copying(pairs, by_size, floor, by_times, share_of_rows)
 
 # %% [markdown]
 # **Claim**, asserted above: the face that stands 64 times comes back as a copy in more than 2 % of the pictures, from models that copy none of the 200 others. The set is large enough for everyone but the one who is in it too often.
@@ -334,12 +336,12 @@ membership_auc = check("ethics.membership_auc", membership_auc)
 guess = predict("ethics.members_by_size", ...)
 
 # %%
-print(guess.against("nothing"))
+print(guess.reveal("nothing"))
 both = audits.losses(model, x), audits.losses(model, unseen)
 auc = float(membership_auc(*both))
 low, high = auditing.auc_interval(auc, len(x), len(unseen))
 print(f"the model of 20: AUC {auc:.3f} ({low:.3f} … {high:.3f})")
-plots.two_kinds({"the model of 20": both}, ("members", "strangers"), "loss of a picture")
+figures.two_kinds({"the model of 20": both}, ("members", "strangers"), "loss of a picture")
 
 # %% [markdown]
 # Members and strangers come from one shuffle here, so the losses speak of the model and of nothing else. The stored runs:
@@ -353,7 +355,7 @@ for size in audits.SIZES:
     by_loss[size] = auc, auditing.auc_interval(auc, *counts)
     print(f"{size:5} faces: AUC {auc:.3f} ({by_loss[size][1][0]:.3f} … {by_loss[size][1][1]:.3f})")
 assert by_loss[100][0] > 0.85 and abs(by_loss[2000][0] - 0.5) < 0.06
-plots.along({"by loss": by_loss}, 0.5, "faces in training", "membership AUC")
+figures.along({"by loss": by_loss}, 0.5, "faces in training", "membership AUC")
 
 # %% [markdown]
 # **Claim**, asserted above: the model of 100 faces, of whose pictures 2 in 1,000 pass for copies, still gives its members away. Of a member and a stranger the loss points at the member in more than 85 % of all pairs. *No copies* does not mean *no trace*. At 2,000 faces the losses say nothing any more, by this attack. (There
@@ -385,7 +387,7 @@ guess = predict("ethics.collage", ...)
 # beards, hair and skin.
 
 # %%
-print(guess.against("neighbours nearer than those of unseen real images"))
+print(guess.reveal("neighbours nearer than those of unseen real images"))
 train_faces, test_faces = (data.load("peeps", part, size=32).floats() for part in ("train", "test"))
 vae = load_weights("vae_peeps32", VAE(size=32, latent=32))
 vaegan = load_weights("vaegan_peeps32", VAE(size=32, latent=32))
@@ -427,7 +429,7 @@ for name, made in drawn.items():
     share, (low, high) = from_seen[name]
     print(f"{name:8} the nearest was seen in training: {share:.1%} ({low:.1%} … {high:.1%})")
 wrong = 1 - sum(share for share, _ in from_seen.values()) / len(from_seen)
-print(guess.against(round(100 * wrong, 1)))
+print(guess.reveal(round(100 * wrong, 1)))
 
 # %% [markdown]
 # About half. A coin does as well. And the pictures look convincing all the same. In the first row are faces that the flow has drawn, in the second the nearest *training* picture, in the third the nearest picture that it has *never seen*:
@@ -475,7 +477,7 @@ by_search = {
 for size, (share, (low, high)) in by_search.items():
     print(f"{size:5} faces: the nearest was seen in {share:.1%} ({low:.1%} … {high:.1%})")
 assert by_search[100][0] > 0.75 and abs(by_search[2000][0] - 0.5) < 0.06
-plots.along({"nearest was seen": by_search}, 0.5, "faces in training", "share")
+figures.along({"nearest was seen": by_search}, 0.5, "faces in training", "share")
 
 # %% [markdown]
 # ### To discuss
@@ -543,7 +545,7 @@ for kind in audits.KINDS:
     for row in (row for row in came_out if row["kind"] == kind):
         k, n = int(row["shown"]), int(row["judged"])
         worlds[kind].append((row["share"], k / n, auditing.wilson_interval(k, n)))
-plots.in_and_out({"VAE": worlds["vae"], "GAN": worlds["gan"], "flow": worlds["flow"]})
+figures.in_and_out({"VAE": worlds["vae"], "GAN": worlds["gan"], "flow": worlds["flow"]})
 
 # %% [markdown]
 # Each dot is one trained model, its line the interval of its 1,000 pictures. On the dotted line nothing has changed. The dots of one model and one world differ by more than their intervals: which people wear the glasses, and how the weights began, matter too. So the
@@ -569,7 +571,7 @@ for kind, points in worlds.items():
         ends = f"{interval[0]:.0%} … {interval[1]:.0%}"
         print(f"{kind:5} {went_in:.0%} in, {mean:.1%} out ({ends}):", end=" ")
         print(f"{changes[kind, went_in]:+.1f} points, × {factor:.2f}: {verdicts[kind, went_in]}")
-print(guess.against("half"))
+print(guess.reveal("half"))
 assert max(abs(change) for change in changes.values()) < 8
 assert sum(verdict == "not shown" for verdict in verdicts.values()) >= 6
 assert all(out > before for before, out, _ in worlds["flow"])
@@ -622,7 +624,7 @@ guess = predict("ethics.always_real", ...)
 # %%
 scores, labels = torch.zeros(1000), (torch.arange(1000) < 100).long()
 right = ((scores > 0.5).long() == labels).float().mean().item()
-print(guess.against(round(100 * right)), f"Its AUC is {roc_auc(scores, labels):.1f}.")
+print(guess.reveal(round(100 * right)), f"Its AUC is {roc_auc(scores, labels):.1f}.")
 assert abs(right - 0.9) < 1e-6 and abs(roc_auc(scores, labels) - 0.5) < 1e-6
 
 # %% [markdown]
@@ -673,7 +675,7 @@ aucs = {
     name: {maker: auditing.roc_auc(*ranked(real_scores[name], s)) for maker, s in of.items()}
     for name, of in fake_scores.items()
 }
-plots.cross_table(aucs, "trained against", "AUC on fakes of")
+figures.cross_table(aucs, "trained against", "AUC on fakes of")
 
 # %%
 found = {
@@ -684,19 +686,19 @@ for name, of in found.items():
     told = ", ".join(f"{maker} {share:.0%}" for maker, share in of.items())
     accused = (real_scores[name] > limits[name]).double().mean().item()
     print(f"against {name:8} real accused {accused:.1%}; found: {told}")
-plots.cross_table(found, "trained against", "share of fakes found, threshold at 1 %")
+figures.cross_table(found, "trained against", "share of fakes found, threshold at 1 %")
 
 # %%
 curves = {
     maker: auditing.roc_curve(*ranked(real_scores["DCGAN"], scores))
     for maker, scores in fake_scores["DCGAN"].items()
 }
-print(guess.against("much less"))
+print(guess.reveal("much less"))
 if full:
     assert min(aucs[name][name] for name in aucs) > 0.97 and found["DCGAN"]["DCGAN"] > 0.95
     assert aucs["DCGAN"]["flow"] < 0.92 and found["DCGAN"]["flow"] < 0.6
     assert aucs["DCGAN"]["VAE/GAN"] < 0.65 and found["VAE"]["flow"] > 0.6
-plots.roc(curves)
+figures.roc(curves)
 
 # %% [markdown]
 # **Claims**, asserted above. Each detector knows its own generator almost without an error. The GAN's detector finds all of the GAN's fakes, a fifth of the flow's, and of the VAE/GAN's hardly any: there it is no better than a coin. The way back is another matter: the VAE's detector finds four of five of the
@@ -719,7 +721,7 @@ if full:
     assert accused["none"] < 0.05 and accused["blur 1"] > 0.3 and accused["resize ½"] > 0.3
     kept = {attack: share for attack, (share, _) in treated["fakes found"].items()}
     assert min(kept.values()) == kept["crop 0.9"] and sorted(kept.values())[1] > 0.9
-plots.after_attacks(treated, "share, by the detector of the DCGAN")
+figures.after_attacks(treated, "share, by the detector of the DCGAN")
 
 # %% [markdown]
 # **Claim.** The fakes are found after every treatment but one, for a tenth cut off lets a quarter of them go. It is the *real* pictures that fall: blur them, or make them half as large and back, and about half of them are accused. This detector's "fake" means also "not razor-sharp". Whoever sends an honest picture through a messenger sends evidence against herself.
@@ -735,10 +737,10 @@ guess = predict("ethics.a_million", ...)
 second = predict("ethics.accused", ...)
 
 # %%
-print(guess.against(10_000))
+print(guess.reveal(10_000))
 true_alarms, false_alarms = 0.9 * 0.001, 0.01 * 0.999
 among = 100 * true_alarms / (true_alarms + false_alarms)
-print(second.against(round(among, 1)))
+print(second.reveal(round(among, 1)))
 assert abs(among - 8.3) < 0.1
 
 # %% [markdown]
@@ -747,7 +749,7 @@ assert abs(among - 8.3) < 0.1
 # %%
 of_gan = fake_scores["DCGAN"]
 its_own_first = {"DCGAN": of_gan["DCGAN"], **of_gan}
-widgets.detector_threshold(auditing.detect(detectors["DCGAN"], test_faces), its_own_first)
+sliders.detector_threshold(auditing.detect(detectors["DCGAN"], test_faces), its_own_first)
 
 # %% [markdown]
 # ### To discuss
@@ -823,7 +825,7 @@ for level in (0.001, 0.01, 0.05):
     )
 assert min(tests.values()) > 0.001
 marked = auditing.embed_watermark(unmarked[:1000], key)
-plots.p_values({"unmarked": p, "marked": auditing.detect_watermark(marked, key)})
+figures.p_values({"unmarked": p, "marked": auditing.detect_watermark(marked, key)})
 
 # %% [markdown]
 # **Claim**, asserted above: no stated level is refuted by a binomial test, at a thousandth. The line of the unmarked follows the dotted line of chance.
@@ -840,7 +842,7 @@ smallest = [
     for i in range(pick(smoke=1, laptop=3, gpu=3))
 ]
 print("smallest of 1,000 keys, by picture:", [f"{value:.1e}" for value in smallest])
-print(guess.against(0.001))
+print(guess.reveal(0.001))
 assert max(smallest) < 0.02
 
 # %% [markdown]
@@ -850,7 +852,7 @@ assert max(smallest) < 0.02
 
 # %%
 faces64 = data.load("peeps", "test").floats()[: pick(smoke=40, laptop=200, gpu=200)]
-widgets.watermark_strength(faces64[3:4], key, auditing.ATTACKS["JPEG 50"])
+sliders.watermark_strength(faces64[3:4], key, auditing.ATTACKS["JPEG 50"])
 
 # %%
 sheets = {"original": faces64[:8]}
@@ -876,7 +878,7 @@ for strength in (0.025, 0.05, 0.1):
         for attack, change in auditing.ATTACKS.items()
     }
 jpeg50 = lasting["strength 0.05"]["JPEG 50"][0]
-print(guess.against(round(100 * jpeg50, 1)))
+print(guess.reveal(round(100 * jpeg50, 1)))
 for name, of in lasting.items():
     print(name, {attack: f"{share:.0%}" for attack, (share, _) in of.items()})
 
@@ -886,7 +888,7 @@ for of in lasting.values():
 survived = {attack: share for attack, (share, _) in lasting["strength 0.05"].items()}
 assert min(share for attack, share in survived.items() if attack != "crop 0.9") > 0.85
 assert lasting["strength 0.025"]["resize ½"][0] < 0.5
-plots.after_attacks(lasting, "mark still found, p < 0.01", reference=0.01)
+figures.after_attacks(lasting, "mark still found, p < 0.01", reference=0.01)
 
 # %% [markdown]
 # **Claim**, asserted above: untouched, every mark is found. At strength 0.05 (30 dB) it is found in more than 85 % after each treatment but one, JPEG of quality 30 among them; the faint one of 36 dB is lost in more than half of the pictures that were made half as large. The strong one, 24 dB, lasts no longer than the middle one. (What becomes of a white ground that is to become whiter?) And cutting off a tenth of the picture destroys
@@ -902,8 +904,8 @@ guess = predict("ethics.no_mark", ...)
 second = predict("ethics.a_mark", ...)
 
 # %%
-print(guess.against("nothing"))
-print(second.against("somebody with the key marked it"))
+print(guess.reveal("nothing"))
+print(second.reveal("somebody with the key marked it"))
 photograph = faces64[5:6]  # drawn by a person: let it stand for a photograph of an event
 forged = auditing.embed_watermark(photograph, key)
 p_forged = auditing.detect_watermark(forged, key).item()

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ipywidgets
+import matplotlib.pyplot as plt
 import numpy as np
 import psutil
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
@@ -172,3 +175,17 @@ class PeakMemory:
         self.over.set()
         self.thread.join()
         self.megabytes = (self.most - self.before) / 2**20
+
+
+def returns_its_figure(make: Callable[[], Figure]) -> None:
+    """A figure that pyplot keeps is shown a second time by a notebook."""
+    before = plt.get_fignums()
+    figure = make()
+    assert isinstance(figure, Figure) and figure.axes
+    figure.canvas.draw()
+    assert plt.get_fignums() == before
+
+
+def children(widget: ipywidgets.Box, kind: type) -> list[ipywidgets.Widget]:
+    """The parts of a box that are of one kind, from the top."""
+    return [child for child in widget.children if isinstance(child, kind)]

@@ -1071,10 +1071,10 @@ def test_a_number_is_noted_and_set_beside_the_truth(questions, capsys):
     prediction = predict("density.ratio", 0.5)
     assert capsys.readouterr().out == "Noted: 0.5.\n"
     assert prediction and prediction.guess == 0.5
-    assert prediction.against(0.8834567) == "You said 0.5; measured: 0.8835."
-    assert prediction.against(torch.tensor(0.25)) == "You said 0.5; measured: 0.25."
-    assert prediction.against() == "You said 0.5; measured: 0.883."
-    assert predict("density.ratio", 12_288).against(3806080) == (
+    assert prediction.reveal(0.8834567) == "You said 0.5; measured: 0.8835."
+    assert prediction.reveal(torch.tensor(0.25)) == "You said 0.5; measured: 0.25."
+    assert prediction.reveal() == "You said 0.5; measured: 0.883."
+    assert predict("density.ratio", 12_288).reveal(3806080) == (
         "You said 12,288; measured: 3,806,080."
     )
     assert predict("density.ratio", 0)  # a guess, although 0
@@ -1090,19 +1090,17 @@ def test_what_is_no_number_is_told(questions, capsys, guess):
     prediction = predict("density.ratio", guess)
     assert not prediction and prediction.guess is None
     assert capsys.readouterr().out.endswith("is no answer to this question: give a number.\n")
-    assert prediction.against(0.5) == "Measured: 0.5."
+    assert prediction.reveal(0.5) == "Measured: 0.5."
 
 
 def test_a_choice_gets_its_sentence(questions, capsys):
-    assert predict("density.negative", "yes").against("yes") == (
+    assert predict("density.negative", "yes").reveal("yes") == (
         "You said yes: right. An estimate can."
     )
     wrong = predict("density.negative", " No ")
     assert wrong.guess == "no"
-    assert wrong.against("yes") == (
-        "You said no: it is yes. The distance cannot, its estimate can."
-    )
-    assert wrong.against() == wrong.against("yes")
+    assert wrong.reveal("yes") == ("You said no: it is yes. The distance cannot, its estimate can.")
+    assert wrong.reveal() == wrong.reveal("yes")
     assert capsys.readouterr().out == "Noted: yes.\nNoted: no.\n"
 
 
@@ -1111,7 +1109,7 @@ def test_an_invalid_choice_is_told_with_the_list(questions, capsys, guess):
     prediction = predict("density.negative", guess)
     assert not prediction
     assert capsys.readouterr().out.endswith("give one of: 'yes', 'no'.\n")
-    assert prediction.against("yes") == "The answer: yes."
+    assert prediction.reveal("yes") == "The answer: yes."
 
 
 @pytest.mark.parametrize("blank", [None, ...])
@@ -1119,7 +1117,7 @@ def test_without_a_guess_nothing_is_noted_and_everything_runs(questions, capsys,
     for question_id in ("density.ratio", "density.negative"):
         prediction = predict(question_id, blank)
         assert not prediction and prediction.guess is None and prediction.question.id == question_id
-    assert predict("density.ratio").against(2) == "Measured: 2."
+    assert predict("density.ratio").reveal(2) == "Measured: 2."
     assert capsys.readouterr().out == ""
     assert repr(predict("density.ratio")) == "Prediction(None)"
 
@@ -1128,7 +1126,7 @@ def test_an_unknown_question_is_told_and_gives_an_empty_prediction(questions, ca
     prediction = predict("density.rato", 0.5)
     assert not prediction and prediction.question is None
     assert "There is no question 'density.rato'. Is it density.ratio" in capsys.readouterr().out
-    assert prediction.against(0.5) == "Measured: 0.5."
+    assert prediction.reveal(0.5) == "Measured: 0.5."
 
 
 # ---- the report ----------------------------------------------------------------------------------

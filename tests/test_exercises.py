@@ -123,4 +123,4 @@ def test_a_question_has_an_answer_among_its_choices_and_a_sentence_for_each(ques
         assert len(question.choices) >= 2 and all(question.choices.values())
         assert question.answer is None or question.answer in question.choices
         for choice, sentence in question.choices.items():
-            assert predict(question.id, choice).against(choice).endswith(sentence)
+            assert predict(question.id, choice).reveal(choice).endswith(sentence)

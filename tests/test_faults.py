@@ -385,7 +385,7 @@ class Pretrained(Place):
         return self.told(pretrained.load_weights, "small", self.net)
 
 
-MAKE_AGAIN = "install the course again, or run: python -m course_lib.pretrained.train small"
+MAKE_AGAIN = "install the course again, or run: python -m course_lib.recipes small"
 
 
 def the_network_given(lab: Pretrained) -> list[float]:

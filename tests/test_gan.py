@@ -18,14 +18,14 @@ from course_lib.gan import (
     ToyDiscriminator,
     ToyGenerator,
     dirac_gan,
+    frozen,
     jensen_shannon,
     latent_arithmetic,
-    look,
     modes_covered,
     nearest_neighbours,
     optimal_discriminator,
     sample,
-    still,
+    snapshot,
 )
 from course_lib.gan_losses import LOSSES, BeganBalance
 from course_lib.training import parts, train
@@ -209,7 +209,7 @@ def test_still_lets_the_gradient_through_and_judges_by_the_batch():
     net, x = ConvDiscriminator(), batch("conv").requires_grad_()
     expected = net(x)
     before = state(net)
-    with still(net):
+    with frozen(net):
         scores = net(x)
     scores.sum().backward()
     assert torch.equal(scores, expected) and x.grad.abs().sum() > 0
@@ -220,7 +220,7 @@ def test_still_lets_the_gradient_through_and_judges_by_the_batch():
 def test_still_gives_back_what_was_frozen_before_and_what_an_error_left():
     net = ConvDiscriminator()
     net.net[0].weight.requires_grad_(False)
-    with pytest.raises(RuntimeError, match="on purpose"), still(net):
+    with pytest.raises(RuntimeError, match="on purpose"), frozen(net):
         raise RuntimeError("on purpose")
     assert not net.net[0].weight.requires_grad and net.net[3].weight.requires_grad
     assert net.net[1].track_running_stats
@@ -673,7 +673,7 @@ def step_in_the_plane():
 
 def test_the_surface_is_what_the_discriminator_says_from_the_bottom_left(step_in_the_plane):
     step, z = step_in_the_plane, draw(5, 2)
-    frame = look(step, z, reach=2.0, resolution=5)
+    frame = snapshot(step, z, reach=2.0, resolution=5)
     assert frame.surface.shape == (5, 5)
     places = {(0, 0): (-2, -2), (0, 4): (2, -2), (4, 0): (-2, 2), (3, 1): (-1, 1)}
     for (row, column), (x, y) in places.items():
@@ -685,7 +685,7 @@ def test_the_surface_is_what_the_discriminator_says_from_the_bottom_left(step_in
 
 def test_arrows_point_uphill_on_d_by_the_slope_of_the_loss(step_in_the_plane):
     step = step_in_the_plane
-    frame = look(step, draw(30, 2))
+    frame = snapshot(step, draw(30, 2))
     x = frame.fake.clone().requires_grad_()
     scores = step.discriminator(x)
     (uphill,) = torch.autograd.grad(scores.sum(), x)
@@ -697,14 +697,14 @@ def test_arrows_point_uphill_on_d_by_the_slope_of_the_loss(step_in_the_plane):
 
 def test_an_arrow_does_not_depend_on_the_number_of_points(step_in_the_plane):
     z = draw(30, 2)
-    all_of_them, three = look(step_in_the_plane, z), look(step_in_the_plane, z[:3])
+    all_of_them, three = snapshot(step_in_the_plane, z), snapshot(step_in_the_plane, z[:3])
     torch.testing.assert_close(all_of_them.arrows[:3], three.arrows)
 
 
 def test_a_loss_that_pushes_back_turns_the_arrows_around(step_in_the_plane):
     step, z = step_in_the_plane, draw(30, 2)
     away = AdversarialStep(step.generator, step.discriminator, g_loss=lambda s: s.mean())
-    assert (F.cosine_similarity(look(step, z).arrows, look(away, z).arrows) < -0.999).all()
+    assert (F.cosine_similarity(snapshot(step, z).arrows, snapshot(away, z).arrows) < -0.999).all()
 
 
 def test_looking_changes_neither_network():
@@ -715,7 +715,7 @@ def test_looking_changes_neither_network():
     generator, discriminator = normed(2, 2), nn.Sequential(normed(2, 1), nn.Flatten(0))
     step = AdversarialStep(generator, discriminator, nz=2)
     before = [state(net) for net in (generator, discriminator)]
-    look(step, draw(9, 2))
+    snapshot(step, draw(9, 2))
     for old, net in zip(before, (generator, discriminator), strict=True):
         assert changed(old, net) == set()  # running statistics too
         assert all(weight.grad is None and weight.requires_grad for weight in net.parameters())

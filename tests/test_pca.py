@@ -54,7 +54,7 @@ def test_pca_of_pictures_agrees_with_scikit_learn(name, count):
 def test_the_krylov_route_finds_what_the_exact_routes_find(n, d, k, monkeypatch):
     x = draw(n, d, decay=0.9)
     exact = PCA(k).fit(x)
-    monkeypatch.setattr(pca, "EXACT", 10)
+    monkeypatch.setattr(pca, "EXACT_UP_TO", 10)
     monkeypatch.setattr(pca, "_from_gram", None)
     monkeypatch.setattr(pca, "_from_covariance", None)
     found = PCA(k).fit(x)
@@ -63,7 +63,7 @@ def test_the_krylov_route_finds_what_the_exact_routes_find(n, d, k, monkeypatch)
 
 
 def test_the_krylov_route_survives_data_of_low_rank(monkeypatch):
-    monkeypatch.setattr(pca, "EXACT", 10)
+    monkeypatch.setattr(pca, "EXACT_UP_TO", 10)
     x = draw(200, 3) @ draw(120, 120)[:3]
     found = PCA(5).fit(x)
     torch.testing.assert_close(

@@ -95,7 +95,7 @@ def test_damaged_weights_are_named_and_not_loaded(folder):
     path.write_bytes(content)
     other = net(4)
     before = other[3].bias.clone()
-    with pytest.raises(ValueError, match="small.safetensors are damaged.*train small"):
+    with pytest.raises(ValueError, match="small.safetensors are damaged.*recipes small"):
         load_weights("small", other)
     assert torch.equal(before, other[3].bias)
     path.unlink()
@@ -132,7 +132,7 @@ def test_all_weights_together_stay_below_30_megabytes():
 
 
 def test_the_training_command_names_every_file_and_refuses_others():
-    run = [sys.executable, "-m", "course_lib.pretrained.train"]
+    run = [sys.executable, "-m", "course_lib.recipes"]
     environment = {**os.environ, "COLUMNS": "300"}
     told = subprocess.run([*run, "--help"], capture_output=True, text=True, env=environment)
     assert told.returncode == 0 and all(name in told.stdout for name in NAMES)

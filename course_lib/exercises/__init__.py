@@ -1,6 +1,5 @@
 """Exercises that are checked the moment they are run: `check`, `hint`, `solution`, `predict`."""
 
-from course_lib.exercises import cyclegan, dcgan, ddpm, density, ethics, gan, losses, start, vae
 from course_lib.exercises.engine import (
     EXERCISES,
     QUESTIONS,
@@ -15,6 +14,17 @@ from course_lib.exercises.engine import (
     hint,
     predict,
     solution,
+)
+from course_lib.exercises.topics import (
+    cyclegan,
+    dcgan,
+    ddpm,
+    density,
+    ethics,
+    gan,
+    losses,
+    start,
+    vae,
 )
 
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]

@@ -36,7 +36,7 @@ class Prediction:
     def __repr__(self) -> str:
         return f"Prediction({self.guess!r})"
 
-    def against(self, truth: Any = None) -> str:
+    def reveal(self, truth: Any = None) -> str:
         """The sentence that follows the reveal; `truth` is the question's answer unless given."""
         if truth is None and self.question is not None:
             truth = self.question.answer

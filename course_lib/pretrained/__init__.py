@@ -1,7 +1,7 @@
 """The small trained networks that come with the course, and how they are read and written.
 
 `NAME.safetensors` holds the weights, `NAME.md` is its card, `SHA256SUMS` the checksums of all. How
-each was made stands in `train.py`: `python -m course_lib.pretrained.train NAME` makes it again.
+each was made stands in `train.py`: `python -m course_lib.recipes NAME` makes it again.
 """
 
 import hashlib
@@ -116,7 +116,7 @@ def _sums() -> dict[str, str]:
 
 
 def _again(name: str) -> str:
-    return f"install the course again, or run: python -m course_lib.pretrained.train {name}"
+    return f"install the course again, or run: python -m course_lib.recipes {name}"
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -91,7 +91,7 @@ def quality(sampler: str, steps: int, seed: int, judged: int = JUDGED["few_steps
     return row | _scores(x) | {"ms_per_image": round(1000 * spent / judged, 3)}
 
 
-def against(
+def equal_seconds(
     method: str, seed: int, seconds: float = SECONDS, judged: int = JUDGED["against_gan"]
 ) -> dict:
     """One row of `against_gan.csv`: a method trained for so many seconds of one core, and judged.
@@ -188,7 +188,7 @@ def cells() -> list[tuple[str, int, int]]:
 
 def main() -> None:
     runs = [(method, seed) for seed in SEEDS for method in METHODS]
-    _fill("against_gan", against, runs, ("method", "seed"))
+    _fill("against_gan", equal_seconds, runs, ("method", "seed"))
     _fill("few_steps", quality, cells(), ("sampler", "steps", "seed"))
 
 

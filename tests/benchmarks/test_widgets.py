@@ -6,15 +6,16 @@ from statistics import median
 import ipywidgets
 import pytest
 
-from course_lib import widgets
-from tests.test_widgets import bandwidth, of_type
+from course_lib.widgets import density
+from tests.helpers import children
+from tests.widgets.test_density import bandwidth
 
 
 @pytest.mark.benchmark
-@pytest.mark.parametrize("make", [bandwidth, widgets.octaves])
+@pytest.mark.parametrize("make", [bandwidth, density.octaves])
 def test_a_redraw_takes_less_than_a_tenth_of_a_second(make):
     widget = make()
-    (slider,) = of_type(widget, ipywidgets.SelectionSlider)
+    (slider,) = children(widget, ipywidgets.SelectionSlider)
     times = []
     for _ in range(4):
         for _, value in slider.options:

@@ -240,7 +240,7 @@ def as_the_authors(G, F_, D_x, D_y, optimizer, x, y, cycle=10.0, identity=0.5): 
 
 
 def with_still(g, f, d_x, d_y, g_optimizer, x, y, cycle=10.0, identity=0.5):
-    with gan.still(d_x), gan.still(d_y):
+    with gan.frozen(d_x), gan.frozen(d_y):
         fake_y, fake_x = g(x), f(y)
         play = sum(LOSSES["least_squares"].g_loss(d(z)) for d, z in ((d_y, fake_y), (d_x, fake_x)))
         ways = translation.cycle_loss(x, f(fake_y)) + translation.cycle_loss(y, g(fake_x))

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from course_lib import dcgan, gan
-from course_lib.exercises import dcgan as dcgan_exercises
+from course_lib.exercises.topics import dcgan as dcgan_exercises
 
 # --- sizes ----------------------------------------------------------------------------------------
 
@@ -264,7 +264,7 @@ def g_with_d_out_of_the_graph(generator, discriminator, g_optimizer, d_optimizer
 
 def g_with_d_still(generator, discriminator, g_optimizer, d_optimizer, noise):
     g_optimizer.zero_grad()
-    with gan.still(discriminator):
+    with gan.frozen(discriminator):
         loss = -discriminator(generator(noise)).sigmoid().log().mean()
         loss.backward()
     g_optimizer.step()

@@ -9,15 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
-
-
-def _normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def _uniform(*shape: int, seed: int) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
-
+from course_lib.exercises.probing import normal, uniform
 
 # The scores of tensorflow/gan's losses_impl_test.py
 _FOUR = torch.tensor([-5, 1.4, 12.5, 2.7]), torch.tensor([10, 4.4, -5.5, 3.6])
@@ -33,8 +25,8 @@ def _d_probes(good: tuple[float, float], dear: tuple[float, float]) -> tuple[Pro
         call(f"one image each, data {good[0]:g}, fake {good[1]:g}", *one(good), grad=(0, 1)),
         call(f"one image each, data {dear[0]:g}, fake {dear[1]:g}", *one(dear), grad=(0, 1)),
         call("four images each", *_FOUR, grad=(0, 1)),
-        call("seven mild scores each", *(0.6 * _normal(2, 7, seed=1)), grad=(0, 1)),
-        call("three images each, wrong", *(_normal(2, 3, seed=2) + _WRONG), grad=(0, 1)),
+        call("seven mild scores each", *(0.6 * normal(2, 7, seed=1)), grad=(0, 1)),
+        call("three images each, wrong", *(normal(2, 3, seed=2) + _WRONG), grad=(0, 1)),
     )
 
 
@@ -45,7 +37,7 @@ def _g_probes(*scores: float) -> tuple[Probe, ...]:
     return (
         *(call(f"one fake of score {s:g}", torch.tensor([s]), grad=(0,)) for s in scores),
         call("four fakes", _FOUR[1], grad=(0,)),
-        call("seven fakes of mild scores", 0.6 * _normal(7, seed=3), grad=(0,)),
+        call("seven fakes of mild scores", 0.6 * normal(7, seed=3), grad=(0,)),
     )
 
 
@@ -665,8 +657,8 @@ class _Curved(nn.Module):
 
     def __init__(self, inputs: int, seed: int):
         super().__init__()
-        self.first = nn.Parameter(_normal(inputs, 5, seed=seed) / 2)
-        self.second = nn.Parameter(_normal(5, seed=seed + 1))
+        self.first = nn.Parameter(normal(inputs, 5, seed=seed) / 2)
+        self.second = nn.Parameter(normal(5, seed=seed + 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return (x.flatten(1) @ self.first).tanh() @ self.second
@@ -703,19 +695,17 @@ def _four_images() -> nn.Module:
 
 
 _PENALTY_PROBES = (
-    _penalty("4 images of 2 × 2, slope 2 in each pixel", _four_images, _normal(4, 1, 2, 2, seed=1)),
+    _penalty("4 images of 2 × 2, slope 2 in each pixel", _four_images, normal(4, 1, 2, 2, seed=1)),
     _penalty(
-        "3 colour images, a curved critic", lambda: _Curved(27, 2), _normal(3, 3, 3, 3, seed=3)
+        "3 colour images, a curved critic", lambda: _Curved(27, 2), normal(3, 3, 3, 3, seed=3)
     ),
-    _penalty(
-        "6 points of the plane, a curved critic", lambda: _Curved(2, 4), _normal(6, 2, seed=5)
-    ),
+    _penalty("6 points of the plane, a curved critic", lambda: _Curved(2, 4), normal(6, 2, seed=5)),
     _penalty(
         "2 images, slope ½",
         lambda: _Linear(torch.tensor([0.3, 0.0, 0.0, 0.4])),
-        _normal(2, 1, 2, 2, seed=6),
+        normal(2, 1, 2, 2, seed=6),
     ),
-    _penalty("one image, a curved critic", lambda: _Curved(12, 7), _normal(1, 3, 2, 2, seed=8)),
+    _penalty("one image, a curved critic", lambda: _Curved(12, 7), normal(1, 3, 2, 2, seed=8)),
 )
 
 
@@ -915,7 +905,7 @@ GRADIENT_PENALTY = Exercise(
         _penalty(
             "3 images, a curved critic, target 0",
             lambda: _Curved(4, 9),
-            _normal(3, 1, 2, 2, seed=10),
+            normal(3, 1, 2, 2, seed=10),
             target=0.0,
         ),
     ),
@@ -943,8 +933,8 @@ def _blend(formula: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable:
 
 
 def _between(label: str, shape: tuple[int, ...], seed: int) -> Probe:
-    real, fake = _normal(2, *shape, seed=seed).tanh()
-    return call(label, real, fake, _uniform(shape[0], seed=seed + 1))
+    real, fake = normal(2, *shape, seed=seed).tanh()
+    return call(label, real, fake, uniform(shape[0], seed=seed + 1))
 
 
 _ENDS = call(
@@ -1077,9 +1067,9 @@ def dragan_points(
 
 
 def _around(label: str, shape: tuple[int, ...], seed: int) -> Probe:
-    real = (_normal(*shape, seed=seed) + _normal(shape[0], 1, 1, 1, seed=seed + 1)).tanh()
+    real = (normal(*shape, seed=seed) + normal(shape[0], 1, 1, 1, seed=seed + 1)).tanh()
     # loose enough for both kinds of standard deviation, with n and with n − 1
-    return call(label, real, _uniform(*shape, seed=seed + 2), rtol=0, atol=5e-4)
+    return call(label, real, uniform(*shape, seed=seed + 2), rtol=0, atol=5e-4)
 
 
 DRAGAN_POINTS = Exercise(
@@ -1186,7 +1176,7 @@ DRAGAN_POINTS = Exercise(
         call(
             "a dark and a bright image, both flat",
             torch.tensor([-0.5, 0.5]).view(2, 1, 1, 1).expand(2, 1, 32, 32).clone(),
-            _uniform(2, 1, 32, 32, seed=33),
+            uniform(2, 1, 32, 32, seed=33),
             rtol=0,
             atol=5e-4,
         ),
@@ -1384,9 +1374,9 @@ def _network() -> nn.Module:
     with torch.no_grad():
         for seed, value in enumerate(net.state_dict().values()):
             if value.is_floating_point():
-                value.copy_(_normal(*value.shape, seed=seed) * 0.7)
+                value.copy_(normal(*value.shape, seed=seed) * 0.7)
     for seed, parameter in enumerate(net.parameters()):
-        parameter.grad = _normal(*parameter.shape, seed=50 + seed)
+        parameter.grad = normal(*parameter.shape, seed=50 + seed)
     return net
 
 
@@ -1669,7 +1659,7 @@ def _line_of(mean_a: float, var_a: float, mean_b: float, var_b: float) -> Probe:
     return call(label, *(x.double() for x in arguments), rtol=1e-3, atol=1e-3)
 
 
-_FLAT = _normal(3, 5, seed=60)  # three directions of five
+_FLAT = normal(3, 5, seed=60)  # three directions of five
 
 FRECHET_DISTANCE = Exercise(
     id="losses.frechet_distance",
@@ -1797,15 +1787,15 @@ FRECHET_DISTANCE = Exercise(
         _line_of(0.0, 1.0, 0.0, 4.0),
         _gaussians(
             "five dimensions, 40 points each",
-            _normal(40, 5, seed=61) @ _normal(5, 5, seed=62),
-            _normal(40, 5, seed=63) + 0.5,
+            normal(40, 5, seed=61) @ normal(5, 5, seed=62),
+            normal(40, 5, seed=63) + 0.5,
         ),
         _gaussians(
             "five dimensions, but the points of each lie in a space of three",
-            _normal(40, 3, seed=64) @ _FLAT,
-            _normal(40, 3, seed=65) @ _normal(3, 5, seed=66),
+            normal(40, 3, seed=64) @ _FLAT,
+            normal(40, 3, seed=65) @ normal(3, 5, seed=66),
         ),
-        _gaussians("a set and itself", _normal(30, 4, seed=67), _normal(30, 4, seed=67)),
+        _gaussians("a set and itself", normal(30, 4, seed=67), normal(30, 4, seed=67)),
     ),
 )
 
@@ -1888,7 +1878,7 @@ def _two_shares(label: str, real: Tensor, fake: Tensor, k: int) -> Probe:
 
 
 def _cluster(n: int, x: float, seed: int) -> Tensor:
-    return _normal(n, 2, seed=seed) + torch.tensor([x, 0.0])
+    return normal(n, 2, seed=seed) + torch.tensor([x, 0.0])
 
 
 _TWO_MODES = torch.cat([_cluster(8, 0.0, 70), _cluster(8, 50.0, 71)])
@@ -1901,11 +1891,11 @@ _SHARES = (
     ("fakes of two modes, where data have one, k = 3", _cluster(12, 0.0, 73), _TWO_MODES, 3),
     (
         "20 real and 14 fakes, k = 2",
-        _normal(20, 3, seed=74),
-        1.5 * _normal(14, 3, seed=75) + 0.6,
+        normal(20, 3, seed=74),
+        1.5 * normal(14, 3, seed=75) + 0.6,
         2,
     ),
-    ("the same points twice, k = 4", _normal(9, 2, seed=76), _normal(9, 2, seed=76), 4),
+    ("the same points twice, k = 4", normal(9, 2, seed=76), normal(9, 2, seed=76), 4),
 )
 
 PRECISION_RECALL = Exercise(
@@ -2312,7 +2302,7 @@ BUG_PENALTY_OF_BATCHES = Exercise(
 
 def _on_the_line(label: str, shape: tuple[int, ...], atol: float) -> Probe:
     """Which share of the way the pixels have gone."""
-    real, fake = -1 + 0.5 * _uniform(*shape, seed=80), 0.5 + 0.5 * _uniform(*shape, seed=81)
+    real, fake = -1 + 0.5 * uniform(*shape, seed=80), 0.5 + 0.5 * uniform(*shape, seed=81)
 
     def observe(candidate: Callable) -> dict[str, Any]:
         points, again = (

@@ -12,11 +12,7 @@ from torch.optim import Optimizer
 
 from course_lib import shapes, translation
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
-
-
-def _normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
+from course_lib.exercises.probing import normal
 
 # --- condition_on_class ---------------------------------------------------------------------------
 
@@ -52,7 +48,7 @@ def _along_the_batch(x: Tensor, labels: Tensor, classes: int) -> Tensor:
 
 
 def _conditioned(label: str, shape: tuple, labels: list[int], classes: int) -> Probe:
-    return call(label, _normal(*shape, seed=classes), torch.tensor(labels), classes, grad=(0,))
+    return call(label, normal(*shape, seed=classes), torch.tensor(labels), classes, grad=(0,))
 
 
 CONDITION_ON_CLASS = Exercise(
@@ -386,8 +382,8 @@ def _pix2pix_wrong(gan: Callable = _to_one, distance: Callable = _apart) -> Call
 
 
 def _pix2pix_case(label: str, patches: tuple, size: tuple, seed: int, **l1: float) -> Probe:
-    fake, target = (_normal(patches[0], *size, seed=seed + i).tanh() for i in (1, 2))
-    scores = 2 * _normal(patches[0], 1, *patches[1:], seed=seed)
+    fake, target = (normal(patches[0], *size, seed=seed + i).tanh() for i in (1, 2))
+    scores = 2 * normal(patches[0], 1, *patches[1:], seed=seed)
     return call(label, scores, fake, target, grad=(0, 1), **l1)
 
 
@@ -543,7 +539,7 @@ class _Painter(nn.Module):
 
     def __init__(self, channels: int, seed: int):
         super().__init__()
-        self.weight = nn.Parameter(_normal(channels, channels, seed=seed))
+        self.weight = nn.Parameter(normal(channels, channels, seed=seed))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.tanh(torch.einsum("oc,bchw->bohw", self.weight, x))
@@ -554,7 +550,7 @@ def _there_and_back(label: str, *shape: int, seed: int) -> Probe:
 
     def observe(candidate: Callable) -> dict[str, Any]:
         g, f = (_Painter(shape[1], seed=seed + i) for i in (1, 2))
-        x, y = (_normal(*shape, seed=seed + i).tanh() for i in (3, 4))
+        x, y = (normal(*shape, seed=seed + i).tanh() for i in (3, 4))
         loss = candidate(x, y, g, f)
         seen = {"loss": loss}
         slopes = [torch.zeros_like(g.weight)] * 2
@@ -1060,7 +1056,7 @@ class _Judge(nn.Module):
 
     def __init__(self, channels: int, seed: int):
         super().__init__()
-        self.weight = nn.Parameter(_normal(1, channels, 2, 2, seed=seed))
+        self.weight = nn.Parameter(normal(1, channels, 2, 2, seed=seed))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.weight)
@@ -1075,7 +1071,7 @@ def _round(label: str, *shape: int, seed: int, **weights: float) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
         kinds = (_Painter, _Painter, _Judge, _Judge)
         nets = [kind(shape[1], seed=seed + i) for i, kind in enumerate(kinds)]
-        x, y = (_normal(*shape, seed=seed + i).tanh() for i in (8, 9))
+        x, y = (normal(*shape, seed=seed + i).tanh() for i in (8, 9))
         before, told = [net.weight.detach().clone() for net in nets], set()
         for net in nets:
             net.weight.grad = torch.full_like(net.weight, 0.5)
@@ -1460,7 +1456,7 @@ class _AnyChannels(nn.Module):
 
     def __init__(self, seed: int):
         super().__init__()
-        self.weight = nn.Parameter(_normal(12, seed=seed))
+        self.weight = nn.Parameter(normal(12, seed=seed))
 
     def forward(self, x: Tensor) -> Tensor:
         weight = self.weight[: x.shape[1]].view(-1, 1, 1)
@@ -1471,7 +1467,7 @@ class _AnyChannels(nn.Module):
 def _judged(label: str, *shape: int, seed: int) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
         d = _AnyChannels(seed)
-        x, target, fake = (_normal(*shape, seed=seed + i).tanh() for i in (1, 2, 3))
+        x, target, fake = (normal(*shape, seed=seed + i).tanh() for i in (1, 2, 3))
         fake.requires_grad_()
         loss = candidate(d, x, target, fake * 1)
         seen = {"loss": loss}

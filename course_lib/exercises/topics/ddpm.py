@@ -9,10 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
-
-
-def _normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from course_lib.exercises.probing import normal
 
 
 def _column(values: Tensor) -> Tensor:
@@ -264,7 +261,7 @@ def _noised(
 
 
 def _pictures(label: str, n: int, shape: tuple, t: list, seed: int, betas: Tensor) -> Probe:
-    x0, noise = _normal(n, *shape, seed=seed).tanh(), _normal(n, *shape, seed=seed + 1)
+    x0, noise = normal(n, *shape, seed=seed).tanh(), normal(n, *shape, seed=seed + 1)
     return call(label, x0, torch.tensor(t), noise, betas, grad=(0, 2))
 
 
@@ -437,7 +434,7 @@ def _posterior_variance(b, bar, prev):
 
 
 def _posterior_probe(label: str, shape: tuple, t: int, betas: Tensor, seed: int) -> Probe:
-    x0, xt = _normal(*shape, seed=seed).tanh(), _normal(*shape, seed=seed + 1)
+    x0, xt = normal(*shape, seed=seed).tanh(), normal(*shape, seed=seed + 1)
 
     def observe(candidate: Callable) -> dict[str, Any]:
         mean, variance = candidate(x0.clone(), xt.clone(), t, betas.clone())
@@ -693,7 +690,7 @@ def _solved(xt: Tensor, a: Tensor, eps: Tensor) -> Tensor:
 
 
 def _guess_probe(label: str, n: int, shape: tuple, t: list, seed: int, bars: Tensor) -> Probe:
-    xt, eps = _normal(n, *shape, seed=seed), 1.5 * _normal(n, *shape, seed=seed + 1)
+    xt, eps = normal(n, *shape, seed=seed), 1.5 * normal(n, *shape, seed=seed + 1)
     return call(label, xt, torch.tensor(t), eps, bars, grad=(0, 2), rtol=1e-3)
 
 
@@ -824,7 +821,7 @@ def _step_mean(xt, eps, b, bar):
 
 
 def _step_probe(label: str, shape: tuple, t: int, betas: Tensor, seed: int) -> Probe:
-    xt, eps, noise = (_normal(*shape, seed=seed + i) for i in range(3))
+    xt, eps, noise = (normal(*shape, seed=seed + i) for i in range(3))
     return call(label, xt, t, eps, noise, betas, grad=(0, 2, 3), rtol=1e-3)
 
 
@@ -961,7 +958,7 @@ def _to_earlier(
 
 
 def _jump_probe(label: str, shape: tuple, t: int, s: int, bars: Tensor, seed: int) -> Probe:
-    xt, eps = (_normal(*shape, seed=seed + i) for i in range(2))
+    xt, eps = (normal(*shape, seed=seed + i) for i in range(2))
     return call(label, xt, t, s, eps, bars, grad=(0, 3), rtol=1e-3)
 
 
@@ -1088,7 +1085,7 @@ def guided_noise(
 
 
 def _guidance_probe(label: str, shape: tuple, w: float, seed: int) -> Probe:
-    return call(label, _normal(*shape, seed=seed), _normal(*shape, seed=seed + 1), w, grad=(0, 1))
+    return call(label, normal(*shape, seed=seed), normal(*shape, seed=seed + 1), w, grad=(0, 1))
 
 
 GUIDED_NOISE = Exercise(
@@ -1415,7 +1412,7 @@ def _narrow(x: Tensor, t: int, betas: Tensor, width: float) -> Tensor:
 
 def _denoise_probe(label: str, betas: Tensor, width: float, seed: int) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
-        x, noises = _normal(6, 2, seed=seed), _normal(len(betas), 6, 2, seed=seed + 1)
+        x, noises = normal(6, 2, seed=seed), normal(len(betas), 6, 2, seed=seed + 1)
         asked: list[int] = []
 
         def model(x: Tensor, t: int) -> Tensor:

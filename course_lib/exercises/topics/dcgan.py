@@ -13,11 +13,7 @@ from torch.optim import Optimizer
 
 from course_lib import dcgan, gan, shapes
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
-
-
-def _normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
+from course_lib.exercises.probing import normal
 
 # --- conv2d_size ----------------------------------------------------------------------------------
 
@@ -540,8 +536,8 @@ def _block(in_channels: int, out_channels: int, size: int) -> Probe:
         seen["shapes of its weights"] = ", ".join(str(tuple(p.shape)) for p in weights)
         with torch.no_grad():
             for i, p in enumerate(weights):
-                p.copy_(_normal(*p.shape, seed=i) if p.ndim == 4 else p)
-        x = 3 + 2 * _normal(5, in_channels, size, size, seed=9)
+                p.copy_(normal(*p.shape, seed=i) if p.ndim == 4 else p)
+        x = 3 + 2 * normal(5, in_channels, size, size, seed=9)
         out = block.train()(x.clone()).detach()
         seen["shape of the output"] = str(tuple(out.shape))
         right = out.shape == (5, out_channels, 2 * size, 2 * size)
@@ -952,7 +948,7 @@ def _players(seed: int) -> tuple[nn.Module, nn.Module]:
     nets = dcgan.Generator(nz=6, ngf=4, nc=2, size=16), dcgan.Discriminator(nc=2, ndf=4, size=16)
     with torch.no_grad():
         for i, p in enumerate(p for net in nets for p in net.parameters()):
-            p.copy_(_normal(*p.shape, seed=1000 * seed + i) * (0.3 if p.ndim == 4 else 0.1))
+            p.copy_(normal(*p.shape, seed=1000 * seed + i) * (0.3 if p.ndim == 4 else 0.1))
             p.add_(p.ndim == 1)
     return nets
 
@@ -996,7 +992,7 @@ def _round(player: str, batch: int, seed: int) -> Probe:
 
     def observe(candidate: Callable) -> dict[str, Any]:
         nets = dict(zip("GD", _players(seed), strict=True))
-        real, noise = _normal(batch, 2, 16, 16, seed=seed + 1).tanh(), _normal(batch, 6, seed=seed)
+        real, noise = normal(batch, 2, 16, 16, seed=seed + 1).tanh(), normal(batch, 6, seed=seed)
         fake = copy.deepcopy(nets["G"])(noise).detach()
         before = {name: _flat(net) for name, net in nets.items()}
         _leave_gradients(nets["D"])  # as an update of G leaves them
@@ -1465,7 +1461,7 @@ def _direction(with_attribute: Tensor, without_attribute: Tensor) -> Tensor:
 
 def _moved(label: str, z: Tensor, n: int, m: int, strength: float, seed: int) -> Probe:
     d = z.shape[1]
-    sets = 1 + _normal(n, d, seed=seed), _normal(m, d, seed=seed + 1) - 0.5
+    sets = 1 + normal(n, d, seed=seed), normal(m, d, seed=seed + 1) - 0.5
     return call(label, z, *sets, strength)
 
 
@@ -1574,12 +1570,12 @@ LATENT_ARITHMETIC = Exercise(
         ),
     ),
     probes=(
-        _moved("3 codes of 5 latents; 4 with, 6 without", _normal(3, 5, seed=1), 4, 6, 1.0, 10),
-        _moved("one code of 8 latents, strength 0.5", _normal(1, 8, seed=2), 5, 3, 0.5, 20),
-        _moved("strength −2: take it off", _normal(4, 2, seed=3), 7, 7, -2.0, 30),
-        _moved("strength 0", _normal(2, 6, seed=4), 3, 2, 0.0, 40),
-        _moved("a single face in each set", _normal(2, 3, seed=5), 1, 1, 1.5, 50),
-        call("no strength given", _normal(2, 4, seed=6), _normal(3, 4, seed=7), torch.ones(2, 4)),
+        _moved("3 codes of 5 latents; 4 with, 6 without", normal(3, 5, seed=1), 4, 6, 1.0, 10),
+        _moved("one code of 8 latents, strength 0.5", normal(1, 8, seed=2), 5, 3, 0.5, 20),
+        _moved("strength −2: take it off", normal(4, 2, seed=3), 7, 7, -2.0, 30),
+        _moved("strength 0", normal(2, 6, seed=4), 3, 2, 0.0, 40),
+        _moved("a single face in each set", normal(2, 3, seed=5), 1, 1, 1.5, 50),
+        call("no strength given", normal(2, 4, seed=6), normal(3, 4, seed=7), torch.ones(2, 4)),
     ),
 )
 

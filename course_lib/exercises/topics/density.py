@@ -10,14 +10,7 @@ from torch import Tensor
 
 from course_lib import density
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question
-
-
-def _seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def _normal(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.randn(*shape, generator=_seeded(seed)).to(dtype)
+from course_lib.exercises.probing import normal, seeded
 
 
 def _value(result: Any, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -72,7 +65,7 @@ def _rows_as_coordinates(x: Tensor) -> Tensor:
     return _scatter(x, dim=1) / max(x.shape[1] - 1, 1)
 
 
-_SLANTED = _normal(50, 3, seed=1) @ torch.tensor([[2.0, 1.0, 0], [0, 1.0, -1.0], [0, 0, 0.5]])
+_SLANTED = normal(50, 3, seed=1) @ torch.tensor([[2.0, 1.0, 0], [0, 1.0, -1.0], [0, 0, 0.5]])
 
 FIT_GAUSSIAN = Exercise(
     id="density.fit_gaussian",
@@ -159,9 +152,9 @@ FIT_GAUSSIAN = Exercise(
         _gaussian("three points in the plane", torch.tensor([[0.0, 10], [2, 10], [4, 16]])),
         _gaussian("50 points in 3-D with coordinates that go together", _SLANTED),
         _gaussian("the same points, moved by 10", _SLANTED + 10),
-        _gaussian("seven points on a line, d = 1", 3 + 2 * _normal(7, 1, seed=2)),
+        _gaussian("seven points on a line, d = 1", 3 + 2 * normal(7, 1, seed=2)),
         _gaussian("two points in 3-D", torch.tensor([[1.0, 2, 3], [3, 2, -1]])),
-        _gaussian("4 points in 9-D, float64", 1 + _normal(4, 9, seed=3, dtype=torch.float64)),
+        _gaussian("4 points in 9-D, float64", 1 + normal(4, 9, seed=3, dtype=torch.float64)),
     ),
 )
 
@@ -329,14 +322,14 @@ PARZEN_LOG_DENSITY = Exercise(
         ),
         _parzen(
             "3 queries, 4 centres in the plane, σ = 0.5",
-            _normal(3, 2, seed=1),
-            _normal(4, 2, seed=2),
+            normal(3, 2, seed=1),
+            normal(4, 2, seed=2),
             0.5,
         ),
         _parzen(
             "5 queries, 7 centres in 3-D, σ = 2, float64",
-            _normal(5, 3, seed=3, dtype=torch.float64),
-            2 + _normal(7, 3, seed=4, dtype=torch.float64),
+            normal(5, 3, seed=3, dtype=torch.float64),
+            2 + normal(7, 3, seed=4, dtype=torch.float64),
             2.0,
         ),
         _parzen("two equal centres, query at 1", torch.tensor([[1.0]]), torch.zeros(2, 1), 1.0),
@@ -348,8 +341,8 @@ PARZEN_LOG_DENSITY = Exercise(
         ),
         _parzen(
             "2 queries, 3 centres with 784 pixels, σ = 0.2",
-            _normal(2, 784, seed=5),
-            _normal(3, 784, seed=6),
+            normal(2, 784, seed=5),
+            normal(3, 784, seed=6),
             0.2,
             far=True,
         ),
@@ -490,14 +483,14 @@ SELECT_BANDWIDTH = Exercise(
     probes=(
         _bandwidth(
             "40 training and 30 validation points in the plane",
-            _normal(40, 2, seed=1),
-            _normal(30, 2, seed=2),
+            normal(40, 2, seed=1),
+            normal(30, 2, seed=2),
             [0.2, 0.05, 1.0, 0.5, 3.0],
         ),
         _bandwidth(
             "the widths in another order",
-            _normal(40, 2, seed=1),
-            _normal(30, 2, seed=2),
+            normal(40, 2, seed=1),
+            normal(30, 2, seed=2),
             [3.0, 0.5, 0.05, 1.0],
         ),
         _bandwidth(
@@ -508,8 +501,8 @@ SELECT_BANDWIDTH = Exercise(
         ),
         _bandwidth(
             "25 training points and one validation point in 5-D, float64",
-            _normal(25, 5, seed=3, dtype=torch.float64),
-            _normal(1, 5, seed=4, dtype=torch.float64),
+            normal(25, 5, seed=3, dtype=torch.float64),
+            normal(1, 5, seed=4, dtype=torch.float64),
             [0.3, 0.9, 1.4],
         ),
     ),
@@ -525,7 +518,7 @@ _LINE = 10 * torch.arange(1000.0)[:, None]
 
 
 def _draw(candidate: Callable, centers: Tensor, sigma: float, n: int, seed: int) -> Tensor:
-    return torch.as_tensor(candidate(centers.clone(), sigma, n, generator=_seeded(seed)))
+    return torch.as_tensor(candidate(centers.clone(), sigma, n, generator=seeded(seed)))
 
 
 def _noise(candidate: Callable) -> dict[str, Any]:
@@ -573,12 +566,12 @@ def _seeds(candidate: Callable) -> dict[str, Any]:
     def draw(generator: torch.Generator | None) -> Tensor:
         return torch.as_tensor(candidate(_CORNERS[:2].clone(), 0.5, 5, generator=generator))
 
-    before, generator = torch.get_rng_state(), _seeded(3)
+    before, generator = torch.get_rng_state(), seeded(3)
     first, second = draw(generator), draw(generator)
     untouched = torch.equal(before, torch.get_rng_state())
     return {
-        "the same seed repeats the samples": torch.equal(first, draw(_seeded(3))),
-        "another seed gives others": not torch.equal(first, draw(_seeded(4))),
+        "the same seed repeats the samples": torch.equal(first, draw(seeded(3))),
+        "another seed gives others": not torch.equal(first, draw(seeded(4))),
         "the next call with one generator gives others": not torch.equal(first, second),
         "torch's own random state is left alone": untouched,
         "without a generator two calls differ": not torch.equal(draw(None), draw(None)),
@@ -586,7 +579,7 @@ def _seeds(candidate: Callable) -> dict[str, Any]:
 
 
 def _one_sample(candidate: Callable) -> dict[str, Any]:
-    sample = candidate(torch.full((1, 1), 50.0), 0.01, 1, generator=_seeded(5))
+    sample = candidate(torch.full((1, 1), 50.0), 0.01, 1, generator=seeded(5))
     values = torch.as_tensor(sample)
     near = abs(float(values.sum()) - 50) < 0.1
     return {"shape": str(tuple(values.shape)), "near the centre": near} | _kind(result=sample)
@@ -953,22 +946,22 @@ MMD2 = Exercise(
         ),
         _mmd(
             "4 and 3 points in the plane, σ = 2",
-            _normal(4, 2, seed=1),
-            _normal(3, 2, seed=2),
+            normal(4, 2, seed=1),
+            normal(3, 2, seed=2),
             [2.0],
         ),
         _mmd(
             "the same, unbiased=False",
-            _normal(4, 2, seed=1),
-            _normal(3, 2, seed=2),
+            normal(4, 2, seed=1),
+            normal(3, 2, seed=2),
             [2.0],
             unbiased=False,
         ),
-        _mmd("a set against itself, σ = 1", _normal(5, 2, seed=3), _normal(5, 2, seed=3), [1.0]),
+        _mmd("a set against itself, σ = 1", normal(5, 2, seed=3), normal(5, 2, seed=3), [1.0]),
         _mmd(
             "6 and 9 points in 5-D, three bandwidths, float64",
-            _normal(6, 5, seed=4, dtype=torch.float64),
-            1 + _normal(9, 5, seed=5, dtype=torch.float64),
+            normal(6, 5, seed=4, dtype=torch.float64),
+            1 + normal(9, 5, seed=5, dtype=torch.float64),
             [0.5, 2.0, 4.0],
         ),
     ),
@@ -996,41 +989,41 @@ def _proxy(candidate: Callable, x: Tensor, y: Tensor) -> Any:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small networks are slower on two, and much slower on busy ones
     try:
-        return candidate(x.clone(), y.clone(), generator=_seeded(0))
+        return candidate(x.clone(), y.clone(), generator=seeded(0))
     finally:
         torch.set_num_threads(threads)
 
 
 def _far_apart(candidate: Callable) -> dict[str, Any]:
-    value = _proxy(candidate, _normal(100, 2, seed=3), _normal(100, 2, seed=4) + 20)
+    value = _proxy(candidate, normal(100, 2, seed=3), normal(100, 2, seed=4) + 20)
     return {"distance": _between(value), "is a Python float": isinstance(value, float)}
 
 
 def _one_law(candidate: Callable) -> dict[str, Any]:
-    value = _proxy(candidate, _normal(1000, 2, seed=1), _normal(1000, 2, seed=2))
+    value = _proxy(candidate, normal(1000, 2, seed=1), normal(1000, 2, seed=2))
     return {"distance": _between(value)}
 
 
 def _overlap(candidate: Callable) -> dict[str, Any]:
-    value = _proxy(candidate, _normal(1000, 1, seed=5), _normal(1000, 1, seed=6) + 2)
+    value = _proxy(candidate, normal(1000, 1, seed=5), normal(1000, 1, seed=6) + 2)
     return {"distance": _between(value)}
 
 
 def _sorted_overlap(candidate: Callable) -> dict[str, Any]:
-    x, y = _normal(1000, 1, seed=7), _normal(1000, 1, seed=8) + 2
+    x, y = normal(1000, 1, seed=7), normal(1000, 1, seed=8) + 2
     value = _proxy(candidate, x.sort(dim=0).values, y.sort(dim=0).values)
     return {"distance": _between(value, (0.85, 1.6))}
 
 
 def _many_coordinates(candidate: Callable) -> dict[str, Any]:
-    value = _proxy(candidate, *_normal(600, 1000, seed=9).split(300))
+    value = _proxy(candidate, *normal(600, 1000, seed=9).split(300))
     return {"distance": _between(value, (0.6, 1.5))}
 
 
 def _twins(candidate: Callable) -> dict[str, Any]:
     # Whatever happens to mark x among the points for training marks y among those held out: a
     # classifier does worse than chance here, so that 2 (1 − 2ε) is far below 0 before it is cut.
-    x = _normal(60, 100, seed=13)
+    x = normal(60, 100, seed=13)
     return {"distance": _between(_proxy(candidate, x, x), (0.0, 0.5))}
 
 

@@ -10,11 +10,7 @@ from torch import Tensor
 
 from course_lib.auditing import CARD, NUMBERS_IN, card_problems
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
-
-
-def _normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
+from course_lib.exercises.probing import normal
 
 # --- memorisation_rate ----------------------------------------------------------------------------
 
@@ -48,11 +44,11 @@ def _called_copies(decide: Callable, distinct: bool = True) -> Callable:
 def _made(label: str, parts: dict[str, int], threshold: float, seed: int, **look: float) -> Probe:
     """Copies with noise, doubtful ones and strangers, at a contrast around a grey, some planted."""
     contrast, grey, noise = look.get("contrast", 0.5), look.get("grey", 0.0), look.get("noise", 0.1)
-    training = _normal(12, 1, 4, 4, seed=seed)
+    training = normal(12, 1, 4, 4, seed=seed)
     made = [
-        training[: parts["copies"]] + noise * _normal(parts["copies"], 1, 4, 4, seed=seed + 1),
+        training[: parts["copies"]] + noise * normal(parts["copies"], 1, 4, 4, seed=seed + 1),
         training[6 : 6 + parts["doubtful"]] * 0.45 + training[:1] * 0.1,
-        _normal(parts["strangers"], 1, 4, 4, seed=seed + 2),
+        normal(parts["strangers"], 1, 4, 4, seed=seed + 2),
     ]
     training = torch.cat([training] + [training[: parts["copies"]]] * int(look.get("twice", 0)))
     place = lambda x: grey + contrast * x  # noqa: E731
@@ -315,7 +311,7 @@ ROC_AUC = Exercise(
             torch.tensor([1, 1, 0, 0, 1, 0]),
         ),
         call("negative scores", torch.tensor([-3.0, -1.0, -2.0]), torch.tensor([0, 1, 0])),
-        call("40 images", (2 * _normal(40, seed=1)).round(), (_normal(40, seed=2) > 0.5).long()),
+        call("40 images", (2 * normal(40, seed=1)).round(), (normal(40, seed=2) > 0.5).long()),
     ),
 )
 
@@ -430,8 +426,8 @@ MEMBERSHIP_AUC = Exercise(
         call("one of each", torch.tensor([0.1]), torch.tensor([2.0])),
         call(
             "30 members, 20 others, some equal",
-            _normal(30, seed=1).round(decimals=1),
-            (0.7 + _normal(20, seed=2)).round(decimals=1),
+            normal(30, seed=1).round(decimals=1),
+            (0.7 + normal(20, seed=2)).round(decimals=1),
         ),
     ),
 )
@@ -794,9 +790,9 @@ EMBED_WATERMARK = Exercise(
         ),
     ),
     probes=(
-        call("2 images, 5 coefficients, step 0.5", _normal(2, 5, seed=1), _OFFSETS, 0.5),
-        call("step 1", 3 * _normal(3, 5, seed=2), _OFFSETS, 1.0),
-        call("a fine grid", _normal(1, 5, seed=3), _OFFSETS.flip(0), 0.05),
+        call("2 images, 5 coefficients, step 0.5", normal(2, 5, seed=1), _OFFSETS, 0.5),
+        call("step 1", 3 * normal(3, 5, seed=2), _OFFSETS, 1.0),
+        call("a fine grid", normal(1, 5, seed=3), _OFFSETS.flip(0), 0.05),
         call("one coefficient", torch.tensor([[-0.4], [0.9]]), torch.tensor([0.8]), 1.0),
     ),
 )

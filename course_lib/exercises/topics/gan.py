@@ -10,13 +10,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib.exercises import vae
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
-
-
-def _normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
+from course_lib.exercises.probing import normal
+from course_lib.exercises.topics import vae
 
 # --- discriminator_loss ---------------------------------------------------------------------------
 
@@ -438,7 +434,7 @@ OPTIMAL_DISCRIMINATOR = Exercise(
         call("four points", *_HERE),
         call("one point", torch.tensor([0.3]), torch.tensor([0.1])),
         call("densities above 1", torch.tensor([3.0, 8.0]), torch.tensor([1.0, 2.0])),
-        call("a grid of 3 × 2 points", _normal(3, 2, seed=1).exp(), _normal(3, 2, seed=2).exp()),
+        call("a grid of 3 × 2 points", normal(3, 2, seed=1).exp(), normal(3, 2, seed=2).exp()),
         call("far from all data", torch.tensor([3e-7, 2e-6]), torch.tensor([1e-7, 8e-6])),
     ),
 )
@@ -579,7 +575,7 @@ JENSEN_SHANNON = Exercise(
         call("p = (1, 0), q = (0, 1)", torch.tensor([1.0, 0]), torch.tensor([0, 1.0])),
         call("one outcome is in neither", torch.tensor([0.5, 0, 0.5]), torch.tensor([1.0, 0, 0])),
         call(
-            "nine outcomes", _normal(9, seed=1).softmax(0), _normal(9, seed=2).softmax(0), atol=1e-4
+            "nine outcomes", normal(9, seed=1).softmax(0), normal(9, seed=2).softmax(0), atol=1e-4
         ),
     ),
 )
@@ -757,7 +753,7 @@ def _players(seed: int) -> tuple[nn.Module, nn.Module]:
     )
     with torch.no_grad():
         for i, weight in enumerate([*generator.parameters(), *discriminator.parameters()]):
-            weight.copy_(0.6 * _normal(*weight.shape, seed=seed + i))
+            weight.copy_(0.6 * normal(*weight.shape, seed=seed + i))
     return generator, discriminator
 
 
@@ -774,8 +770,8 @@ def _rounds(label: str, n: int, batch: int, seed: int) -> Probe:
         ]
         start, seen = (_vector(generator), _vector(discriminator)), {}
         for i in range(n):
-            real = 1 + _normal(batch, 3, seed=seed + 100 * i)
-            noise = [_normal(batch, 2, seed=seed + 100 * i + j) for j in (1, 2)]
+            real = 1 + normal(batch, 3, seed=seed + 100 * i)
+            noise = [normal(batch, 2, seed=seed + 100 * i + j) for j in (1, 2)]
             losses = candidate(generator, discriminator, *optimizers, real, *noise)
             d_loss, g_loss = (float(loss) for loss in losses)
             seen |= {
@@ -1015,8 +1011,8 @@ def _last_first(queries: Tensor, images: Tensor, k: int) -> tuple[Tensor, Tensor
 
 
 def _neighbours(label: str, n: int, m: int, k: int, shape: tuple[int, ...], seed: int) -> Probe:
-    images = _normal(m, *shape, seed=seed).tanh()
-    noise = 0.1 * _normal(n, *shape, seed=seed + 1)
+    images = normal(m, *shape, seed=seed).tanh()
+    noise = 0.1 * normal(n, *shape, seed=seed + 1)
     queries = (images[torch.arange(n) * 2 % m] * 0.5 + noise).clamp(-1, 1)
 
     def observe(candidate: Callable) -> dict[str, Any]:

@@ -12,10 +12,7 @@ from torch.distributions import Normal
 
 from course_lib import autoencoders
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
-
-
-def _normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+from course_lib.exercises.probing import normal
 
 
 def _value(result: Any, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -58,8 +55,8 @@ def _components(label: str, x: Tensor, k: int) -> Probe:
 
 def _cloud(n: int, d: int, seed: int) -> Tensor:
     """Points about (5, 5, …) that scatter half as much along each next direction."""
-    rotation = torch.linalg.qr(_normal(d, d, seed=seed + 1)).Q
-    return 5 + _normal(n, d, seed=seed) * 0.5 ** torch.arange(d) @ rotation
+    rotation = torch.linalg.qr(normal(d, d, seed=seed + 1)).Q
+    return 5 + normal(n, d, seed=seed) * 0.5 ** torch.arange(d) @ rotation
 
 
 def _svd(x: Tensor) -> Any:
@@ -185,7 +182,7 @@ def pca_reconstruct(
 
 
 def _orthonormal(k: int, d: int, seed: int) -> Tensor:
-    return torch.linalg.qr(_normal(d, k, seed=seed)).Q.T.contiguous()
+    return torch.linalg.qr(normal(d, k, seed=seed)).Q.T.contiguous()
 
 
 _FIRST_AXIS = torch.tensor([[1.0, 0]])
@@ -267,19 +264,19 @@ PCA_RECONSTRUCT = Exercise(
         ),
         call(
             "5 images of 9 pixels, 4 components",
-            _normal(5, 9, seed=1),
-            _normal(9, seed=2),
+            normal(5, 9, seed=1),
+            normal(9, seed=2),
             _orthonormal(4, 9, 3),
         ),
         call(
             "one image of 12 pixels, 3 components",
-            _normal(1, 12, seed=4),
-            _normal(12, seed=5),
+            normal(1, 12, seed=4),
+            normal(12, seed=5),
             _orthonormal(3, 12, 6),
         ),
         call(
             "images of one pixel",
-            _normal(3, 1, seed=7),
+            normal(3, 1, seed=7),
             torch.tensor([2.0]),
             torch.tensor([[-1.0]]),
         ),
@@ -299,7 +296,7 @@ def _draw(label: str, mu: Tensor, logvar: Tensor, noise: Tensor) -> Probe:
 
 
 def _follows_the_noise(candidate: Callable) -> dict[str, Any]:
-    mu, logvar, noise = (_normal(3, 5, seed=seed) for seed in (1, 2, 3))
+    mu, logvar, noise = (normal(3, 5, seed=seed) for seed in (1, 2, 3))
     first, again = (candidate(mu.clone(), logvar.clone(), noise.clone()) for _ in range(2))
     other = candidate(mu, logvar, noise + 1)
     return {
@@ -440,13 +437,13 @@ REPARAMETERISE = Exercise(
             },
         ),
         _draw("one latent: μ = 0.5, logvar = 2, noise 1", *torch.tensor([0.5, 2, 1]).view(3, 1, 1)),
-        _draw("3 images, 5 latents", *(_normal(3, 5, seed=s) for s in (1, 2, 3))),
-        _draw("one image, 7 latents", *(_normal(1, 7, seed=s) for s in (4, 5, 6))),
+        _draw("3 images, 5 latents", *(normal(3, 5, seed=s) for s in (1, 2, 3))),
+        _draw("one image, 7 latents", *(normal(1, 7, seed=s) for s in (4, 5, 6))),
         _draw(
             "a sure encoder, σ = 0.01",
-            _normal(4, 2, seed=7),
+            normal(4, 2, seed=7),
             torch.full((4, 2), -9.21),
-            _normal(4, 2, seed=8),
+            normal(4, 2, seed=8),
         ),
     ),
 )
@@ -620,11 +617,11 @@ KL_TO_STANDARD_NORMAL = Exercise(
             "3 images, two latents, μ = 1, logvar = 0", torch.ones(3, 2), torch.zeros(3, 2)
         ),
         _divergence("μ = 0, logvar = 1", torch.zeros(1, 1), torch.ones(1, 1)),
-        _divergence("3 images, 5 latents", _normal(3, 5, seed=1), _normal(3, 5, seed=2)),
-        _divergence("one image, 7 latents", _normal(1, 7, seed=3), _normal(1, 7, seed=4)),
-        _divergence("4 images, one latent", _normal(4, 1, seed=5), _normal(4, 1, seed=6)),
+        _divergence("3 images, 5 latents", normal(3, 5, seed=1), normal(3, 5, seed=2)),
+        _divergence("one image, 7 latents", normal(1, 7, seed=3), normal(1, 7, seed=4)),
+        _divergence("4 images, one latent", normal(4, 1, seed=5), normal(4, 1, seed=6)),
         _divergence("the prior itself: μ = 0, logvar = 0", torch.zeros(2, 3), torch.zeros(2, 3)),
-        _divergence("a sure encoder, σ = 0.01", _normal(2, 2, seed=7), torch.full((2, 2), -9.21)),
+        _divergence("a sure encoder, σ = 0.01", normal(2, 2, seed=7), torch.full((2, 2), -9.21)),
     ),
 )
 
@@ -662,8 +659,8 @@ def _cross_entropy_of_scores(x: Tensor, r: Tensor) -> Tensor:
 
 
 def _loss(label: str, shape: tuple[int, ...], latents: int, seed: int, **beta: float) -> Probe:
-    x, reconstruction = _normal(2, *shape, seed=seed).tanh()
-    mu, logvar = _normal(2, shape[0], latents, seed=seed + 1)
+    x, reconstruction = normal(2, *shape, seed=seed).tanh()
+    mu, logvar = normal(2, shape[0], latents, seed=seed + 1)
     return _loss_of(label, x, reconstruction, mu, logvar, **beta)
 
 
@@ -672,7 +669,7 @@ def _loss_of(label: str, *args: Tensor, **beta: float) -> Probe:
 
 
 _PIXEL = torch.ones(1, 1, 1, 1)
-_PERFECT = _normal(2, 3, 4, 5, seed=9).tanh()
+_PERFECT = normal(2, 3, 4, 5, seed=9).tanh()
 _IN_UNITS = (
     "Cross-entropy needs targets and outputs in [0, 1], and images here reach −1: a pixel of −1 "
     "drawn perfectly as −1 must cost 0. "
@@ -924,7 +921,7 @@ NEGATIVE_ELBO = Exercise(
         _loss("3 images of 2 × 5 × 4, 3 latents, β = 4", (3, 2, 5, 4), 3, seed=3, beta=4.0),
         _loss("one image of 3 × 3 × 3, 7 latents", (1, 3, 3, 3), 7, seed=5),
         _loss("β = 0", (2, 1, 3, 5), 1, seed=7, beta=0.0),
-        _loss_of("two images drawn perfectly", _PERFECT, _PERFECT, *_normal(2, 2, 2, seed=10)),
+        _loss_of("two images drawn perfectly", _PERFECT, _PERFECT, *normal(2, 2, 2, seed=10)),
     ),
 )
 
@@ -938,7 +935,7 @@ def _in_place(z_a: Tensor, z_b: Tensor, fraction: float) -> Tensor:
 
 
 _TWO_CODES = torch.tensor([[1.0, 0, 3]]), torch.tensor([[5.0, 2, -1]])
-_SIX_CODES = _normal(3, 4, seed=1), _normal(3, 4, seed=2)
+_SIX_CODES = normal(3, 4, seed=1), normal(3, 4, seed=2)
 
 MORPH = Exercise(
     id="vae.morph",
@@ -1075,7 +1072,7 @@ def _straight_then_lengthened(a: Tensor, b: Tensor, f: float) -> Tensor:
 
 
 def _of_length(length: float, *shape: int, seed: int) -> Tensor:
-    return length * F.normalize(_normal(*shape, seed=seed), dim=-1)
+    return length * F.normalize(normal(*shape, seed=seed), dim=-1)
 
 
 def _degrees(*angles: float) -> Tensor:
@@ -1435,9 +1432,9 @@ CONDITION = Exercise(
         ),
     ),
     probes=(
-        _condition("3 codes of 4 latents, 4 classes", _normal(3, 4, seed=1), [0, 3, 1], 4),
-        _condition("one code of 2 latents, 5 classes", _normal(1, 2, seed=2), [1], 5),
-        _condition("5 codes of one latent, 3 classes", _normal(5, 1, seed=3), [2, 0, 0, 1, 2], 3),
+        _condition("3 codes of 4 latents, 4 classes", normal(3, 4, seed=1), [0, 3, 1], 4),
+        _condition("one code of 2 latents, 5 classes", normal(1, 2, seed=2), [1], 5),
+        _condition("5 codes of one latent, 3 classes", normal(5, 1, seed=3), [2, 0, 0, 1, 2], 3),
     ),
 )
 
@@ -1452,7 +1449,7 @@ def sample(
     return decode(noise)
 
 
-_ENCODER, _DECODER = _normal(4, 12, seed=1), _normal(2, 12, seed=2)
+_ENCODER, _DECODER = normal(4, 12, seed=1), normal(2, 12, seed=2)
 
 
 def _encode(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -1471,10 +1468,10 @@ def _posterior(encode: Callable, x: Tensor, noise: Tensor) -> Tensor:
 
 def _drawn(label: str, images: int, n: int) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
-        noise, results = _normal(n, 2, seed=3), []
+        noise, results = normal(n, 2, seed=3), []
         for seed in (4, 5):
             torch.manual_seed(0)  # whoever draws noise of her own draws the same twice
-            x = _normal(images, 3, 2, 2, seed=seed).tanh()
+            x = normal(images, 3, 2, 2, seed=seed).tanh()
             results.append(torch.as_tensor(candidate(_encode, _decode, x, noise.clone())))
         same = torch.equal(*results)
         return {"depends on the images": not same} | _value(results[0], (n, 3, 2, 2))

@@ -1,0 +1,1 @@
+"""The exercises of each lecture: references, hints, classic mistakes, probes."""

@@ -1,0 +1,213 @@
+"""What every lecture draws with. Each function draws one figure and returns it.
+
+A lecture's own figures stand in the module with its name, and come into its notebook by
+`from course_lib.plots import gan as figures`.
+
+Colours are those of Okabe and Ito (2008), which colour-blind readers can tell apart. One thing
+keeps one colour through the course: data are blue, what a model makes is orange, a guess is green.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from IPython import display
+from jaxtyping import Float, Shaped
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+from PIL import Image
+from torch import Tensor
+
+DATA, MODEL, GUESS, OTHER, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
+CYCLE = (DATA, MODEL, GUESS, OTHER, "#E69F00", "#56B4E9", "#000000")
+# D's surface: grey where it says fake, white in doubt, light blue, the data's colour, where real
+SURFACE = LinearSegmentedColormap.from_list("D", ["#bdbdbd", "#ffffff", "#a9cfe6"])
+plt.rcParams.update(
+    {
+        "axes.prop_cycle": plt.cycler(color=CYCLE),
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": "medium",
+        "figure.constrained_layout.use": True,
+        "figure.dpi": 100,
+        "image.cmap": "gray",
+        "legend.frameon": False,
+        "lines.linewidth": 2,
+    }
+)
+
+
+def subplots(*args: Any, **options: Any) -> tuple[Figure, Any]:
+    """As `plt.subplots`, for a figure that its caller shows: pyplot forgets it at once."""
+    figure, axes = plt.subplots(*args, **options)
+    plt.close(figure)
+    return figure, axes
+
+
+def as_pictures(images: Shaped[Tensor, "n c h w"]) -> np.ndarray:
+    """Images as matplotlib wants them: (n, h, w) for grey or (n, h, w, 3), numbers in [0, 1].
+
+    Takes uint8 in 0 … 255 or floats in [-1, 1]; floats outside are clipped. Raises ValueError for
+    another rank or another number of channels than 1 or 3.
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(
+            f"images must have shape (n, 1 or 3, h, w); these have {tuple(images.shape)}"
+        )
+    x = images.detach().float().cpu()
+    x = x / 255 if images.dtype == torch.uint8 else (x.clamp(-1, 1) + 1) / 2
+    x = x.permute(0, 2, 3, 1).numpy()
+    return x[..., 0] if x.shape[-1] == 1 else x
+
+
+def as_sheet(images: Shaped[Tensor, "n c h w"], columns: int, gap: int = 2) -> np.ndarray:
+    """All pictures side by side in one array, row by row, with a white gap between them."""
+    pictures = as_pictures(images)
+    n, h, w = pictures.shape[:3]
+    rows = -(-n // columns)
+    step_y, step_x = h + gap, w + gap
+    sheet = np.ones((rows * step_y - gap, columns * step_x - gap, *pictures.shape[3:]))
+    for i, picture in enumerate(pictures):
+        y, x = divmod(i, columns)
+        sheet[y * step_y : y * step_y + h, x * step_x : x * step_x + w] = picture
+    return sheet
+
+
+def bare(axes: Axes, title: str | None = None) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    if title is not None:
+        axes.set_title(title)
+
+
+def grid(
+    images: Shaped[Tensor, "n c h w"], columns: int = 16, title: str = "", width: float = 8.0
+) -> Figure:
+    """The images as one sheet with `columns` pictures a row. Ranges as in `as_pictures`."""
+    sheet = as_sheet(images, min(columns, len(images)))
+    figure, axes = subplots(figsize=(width, width * sheet.shape[0] / sheet.shape[1] + 0.3))
+    axes.imshow(sheet, vmin=0, vmax=1)
+    bare(axes, title)
+    return figure
+
+
+def rows(named: Mapping[str, Shaped[Tensor, "n c h w"]], width: float = 8.0) -> Figure:
+    """One row of pictures for each name, with the name at its left: for comparing samplers."""
+    sheets = {name: as_sheet(images, len(images)) for name, images in named.items()}
+    heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets.values()]
+    figure, all_axes = subplots(
+        len(sheets), 1, figsize=(width, (width - 1.2) * sum(heights) + 0.1), squeeze=False,
+        height_ratios=heights,
+    )  # fmt: skip
+    for axes, (name, sheet) in zip(all_axes[:, 0], sheets.items(), strict=True):
+        axes.imshow(sheet, vmin=0, vmax=1)
+        bare(axes)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    return figure
+
+
+def panels(named: Mapping[str, Shaped[Tensor, "c h w"]], height: float = 2.4) -> Figure:
+    """Single pictures side by side, each under its own title; they may differ in size."""
+    figure, all_axes = subplots(
+        1, len(named), figsize=(height * len(named), height + 0.3), squeeze=False
+    )
+    for axes, (name, image) in zip(all_axes[0], named.items(), strict=True):
+        axes.imshow(as_pictures(image[None])[0], vmin=0, vmax=1, interpolation="nearest")
+        bare(axes, name)
+    return figure
+
+
+def mark_guess(axes: Axes, guess: Any, text: str = "your guess", vertical: bool = False) -> None:
+    """Draws a recorded prediction (see `exercises.predict`) as a dashed line; none, no line."""
+    if guess is None or getattr(guess, "guess", guess) is None:
+        return
+    value = getattr(guess, "guess", guess)
+    line = axes.axvline if vertical else axes.axhline
+    line(value, color=GUESS, linestyle="--", label=f"{text}: {value:g}")
+
+
+EXTENT = (-1.6, 1.6)
+
+
+def plane(resolution: int = 80) -> Float[Tensor, "points 2"]:
+    """The points of a square grid over the lecture's picture, row by row from the bottom left."""
+    side = torch.linspace(*EXTENT, resolution)
+    y, x = torch.meshgrid(side, side, indexing="ij")
+    return torch.stack([x, y], dim=-1).reshape(-1, 2)
+
+
+def bars(named: Mapping[str, float], label: str, guess: Any = None, colors: Any = None) -> Figure:
+    """One horizontal bar for each name with its value written at the end; the chosen one marked."""
+    figure, axes = subplots(figsize=(6, 0.5 * len(named) + 0.9))
+    names, values = list(named), list(named.values())
+    axes.barh(names, values, color=colors or DATA)
+    widest = max(abs(value) for value in values)
+    for y, value in enumerate(values):  # a tiny negative bar would write over its own name
+        left = value < -0.05 * widest
+        place = {"ha": "right", "xytext": (-4, 0)} if left else {"ha": "left", "xytext": (4, 0)}
+        at = (value if left else max(value, 0), y)
+        axes.annotate(f"{value:.3g}", at, va="center", textcoords="offset points", **place)
+    chosen = getattr(guess, "guess", guess)
+    if chosen in names:
+        axes.get_yticklabels()[names.index(chosen)].set(color=GUESS, fontweight="bold")
+    axes.invert_yaxis()
+    axes.margins(x=0.18)
+    axes.set_xlabel(label)
+    axes.axvline(0, color="black", linewidth=0.8)
+    return figure
+
+
+def film(pictures: Sequence[np.ndarray], milliseconds: int = 120) -> Any:
+    """Pictures one after another as an animated GIF, which a notebook shows without a kernel."""
+    buffer = io.BytesIO()
+    images = [Image.fromarray(picture).quantize(48) for picture in pictures]
+    images[0].save(
+        buffer, "gif", save_all=True, append_images=images[1:], duration=milliseconds, loop=0
+    )
+    return display.Image(buffer.getvalue(), format="gif")
+
+
+def with_neighbours(
+    samples: Shaped[Tensor, "n c h w"], neighbours: Shaped[Tensor, "n k c h w"]
+) -> Figure:
+    """Each sample above its k nearest training images."""
+    named = {"sample": samples}
+    for i in range(neighbours.shape[1]):
+        named[f"nearest {i + 1}"] = neighbours[:, i]
+    return rows(named)
+
+
+def curves(
+    x: Sequence[float],
+    named: Mapping[str, Sequence[float]],
+    xlabel: str,
+    ylabel: str,
+    marks: Mapping[str, float] | None = None,
+    guess: Any = None,
+    **scales: Any,
+) -> Figure:
+    """A line for each name over x; marks: dotted vertical lines at named places."""
+    figure, axes = subplots(figsize=(6.4, 3.1))
+    styles = ("-", "--", ":", "-.")
+    for i, (name, y) in enumerate(named.items()):
+        axes.plot(x, y, color=CYCLE[i], linestyle=styles[i % 4], label=name)
+    for name, place in (marks or {}).items():
+        axes.axvline(place, color=GREY, linewidth=0.8, linestyle=":")
+        axes.annotate(name, (place, 0.97), xycoords=("data", "axes fraction"), va="top",
+                      xytext=(4, 0), textcoords="offset points", fontsize=8)  # fmt: skip
+    axes.set(xlabel=xlabel, ylabel=ylabel, **scales)
+    mark_guess(axes, guess)
+    axes.legend()
+    return figure
+
+
+def plain_ticks(axis: Any, subs: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
+    """Numbers on a logarithmic axis as one writes them: 0.5, 1, 10."""
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())

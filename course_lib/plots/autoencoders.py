@@ -1,0 +1,137 @@
+"""Figures of lecture 02: components, codes, likelihood."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from jaxtyping import Float
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_lib.plots import (
+    DATA,
+    GREY,
+    MODEL,
+    OTHER,
+    as_pictures,
+    as_sheet,
+    bare,
+    mark_guess,
+    subplots,
+)
+
+
+def variance_kept(kept: Float[Tensor, " k"], guess: Any = None) -> Figure:
+    """Share of the variance that the first 1 … k principal components keep."""
+    figure, axes = subplots(figsize=(6, 3.2))
+    numbers = np.arange(1, len(kept) + 1)
+    axes.plot(numbers, kept, color=DATA, label="kept by the first k")
+    axes.axhline(0.9, color=GREY, linewidth=0.8, linestyle=":")
+    axes.text(1, 0.91, "90 %", color=GREY)
+    mark_guess(axes, guess, vertical=True)
+    axes.set(xscale="log", xlabel="components k", ylabel="share of the variance", ylim=(0, 1.03))
+    axes.legend(loc="lower right")
+    return figure
+
+
+def attribute_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
+    """For each attribute, how much of each component's variance it explains (0 to 1)."""
+    figure, axes = subplots(figsize=(6.5, 0.45 * len(shares) + 1))
+    values = np.array(list(shares.values()))
+    axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        color = "white" if value > 0.6 else "black"
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
+    axes.set_yticks(range(len(shares)), labels=list(shares))
+    axes.set_xticks(range(values.shape[1]), labels=range(1, values.shape[1] + 1))
+    axes.set(xlabel="principal component", title="share of its variance explained by")
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+@torch.no_grad()
+def decoded_plane(model: Any, n: int, reach: float) -> np.ndarray:
+    """One sheet of the n × n pictures that a grid of 2-D codes in [-reach, reach] decodes to."""
+    side = torch.linspace(-reach, reach, n)
+    y, x = torch.meshgrid(-side, side, indexing="ij")  # up is up
+    return as_sheet(model.decode(torch.stack([x, y], dim=-1).reshape(-1, 2)), n, gap=0)
+
+
+def code_planes(
+    models: Mapping[str, Any], x: Float[Tensor, "n c h w"], faces: int = 6, reach: float = 2.5
+) -> Figure:
+    """For VAEs with 2 latents: the codes μ of real pictures; below, what the plane decodes to."""
+    columns = len(models)
+    figure, axes = subplots(2, columns, figsize=(2.2 * columns, 4.6), squeeze=False)
+    for i, (name, model) in enumerate(models.items()):
+        with torch.no_grad():
+            mu, _ = model.encode(x)
+        axes[0, i].scatter(*mu.T, s=3, color=DATA)
+        axes[0, i].add_patch(plt.Circle((0, 0), 2, fill=False, color=GREY))
+        outside = (mu.abs() > 2 * reach).any(dim=1).float().mean()
+        title = name + (f"\n{outside:.0%} outside" if outside > 0.005 else "\n")
+        axes[0, i].set(xlim=(-2 * reach, 2 * reach), ylim=(-2 * reach, 2 * reach), aspect="equal")
+        bare(axes[0, i], title)
+        axes[1, i].imshow(decoded_plane(model, faces, reach), vmin=0, vmax=1)
+        bare(axes[1, i])
+    return figure
+
+
+def through_a_vae(
+    x: Float[Tensor, "c h w"],
+    mu: Float[Tensor, " d"],
+    sigma: Float[Tensor, " d"],
+    z: Float[Tensor, " d"],
+    redrawn: Float[Tensor, "c h w"],
+) -> Figure:
+    """One picture on its way through: encoder, N(μ, σ²) per latent with the draw z, decoder."""
+    figure, (left, middle, right) = subplots(1, 3, figsize=(9, 2.3), width_ratios=(1, 3, 1))
+    for axes, picture, title in ((left, x, "x"), (right, redrawn, "decode(z)")):
+        axes.imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
+        bare(axes, title)
+    where = np.arange(len(mu))
+    middle.axhspan(-1, 1, color="0.93", label="prior, ±1")
+    middle.errorbar(
+        where, mu, sigma, fmt="o", color=DATA, markersize=3, linewidth=1.2, label="μ ± σ"
+    )
+    middle.plot(where, z, "x", color=MODEL, markersize=5, label="z = μ + σε")
+    middle.set(xlabel="latent", xlim=(-1, len(mu)))
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
+
+
+def manifold(model: Any, columns: int = 15, reach: float = 2.5, width: float = 8.0) -> Figure:
+    """The pictures that a VAE with 2 latents draws, laid out by their codes in [-reach, reach]²."""
+    figure, axes = subplots(figsize=(width, width))
+    extent = (-reach, reach, -reach, reach)
+    axes.imshow(decoded_plane(model, columns, reach), vmin=0, vmax=1, extent=extent)
+    axes.set(xlabel="first latent", ylabel="second latent")
+    return figure
+
+
+def two_pictures_one_answer(answers: Float[Tensor, " n"], loss: Float[Tensor, " n"]) -> Figure:
+    """Squared error of one answer where the truth is −1 or +1, each half of the time."""
+    figure, axes = subplots(figsize=(5.5, 2.8))
+    axes.plot(answers, loss, color=MODEL, label="mean squared error / 2")
+    axes.plot([-1, 1], [0, 0], "o", color=DATA, clip_on=False, label="the pictures")
+    axes.plot(0, loss.min(), "o", color=MODEL, label="the best answer")
+    axes.set(xlabel="answer", ylabel="loss", ylim=(0, None))
+    figure.legend(loc="outside right upper")
+    return figure
+
+
+def redness(named: Mapping[str, Float[Tensor, " n"]]) -> Figure:
+    """Histograms of the redness of sets of skies; the line is the reddest one in the first set."""
+    figure, axes = subplots(figsize=(6.5, 3))
+    everything = torch.cat(list(named.values()))
+    low, high = everything.min().item(), everything.max().item()
+    edges = np.linspace(low, high, 60)
+    for (name, values), color in zip(named.items(), (DATA, MODEL, OTHER), strict=False):
+        axes.hist(values.numpy(), edges, density=True, alpha=0.6, color=color, label=name)
+    first = next(iter(named))
+    axes.axvline(named[first].max().item(), color=GREY, linestyle=":", label=f"reddest {first}")
+    axes.set(xlabel="redness of the sky", ylabel="density")
+    axes.legend()
+    return figure

@@ -1,0 +1,157 @@
+"""Figures of lecture 03: the game in the plane."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_lib.plots import DATA, GREY, MODEL, OTHER, SURFACE, bare, subplots
+
+
+class GameInThePlane:
+    """The picture of lecture 03: D's surface, data, generated points, where G's loss pushes them.
+
+    Drawn once; `show(frame)` changes only what moves and returns the pixels, in about 10 ms.
+    """
+
+    def __init__(self, real: Float[Tensor, "n 2"], fakes: int, reach: float = 1.6):
+        figure = Figure(figsize=(4, 4), dpi=90, layout="none")
+        self.canvas, axes = FigureCanvasAgg(figure), figure.add_subplot()
+        axes.set_position([0, 0, 1, 1])
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach))
+        bare(axes)
+        extent = (-reach, reach, -reach, reach)
+        self.surface = axes.imshow(
+            np.zeros((2, 2)), origin="lower", extent=extent, cmap=SURFACE, vmin=0, vmax=1,
+            interpolation="bilinear",
+        )  # fmt: skip
+        self.real = axes.scatter(*real.T, s=5, color=DATA, linewidth=0)
+        self.fake = axes.scatter(*np.zeros((2, fakes)), s=9, color=MODEL, linewidth=0)
+        self.arrows = axes.quiver(
+            *np.zeros((4, fakes)), angles="xy", scale_units="xy", scale=1, width=0.004,
+            color=MODEL, alpha=0.7,
+        )  # fmt: skip
+        self.text = axes.text(0.02, 0.97, "", transform=axes.transAxes, va="top", fontsize=9)
+        self.moving = (self.surface, self.real, self.arrows, self.fake, self.text)
+        self.axes = axes
+        self.canvas.draw()
+
+    def show(self, frame: Any, text: str = "") -> np.ndarray:
+        """(height, width, 3) bytes. Arrows are cut at a quarter of the picture's half width."""
+        length = frame.arrows.norm(dim=1, keepdim=True).clamp(min=1e-9)
+        arrows = frame.arrows / length * length.clamp(max=self.axes.get_xlim()[1] / 4)
+        self.surface.set_data(frame.surface.numpy())
+        self.fake.set_offsets(frame.fake.numpy())
+        self.arrows.set_offsets(frame.fake.numpy())
+        self.arrows.set_UVC(*arrows.T.numpy())
+        self.text.set_text(text)
+        for artist in self.moving:
+            self.axes.draw_artist(artist)
+        return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
+
+
+def game_strip(
+    real: Float[Tensor, "n 2"], frames: Mapping[str, Any], height: float = 2.6
+) -> Figure:
+    """Moments of a game in the plane side by side, each under its name."""
+    figure, all_axes = subplots(1, len(frames), figsize=(height * len(frames), height + 0.7))
+    for axes, (name, frame) in zip(np.atleast_1d(all_axes), frames.items(), strict=True):
+        game = GameInThePlane(real, len(frame.fake))
+        axes.imshow(game.show(frame))
+        bare(axes, name)
+    handles = [plt.Line2D([], [], marker="o", linestyle="", color=c) for c in (DATA, MODEL)]
+    handles += [plt.Rectangle((0, 0), 1, 1, color=SURFACE(v)) for v in (0.0, 1.0)]
+    names = ("data", "generated, with its push", "D says fake", "D says real")
+    figure.legend(handles, names, loc="outside lower center", ncols=4)
+    return figure
+
+
+def optimal_and_trained(
+    x: Float[Tensor, " n"],
+    p: Float[Tensor, " n"],
+    q: Float[Tensor, " n"],
+    best: Float[Tensor, " n"],
+    trained: Float[Tensor, " n"] | None = None,
+) -> Figure:
+    """Two densities on a line, the best discriminator between them, and a trained one."""
+    figure, (left, right) = subplots(1, 2, figsize=(8.5, 2.9))
+    left.fill_between(x, p, color=DATA, alpha=0.5, label="data p")
+    left.fill_between(x, q, color=MODEL, alpha=0.5, label="generated q")
+    left.set(xlabel="x", ylabel="density", ylim=(0, None))
+    left.legend()
+    right.plot(x, best, color="black", label="D* = p / (p + q)")
+    if trained is not None:
+        right.plot(x, trained, color=OTHER, linestyle="--", label="trained D")
+    right.set(xlabel="x", ylabel="D(x): chance of data", ylim=(-0.03, 1.03))
+    right.legend()
+    return figure
+
+
+def sliding_apart(shifts: Sequence[float], divergence: Sequence[float]) -> Figure:
+    """The Jensen-Shannon divergence of two equal bumps over the distance between them."""
+    figure, axes = subplots(figsize=(6, 2.8))
+    axes.plot(shifts, divergence, color=DATA)
+    axes.axhline(np.log(2), color=GREY, linewidth=0.8, linestyle=":")
+    axes.text(shifts[0], np.log(2) * 1.02, "log 2", color=GREY)
+    axes.set(xlabel="distance between the means, in σ", ylabel="JSD in nats", ylim=(0, 0.78))
+    return figure
+
+
+def generator_losses(
+    probability: Float[Tensor, " n"],
+    losses: Mapping[str, Float[Tensor, " n"]],
+    slopes: Mapping[str, Float[Tensor, " n"]],
+    guess: Any = None,
+) -> Figure:
+    """The generator's losses over D(G(z)), and the size of their gradients by D's score."""
+    figure, (left, right) = subplots(1, 2, figsize=(8.5, 3))
+    for name, color in zip(losses, (MODEL, DATA), strict=False):
+        left.plot(probability, losses[name], color=color, label=name.replace("_", "-"))
+        right.plot(probability, slopes[name], color=color, label=name)
+    left.set(xlabel="D(G(z))", ylabel="loss of G", xscale="log", ylim=(-5, 10))
+    right.set(xlabel="D(G(z))", ylabel="|gradient| by the score", xscale="log", yscale="log")
+    for axes in (left, right):
+        axes.axvline(0.01, color=GREY, linewidth=0.8, linestyle=":")
+    left.legend()
+    return figure
+
+
+def vanishing(steps: Sequence[int], sizes: Mapping[str, Sequence[float]]) -> Figure:
+    """How long the gradient of G is, for each loss, after D has trained alone for so many steps."""
+    figure, axes = subplots(figsize=(6, 3))
+    for (name, values), color in zip(sizes.items(), (MODEL, DATA), strict=False):
+        axes.plot(steps, values, "o-", color=color, label=name.replace("_", "-"))
+    axes.set(xlabel="steps that D trained alone", ylabel="length of G's gradient", yscale="log")
+    axes.legend()
+    return figure
+
+
+def draw_value_function(axes: Axes, reach: float = 3.0) -> tuple[Any, Any]:
+    """V(θ, ψ) = −ψθ in grey, and two empty artists: a path and its start."""
+    side = np.linspace(-reach, reach, 60)
+    theta, psi = np.meshgrid(side, side)
+    axes.contourf(theta, psi, -theta * psi, 12, cmap="Greys", alpha=0.5)
+    axes.plot(0, 0, "+", color="black", markersize=12)
+    (path,) = axes.plot([], [], color=MODEL, linewidth=1.2)
+    (start,) = axes.plot(1, 0, "o", color=MODEL)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axes.set(xlabel="θ: where G puts its point", ylabel="ψ: D's slope")
+    return path, start
+
+
+def orbit_strip(orbits: Mapping[str, Float[Tensor, "n 2"]]) -> Figure:
+    """Paths of the game of one number against one number, over its value function."""
+    figure, all_axes = subplots(1, len(orbits), figsize=(3 * len(orbits), 3.3), squeeze=False)
+    for axes, (name, orbit) in zip(all_axes[0], orbits.items(), strict=True):
+        path, _ = draw_value_function(axes)
+        path.set_data(*orbit.T)
+        axes.set_title(name)
+    for axes in all_axes[0, 1:]:
+        axes.set_ylabel("")
+    return figure

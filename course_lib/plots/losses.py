@@ -1,0 +1,303 @@
+"""Figures of lecture 05: losses, critics, judges."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_lib.plots import CYCLE, DATA, GREY, GUESS, MODEL, OTHER, bare, plain_ticks, subplots
+
+# One look for one loss, through the lecture
+LOSS_LOOKS = {
+    "minimax": (MODEL, "-"),
+    "non_saturating": (DATA, "-"),
+    "dragan": ("#56B4E9", "--"),
+    "least_squares": (GUESS, "-"),
+    "wasserstein": (OTHER, "-"),
+    "wgan_gp": (OTHER, "--"),
+    "hinge": ("#E69F00", "-"),
+    "began": ("#000000", "-."),
+}
+
+
+def _look(name: str) -> dict[str, Any]:
+    color, style = LOSS_LOOKS.get(name, (GREY, "-"))
+    return {"color": color, "linestyle": style, "label": name}
+
+
+def losses_by_score(
+    scores: Float[Tensor, " n"],
+    losses: Mapping[str, Float[Tensor, " n"]],
+    pushes: Mapping[str, Float[Tensor, " n"]],
+) -> Figure:
+    """What a fake of each score costs G, and how hard G is pushed to raise that score.
+
+    Losses that are one and the same for G share a line.
+    """
+    figure, (left, right) = subplots(1, 2, figsize=(9.5, 3.4))
+    groups: dict[str, list[str]] = {}
+    for name, loss in losses.items():
+        same = (first for first in groups if torch.allclose(losses[first], loss, atol=1e-5))
+        groups.setdefault(next(same, name), []).append(name)
+    for first, names in groups.items():
+        look = _look(first) | {"label": ",\n".join(names)}
+        left.plot(scores, losses[first], **look)
+        right.plot(scores, pushes[first], **look)
+    for axes, label in ((left, "loss of G"), (right, "push on the score")):
+        axes.axhline(0, color=GREY, linewidth=0.8)
+        axes.set(xlabel="score of a fake: fake  ←  →  real", ylabel=label, ylim=(-6, 8))
+    right.set_ylim(-4, 4)
+    right.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+class SlidAway:
+    """The picture of lecture 05: fakes slide away from data, and how hard each loss pulls them.
+
+    pulls: by loss, towards the data at each of `distances`, under the best D. measured: the same of
+    trained networks (distances, pulls by loss), as dots and for the arrows. Drawn once; `show(i)`
+    moves the fakes to distances[i].
+    """
+
+    REACH = 3.0  # arrows are cut here
+
+    def __init__(
+        self,
+        distances: Float[Tensor, " n"],
+        pulls: Mapping[str, Float[Tensor, " n"]],
+        measured: tuple[Float[Tensor, " m"], Mapping[str, Float[Tensor, " m"]]] | None = None,
+    ):
+        self.distances, self.arrows = distances, {}
+        self.places, self.drawn = measured or (distances, pulls)
+        self.figure, (left, right) = subplots(1, 2, figsize=(9, 3.6), width_ratios=(1.2, 1))
+        self.figure.get_layout_engine().set(wspace=0.08)
+        end = distances.max().item() + 4
+        self.x = torch.linspace(-4, end, 400)
+        data = left.fill_between(self.x, self._bump(0.0), color=DATA, alpha=0.5, label="data")
+        (self.fakes,) = left.fill(self.x, 0 * self.x, color=MODEL, alpha=0.5, label="fakes")
+        for row, name in enumerate(self.drawn):
+            y = -0.09 * (row + 1)
+            (arrow,) = left.plot([], [], marker="<", markevery=[1], markersize=7, **_look(name))
+            color = _look(name)["color"]
+            left.text(end, y, name, ha="right", va="center", fontsize=9, color=color)
+            self.arrows[name] = arrow, y
+        left.axhline(0, color="black", linewidth=0.8)
+        left.set(xlim=(-4, end), ylim=(-0.09 * len(self.drawn) - 0.06, 0.45), yticks=[])
+        left.set(xticks=range(0, int(end) - 3, 4), xlabel="x, and each loss's pull")
+        left.legend(handles=[data, self.fakes], loc="upper right")
+        for name, pull in pulls.items():
+            faint = {"alpha": 0.3} if measured else {}
+            right.plot(distances, pull, **_look(name) | faint)
+        for name, pull in self.drawn.items() if measured else ():
+            look = _look(name) | {"linewidth": 0.7, "marker": "o", "markersize": 4}
+            right.plot(self.places, pull, **look)
+        self.here = right.axvline(0, color=GREY, linewidth=0.8)
+        right.axhline(0, color="black", linewidth=0.8)
+        right.set(xlabel="distance of the fakes from the data, in σ", ylabel="pull to the data")
+        right.set(ylim=(-0.25, 4.2), xticks=range(0, int(end) - 3, 4), yticks=range(5))
+        if measured:
+            right.set_title("dots: trained networks; faint: the best D", fontsize="small")
+
+    def _bump(self, at: float) -> Tensor:
+        return torch.exp(-0.5 * (self.x - at) ** 2) / (2 * np.pi) ** 0.5
+
+    def show(self, i: int) -> Figure:
+        at = self.distances[i].item()
+        self.fakes.set_xy(torch.stack([self.x, self._bump(at)], 1).numpy())
+        self.here.set_xdata([at, at])
+        nearest = (self.places - at).abs().argmin()
+        for name, (arrow, y) in self.arrows.items():
+            pull = self.drawn[name][nearest].clamp(-self.REACH, self.REACH).item()
+            arrow.set_data([at, at - pull], [y, y])
+            arrow.set_marker("<" if pull >= 0 else ">")
+        return self.figure
+
+
+def slid_away(
+    distances: Float[Tensor, " n"],
+    pulls: Mapping[str, Float[Tensor, " n"]],
+    at: float = 4.0,
+    measured: tuple[Float[Tensor, " m"], Mapping[str, Float[Tensor, " m"]]] | None = None,
+) -> Figure:
+    """`SlidAway` with the fakes at the distance that is nearest to `at`."""
+    nearest = (distances - at).abs().argmin().item()
+    return SlidAway(distances, pulls, measured).show(nearest)
+
+
+def critics(
+    surfaces: Mapping[str, Float[Tensor, "rows columns"]],
+    real: Float[Tensor, "n 2"],
+    fake: Float[Tensor, "m 2"],
+    reach: float = 1.6,
+) -> Figure:
+    """What critics say of the plane, as lines of equal score: dense lines are steep slopes."""
+    figure, all_axes = subplots(1, len(surfaces), figsize=(3.1 * len(surfaces), 3.4))
+    side = np.linspace(-reach, reach, next(iter(surfaces.values())).shape[0])
+    for axes, (name, surface) in zip(np.atleast_1d(all_axes), surfaces.items(), strict=True):
+        shown = axes.contourf(side, side, surface, 14, cmap="Greys_r", alpha=0.45)
+        axes.contour(shown, colors="black", linewidths=0.5, linestyles="solid")
+        axes.scatter(*real.T, s=4, color=DATA, linewidth=0)
+        axes.scatter(*fake.T, s=4, color=MODEL, linewidth=0)
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+        bare(axes, name)
+    return figure
+
+
+def two_sets(
+    real: Float[Tensor, "n 2"], fake: Float[Tensor, "m 2"], numbers: Mapping[str, Sequence[float]]
+) -> Figure:
+    """Points of data and of a generator, and beside them precision and recall, by who says so."""
+    figure, (left, right) = subplots(1, 2, figsize=(8, 2.9), width_ratios=(1.3, 1))
+    left.scatter(*real.T, s=12, color=DATA, label="data")
+    left.scatter(*fake.T, s=14, color=MODEL, marker="x", linewidth=1, label="fakes")
+    bare(left)
+    left.legend()
+    places, width = np.arange(len(numbers)), 0.38
+    for i, (name, color) in enumerate((("precision", MODEL), ("recall", DATA))):
+        heights = [pair[i] for pair in numbers.values()]
+        bars = right.bar(places + (i - 0.5) * width, heights, width, color=color, label=name)
+        right.bar_label(bars, fmt="%.2f", fontsize=8)
+    right.set_xticks(places, list(numbers))
+    right.set(ylim=(0, 1.35), yticks=[0, 0.5, 1])
+    right.legend(ncols=2, loc="upper center")
+    return figure
+
+
+def scorecard(table: Mapping[str, Mapping[str, float]], floor: str, logs: Sequence[str]) -> Figure:
+    """A panel for each measure, a bar for each set of pictures; `floor` names the best there is.
+
+    table: set -> measure -> number. logs: the measures on a logarithmic axis.
+    """
+    names, measures = list(table), list(next(iter(table.values())))
+    figure, all_axes = subplots(
+        1, len(measures), figsize=(3 + 1.9 * len(measures), 0.36 * len(names) + 0.9), sharey=True
+    )
+    for axes, measure in zip(np.atleast_1d(all_axes), measures, strict=True):
+        values = [table[name][measure] for name in names]
+        least = min((v for v in values if v > 0), default=1.0) / 3
+        left = least if measure in logs else 0
+        shown = [max(v, left) - left for v in values]
+        axes.barh(names, shown, left=left, color=[GREY if n == floor else MODEL for n in names])
+        if measure in logs:
+            axes.set_xscale("log")
+            axes.set_xlim(least, max(values) * 12)
+        else:
+            axes.set_xlim(0, 1.35 * max(*values, 1e-9))
+        for y, value in enumerate(values):
+            text = "0" if abs(value) < 5e-4 else f"{value:.2g}" if value < 99 else f"{value:.0f}"
+            place = {"xytext": (3, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate(text, (max(value, left), y), fontsize=8, **place)
+        axes.set_title(measure)
+        axes.tick_params(labelsize=8)
+    np.atleast_1d(all_axes)[0].invert_yaxis()
+    return figure
+
+
+def every_run(
+    runs: Mapping[str, Mapping[float, Sequence[float]]], floor: float, label: str
+) -> Figure:
+    """Each run of a study: runs[loss][learning rate] holds a number a seed, NaN where it broke.
+
+    One column of dots for each learning rate; broken runs are crosses above all others.
+    """
+    rates = sorted({rate for of_loss in runs.values() for rate in of_loss})
+    figure, axes = subplots(figsize=(9, 3.8))
+    values = [v for of_loss in runs.values() for some in of_loss.values() for v in some]
+    top = 1.6 * max((v for v in values if v == v), default=1.0)
+    for place, of_loss in enumerate(runs.values()):
+        for i, rate in enumerate(rates):
+            some = np.asarray(of_loss.get(rate, ()), dtype=float)
+            x = place + (i - (len(rates) - 1) / 2) * 0.24 + np.linspace(-0.05, 0.05, len(some))
+            broke = np.isnan(some)
+            label_of = f"learning rate {rate:g}" if place == 0 else None
+            axes.plot(x[~broke], some[~broke], "o", color=CYCLE[i], markersize=4, label=label_of)
+            axes.plot(x[broke], np.full(broke.sum(), top), "x", color=CYCLE[i], markersize=6)
+    axes.axhline(floor, color="black", linewidth=0.8, linestyle=":")
+    axes.text(-0.45, floor, "real against real", va="bottom", fontsize=8)
+    axes.text(-0.5, top, "× broke", va="center", ha="right", fontsize=8)
+    axes.set_xticks(range(len(runs)), list(runs), rotation=20)
+    axes.set(ylabel=label, yscale="log", xlim=(-0.5, len(runs) - 0.5))
+    plain_ticks(axes.yaxis)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def _mark_floor(axes: Axes, floor: float) -> None:
+    axes.axvline(floor, color="black", linewidth=0.8, linestyle=":")
+    axes.text(floor, 0.02, " real against\n real", transform=axes.get_xaxis_transform(), fontsize=7)
+
+
+def _draw_intervals(axes: Axes, means: Mapping[str, Sequence[float]]) -> None:
+    for y, (mean, low, high) in enumerate(means.values()):
+        axes.plot([low, high], [y, y], color=DATA, linewidth=2)
+        axes.plot(mean, y, "o", color=DATA)
+    axes.set_yticks(range(len(means)), list(means))
+    axes.set_ylim(len(means) - 0.5, -0.5)
+
+
+def means_and_ranks(
+    means: Mapping[str, Sequence[float]],
+    ranks: Float[Tensor, "losses ranks"],
+    floor: float,
+    label: str,
+) -> Figure:
+    """Means with their intervals, (mean, low, high) by loss, and how probable each rank is."""
+    figure, (left, right) = subplots(
+        1, 2, figsize=(9, 0.36 * len(means) + 1.2), sharey=True, width_ratios=(1.4, 1)
+    )
+    _draw_intervals(left, means)
+    _mark_floor(left, floor)
+    left.set(xlabel=label, xscale="log")
+    plain_ticks(left.xaxis)
+    right.imshow(ranks.numpy(), cmap="Blues", vmin=0, vmax=1.3, aspect="auto")
+    for (y, x), share in np.ndenumerate(ranks.numpy()):
+        if share >= 0.005:
+            color = "white" if share > 0.7 else "black"
+            right.text(x, y, f"{share:.0%}", ha="center", va="center", fontsize=7, color=color)
+    right.set_xticks(range(ranks.shape[1]), range(1, ranks.shape[1] + 1))
+    right.set_xlabel("rank, and how often seeds drawn anew give it")
+    right.tick_params(length=0)
+    return figure
+
+
+def by_budget(
+    budgets: Mapping[int, Mapping[str, Sequence[float]]], floor: float, label: str
+) -> Figure:
+    """Means with intervals, (mean, low, high) by loss, after each budget of updates."""
+    count = max(len(means) for means in budgets.values())
+    figure, all_axes = subplots(
+        1, len(budgets), figsize=(1.6 + 2.1 * len(budgets), 0.34 * count + 1.1),
+        sharex=True, sharey=True, squeeze=False,
+    )  # fmt: skip
+    for axes, (budget, means) in zip(all_axes[0], budgets.items(), strict=True):
+        _draw_intervals(axes, means)
+        _mark_floor(axes, floor)
+        axes.set(title=f"{budget:,} updates", xscale="log", xlabel=label)
+        plain_ticks(axes.xaxis, (1.0,))
+    return figure
+
+
+def runs_by_loss(
+    panels: Mapping[str, Mapping[str, Sequence[float]]], baselines: Mapping[str, float]
+) -> Figure:
+    """A panel for each measure: a dot for each run of each loss, NaN none; that of noise dotted."""
+    count = max(len(of_loss) for of_loss in panels.values())
+    figure, all_axes = subplots(
+        1, len(panels), figsize=(1.4 + 2.1 * len(panels), 0.34 * count + 1.1),
+        sharey=True, squeeze=False,
+    )  # fmt: skip
+    for axes, (measure, of_loss) in zip(all_axes[0], panels.items(), strict=True):
+        for y, some in enumerate(of_loss.values()):
+            beside = np.linspace(-0.3, 0.3, len(some) + 2)[1:-1]
+            axes.plot(some, y + beside, "o", color=MODEL, markersize=4, clip_on=False)
+        axes.axvline(baselines[measure], color=GREY, linewidth=1, linestyle=":", label="noise")
+        axes.set_yticks(range(len(of_loss)), list(of_loss))
+        axes.set(ylim=(count - 0.5, -0.5), xlabel=measure)
+        axes.set_xlim(0, None)
+    all_axes[0, -1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return figure

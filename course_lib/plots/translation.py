@@ -1,0 +1,68 @@
+"""Figures of lecture 06: patches, colours, translations."""
+
+from collections.abc import Mapping
+
+from jaxtyping import Float, Shaped
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from course_lib.plots import CYCLE, GREY, GUESS, MODEL, as_pictures, bare, subplots
+
+
+def patches_seen(picture: Shaped[Tensor, "c h w"], fields: Mapping[str, int]) -> Figure:
+    """A picture, and around its middle the square that a verdict sees, for each name."""
+    h, w = picture.shape[1:]
+    figure, axes = subplots(figsize=(4.2, 4.4))
+    axes.imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
+    for (name, field), color in zip(fields.items(), CYCLE[1:], strict=False):
+        left, top = (w - field) / 2 - 0.5, (h - field) / 2 - 0.5
+        axes.add_patch(Rectangle((left, top), field, field, fill=False, color=color, linewidth=2))
+        place = {"xytext": (3, -2), "textcoords": "offset points", "va": "top", "fontsize": 8}
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        inside = (max(left, -0.5), max(top, -0.5))
+        axes.annotate(name, inside, color=color, bbox=box, **place)
+    axes.set(xlim=(-0.5, w - 0.5), ylim=(h - 0.5, -0.5))
+    bare(axes)
+    return figure
+
+
+def colours_and_their_middle(
+    shares: Mapping[tuple[float, float, float], float], middle: Float[Tensor, " 3"]
+) -> Figure:
+    """The colours that occur, in [0, 1], each as wide as its share; under them the answer to L1."""
+    figure, (top, bottom) = subplots(2, 1, figsize=(6.4, 1.7))
+    start = 0.0
+    for colour, share in shares.items():
+        top.barh(0, share, left=start, color=colour, height=1)
+        start += share
+    bottom.barh(0, 1, color=tuple(middle.tolist()), height=1)
+    for axes, name in ((top, "what there is"), (bottom, "smallest mean |error|")):
+        axes.set(xlim=(0, 1), ylim=(-0.5, 0.5))
+        bare(axes)
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    return figure
+
+
+def changed_and_kept(
+    named: Mapping[str, tuple[float, float]], share_wanted: float, error_allowed: float, change: str
+) -> Figure:
+    """Each translation as a point: what it did to the rest of the picture, and how often it worked.
+
+    named: name -> (mean absolute error outside, share). The corner where both are good is shaded.
+    """
+    figure, axes = subplots(figsize=(6.4, 3.4))
+    widest = max(error_allowed, *(error for error, _ in named.values()))
+    axes.add_patch(
+        Rectangle((-1, share_wanted), 1 + error_allowed, 2, color=GUESS, alpha=0.15, linewidth=0)
+    )
+    for i, (name, (error, share)) in enumerate(named.items()):
+        axes.plot(error, share, "o", color=MODEL if name.startswith("λ") else GREY, clip_on=False)
+        right = error > 0.6 * widest
+        axes.annotate(
+            name, (error, share), xytext=(-7 if right else 7, -3 - 11 * (i % 2)),
+            textcoords="offset points", ha="right" if right else "left", fontsize=8,
+        )  # fmt: skip
+    axes.set(xlim=(-0.03 * widest, 1.15 * widest), ylim=(-0.06, 1.06))
+    axes.set(xlabel="mean absolute error of the rest, in [0, 1]", ylabel=change)
+    return figure

@@ -1,0 +1,84 @@
+"""Figures of lecture 08: what they draw, and what they refuse."""
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib import auditing
+from course_lib.plots import auditing as figures
+from tests.helpers import returns_its_figure
+
+SHARES = {20: (0.5, (0.4, 0.6)), 2000: (0.0, (0.0, 0.01))}
+
+
+PAIRS = torch.zeros(3, 3, 8, 8), torch.ones(3, 3, 8, 8), torch.tensor([0.05, 0.2, 0.9]), 0.2
+
+
+def test_copies_alone_are_framed_and_every_ratio_is_written():
+    drawn = figures.copies(*PAIRS).axes[:3]
+    assert [axes.get_title() for axes in drawn] == ["0.05", "0.20", "0.90"]
+    framed = [axes.spines["left"].get_visible() for axes in drawn]
+    assert framed == [True, False, False]  # at the threshold it is no copy
+
+
+def test_copying_draws_both_curves_with_their_intervals():
+    by_times = {4: SHARES[20], 64: SHARES[20]}
+    figure = figures.copying(PAIRS, SHARES, {20: 0.01, 2000: 0.02}, by_times, {4: 0.01, 64: 0.06})
+    left, right = figure.axes[-2:]
+    assert left.get_xscale() == right.get_xscale() == "log"
+    bars = [bar.get_segments() for bar in left.collections]
+    ends = sorted(y for segments in bars for segment in segments for y in segment[:, 1])
+    assert ends == pytest.approx([0.0, 0.01, 0.4, 0.6])
+    assert [tick.get_text() for tick in left.get_xticklabels()] == ["20", "2,000"]
+    assert list(left.lines[-1].get_ydata()) == [0.01, 0.02]
+    assert list(right.lines[-1].get_ydata()) == [0.01, 0.06]
+
+
+def test_a_share_that_came_out_stands_above_the_one_that_went_in():
+    points = [(0.5, 0.4, (0.3, 0.45)), (0.9, 0.95, (0.9, 0.99))]
+    axes = figures.in_and_out({"vae": points, "gan": points}).axes[0]
+    dots = [line.get_xydata()[0] for line in axes.lines if line.get_marker() == "o"]
+    assert [y for _, y in dots] == [0.4, 0.95] * 2
+    assert [x for x, _ in dots] == pytest.approx([0.5, 0.9] * 2, abs=0.02)
+    assert dots[0][0] != dots[2][0]  # two models lie beside each other
+
+
+def test_a_roc_curve_begins_at_a_thousandth_and_ends_at_all():
+    scores, labels = torch.arange(10.0), torch.arange(10) > 4
+    axes = figures.roc({"perfect": auditing.roc_curve(scores, labels)}).axes[0]
+    x, y = axes.lines[0].get_data()
+    assert x[0] == pytest.approx(1e-3) and (x[-1], y[-1]) == (1, 1) and y[x <= 1e-3].max() == 1
+
+
+def test_a_cross_table_writes_each_number_in_its_cell():
+    table = {"a": {"c": 0.9, "d": 0.5}, "b": {"c": 0.1, "d": 1.0}}
+    axes = figures.cross_table(table, "rows", "columns").axes[0]
+    assert [text.get_text() for text in axes.texts] == ["0.90", "0.50", "0.10", "1.00"]
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_unmarked_pictures_follow_the_line_of_chance():
+    p = torch.arange(1, 101) / 100
+    axes = figures.p_values({"unmarked": p, "marked": torch.full((5,), 1e-30)}).axes[0]
+    x, y = axes.lines[1].get_data()
+    assert np.allclose(x, y) and axes.lines[2].get_ydata()[-1] == 1
+
+
+FIGURES = {
+    "copied": lambda: figures.copies(*PAIRS),
+    "copying": lambda: figures.copying(PAIRS, SHARES, {20: 0.0}, {4: SHARES[20]}, {4: 0.01}),
+    "along": lambda: figures.along({"a": SHARES, "b": SHARES}, 0.5, "faces", "AUC"),
+    "two kinds": lambda: figures.two_kinds(
+        {"a": (torch.rand(9), torch.rand(8))}, ("members", "strangers"), "loss"
+    ),
+    "in and out": lambda: figures.in_and_out({"vae": [(0.5, 0.4, (0.3, 0.5))]}),
+    "roc": lambda: figures.roc({"a": auditing.roc_curve(torch.rand(9), torch.arange(9) < 4)}),
+    "crossed": lambda: figures.cross_table({"a": {"a": 1.0, "b": 0.5}}, "rows", "columns"),
+    "attacks": lambda: figures.after_attacks({"a": {"none": SHARES[20]}}, "share", 0.01),
+    "p-values": lambda: figures.p_values({"a": torch.rand(9)}),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_returned_and_not_left_to_pyplot(name):
+    returns_its_figure(FIGURES[name])

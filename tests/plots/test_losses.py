@@ -1,0 +1,129 @@
+"""Figures of lecture 05: what they draw, and what they refuse."""
+
+import math
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+
+from course_lib import plots
+from course_lib.plots import losses as figures
+from tests.helpers import returns_its_figure
+
+DISTANCES = torch.linspace(0, 4, 9)
+
+
+PULLS = {"minimax": 0 * DISTANCES, "wasserstein": torch.ones(9), "own": DISTANCES - 2}
+
+
+def test_fakes_slide_and_each_arrow_is_as_long_as_its_pull():
+    picture = figures.SlidAway(DISTANCES, PULLS)
+    for i in (0, 3, 8):
+        left = picture.show(i).axes[0]
+        at = DISTANCES[i].item()
+        x, y = picture.fakes.get_xy()[:400].T
+        assert x[y.argmax()] == pytest.approx(at, abs=0.03)
+        ends = {name: arrow.get_xdata() for name, (arrow, _) in picture.arrows.items()}
+        assert ends["minimax"] == [at, at] and ends["wasserstein"] == pytest.approx([at, at - 1])
+        assert ends["own"] == pytest.approx([at, 2]) and len(left.texts) == 3
+    assert picture.show(8).axes[1].lines[0].get_label() == "minimax"
+
+
+def test_arrows_point_away_where_a_loss_pushes_away_and_are_cut_where_it_pulls_too_hard():
+    picture = figures.SlidAway(DISTANCES, {"own": 10 * (DISTANCES - 2)})
+    arrow, _ = picture.arrows["own"]
+    picture.show(0)
+    assert arrow.get_marker() == ">" and arrow.get_xdata() == pytest.approx([0, 3])
+    picture.show(8)
+    assert arrow.get_marker() == "<" and arrow.get_xdata() == pytest.approx([4, 1])
+
+
+def test_arrows_of_trained_networks_take_the_place_of_the_best():
+    trained = torch.tensor([0.0, 2.0, 4.0]), {"wasserstein": torch.tensor([0.0, 0.5, 0.25])}
+    picture = figures.SlidAway(DISTANCES, PULLS, trained)
+    assert list(picture.arrows) == ["wasserstein"]
+    picture.show(7)  # 3.5, to which 4 is nearest
+    assert picture.arrows["wasserstein"][0].get_xdata() == pytest.approx([3.5, 3.25])
+
+
+def test_losses_that_are_one_for_g_share_a_line():
+    scores = torch.linspace(-2, 2, 5)
+    drawn = {"wasserstein": -scores, "hinge": -scores.clone(), "began": scores}
+    figure = figures.losses_by_score(scores, drawn, {name: 0 * scores for name in drawn})
+    left, right = figure.axes
+    names = [text.get_text() for text in right.get_legend().get_texts()]
+    assert names == ["wasserstein,\nhinge", "began"] and len(left.lines) == 3  # and the zero line
+
+
+def test_a_scorecard_writes_each_number_beside_its_bar_and_greys_the_floor():
+    table = {"real": {"Fréchet": 0.1, "recall": 0.9}, "noise": {"Fréchet": 120.0, "recall": 0.0}}
+    figure = figures.scorecard(table, "real", logs=["Fréchet"])
+    frechet, recall = figure.axes
+    assert [text.get_text() for text in frechet.texts] == ["0.1", "120"]
+    assert frechet.get_xscale() == "log" and recall.get_xscale() == "linear"
+    widths = [bar.get_x() + bar.get_width() for bar in frechet.patches]
+    assert widths == pytest.approx([0.1, 120.0]) and recall.patches[1].get_width() == 0
+    colors = [matplotlib.colors.to_hex(bar.get_facecolor()).upper() for bar in recall.patches]
+    assert colors == [plots.GREY, plots.MODEL]
+
+
+def test_every_run_is_shown_and_broken_ones_above_all_others():
+    runs = {"a": {0.1: [2.0, 3.0], 0.2: [math.nan, 5.0]}, "b": {0.1: [1.0, 1.0], 0.2: [4.0, 4.0]}}
+    axes = figures.every_run(runs, floor=0.5, label="distance").axes[0]
+    dots = [y for line in axes.lines if line.get_marker() == "o" for y in line.get_ydata()]
+    crosses = [y for line in axes.lines if line.get_marker() == "x" for y in line.get_ydata()]
+    assert sorted(dots) == [1, 1, 2, 3, 4, 4, 5] and len(crosses) == 1 and crosses[0] > 5
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["learning rate 0.1", "learning rate 0.2"]
+
+
+def test_means_keep_their_order_from_the_top_and_ranks_their_shares():
+    means = {"first": (1.0, 0.8, 1.3), "second": (2.0, 1.5, 2.2)}
+    ranks = torch.tensor([[0.996, 0.004], [0.25, 0.75]])
+    left, right = figures.means_and_ranks(means, ranks, 0.5, "distance").axes
+    assert [tick.get_text() for tick in left.get_yticklabels()] == ["first", "second"]
+    assert left.get_ylim()[0] > left.get_ylim()[1]  # the first on top
+    assert [text.get_text() for text in right.texts] == ["100%", "25%", "75%"]
+
+
+def test_lines_of_equal_score_are_upright_where_a_critic_looks_at_x_alone():
+    side = torch.linspace(-1, 1, 20)
+    figure = figures.critics(
+        {"a": side.expand(20, 20)}, torch.zeros(3, 2), torch.ones(2, 2), reach=1
+    )
+    axes = figure.axes[0]
+    lines = [c for c in axes.collections if not len(c.get_facecolor())]
+    widths = [np.ptp(path.vertices[:, 0]) for c in lines for path in c.get_paths() if len(path)]
+    assert widths and max(widths) < 1e-6 and axes.get_title() == "a"
+
+
+def test_each_run_of_each_loss_is_a_dot_beside_the_baseline():
+    panels = {"covered": {"a": [8.0, 7.0], "b": [math.nan, 2.0]}, "share": {"a": [0.3], "b": [0.1]}}
+    covered, share = figures.runs_by_loss(panels, {"covered": 8, "share": 0.01}).axes
+    assert list(covered.lines[0].get_xdata()) == [8, 7] and covered.get_xlabel() == "covered"
+    assert covered.lines[-1].get_xdata()[0] == 8 and share.lines[-1].get_xdata()[0] == 0.01
+    assert [tick.get_text() for tick in covered.get_yticklabels()] == ["a", "b"]
+    assert covered.get_ylim()[0] > covered.get_ylim()[1]  # the first on top
+
+
+FIGURES = {
+    "slid away": lambda: figures.slid_away(DISTANCES, PULLS, at=3),
+    "by score": lambda: figures.losses_by_score(DISTANCES, PULLS, PULLS),
+    "critics": lambda: figures.critics(
+        {"a": torch.randn(9, 9), "b": torch.randn(9, 9)}, torch.randn(4, 2), torch.randn(3, 2)
+    ),
+    "two sets": lambda: figures.two_sets(
+        torch.randn(4, 2), torch.randn(3, 2), {"one": (1.0, 0.5), "other": (0.2, 0.1)}
+    ),
+    "scorecard": lambda: figures.scorecard({"a": {"x": 1.0, "y": -0.1}}, "a", ["x"]),
+    "every run": lambda: figures.every_run({"a": {0.1: [math.nan]}}, 0.5, "distance"),
+    "ranks": lambda: figures.means_and_ranks({"a": (2.0, 1.0, 3.0)}, torch.ones(1, 1), 0.5, "d"),
+    "budgets": lambda: figures.by_budget({10: {"a": (2.0, 1.0, 3.0)}}, 0.5, "d"),
+    "runs": lambda: figures.runs_by_loss({"covered": {"a": [8.0]}}, {"covered": 8}),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_returned_and_not_left_to_pyplot(name):
+    returns_its_figure(FIGURES[name])

@@ -1,0 +1,66 @@
+"""Figures of what all lectures share: what they draw, and what they refuse."""
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib import plots
+from tests.helpers import returns_its_figure
+
+
+def test_pictures_come_out_between_0_and_1_whatever_their_range():
+    grey = plots.as_pictures(torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1))
+    assert grey.shape == (2, 1, 1) and grey.ravel().tolist() == [0, 1]
+    colour = plots.as_pictures(torch.full((1, 3, 2, 2), -1.0))
+    assert colour.shape == (1, 2, 2, 3) and colour.max() == 0
+    assert plots.as_pictures(torch.full((1, 1, 2, 2), 7.0)).max() == 1  # clipped
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8), (2, 2, 8, 8), (8, 8)])
+def test_what_is_no_batch_of_pictures_is_refused(shape):
+    with pytest.raises(ValueError, match="images must have shape"):
+        plots.as_pictures(torch.zeros(shape))
+
+
+def test_a_sheet_has_each_picture_at_its_place():
+    images = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 1, 4, 4) * 50
+    sheet = plots.as_sheet(images, columns=3, gap=1)
+    assert sheet.shape == (9, 14)
+    assert np.allclose(sheet[0:4, 5:9], 50 / 255) and np.allclose(sheet[5:9, 0:4], 150 / 255)
+    assert np.allclose(sheet[4], 1) and np.allclose(sheet[5:, 10:], 1)  # gap, and no sixth picture
+
+
+def test_the_bar_that_was_guessed_is_marked():
+    figure = plots.bars({"a": 1.0, "b": -0.001}, "value", guess="b")
+    weights = [label.get_fontweight() for label in figure.axes[0].get_yticklabels()]
+    assert weights == ["normal", "bold"]
+
+
+def test_the_plane_runs_row_by_row_from_the_bottom_left():
+    points = plots.plane(3)
+    low, high = plots.EXTENT
+    assert points[0].tolist() == pytest.approx([low, low])
+    assert points[1].tolist() == pytest.approx([0, low], abs=1e-6)
+    assert points[-1].tolist() == pytest.approx([high, high])
+
+
+def test_neighbours_stand_below_their_samples():
+    samples, neighbours = torch.full((2, 1, 4, 4), -1.0), torch.zeros(2, 3, 1, 4, 4)
+    neighbours[:, 1] = 1.0  # the second nearest are white
+    figure = plots.with_neighbours(samples, neighbours)
+    means = [axes.images[0].get_array()[:4, :4].mean() for axes in figure.axes]
+    assert means == pytest.approx([0, 0.5, 1, 0.5])
+
+
+FIGURES = {
+    "copies": lambda: plots.with_neighbours(torch.zeros(4, 3, 8, 8), torch.zeros(4, 2, 3, 8, 8)),
+    "grid": lambda: plots.grid(torch.zeros(5, 3, 8, 8), columns=3, title="five"),
+    "rows": lambda: plots.rows({"a": torch.zeros(3, 1, 8, 8), "b": torch.zeros(3, 3, 8, 8)}),
+    "panels": lambda: plots.panels({"a": torch.zeros(1, 4, 4), "b": torch.zeros(3, 9, 9)}),
+    "curves": lambda: plots.curves([1, 2], {"a": [1.0, 2.0]}, "x", "y", {"here": 1.5}, 1.2),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_returned_and_not_left_to_pyplot(name):
+    returns_its_figure(FIGURES[name])
