@@ -1,0 +1,746 @@
+"""Style-based generators: who decides what in a picture, and what training them takes.
+
+    z → mapping → w;  every layer is scaled by its own w:  synthesis(ws, noise) → picture
+
+`StyleGenerator` and `StyleDiscriminator` are StyleGAN2's networks at any size, `StyleStep` one round
+of their game with lazy penalties and adaptive augmentation. `scaling` has the other half of
+lecture 09: growing, attention, classes, and a discriminator on fixed features.
+
+Sources: Karras et al. 2018 (ProGAN), 2019 (StyleGAN), 2020a (StyleGAN2), 2020b (ADA).
+"""
+
+import math
+from collections import abc
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from course_lib.gan import AdversarialStep, _adam, _descend, still
+from course_lib.gan_losses import LOSSES
+
+FAST = torch.channels_last
+SLOPE, GAIN = 0.2, math.sqrt(2)  # of the leaky ReLU, and what keeps its second moment
+
+
+# Layers that learn at one pace
+
+
+def equalized(
+    weight: Float[Tensor, "outputs inputs *kernel"], gain: float = 1.0
+) -> Float[Tensor, "outputs inputs *kernel"]:
+    """weight · gain / √(inputs · kernel area): stored at N(0, 1), scaled each time it is used.
+
+    So Adam, which moves every number by about the same amount, moves every layer by the same share.
+    Raises ValueError for a weight of fewer than two dimensions. Source: Karras et al. 2018, §4.1
+    (which prints weight / c, c being this constant).
+    """
+    if weight.ndim < 2:
+        raise ValueError(f"weight must be (outputs, inputs, …); got {tuple(weight.shape)}")
+    return weight * (gain / math.sqrt(weight[0].numel()))
+
+
+class EqualLinear(nn.Module):
+    """A linear layer with equalized weights. rate: its learning rate relative to other layers'."""
+
+    def __init__(self, inputs: int, outputs: int, bias: float = 0.0, rate: float = 1.0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
+        self.bias = nn.Parameter(torch.full((outputs,), bias / rate))
+        self.rate = rate
+
+    def forward(self, x: Float[Tensor, "B inputs"]) -> Float[Tensor, "B outputs"]:
+        return F.linear(x, equalized(self.weight, self.rate), self.bias * self.rate)
+
+
+class EqualConv2d(nn.Module):
+    """A convolution with equalized weights that keeps the size of the map."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, bias: bool = True):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
+
+    def forward(self, x: Float[Tensor, "B inputs H W"]) -> Float[Tensor, "B outputs H W"]:
+        return F.conv2d(x, equalized(self.weight), self.bias, padding=self.weight.shape[-1] // 2)
+
+
+def bend(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Leaky ReLU of slope 0.2, times √2: the second moment of N(0, 1) stays about 1."""
+    return F.leaky_relu(x, SLOPE) * GAIN
+
+
+def pixel_norm(x: Float[Tensor, "B C *places"]) -> Float[Tensor, "B C *places"]:
+    """x / √(mean over channels of x² + 1e-8), at each place (Karras et al. 2018, §4.2)."""
+    return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+
+
+# Style
+
+
+class Mapping(nn.Module):
+    """z ~ N(0, I), (B, nz), onto the unit sphere, then through `layers` dense layers: (B, w).
+
+    They learn at a hundredth of the pace. Source: Karras et al. 2019, §2.
+    """
+
+    def __init__(self, nz: int = 512, w: int = 512, layers: int = 8):
+        super().__init__()
+        sizes = [nz, *[w] * layers]
+        pairs = zip(sizes[:-1], sizes[1:], strict=True)
+        self.layers = nn.ModuleList(EqualLinear(a, b, rate=0.01) for a, b in pairs)
+
+    def forward(self, z: Float[Tensor, "B nz"]) -> Float[Tensor, "B w"]:
+        x = pixel_norm(z)
+        for layer in self.layers:
+            x = bend(layer(x))
+        return x
+
+
+def adain(
+    x: Float[Tensor, "B C H W"], scale: Float[Tensor, "B C"], bias: Float[Tensor, "B C"]
+) -> Float[Tensor, "B C H W"]:
+    """Every map of every picture to mean `bias` and spread `scale`: AdaIN.
+
+    scale (x − mean) / √(variance + 1e-8) + bias, mean and variance over the places of that map.
+    Raises ValueError for shapes that do not agree. Source: Karras et al. 2019, eq. 1.
+    """
+    _check_maps("x", x)
+    _check_style("scale", scale, x)
+    _check_style("bias", bias, x)
+    variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+    normal = (x - mean) * (variance + 1e-8).rsqrt()
+    return normal * scale[:, :, None, None] + bias[:, :, None, None]
+
+
+def modulated_conv(
+    x: Float[Tensor, "B I H W"],
+    weight: Float[Tensor, "O I k k"],
+    style: Float[Tensor, "B I"],
+    demodulate: bool = True,
+) -> Float[Tensor, "B O H W"]:
+    """Convolve each picture with its own kernel w' = style · weight, brought to length 1.
+
+    w''ₒᵢₖ = w'ₒᵢₖ / √(Σᵢₖ w'ₒᵢₖ² + 1e-8): where inputs are white noise, outputs have spread 1. Since
+    a convolution is linear, the style may scale the inputs and the length the outputs instead: one
+    kernel for the whole batch. The map keeps its size (zero padding).
+
+    Raises ValueError for shapes that do not agree. Source: Karras et al. 2020a, eq. 1 to 3.
+    """
+    _check_maps("x", x)
+    _check_style("style", style, x)
+    if weight.ndim != 4 or weight.shape[1] != x.shape[1]:
+        raise ValueError(f"weight must be (O, {x.shape[1]}, k, k); got {tuple(weight.shape)}")
+    y = F.conv2d(x * style[:, :, None, None], weight, padding=weight.shape[-1] // 2)
+    return y * _demodulation(weight, style)[:, :, None, None] if demodulate else y
+
+
+def _demodulation(weight: Tensor, style: Tensor) -> Float[Tensor, "B O"]:
+    return (style.square() @ weight.square().sum((2, 3)).T + 1e-8).rsqrt()
+
+
+class StyledConv(nn.Module):
+    """Modulated convolution, noise, bias, leaky ReLU; at the doubled size with up=True.
+
+    The affine layer makes the style of w, around 1. Noise (B, 1, H, W) is added to all channels at
+    a strength that is learned and begins at `noise`.
+    """
+
+    def __init__(self, inputs: int, outputs: int, w: int, up: bool = False, noise: float = 0.0):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.affine = EqualLinear(w, inputs, bias=1.0)
+        self.strength = nn.Parameter(torch.tensor(float(noise)))
+        self.up = up
+
+    def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Float[Tensor, "B O H W"]:
+        x = doubled(x) if self.up else x
+        x = modulated_conv(x, equalized(self.weight), self.affine(w).to(x.dtype))
+        if noise is not None:
+            x = x + (self.strength * noise).to(x.dtype)
+        return bend(x + self.bias[:, None, None].to(x.dtype))
+
+
+class ToRGB(nn.Module):
+    """Modulated 1 × 1 convolution to the picture's channels, without demodulation, in float32."""
+
+    def __init__(self, inputs: int, outputs: int, w: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.affine = EqualLinear(w, inputs, bias=1.0)
+
+    def forward(self, x: Tensor, w: Tensor) -> Float[Tensor, "B O H W"]:
+        style = self.affine(w).to(x.dtype)
+        y = modulated_conv(x, equalized(self.weight), style, demodulate=False)
+        return y.float() + self.bias[:, None, None]
+
+
+def doubled(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2H 2W"]:
+    """Twice the size, bilinear: nearest neighbours, smoothed by the filter (1, 3, 3, 1) / 8."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class StyleGenerator(nn.Module):
+    """StyleGAN2's generator: z (B, nz) → pictures (B, nc, size, size), not bounded.
+
+    channels: those of the maps at 4 × 4, 8 × 8, 16 × 16, …; two convolutions a level, one at 4 × 4,
+    and a picture of each level, which are added up. Where `size` is larger than the last map, that
+    level's pictures are made of channels folded out into pixels: cheap on a CPU.
+    w: the width of the styles; mapping: the layers of the mapping. noise: see `StyledConv`.
+
+    `ws` (B, layers, w) has one style a convolution and one for the last picture. `w_mean` is the
+    average w, towards which truncation pulls.
+
+    Raises ValueError for a size that is no multiple of the last map. Source: Karras et al. 2020a,
+    figures 2 and 7 ("skip" generator).
+    """
+
+    def __init__(
+        self,
+        nz: int = 64,
+        w: int = 64,
+        channels: Sequence[int] = (128, 96, 64),
+        size: int = 32,
+        nc: int = 3,
+        mapping: int = 4,
+        noise: float = 0.0,
+    ):
+        super().__init__()
+        last = 4 * 2 ** (len(channels) - 1)
+        if size % last:
+            raise ValueError(f"size must be a multiple of the last map, {last}; got {size}")
+        self.nz, self.w, self.size, self.fold = nz, w, size, size // last
+        self.mapping = Mapping(nz, w, mapping)
+        self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
+        self.convs = nn.ModuleList([StyledConv(channels[0], channels[0], w, noise=noise)])
+        for a, b in zip(channels[:-1], channels[1:], strict=True):
+            self.convs.append(StyledConv(a, b, w, up=True, noise=noise))
+            self.convs.append(StyledConv(b, b, w, noise=noise))
+        self.rgbs = nn.ModuleList(ToRGB(a, nc * self.fold**2, w) for a in channels)
+        self.sides = [4 * 2 ** ((i + 1) // 2) for i in range(len(self.convs))]  # of the maps
+        self.layers = len(self.convs) + 1
+        self.register_buffer("w_mean", torch.zeros(w))
+
+    def ws(self, z: Float[Tensor, "B nz"], truncation: float = 1.0) -> Float[Tensor, "B L w"]:
+        """The styles of z, the same for every layer, pulled towards the average w.
+
+        Raises ValueError for other shapes of z, TypeError for whole numbers.
+        """
+        if not z.is_floating_point():
+            raise TypeError(f"z must be float codes, as torch.randn gives; got {z.dtype}")
+        if z.ndim != 2 or z.shape[1] != self.nz:
+            raise ValueError(f"z must be (B, {self.nz}); got {tuple(z.shape)}")
+        w = self.mapping(z).float()
+        w = w if truncation == 1 else truncate(w, self.w_mean, truncation)
+        return w[:, None].expand(-1, self.layers, -1)
+
+    def noises(
+        self, n: int, generator: torch.Generator | None = None
+    ) -> list[Float[Tensor, "n 1 H W"]]:
+        """Noise for n pictures, a map for each convolution, as `synthesis` takes it."""
+        shapes = [(n, 1, side, side) for side in self.sides]
+        where = self.const.device if generator is None else generator.device
+        drawn = [torch.randn(shape, generator=generator, device=where) for shape in shapes]
+        return [noise.to(self.const.device) for noise in drawn]
+
+    def synthesis(
+        self,
+        ws: Float[Tensor, "B L w"],
+        noise: Sequence[Tensor] | str = "fresh",
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "B nc size size"]:
+        """The pictures of these styles. noise: "fresh" (drawn anew), "none", or `noises`.
+
+        Raises ValueError for other shapes of ws, another number of noises, another word.
+        """
+        if ws.ndim != 3 or ws.shape[1:] != (self.layers, self.w):
+            raise ValueError(f"ws must be (B, {self.layers}, {self.w}); got {tuple(ws.shape)}")
+        noise = self._noise(noise, len(ws), generator)
+        x = self.const.expand(len(ws), -1, -1, -1).contiguous(memory_format=FAST)
+        x = self.convs[0](x, ws[:, 0], noise[0])
+        picture = self._unfolded(self.rgbs[0](x, ws[:, 1]))
+        for i in range(1, len(self.rgbs)):
+            x = self.convs[2 * i - 1](x, ws[:, 2 * i - 1], noise[2 * i - 1])
+            x = self.convs[2 * i](x, ws[:, 2 * i], noise[2 * i])
+            picture = doubled(picture) + self._unfolded(self.rgbs[i](x, ws[:, 2 * i + 1]))
+        return picture
+
+    def forward(
+        self,
+        z: Float[Tensor, "B nz"],
+        truncation: float = 1.0,
+        noise: Sequence[Tensor] | str = "fresh",
+    ) -> Float[Tensor, "B nc size size"]:
+        return self.synthesis(self.ws(z, truncation), noise)
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, truncation: float = 1.0, generator: torch.Generator | None = None
+    ) -> Float[Tensor, "n nc size size"]:
+        """n pictures of fresh z and noise, within [-1, 1]."""
+        where = self.const.device if generator is None else generator.device
+        z = torch.randn(n, self.nz, generator=generator, device=where).to(self.const.device)
+        parts = [self.synthesis(ws, generator=generator) for ws in self.ws(z, truncation).split(256)]
+        return torch.cat(parts).clamp(-1, 1)
+
+    def _unfolded(self, x: Tensor) -> Tensor:
+        """Before any doubling: doubling each phase of a pixel for itself draws checkerboards."""
+        return F.pixel_shuffle(x, self.fold) if self.fold > 1 else x
+
+    def _noise(self, noise, n: int, generator) -> Sequence[Tensor | None]:
+        if isinstance(noise, str):
+            if noise not in ("fresh", "none"):
+                raise ValueError(f'noise must be "fresh", "none" or a list of maps; got {noise!r}')
+            return self.noises(n, generator) if noise == "fresh" else [None] * len(self.convs)
+        if len(noise) != len(self.convs):
+            raise ValueError(f"noise must be {len(self.convs)} maps; got {len(noise)}")
+        return noise
+
+
+def truncate(
+    w: Float[Tensor, "... w"], mean: Float[Tensor, " w"], psi: float
+) -> Float[Tensor, "... w"]:
+    """mean + ψ (w − mean): ψ = 0 is the average picture, 1 as drawn, −1 its opposite.
+
+    Raises ValueError for a mean of another width. Source: Karras et al. 2019, appendix B.
+    """
+    if mean.shape != w.shape[-1:]:
+        raise ValueError(f"mean must be ({w.shape[-1]},); got {tuple(mean.shape)}")
+    return mean + psi * (w - mean)
+
+
+def mix(
+    ws_a: Float[Tensor, "B L w"], ws_b: Float[Tensor, "B L w"], cut: int
+) -> Float[Tensor, "B L w"]:
+    """The styles of a in the layers before `cut`, of b from there on; new, the arguments stay.
+
+    Raises ValueError for ws of two shapes and a cut outside 0 … L.
+    """
+    if ws_a.shape != ws_b.shape or ws_a.ndim != 3:
+        shapes = f"{tuple(ws_a.shape)} and {tuple(ws_b.shape)}"
+        raise ValueError(f"ws_a and ws_b must both be (B, L, w); got {shapes}")
+    if not 0 <= cut <= ws_a.shape[1]:
+        raise ValueError(f"cut must lie in 0 … {ws_a.shape[1]}; got {cut}")
+    return torch.cat([ws_a[:, :cut], ws_b[:, cut:]], dim=1)
+
+
+# The discriminator
+
+
+def minibatch_std(
+    x: Float[Tensor, "B C H W"], group: int = 4
+) -> Float[Tensor, "B C+1 H W"]:
+    """x with one more channel: how much the pictures of a group differ, the same at every place.
+
+    Picture i is in a group with i + B/g, i + 2B/g, …; of those g the standard deviation (÷ g, with
+    1e-8 under the root) of each channel and place, then the mean over both. Where B is no multiple
+    of `group`, the whole batch is one group. Source: Karras et al. 2018, §3, and their code.
+    """
+    _check_maps("x", x)
+    if group < 1:
+        raise ValueError(f"group must be at least 1; got {group}")
+    b, c, h, w = x.shape
+    g = group if b % group == 0 else b
+    spread = (x.float().view(g, b // g, c, h, w).var(0, correction=0) + 1e-8).sqrt()
+    channel = spread.mean((1, 2, 3)).repeat(g).to(x.dtype)
+    return torch.cat([x, channel.view(b, 1, 1, 1).expand(-1, 1, h, w)], dim=1)
+
+
+class _Halving(nn.Module):
+    """Two convolutions and half the size, beside a 1 × 1 convolution that sums up to the same."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.first, self.second = EqualConv2d(inputs, inputs, 3), EqualConv2d(inputs, outputs, 3)
+        self.skip = EqualConv2d(inputs, outputs, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = bend(self.second(F.avg_pool2d(bend(self.first(x)), 2)))
+        return (y + self.skip(F.avg_pool2d(x, 2))) / GAIN
+
+
+class StyleDiscriminator(nn.Module):
+    """StyleGAN2's discriminator: pictures (B, nc, size, size) → scores (B,).
+
+    channels: those of the maps at 4 × 4, 8 × 8, …, as the generator's. Where `size` is larger than
+    the last, pixels are folded into channels first. Source: Karras et al. 2020a ("resnet").
+    """
+
+    def __init__(self, channels: Sequence[int] = (96, 64, 48), size: int = 32, nc: int = 3):
+        super().__init__()
+        last = 4 * 2 ** (len(channels) - 1)
+        if size % last:
+            raise ValueError(f"size must be a multiple of the largest map, {last}; got {size}")
+        self.shape, self.fold = (nc, size, size), size // last
+        down = list(reversed(channels))
+        self.first = EqualConv2d(nc * self.fold**2, down[0], 1)
+        pairs = zip(down[:-1], down[1:], strict=True)
+        self.blocks = nn.Sequential(*(_Halving(a, b) for a, b in pairs))
+        self.last = EqualConv2d(down[-1] + 1, down[-1], 3)
+        self.dense, self.score = EqualLinear(down[-1] * 16, down[-1]), EqualLinear(down[-1], 1)
+
+    def forward(self, x: Float[Tensor, "B nc size size"]) -> Float[Tensor, " B"]:
+        if x.shape[1:] != self.shape:
+            wanted = ", ".join(map(str, self.shape))
+            raise ValueError(f"x must be (B, {wanted}) for this network; got {tuple(x.shape)}")
+        x = F.pixel_unshuffle(x, self.fold) if self.fold > 1 else x
+        x = self.blocks(bend(self.first(x.contiguous(memory_format=FAST))))
+        x = bend(self.last(minibatch_std(x))).flatten(1)
+        return self.score(bend(self.dense(x))).flatten().float()
+
+
+# Penalties, now and then
+
+
+def r1_penalty(
+    discriminator: Callable[[Tensor], Tensor], real: Float[Tensor, "B ..."]
+) -> Float[Tensor, ""]:
+    """½ E ‖∇D(x)‖² over pictures of the data: the slope of the score itself, before any loss.
+
+    Gradients reach D's weights, not the pictures. Raises ValueError where the scores do not depend
+    on them. Source: Mescheder et al. 2018, eq. 9 (there times γ).
+    """
+    x = real.detach().requires_grad_()
+    scores = discriminator(x)
+    if not scores.requires_grad:
+        raise ValueError("discriminator must return scores that depend on the pictures")
+    (slope,) = torch.autograd.grad(scores.sum(), x, create_graph=True)
+    return slope.square().flatten(1).sum(1).mean() / 2
+
+
+def path_length(
+    x: Float[Tensor, "B C H W"],
+    ws: Float[Tensor, "B L w"],
+    generator: torch.Generator | None = None,
+) -> Float[Tensor, " B"]:
+    """‖Jᵀy‖, y ~ N(0, I / (H W)): how far the pictures x move where their styles ws do.
+
+    J = ∂x/∂w by one gradient, never written out. The root of the mean over layers of the squared
+    length, + 1e-12, whose root has a slope at 0. Its gradient reaches G's weights.
+
+    Raises ValueError where x was not made of these ws. Source: Karras et al. 2020a, eq. 4, and
+    their code (mean over layers).
+    """
+    _check_maps("x", x)
+    y = torch.randn(x.shape, generator=generator).to(x) / math.sqrt(x.shape[2] * x.shape[3])
+    (slope,) = torch.autograd.grad((x * y).sum(), ws, create_graph=True, allow_unused=True)
+    if slope is None:
+        raise ValueError("x must have been made of these ws, with their gradients")
+    return (slope.square().sum(2).mean(1) + 1e-12).sqrt()
+
+
+def lazy(lr: float, betas: tuple[float, float], every: int) -> tuple[float, tuple[float, float]]:
+    """Adam's settings where a penalty takes a step of its own after every so many.
+
+    Then Adam makes every + 1 steps where it made `every`: with c = every / (every + 1) the rate is
+    c · lr, β is βᶜ. Raises ValueError for every < 1. Source: Karras et al. 2020a, appendix B.
+    """
+    if every < 1:
+        raise ValueError(f"every must be at least 1; got {every}")
+    c = every / (every + 1)
+    return c * lr, (betas[0] ** c, betas[1] ** c)
+
+
+# Adaptive augmentation
+
+
+KINDS = ("pixels", "geometry", "colours")
+
+
+def augment(
+    x: Float[Tensor, "B C H W"],
+    p: float,
+    generator: torch.Generator | None = None,
+    kinds: Sequence[str] = KINDS,
+) -> Float[Tensor, "B C H W"]:
+    """ADA's pipeline: each transformation of each picture with probability p, differentiable in x.
+
+    pixels: a flip, quarter turns, a shift by whole pixels up to an eighth; the identity is among
+    the choices. geometry: scale, rotation, stretching, a shift by parts of a pixel. colours:
+    brightness, contrast, inverted luma, rotated hue, saturation (the last three for 3 channels).
+    All of the first two are one matrix, and so one resampling (bilinear, borders reflected).
+
+    Both real pictures and fakes go through it on their way to D, never what G shows. Up to p of
+    about 0.8 nothing of it leaks into G's pictures.
+
+    Raises ValueError for p outside [0, 1] and unknown kinds. Source: Karras et al. 2020b, appendix
+    B; its filters in frequency, additive noise and cutout are left out, as in its best setting.
+    """
+    _check_maps("x", x)
+    if not 0 <= p <= 1:
+        raise ValueError(f"p must lie in [0, 1]; got {p}")
+    if unknown := set(kinds) - set(KINDS):
+        raise ValueError(f"kinds must be among {', '.join(KINDS)}; got {', '.join(unknown)}")
+    if p == 0:
+        return x
+    dice = _Dice(len(x), p, generator)
+    moves = _pixels(dice, x.shape[2]) if "pixels" in kinds else []
+    moves += _geometry(dice) if "geometry" in kinds else []
+    if moves:
+        theta = _product(moves)[:, :2].to(x)
+        grid = F.affine_grid(theta, list(x.shape), align_corners=False)
+        x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
+    return _coloured(x, dice) if "colours" in kinds else x
+
+
+class _Dice:
+    """Draws for n pictures, and which of them a transformation happens to."""
+
+    def __init__(self, n: int, p: float, generator: torch.Generator | None):
+        self.n, self.p, self.generator = n, p, generator
+
+    def uniform(self) -> Tensor:
+        where = None if self.generator is None else self.generator.device
+        return torch.rand(self.n, generator=self.generator, device=where).cpu()
+
+    def normal(self) -> Tensor:
+        where = None if self.generator is None else self.generator.device
+        return torch.randn(self.n, generator=self.generator, device=where).cpu()
+
+    def often(self, value: Tensor, otherwise: float, p: float | None = None) -> Tensor:
+        p = self.p if p is None else p
+        return torch.where(self.uniform() < p, value, torch.full_like(value, otherwise))
+
+
+def _pixels(dice: _Dice, side: int) -> list[Tensor]:
+    flip = dice.often(1 - 2 * (2 * dice.uniform()).floor(), 1.0)
+    turn = dice.often((4 * dice.uniform()).floor() * (math.pi / 2), 0.0)
+    shifts = []
+    for _ in range(2):  # in whole pixels; affine_grid's picture is 2 wide
+        shift = ((2 * dice.uniform() - 1) * side / 8).round() * 2 / side
+        shifts.append(shift)
+    moved = dice.often(torch.ones(dice.n), 0.0)
+    return [_scaled(flip, 1), _turned(turn), _shifted(moved * shifts[0], moved * shifts[1])]
+
+
+def _geometry(dice: _Dice) -> list[Tensor]:
+    turning = 1 - math.sqrt(1 - dice.p)  # twice: together p
+    size = dice.often(2 ** (0.2 * dice.normal()), 1.0)
+    before, after = (
+        dice.often((2 * dice.uniform() - 1) * math.pi, 0.0, turning) for _ in range(2)
+    )
+    wide = dice.often(2 ** (0.2 * dice.normal()), 1.0)
+    moved = dice.often(torch.ones(dice.n), 0.0) * 0.25  # of a picture that is 2 wide
+    shift = _shifted(moved * dice.normal(), moved * dice.normal())
+    return [_scaled(size, size), _turned(before), _scaled(wide, 1 / wide), _turned(after), shift]
+
+
+def _matrix(*rows: Sequence[Tensor | float]) -> Float[Tensor, "n k k"]:
+    n = next(len(v) for row in rows for v in row if isinstance(v, Tensor))
+    full = [[v if isinstance(v, Tensor) else torch.full((n,), float(v)) for v in r] for r in rows]
+    return torch.stack([torch.stack(row, 1) for row in full], 1)
+
+
+def _scaled(x: Tensor, y: Tensor | float) -> Tensor:
+    return _matrix((x, 0, 0), (0, y, 0), (0, 0, 1))
+
+
+def _turned(angle: Tensor) -> Tensor:
+    c, s = angle.cos(), angle.sin()
+    return _matrix((c, -s, 0), (s, c, 0), (0, 0, 1))
+
+
+def _shifted(x: Tensor, y: Tensor) -> Tensor:
+    return _matrix((1, 0, x), (0, 1, y), (0, 0, 1))
+
+
+def _product(matrices: list[Tensor]) -> Tensor:
+    total = matrices[0]
+    for matrix in matrices[1:]:
+        total = total @ matrix
+    return total
+
+
+def _coloured(x: Tensor, dice: _Dice) -> Tensor:
+    """In homogeneous colours; v is the axis of greys, along which luma lies."""
+    brightness = dice.often(0.2 * dice.normal(), 0.0)
+    contrast = dice.often(2 ** (0.5 * dice.normal()), 1.0)
+    if x.shape[1] != 3:
+        change = contrast.view(-1, 1, 1, 1).to(x), brightness.view(-1, 1, 1, 1).to(x)
+        return x * change[0] + change[1]
+    eye, axis = torch.eye(3), torch.full((3,), 1 / math.sqrt(3))
+    grey = axis[:, None] * axis
+    flip = dice.often((2 * dice.uniform()).floor(), 0.0).view(-1, 1, 1)
+    angle = dice.often((2 * dice.uniform() - 1) * math.pi, 0.0).view(-1, 1, 1)
+    saturation = dice.often(2.0 ** dice.normal(), 1.0).view(-1, 1, 1)
+    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+    hue = angle.cos() * eye + (1 - angle.cos()) * grey + angle.sin() * cross  # Rodrigues
+    linear = (grey + (eye - grey) * saturation) @ hue @ (eye - 2 * flip * grey)
+    matrix = (linear * contrast.view(-1, 1, 1)).to(x)
+    offset = (linear @ brightness.view(-1, 1, 1).expand(-1, 3, 1)).to(x)
+    b, c, h, w = x.shape
+    return torch.baddbmm(offset, matrix, x.flatten(2)).view(b, c, h, w)
+
+
+@torch.no_grad()
+def adaptive_probability(
+    p: float,
+    real_scores: Float[Tensor, "..."],
+    images: int,
+    target: float = 0.6,
+    span: int = 500_000,
+) -> float:
+    """The next p: up by images / span where D is too sure of its training pictures, else down.
+
+    Sure is measured by r = E sign D(x), over scores of real pictures, against `target`. p stays in
+    [0, 1]; from 0 to 1 it takes `span` pictures. Raises ValueError for no scores.
+    Source: Karras et al. 2020b, §3 (r_t, 0.6, 500,000).
+    """
+    if not real_scores.numel():
+        raise ValueError("real_scores must hold a score at least")
+    r = real_scores.float().sign().mean().item()
+    return min(max(p + math.copysign(images / span, r - target), 0.0), 1.0)
+
+
+class Augmentation:
+    """`augment` with a p that holds r, D's certainty about real pictures, at `target`.
+
+    p begins at 0 and moves every 4 batches. Without a target it stays where it is.
+    """
+
+    def __init__(
+        self, target: float | None = 0.6, span: int = 500_000, kinds: Sequence[str] = KINDS
+    ):
+        self.target, self.span, self.kinds = target, span, tuple(kinds)
+        self.p, self.scores = 0.0, []
+
+    def __call__(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        return augment(x, self.p, kinds=self.kinds)
+
+    def update(self, real_scores: Float[Tensor, " B"]) -> None:
+        self.scores.append(real_scores.detach())
+        if self.target is not None and len(self.scores) == 4:
+            scores = torch.cat(self.scores)
+            self.p = adaptive_probability(self.p, scores, len(scores), self.target, self.span)
+        self.scores = self.scores[:3] if len(self.scores) < 4 else []
+
+    def state_dict(self) -> dict:
+        return {"p": self.p}
+
+    def load_state_dict(self, state: abc.Mapping) -> None:
+        self.p = state["p"]
+
+
+class _Lazy:
+    """How many rounds there were, and the average path length so far."""
+
+    def __init__(self):
+        self.n, self.length = 0, torch.zeros(())
+
+    def state_dict(self) -> dict:
+        return {"n": self.n, "length": self.length}
+
+    def load_state_dict(self, state: abc.Mapping) -> None:
+        self.n, self.length = state["n"], state["length"]
+
+
+class StyleStep(AdversarialStep):
+    """One round for a style-based generator: mixing, lazy R1, augmentation, path length.
+
+    Non-saturating loss, Adam with betas (0, 0.99) corrected for lazy penalties.
+    - mixing: the share of fakes with the styles of two codes, cut at a random layer;
+    - r1: its weight γ, in a step of its own every 16 rounds, times 16;
+    - augmentation: what real pictures and fakes go through on their way to D;
+    - path: the weight of (length − its average)², every 8 rounds on half a batch, times 8;
+    - projected: a second judge with the hinge loss and its own Adam (0.0005); its scores count in
+      G's loss as much as D's.
+
+    Returns d_loss, g_loss, and p, the augmentation's. Raises as `AdversarialStep`.
+    """
+
+    R1_EVERY, PATH_EVERY = 16, 8
+
+    def __init__(
+        self,
+        generator: StyleGenerator,
+        discriminator: nn.Module,
+        *,
+        lr: float = 2e-3,
+        mixing: float = 0.9,
+        r1: float = 1.0,
+        path: float = 0.0,
+        augmentation: Augmentation | None = None,
+        projected: nn.Module | None = None,
+        ema: float | None = 0.998,
+    ):
+        super().__init__(generator, discriminator, "non_saturating", ema=ema)
+        plain = (lr, (0.0, 0.99))
+        self.d_optimizer = _adam(discriminator, *(lazy(*plain, self.R1_EVERY) if r1 else plain))
+        self.g_optimizer = _adam(generator, *(lazy(*plain, self.PATH_EVERY) if path else plain))
+        self.projected = projected
+        self.h_optimizer = None if projected is None else _adam(projected, 5e-4, (0.0, 0.99))
+        self.mixing, self.r1, self.path = mixing, r1, path
+        self.augmentation = augmentation or Augmentation(target=None)
+        self.lazy = _Lazy()
+
+    def fake(self, n: int, labels: Sequence[Tensor] = ()) -> Float[Tensor, "n C H W"]:
+        with self.precision():
+            return self.generator.synthesis(self._mixed(n)).float()
+
+    def _mixed(self, n: int) -> Float[Tensor, "n L w"]:
+        """The styles of n codes, of which a share goes over to another's at a random layer."""
+        net, where = self.generator, self.generator.const.device
+        ws, others = net.ws(torch.randn(2 * n, self.nz, device=where)).chunk(2)
+        with torch.no_grad():
+            net.w_mean.lerp_(ws[:, 0].mean(0), 0.005)
+        cuts = torch.randint(1, net.layers, (n,), device=where)
+        cuts = torch.where(torch.rand(n, device=where) < self.mixing, cuts, net.layers)
+        own = torch.arange(net.layers, device=where) < cuts[:, None]
+        return torch.where(own[:, :, None], ws, others)
+
+    def d_step(self, real: Tensor, fake: Tensor, labels: Sequence[Tensor] = ()) -> dict:
+        real, fake = self.augmentation(real), self.augmentation(fake)
+        real_scores = self._judge(real, labels)
+        loss = self.loss.d_loss(real_scores, self._judge(fake, labels))
+        _descend(loss, self.d_optimizer)
+        if self.projected is not None:
+            with self.precision():
+                scores = self.projected(torch.cat([real, fake])).chunk(2)
+            _descend(LOSSES["hinge"].d_loss(*scores), self.h_optimizer)
+        if self.r1 and self.lazy.n % self.R1_EVERY == 0:
+            penalty = r1_penalty(self.discriminator, real)
+            _descend(self.R1_EVERY * self.r1 * penalty, self.d_optimizer)
+        self.augmentation.update(real_scores)
+        return {"d_loss": loss.detach(), "p": torch.tensor(self.augmentation.p)}
+
+    def g_step(self, fake: Tensor, labels: Sequence[Tensor] = ()) -> dict:
+        shown = self.augmentation(fake)
+        with still(self.discriminator):
+            loss = self.loss.g_loss(self._judge(shown, labels))
+        total = loss
+        if self.projected is not None:
+            with still(self.projected), self.precision():
+                total = loss + LOSSES["hinge"].g_loss(self.projected(shown))
+        _descend(total, self.g_optimizer)
+        if self.path and self.lazy.n % self.PATH_EVERY == 0:
+            self._straighten(len(fake) // 2)
+        self.lazy.n += 1
+        return {"g_loss": loss.detach()}
+
+    def _straighten(self, n: int) -> None:
+        """In float32: second derivatives in bfloat16 are noise."""
+        ws = self._mixed(n)
+        lengths = path_length(self.generator.synthesis(ws), ws)
+        average = self.lazy.length.lerp(lengths.detach().mean().cpu(), 0.01)
+        self.lazy.length = average if self.lazy.n else lengths.detach().mean().cpu()
+        penalty = (lengths - self.lazy.length.to(lengths)).square().mean()
+        _descend(self.PATH_EVERY * self.path * penalty, self.g_optimizer)
+
+
+# What students get wrong
+
+
+def _check_maps(name: str, x: Tensor) -> None:
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        raise TypeError(f"{name} must be a float tensor; got {getattr(x, 'dtype', type(x))}")
+    if x.ndim != 4 or not x.numel():
+        raise ValueError(f"{name} must be (B, C, H, W) and not empty; got {tuple(x.shape)}")
+
+
+def _check_style(name: str, style: Tensor, x: Tensor) -> None:
+    if style.shape != x.shape[:2]:
+        raise ValueError(f"{name} must be {tuple(x.shape[:2])}; got {tuple(style.shape)}")
