@@ -2,11 +2,11 @@
 
     z → mapping → w;  every layer is scaled by its own w:  synthesis(ws, noise) → picture
 
-`StyleGenerator` and `StyleDiscriminator` are StyleGAN2's networks at any size, `StyleStep` one round
-of their game with lazy penalties and adaptive augmentation. `scaling` has the other half of
-lecture 09: growing, attention, classes, and a discriminator on fixed features.
+`StyleGenerator` and `StyleDiscriminator` are StyleGAN2's networks at any size, `StyleStep` one
+round of their game with lazy penalties and augmentation. `augmentation` and `scaling` have the rest
+of lecture 09: few pictures; growing, attention, classes, a discriminator on fixed features.
 
-Sources: Karras et al. 2018 (ProGAN), 2019 (StyleGAN), 2020a (StyleGAN2), 2020b (ADA).
+Sources: Karras et al. 2018 (ProGAN), 2019 (StyleGAN), 2020a (StyleGAN2), 2021 (StyleGAN3).
 """
 
 import math
@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.gan import AdversarialStep, _adam, _descend, still
+from course_lib.augmentation import Augmentation
+from course_lib.gan import AdversarialStep, _adam, _descend, frozen
 from course_lib.gan_losses import LOSSES
 
 FAST = torch.channels_last
@@ -123,8 +124,8 @@ def modulated_conv(
 ) -> Float[Tensor, "B O H W"]:
     """Convolve each picture with its own kernel w' = style · weight, brought to length 1.
 
-    w''ₒᵢₖ = w'ₒᵢₖ / √(Σᵢₖ w'ₒᵢₖ² + 1e-8): where inputs are white noise, outputs have spread 1. Since
-    a convolution is linear, the style may scale the inputs and the length the outputs instead: one
+    w''ₒᵢₖ = w'ₒᵢₖ / √(Σᵢₖ w'ₒᵢₖ² + 1e-8): where inputs are white noise, outputs have spread 1. A
+    convolution is linear, so the style may scale the inputs and the length the outputs instead: one
     kernel for the whole batch. The map keeps its size (zero padding).
 
     Raises ValueError for shapes that do not agree. Source: Karras et al. 2020a, eq. 1 to 3.
@@ -259,7 +260,9 @@ class StyleGenerator(nn.Module):
         """
         if ws.ndim != 3 or ws.shape[1:] != (self.layers, self.w):
             raise ValueError(f"ws must be (B, {self.layers}, {self.w}); got {tuple(ws.shape)}")
-        noise = self._noise(noise, len(ws), generator)
+        return self._synthesis(ws, self._noise(noise, len(ws), generator))
+
+    def _synthesis(self, ws: Tensor, noise: Sequence[Tensor | None]) -> Tensor:
         x = self.const.expand(len(ws), -1, -1, -1).contiguous(memory_format=FAST)
         x = self.convs[0](x, ws[:, 0], noise[0])
         picture = self._unfolded(self.rgbs[0](x, ws[:, 1]))
@@ -284,7 +287,9 @@ class StyleGenerator(nn.Module):
         """n pictures of fresh z and noise, within [-1, 1]."""
         where = self.const.device if generator is None else generator.device
         z = torch.randn(n, self.nz, generator=generator, device=where).to(self.const.device)
-        parts = [self.synthesis(ws, generator=generator) for ws in self.ws(z, truncation).split(256)]
+        parts = [
+            self.synthesis(ws, generator=generator) for ws in self.ws(z, truncation).split(256)
+        ]
         return torch.cat(parts).clamp(-1, 1)
 
     def _unfolded(self, x: Tensor) -> Tensor:
@@ -295,10 +300,50 @@ class StyleGenerator(nn.Module):
         if isinstance(noise, str):
             if noise not in ("fresh", "none"):
                 raise ValueError(f'noise must be "fresh", "none" or a list of maps; got {noise!r}')
-            return self.noises(n, generator) if noise == "fresh" else [None] * len(self.convs)
-        if len(noise) != len(self.convs):
-            raise ValueError(f"noise must be {len(self.convs)} maps; got {len(noise)}")
+            return self.noises(n, generator) if noise == "fresh" else [None] * len(self.sides)
+        if len(noise) != len(self.sides):
+            raise ValueError(f"noise must be {len(self.sides)} maps; got {len(noise)}")
         return noise
+
+
+class AdaINGenerator(StyleGenerator):
+    """StyleGAN's first generator: the same interface, styles through AdaIN, two a level.
+
+    Each level convolves, adds noise (a strength a channel), bends, and lets AdaIN set every map's
+    mean and spread; the first one begins with its constant instead of a convolution. Colours come
+    from the last level alone, by a plain 1 × 1 convolution. Source: Karras et al. 2019, figure 1b.
+    """
+
+    def __init__(self, nz: int = 64, w: int = 64, channels: Sequence[int] = (128, 96, 64),
+                 nc: int = 3, mapping: int = 4):  # fmt: skip
+        nn.Module.__init__(self)
+        self.nz, self.w, self.size = nz, w, 4 * 2 ** (len(channels) - 1)
+        self.mapping = Mapping(nz, w, mapping)
+        self.const = nn.Parameter(torch.ones(1, channels[0], 4, 4))
+        pairs = zip(channels[:-1], channels[1:], strict=True)
+        widths = [(channels[0], channels[0])]
+        widths += [pair for a, b in pairs for pair in ((a, b), (b, b))]
+        self.convs = nn.ModuleList(EqualConv2d(a, b, 3, bias=False) for a, b in widths)
+        outputs = [channels[0], *(b for _, b in widths)]
+        self.strengths = nn.ParameterList(torch.zeros(c, 1, 1) for c in outputs)
+        self.biases = nn.ParameterList(torch.zeros(c, 1, 1) for c in outputs)
+        self.affines = nn.ModuleList(EqualLinear(w, 2 * c) for c in outputs)
+        self.rgb = EqualConv2d(channels[-1], nc, 1)
+        self.layers = len(outputs)
+        self.sides = [4 * 2 ** (i // 2) for i in range(self.layers)]
+        self.register_buffer("w_mean", torch.zeros(w))
+
+    def _synthesis(self, ws: Tensor, noise: Sequence[Tensor | None]) -> Tensor:
+        x = self.const.expand(len(ws), -1, -1, -1).contiguous(memory_format=FAST)
+        for i in range(self.layers):
+            if i:
+                x = doubled(x) if i % 2 == 0 else x
+                x = self.convs[i - 1](x)
+            if noise[i] is not None:
+                x = x + self.strengths[i] * noise[i]
+            scale, bias = self.affines[i](ws[:, i]).chunk(2, 1)
+            x = adain(bend(x + self.biases[i]), scale + 1, bias)
+        return self.rgb(x).float()
 
 
 def truncate(
@@ -328,12 +373,93 @@ def mix(
     return torch.cat([ws_a[:, :cut], ws_b[:, cut:]], dim=1)
 
 
+# What a latent space is like
+
+
+def perceptual_path_length(
+    generate: Callable[[Tensor], Tensor],
+    features: Callable[[Tensor], Tensor],
+    w0: Float[Tensor, "B d"],
+    w1: Float[Tensor, "B d"],
+    t: Float[Tensor, " B"],
+    eps: float = 1e-2,
+) -> Float[Tensor, " B"]:
+    """‖f(w(t + ε)) − f(w(t))‖² / ε² for each pair, w(t) on the straight line from w0 to w1.
+
+    f = features ∘ generate. A straight, even path has the same length everywhere. Published numbers
+    take ε = 1e-4, t = 0 (StyleGAN2) or uniform, and the mean without the 1 % at each end.
+
+    Raises ValueError for shapes that do not agree and ε ≤ 0. Source: Karras et al. 2019, eq. 2.
+    """
+    if w0.shape != w1.shape or t.shape != w0.shape[:1]:
+        shapes = f"{tuple(w0.shape)}, {tuple(w1.shape)} and {tuple(t.shape)}"
+        raise ValueError(f"w0, w1 and t must be (B, d), (B, d) and (B,); got {shapes}")
+    if not eps > 0:
+        raise ValueError(f"eps must be above 0; got {eps}")
+    t = t[:, None]
+    here, there = (features(generate(torch.lerp(w0, w1, s))) for s in (t, t + eps))
+    return (there - here).square().flatten(1).sum(1) / eps**2
+
+
+# Moving (StyleGAN3)
+
+
+def filtered(
+    x: Float[Tensor, "... n"], factor: int, act: Callable[[Tensor], Tensor]
+) -> Float[Tensor, "... n"]:
+    """act at `factor` times the rate: up, bend, and down without what the low rate cannot hold.
+
+    A bent signal has overtones beyond its band. At the low rate they fold back and stick to the
+    grid; at a higher one they are cut off. Signals are circular; up and down are exact, by Fourier.
+    At an even n the frequency n/2 is dropped: its shift by half a sample is not defined.
+
+    Raises ValueError for factor < 1. Source: Karras et al. 2021, §3.2 (there with short filters).
+    """
+    if factor < 1:
+        raise ValueError(f"factor must be at least 1; got {factor}")
+    n = x.shape[-1]
+    high = torch.fft.irfft(_band(x), n * factor) * factor
+    return torch.fft.irfft(_band(act(high), n), n * factor)[..., ::factor]
+
+
+def _band(x: Tensor, n: int | None = None) -> Tensor:
+    """The frequencies of x below half the rate of n samples; the others are 0."""
+    spectrum, n = torch.fft.rfft(x), n or x.shape[-1]
+    kept = torch.arange(spectrum.shape[-1], device=x.device) < n / 2
+    return spectrum * kept
+
+
+def moved(x: Float[Tensor, "... n"], shift: float) -> Float[Tensor, "... n"]:
+    """A circular signal moved by a part of a sample to the right, exactly, by Fourier."""
+    n = x.shape[-1]
+    spectrum = torch.fft.rfft(x)
+    turns = torch.arange(spectrum.shape[-1], device=x.device) * (shift / n)
+    return torch.fft.irfft(spectrum * torch.exp(-2j * math.pi * turns).to(spectrum), n)
+
+
+def equivariance(
+    layer: Callable[[Tensor], Tensor],
+    x: Float[Tensor, "... n"],
+    shift: float,
+    data_range: float = 2.0,
+) -> float:
+    """How well `layer` moves along with its input, in dB: peak signal to noise of the difference.
+
+    The output for x moved by `shift` samples, against the output moved as far (by shift · m / n
+    samples where it has m). 6 dB more is half the error. The trap: a shift that is whole at the
+    rate at which a layer works proves nothing.
+
+    Source: Karras et al. 2021, §2.2, EQ-T (data_range 2, for pictures in [-1, 1]).
+    """
+    y = layer(x)
+    error = layer(moved(x, shift)) - moved(y, shift * y.shape[-1] / x.shape[-1])
+    return 10 * math.log10(data_range**2 / max(error.double().square().mean().item(), 1e-300))
+
+
 # The discriminator
 
 
-def minibatch_std(
-    x: Float[Tensor, "B C H W"], group: int = 4
-) -> Float[Tensor, "B C+1 H W"]:
+def minibatch_std(x: Float[Tensor, "B C H W"], group: int = 4) -> Float[Tensor, "B C+1 H W"]:
     """x with one more channel: how much the pictures of a group differ, the same at every place.
 
     Picture i is in a group with i + B/g, i + 2B/g, …; of those g the standard deviation (÷ g, with
@@ -445,186 +571,6 @@ def lazy(lr: float, betas: tuple[float, float], every: int) -> tuple[float, tupl
     return c * lr, (betas[0] ** c, betas[1] ** c)
 
 
-# Adaptive augmentation
-
-
-KINDS = ("pixels", "geometry", "colours")
-
-
-def augment(
-    x: Float[Tensor, "B C H W"],
-    p: float,
-    generator: torch.Generator | None = None,
-    kinds: Sequence[str] = KINDS,
-) -> Float[Tensor, "B C H W"]:
-    """ADA's pipeline: each transformation of each picture with probability p, differentiable in x.
-
-    pixels: a flip, quarter turns, a shift by whole pixels up to an eighth; the identity is among
-    the choices. geometry: scale, rotation, stretching, a shift by parts of a pixel. colours:
-    brightness, contrast, inverted luma, rotated hue, saturation (the last three for 3 channels).
-    All of the first two are one matrix, and so one resampling (bilinear, borders reflected).
-
-    Both real pictures and fakes go through it on their way to D, never what G shows. Up to p of
-    about 0.8 nothing of it leaks into G's pictures.
-
-    Raises ValueError for p outside [0, 1] and unknown kinds. Source: Karras et al. 2020b, appendix
-    B; its filters in frequency, additive noise and cutout are left out, as in its best setting.
-    """
-    _check_maps("x", x)
-    if not 0 <= p <= 1:
-        raise ValueError(f"p must lie in [0, 1]; got {p}")
-    if unknown := set(kinds) - set(KINDS):
-        raise ValueError(f"kinds must be among {', '.join(KINDS)}; got {', '.join(unknown)}")
-    if p == 0:
-        return x
-    dice = _Dice(len(x), p, generator)
-    moves = _pixels(dice, x.shape[2]) if "pixels" in kinds else []
-    moves += _geometry(dice) if "geometry" in kinds else []
-    if moves:
-        theta = _product(moves)[:, :2].to(x)
-        grid = F.affine_grid(theta, list(x.shape), align_corners=False)
-        x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
-    return _coloured(x, dice) if "colours" in kinds else x
-
-
-class _Dice:
-    """Draws for n pictures, and which of them a transformation happens to."""
-
-    def __init__(self, n: int, p: float, generator: torch.Generator | None):
-        self.n, self.p, self.generator = n, p, generator
-
-    def uniform(self) -> Tensor:
-        where = None if self.generator is None else self.generator.device
-        return torch.rand(self.n, generator=self.generator, device=where).cpu()
-
-    def normal(self) -> Tensor:
-        where = None if self.generator is None else self.generator.device
-        return torch.randn(self.n, generator=self.generator, device=where).cpu()
-
-    def often(self, value: Tensor, otherwise: float, p: float | None = None) -> Tensor:
-        p = self.p if p is None else p
-        return torch.where(self.uniform() < p, value, torch.full_like(value, otherwise))
-
-
-def _pixels(dice: _Dice, side: int) -> list[Tensor]:
-    flip = dice.often(1 - 2 * (2 * dice.uniform()).floor(), 1.0)
-    turn = dice.often((4 * dice.uniform()).floor() * (math.pi / 2), 0.0)
-    shifts = []
-    for _ in range(2):  # in whole pixels; affine_grid's picture is 2 wide
-        shift = ((2 * dice.uniform() - 1) * side / 8).round() * 2 / side
-        shifts.append(shift)
-    moved = dice.often(torch.ones(dice.n), 0.0)
-    return [_scaled(flip, 1), _turned(turn), _shifted(moved * shifts[0], moved * shifts[1])]
-
-
-def _geometry(dice: _Dice) -> list[Tensor]:
-    turning = 1 - math.sqrt(1 - dice.p)  # twice: together p
-    size = dice.often(2 ** (0.2 * dice.normal()), 1.0)
-    before, after = (
-        dice.often((2 * dice.uniform() - 1) * math.pi, 0.0, turning) for _ in range(2)
-    )
-    wide = dice.often(2 ** (0.2 * dice.normal()), 1.0)
-    moved = dice.often(torch.ones(dice.n), 0.0) * 0.25  # of a picture that is 2 wide
-    shift = _shifted(moved * dice.normal(), moved * dice.normal())
-    return [_scaled(size, size), _turned(before), _scaled(wide, 1 / wide), _turned(after), shift]
-
-
-def _matrix(*rows: Sequence[Tensor | float]) -> Float[Tensor, "n k k"]:
-    n = next(len(v) for row in rows for v in row if isinstance(v, Tensor))
-    full = [[v if isinstance(v, Tensor) else torch.full((n,), float(v)) for v in r] for r in rows]
-    return torch.stack([torch.stack(row, 1) for row in full], 1)
-
-
-def _scaled(x: Tensor, y: Tensor | float) -> Tensor:
-    return _matrix((x, 0, 0), (0, y, 0), (0, 0, 1))
-
-
-def _turned(angle: Tensor) -> Tensor:
-    c, s = angle.cos(), angle.sin()
-    return _matrix((c, -s, 0), (s, c, 0), (0, 0, 1))
-
-
-def _shifted(x: Tensor, y: Tensor) -> Tensor:
-    return _matrix((1, 0, x), (0, 1, y), (0, 0, 1))
-
-
-def _product(matrices: list[Tensor]) -> Tensor:
-    total = matrices[0]
-    for matrix in matrices[1:]:
-        total = total @ matrix
-    return total
-
-
-def _coloured(x: Tensor, dice: _Dice) -> Tensor:
-    """In homogeneous colours; v is the axis of greys, along which luma lies."""
-    brightness = dice.often(0.2 * dice.normal(), 0.0)
-    contrast = dice.often(2 ** (0.5 * dice.normal()), 1.0)
-    if x.shape[1] != 3:
-        change = contrast.view(-1, 1, 1, 1).to(x), brightness.view(-1, 1, 1, 1).to(x)
-        return x * change[0] + change[1]
-    eye, axis = torch.eye(3), torch.full((3,), 1 / math.sqrt(3))
-    grey = axis[:, None] * axis
-    flip = dice.often((2 * dice.uniform()).floor(), 0.0).view(-1, 1, 1)
-    angle = dice.often((2 * dice.uniform() - 1) * math.pi, 0.0).view(-1, 1, 1)
-    saturation = dice.often(2.0 ** dice.normal(), 1.0).view(-1, 1, 1)
-    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
-    hue = angle.cos() * eye + (1 - angle.cos()) * grey + angle.sin() * cross  # Rodrigues
-    linear = (grey + (eye - grey) * saturation) @ hue @ (eye - 2 * flip * grey)
-    matrix = (linear * contrast.view(-1, 1, 1)).to(x)
-    offset = (linear @ brightness.view(-1, 1, 1).expand(-1, 3, 1)).to(x)
-    b, c, h, w = x.shape
-    return torch.baddbmm(offset, matrix, x.flatten(2)).view(b, c, h, w)
-
-
-@torch.no_grad()
-def adaptive_probability(
-    p: float,
-    real_scores: Float[Tensor, "..."],
-    images: int,
-    target: float = 0.6,
-    span: int = 500_000,
-) -> float:
-    """The next p: up by images / span where D is too sure of its training pictures, else down.
-
-    Sure is measured by r = E sign D(x), over scores of real pictures, against `target`. p stays in
-    [0, 1]; from 0 to 1 it takes `span` pictures. Raises ValueError for no scores.
-    Source: Karras et al. 2020b, §3 (r_t, 0.6, 500,000).
-    """
-    if not real_scores.numel():
-        raise ValueError("real_scores must hold a score at least")
-    r = real_scores.float().sign().mean().item()
-    return min(max(p + math.copysign(images / span, r - target), 0.0), 1.0)
-
-
-class Augmentation:
-    """`augment` with a p that holds r, D's certainty about real pictures, at `target`.
-
-    p begins at 0 and moves every 4 batches. Without a target it stays where it is.
-    """
-
-    def __init__(
-        self, target: float | None = 0.6, span: int = 500_000, kinds: Sequence[str] = KINDS
-    ):
-        self.target, self.span, self.kinds = target, span, tuple(kinds)
-        self.p, self.scores = 0.0, []
-
-    def __call__(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        return augment(x, self.p, kinds=self.kinds)
-
-    def update(self, real_scores: Float[Tensor, " B"]) -> None:
-        self.scores.append(real_scores.detach())
-        if self.target is not None and len(self.scores) == 4:
-            scores = torch.cat(self.scores)
-            self.p = adaptive_probability(self.p, scores, len(scores), self.target, self.span)
-        self.scores = self.scores[:3] if len(self.scores) < 4 else []
-
-    def state_dict(self) -> dict:
-        return {"p": self.p}
-
-    def load_state_dict(self, state: abc.Mapping) -> None:
-        self.p = state["p"]
-
-
 class _Lazy:
     """How many rounds there were, and the average path length so far."""
 
@@ -709,11 +655,11 @@ class StyleStep(AdversarialStep):
 
     def g_step(self, fake: Tensor, labels: Sequence[Tensor] = ()) -> dict:
         shown = self.augmentation(fake)
-        with still(self.discriminator):
+        with frozen(self.discriminator):
             loss = self.loss.g_loss(self._judge(shown, labels))
         total = loss
         if self.projected is not None:
-            with still(self.projected), self.precision():
+            with frozen(self.projected), self.precision():
                 total = loss + LOSSES["hinge"].g_loss(self.projected(shown))
         _descend(total, self.g_optimizer)
         if self.path and self.lazy.n % self.PATH_EVERY == 0:

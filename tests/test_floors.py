@@ -16,6 +16,7 @@ GROUND += ("pretrained", "metrics", "plots")
 # them, though lecture 05 is about them.
 LECTURES = ("density", "pca", "autoencoders", "gan_losses", "gan", "shapes", "dcgan")
 LECTURES += ("translation", "unet", "diffusion", "auditing")
+LECTURES += ("augmentation", "styles", "scaling")
 # rooms: one module per lecture in each, named after its topic
 ROOMS = {"plots", "widgets", "recipes", "exercises.topics"}
 TOPICS = {"vae": "autoencoders", "losses": "gan_losses", "cyclegan": "translation"}
