@@ -158,13 +158,13 @@ def test_the_samplers_draw_from_the_same_noise_in_parts(tiny, monkeypatch):
 
 @pytest.mark.parametrize("method", few_steps.METHODS)
 def test_each_method_is_trained_for_its_time_and_judged(tiny, method):
-    row = few_steps.reveal(method, 0, seconds=0.3, judged=30)
+    row = few_steps.equal_seconds(method, 0, seconds=0.3, judged=30)
     assert row["method"] == method and row["steps"] >= 1 and row["seconds"] > 0
     assert 0 < row["floor"] < row["frechet"] and 0 <= row["precision"] <= 1 >= row["recall"] >= 0
 
 
 def test_more_time_means_more_steps(tiny):
-    few, more = (few_steps.reveal("gan", 0, seconds, judged=30) for seconds in (0.1, 2.0))
+    few, more = (few_steps.equal_seconds("gan", 0, seconds, judged=30) for seconds in (0.1, 2.0))
     assert more["steps"] > 3 * few["steps"]
 
 
