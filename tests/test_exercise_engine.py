@@ -21,7 +21,7 @@ import torch
 
 from course_lib.exercises import EXERCISES, QUESTIONS, check, grade, hint, predict, solution
 from course_lib.exercises.__main__ import main
-from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
+from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call, example
 from tests.helpers import stubborn
 
 ID = "vae.made_up"
@@ -47,9 +47,11 @@ HINTS = ("Along which axis?", "What is left?", "x.mean(dim=1)")
 def given(monkeypatch):
     """given(reference, *probes, …) puts an exercise on the list for one test."""
 
-    def put(reference=row_means, *probes, mistakes=MISTAKES, hints=HINTS, time_limit=10.0):
+    def put(
+        reference=row_means, *probes, mistakes=MISTAKES, hints=HINTS, time_limit=10.0, allows=()
+    ):
         exercise = Exercise(
-            ID, "Means of rows", reference, hints, mistakes, probes or PROBES, time_limit
+            ID, "Means of rows", reference, hints, mistakes, probes or PROBES, time_limit, allows
         )
         monkeypatch.setitem(EXERCISES, ID, exercise)
         return exercise
@@ -278,6 +280,40 @@ def test_a_mistake_is_recognised_by_the_first_probe_that_fails(given):
     assert verdict.mistake == "sum"
 
 
+def test_a_mistake_that_one_probe_contradicts_is_not_named(given):
+    given(row_means, *PROBES, call("one of each", X[:1, :1]))
+    assert grade(ID, lambda x: x.sum(1) if len(x) > 1 else x.mean(1)).mistake == "sum"
+    half = Mistake("half", lambda x: x.mean(1) / 2, "Half.")  # wrong where the student is right
+    given(mistakes=(half,))
+    assert grade(ID, lambda x: x.mean(1) / (2 if len(x) > 1 else 1)).mistake is None
+
+
+def test_a_mistake_that_explains_less_than_half_of_what_fails_is_not_named(given):
+    probes = [*PROBES, call("three rows", X.repeat(3, 1)), call("two of two", X[:, :2])]
+    given(row_means, *probes, mistakes=(MISTAKES[2],))
+    by_chance = grade(ID, lambda x: x.mean(1) / (2 if x.shape == (2, 3) else 5))
+    assert by_chance.mistake is None
+    assert grade(ID, lambda x: x.mean(1) / (2 if x.shape[1] == 3 else 5)).mistake == "half"
+
+
+def test_a_message_with_numbers_is_shown_only_where_the_function_gives_them(given):
+    text = "The mean of 3 and 6 is {expected}; you say {got}, or {got:.2f}."
+    grows = Mistake("sum", lambda x: x.sum(1), text, example(torch.tensor([[3.0, 6]]), gives=9))
+    given(mistakes=(grows,))
+    assert grade(ID, lambda x: x.sum(1)).message.startswith(
+        "The mean of 3 and 6 is (4.5); you say (9), or (9.00)."
+    )
+    other = grade(ID, lambda x: x.sum(1) if x.shape != (1, 2) else x.sum(1) + 1)
+    assert other.mistake is None and "mean of 3" not in other.message
+    crashes = grade(ID, lambda x: x.sum(1) if x.shape != (1, 2) else x.sum(3))
+    assert crashes.mistake is None
+    picked = Mistake(
+        "sum", lambda x: x.sum(1), "{got}, not {expected}.", example(X, pick=lambda r: r[0])
+    )
+    given(mistakes=(picked,))
+    assert grade(ID, lambda x: x.sum(1)).message.startswith("6, not 2.")
+
+
 def test_two_mistakes_that_look_alike_in_the_failing_probe_are_not_guessed_between(given):
     twice = Mistake("twice", lambda x: x.mean(1) * (2 if len(x) > 1 else 1), "Twice.")
     double = Mistake("double", lambda x: x.mean(1) * (2 if len(x) > 1 else 3), "Double.")
@@ -329,6 +365,95 @@ def test_a_mistake_may_lie_in_the_gradient_alone(given):
     assert grade(ID, lambda x: x.data.mean(1)).mistake == "detached"
 
 
+# ---- words where no mistake fits -----------------------------------------------------------------
+
+
+def words_for(given, reference, candidate, *inputs):
+    given(reference, *[call(f"probe {i}", x) for i, x in enumerate(inputs)], mistakes=())
+    verdict = grade(ID, candidate)
+    assert verdict.status == "wrong"
+    return verdict.message.splitlines()
+
+
+def test_the_smallest_input_that_shows_the_difference_is_shown(given):
+    large = torch.arange(40.0).view(8, 5)
+    lines = words_for(given, row_means, lambda x: x.mean(1) ** 2, large, X, X[:1])
+    assert (
+        lines
+        == [
+            "result[0]: expected 2, got 4.",
+            "With x = ((1, 2, 3)): expected (2), got (4).",
+            "(Tried: probe 2.)",
+        ]
+        or lines[-1] == "(Tried: probe 2.)"
+    )
+    assert "With x = ((1, 2, 3)): expected (2), got (4)." in lines
+
+
+@pytest.mark.parametrize(
+    "candidate, words",
+    [
+        (lambda x: 2 * x, "Everywhere 2 times too large."),
+        (lambda x: x / 4, "Everywhere 4 times too small."),
+        (lambda x: -x, "Everywhere with the sign turned over."),
+        (lambda x: -3 * x, "Everywhere 3 times too large and with the sign turned over."),
+        (lambda x: x + 0.5, "Everywhere 0.5 too large."),
+        (lambda x: x * len(x), "Here everything is 2 times too large; with other arguments"),
+        (lambda x: x * 0, "`x` has no influence: with other values your result stays."),
+        (lambda x: x.T.clone(), "Rows and columns have changed places."),
+        (lambda x: x.flip(1), "The right values, in reverse order along axis 1."),
+        (lambda x: x.flatten().roll(1).view(x.shape), "The right values, in another order."),
+        (lambda x: x.clamp(max=4), "What should lie above 4 is held there."),
+        (lambda x: x.flatten(), "The values are right, their shape is not."),
+        (lambda x: x.sum(), "You return the sum over everything of what was asked."),
+        (lambda x: x.mean(1), "You return the mean over axis 1 of what was asked."),
+        (lambda x: torch.stack([x, x]), "The mean of yours over axis 0 is what was asked."),
+    ],
+)
+def test_what_is_systematic_is_said_in_words(given, candidate, words):
+    inputs = (X, torch.tensor([[1.0, 5, 9, 7], [3, 8, 6, 2], [4.5, 9, 7, 5]]))
+    assert words_for(given, lambda x: x + 0, candidate, *inputs)[0].startswith(words)
+
+
+def test_no_words_where_nothing_is_systematic(given):
+    lines = words_for(given, row_means, lambda x: x.mean(1) ** 2 + 1, X, X.repeat(2, 2))
+    assert lines[0].startswith("result[0]: expected 2, got 5")
+
+
+def test_swapped_results_are_said(given):
+    lines = words_for(given, lambda x: (x.mean(1), x.sum(1)), lambda x: (x.sum(1), x.mean(1)), X)
+    assert lines[0] == "The two results have changed places."
+
+
+def test_an_argument_without_influence_is_said(given):
+    given(lambda x, sigma: x.mean(1) * sigma, call("this", X, 3.0), mistakes=())
+    lines = grade(ID, lambda x, sigma: x.mean(1)).message.splitlines()
+    assert lines[0] == "`sigma` has no influence: with other values your result stays."
+    assert "influence" not in grade(ID, lambda x, sigma: x.mean(1) + sigma).message
+
+
+def test_the_gradient_of_a_single_number_has_no_hidden_weight(given):
+    text = message_for(
+        given,
+        lambda a: a.sum(),
+        lambda a: a.sum() + 0 * a.sum() + (a * 2 - a.detach() * 2).sum(),
+        torch.ones(3),
+        grad=[0],
+    )
+    assert "gradient of argument a[0]: expected 1, got 3" in text
+
+
+def test_values_are_told_before_gradients_and_these_before_changes_in_place(given):
+    def all_wrong(x):
+        y = (x.detach() * 2).mean(1) + x.mean(1) * 0.5
+        x.data.add_(1)
+        return y
+
+    text = message_for(given, row_means, all_wrong, X, grad=[0])
+    assert "result[0]: expected" in text.splitlines()[0] + text.splitlines()[1]
+    assert "changes `x` in place" in text
+
+
 # ---- comparing -----------------------------------------------------------------------------------
 
 
@@ -338,8 +463,8 @@ def message_for(given, reference, candidate, *args, **kwargs):
     return verdict.message if verdict.status == "wrong" else verdict.status
 
 
-def test_the_shape_is_compared_first(given):
-    text = message_for(given, row_means, lambda x: x.long(), X)
+def test_the_shape_is_compared_before_the_values(given):
+    text = message_for(given, row_means, lambda x: x + 1, X)
     assert text.startswith("result: expected shape (2,), got shape (2, 3).")
 
 
@@ -354,9 +479,9 @@ def test_a_column_in_place_of_a_row_is_refused_with_a_word_on_broadcasting(given
 
 def test_then_comes_the_kind_of_number(given):
     text = message_for(given, row_means, lambda x: x.mean(1).long(), X)
-    assert text.startswith("result: expected decimal numbers, got whole numbers (int64).")
+    assert text.startswith("result: expected float32, got int64.")
     text = message_for(given, lambda x: x > 2, lambda x: (x > 2).float(), X)
-    assert text.startswith("result: expected True or False, got decimal numbers")
+    assert text.startswith("result: expected bool, got float32.")
     text = message_for(given, lambda x: 3, lambda x: 6 / 2, X)
     assert text.startswith("result: expected whole numbers, got decimal numbers")
     text = message_for(given, lambda x: 1, lambda x: True, X)
@@ -382,17 +507,61 @@ def test_then_the_first_differing_value(given):
 @pytest.mark.parametrize(
     "same",
     [
-        lambda x: x.mean(1).double(),
-        lambda x: x.mean(1).numpy(),
-        lambda x: x.numpy().mean(1)[::-1][::-1],
+        lambda x: torch.from_numpy(x.numpy().mean(1)),
         lambda x: x.mean(1) * (1 + 5e-5),
+        lambda x: x.double().mean(1).float(),
         lambda x: x.mean(1).to_sparse(),
-        lambda x: torch.nn.Parameter(x.mean(1)),
-        lambda x: x.mean(1).requires_grad_(),
+        lambda x: torch.nn.Parameter(x.mean(1), requires_grad=False),
     ],
 )
-def test_other_ways_to_hold_the_same_numbers_are_accepted(given, same):
+def test_other_ways_to_the_same_numbers_are_accepted(given, same):
     assert message_for(given, row_means, same, X) == "correct"
+
+
+def of_total(x):
+    return x.sum() / 1
+
+
+@pytest.mark.parametrize(
+    "reference, other, words, allows",
+    [
+        (row_means, lambda x: x.numpy().mean(1), "a torch tensor, got a numpy array", "array"),
+        (row_means, lambda x: x.mean(1).tolist(), "a torch tensor, got a list of 2", "list"),
+        (of_total, lambda x: float(x.sum()), "of shape (), got a Python number (float)", "number"),
+        (
+            lambda x: [1, 2],
+            lambda x: torch.tensor([1, 2]),
+            "a list of 2, got a torch ten",
+            "tensor",
+        ),
+        (row_means, lambda x: x.mean(1).double(), "expected float32, got float64", "dtype"),
+        (row_means, lambda x: x.mean(1).half(), "expected float32, got float16", ""),
+        (row_means, lambda x: x.mean(1).requires_grad_(), "carries its history", "graph"),
+        (row_means, lambda x: torch.nn.Parameter(x.mean(1)), "carries its history", "graph"),
+        (of_total, lambda x: x.double().sum(), "", ""),  # a single number mixes with all
+        (lambda x: x.double().mean(1), row_means, "", ""),
+        (lambda x: 3.5, lambda x: torch.tensor(3.5), "", ""),
+        (lambda x: 3.5, lambda x: np.float64(3.5), "", ""),
+        (
+            lambda x: (x.mean(0), [x.mean()]),
+            lambda x: (x.mean(0), [x.mean().item()]),
+            "[0]",
+            "number",
+        ),
+    ],
+)
+def test_the_type_of_a_result_is_the_references_or_allowed(given, reference, other, words, allows):
+    exercise = given(reference, call("this", X), mistakes=())
+    verdict = grade(ID, other)
+    assert (
+        (verdict.status == "wrong" and words in verdict.message)
+        if words
+        else (verdict.status == "correct")
+    )
+    if allows:
+        given(reference, call("this", 2 * X), mistakes=(), allows=(allows,))
+        assert grade(ID, other).status == "correct"
+    assert grade(ID, exercise.reference).status == "correct"
 
 
 @pytest.mark.parametrize(
@@ -420,13 +589,7 @@ def test_what_counts_as_the_same(given, expected, accepted, refused):
     assert [grade(ID, lambda v=v: v).status for v in accepted] == ["correct"] * len(accepted)
     verdicts = [grade(ID, lambda v=v: v) for v in refused if v is not None]
     assert [verdict.status for verdict in verdicts] == ["wrong"] * len(verdicts)
-    assert all(v.message.startswith(("seen", "Your function")) for v in verdicts), verdicts
-
-
-def test_half_precision_is_accepted_where_it_holds_the_values_and_named_where_not(given):
-    assert message_for(given, lambda x: x * 2, lambda x: (x * 2).half(), X) == "correct"
-    text = message_for(given, lambda x: x / 7, lambda x: (x / 7).bfloat16(), X)
-    assert "yours is rounded to 16 bits" in text
+    assert all(v.message.startswith(("seen", "result", "Your function")) for v in verdicts)
 
 
 def test_the_tolerance_is_the_probes(given):
@@ -481,7 +644,9 @@ def test_the_gradient_is_compared_too(given):
         given, lambda a, b: a * b.detach(), product, a, b, grad=[0, 1]
     )  # a gradient that must not arrive
     assert half_detached.startswith("gradient of argument b[0]: expected 0, got")
-    zero = message_for(given, lambda a: a.detach(), lambda a: a.detach() + 0 * a, a, grad=[0])
+    zero = message_for(
+        given, lambda a: a.sum(), lambda a: (a - a.detach() + a.data).sum(), a, grad=[0]
+    )
     assert zero == "correct"
 
 
@@ -543,6 +708,133 @@ def test_every_call_gets_fresh_arguments_a_generator_among_them(given):
     assert grade(ID, lambda x, generator: x + torch.randn(2, 3, generator=generator)).status == (
         "correct"
     )
+
+
+# ---- what a call must leave as it was, unseen by any probe ---------------------------------------
+
+
+def after(action):
+    def candidate(x):
+        result = x.mean(1)
+        action()
+        return result
+
+    return candidate
+
+
+@pytest.mark.parametrize(
+    "action, words",
+    [
+        (lambda: torch.manual_seed(3), "seeds torch's random numbers anew"),
+        (lambda: np.random.seed(3), "numpy's or Python's random numbers anew"),
+        (lambda: random.seed(3), "numpy's or Python's random numbers anew"),
+        (lambda: torch.set_grad_enabled(False), "leaves gradients switched off"),
+        (lambda: torch.set_default_dtype(torch.float64), "leaves another default dtype"),
+    ],
+)
+def test_global_state_left_behind_is_wrong(given, action, words):
+    given()
+    verdict = grade(ID, after(action))
+    assert verdict.status == "wrong" and words in verdict.message
+    assert torch.is_grad_enabled() and torch.get_default_dtype() == torch.float32
+
+
+@pytest.mark.parametrize(
+    "action",
+    [lambda: torch.rand(9), lambda: np.random.rand(9), random.random, lambda: put_back(torch.seed)],
+)
+def test_random_numbers_drawn_or_put_back_are_no_error(given, action):
+    given()
+    assert grade(ID, after(action)).status == "correct"
+
+
+def put_back(action):
+    with torch.random.fork_rng():
+        action()
+
+
+def test_requires_grad_of_an_argument_is_its_callers(given):
+    text = message_for(given, row_means, lambda x: x.requires_grad_().mean(1).detach(), X)
+    assert text.startswith(
+        "Your function changes requires_grad of `x`, which belongs to its caller"
+    )
+    given(row_means, call("it", X), mistakes=(), allows=("requires_grad of `x`",))
+    assert grade(ID, lambda x: x.requires_grad_().mean(1).detach()).status == "correct"
+
+
+def test_modes_of_a_module_are_its_callers(given):
+    net = torch.nn.Sequential(torch.nn.Linear(3, 1), torch.nn.Dropout(0.5)).eval()
+    given(lambda net, x: net(x).detach(), call("a net", net, X), mistakes=())
+    assert grade(ID, lambda net, x: net.eval()(x).data).status == "correct"
+    wrong = grade(ID, lambda net, x: (net(x).data, net.train())[0])
+    assert "training mode of `net`" in wrong.message
+    wrong = grade(ID, lambda net, x: net.requires_grad_(False)(x))
+    assert "requires_grad of `net`" in wrong.message
+
+
+def draws(x, generator):
+    return x + torch.rand(x.shape, generator=generator)
+
+
+@pytest.mark.parametrize(
+    "candidate, words",
+    [
+        (lambda x, generator: x + torch.rand(x.shape), ""),
+        (lambda x, generator: draws(x, torch.Generator().manual_seed(3)), "has drawn nothing"),
+        (lambda x, generator: draws(x, generator.manual_seed(4)), "seeds `generator` anew"),
+        (lambda x, generator: draws(x, generator.clone_state()), "has drawn nothing"),
+    ],
+)
+def test_a_given_generator_is_drawn_from(given, candidate, words):
+    if words.startswith("has") and not hasattr(torch.Generator, "clone_state"):
+        pytest.skip("older torch")
+    seeded = torch.Generator().manual_seed(3)
+    given(draws, call("noise", X, generator=seeded), mistakes=())
+    verdict = grade(ID, candidate)
+    assert verdict.status == "wrong" and words in verdict.message
+
+
+def test_a_function_that_remembers_is_found_by_the_second_round(given):
+    given()
+    known = {}
+
+    def first_answer(x):
+        return known.setdefault("first", x.mean(1)) if len(x) > 1 else x.mean(1)
+
+    assert grade(ID, first_answer).status == "correct"  # the same arguments, the same answer
+    calls = []
+
+    def wears_out(x):
+        calls.append(1)
+        return x.mean(1) + (len(calls) > len(PROBES))
+
+    verdict = grade(ID, wears_out)
+    assert verdict.message.startswith("Called once more with the same arguments")
+    assert "(Tried a second time: one row, d = 1.)" in verdict.message
+
+
+def test_what_is_drawn_unasked_is_found_by_the_second_round(given):
+    given(row_means, call("this", X))
+    fixed = torch.Generator().manual_seed(1729)
+
+    def noisy(x):
+        noise = torch.rand(2, generator=fixed.manual_seed(1729))
+        return x.mean(1) + torch.rand(2) - noise  # 0 as long as the check's own seed is in use
+
+    assert "draw random numbers that nobody gave it" in grade(ID, noisy).message
+
+
+def test_a_function_that_is_slow_is_not_taken_twice(given):
+    given(time_limit=1.0)
+    calls = []
+
+    def slow(x):
+        calls.append(1)
+        time.sleep(0.2)
+        return x.mean(1)
+
+    assert grade(ID, slow).status == "correct"
+    assert len(calls) == len(PROBES)
 
 
 # ---- exceptions ----------------------------------------------------------------------------------
@@ -946,7 +1238,6 @@ def test_every_probe_starts_from_the_same_seed_and_dtype(given):
     def draws_more(x):
         result = noise(x)
         torch.rand(5), np.random.rand(), random.random()
-        torch.set_default_dtype(torch.float64)
         return result
 
     assert grade(ID, draws_more).status == "correct"

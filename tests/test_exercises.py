@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from course_lib.exercises import EXERCISES, LECTURES, QUESTIONS, grade, predict
-from course_lib.exercises.engine import _trace
+from course_lib.exercises.comparing import difference
+from course_lib.exercises.engine import _asked, _trace
+from course_lib.exercises.judging import filled
 
 TOPICS = ("density", "vae", "gan", "dcgan", "losses", "cyclegan", "ddpm", "ethics")
 FOLDER = Path(__file__).parent / "exercise_variants"
@@ -101,7 +103,37 @@ def test_a_classic_mistake_gets_its_own_message(exercise, mistake):
     verdict = grade(exercise.id, mistake.wrong)
     assert verdict.status == "wrong"
     assert verdict.mistake == mistake.name, verdict.message
-    assert verdict.message.startswith(mistake.message)
+    assert verdict.message.startswith(spoken(exercise, mistake))
+
+
+def shown_by(exercise, mistake):
+    """What the reference and the mistake give on the mistake's example."""
+    number = [m for m in exercise.mistakes if m.example].index(mistake)
+    right = _asked(exercise, exercise.reference).outcomes[number]
+    wrong = _asked(exercise, mistake.wrong, number).outcomes[0]
+    assert not right.error and not wrong.error, right.error or wrong.error
+    return right.observed["result"], wrong.observed["result"]
+
+
+def spoken(exercise, mistake):
+    """The message with its numbers."""
+    return (
+        filled(mistake.message, *shown_by(exercise, mistake))
+        if mistake.example
+        else (mistake.message)
+    )
+
+
+@every_mistake
+def test_the_example_of_a_message_shows_the_mistake(exercise, mistake):
+    if mistake.example is None:
+        assert "{got" not in mistake.message and "{expected" not in mistake.message
+        return
+    right, wrong = shown_by(exercise, mistake)
+    assert difference("", right, wrong, rtol=5e-3, atol=1e-6), "the reference gives the same"
+    gives = mistake.example.gives
+    assert gives is None or not difference("", gives, wrong, rtol=6e-3, atol=1e-6), wrong
+    assert "?" not in re.findall(r"\{(?:got|expected)[^}]*\}", spoken(exercise, mistake))
 
 
 @every_exercise

@@ -20,6 +20,7 @@ from course_lib.exercises.__main__ import main
 from course_lib.exercises.comparing import Thing, same
 from course_lib.exercises.engine import _trace
 from course_lib.exercises.grading import Channel, Submission, decoded, encoded, read
+from course_lib.exercises.running import Run
 from tests.helpers import ROOT
 
 FORKS = pytest.mark.skipif(os.name != "posix", reason="each process would import torch anew")
@@ -652,7 +653,8 @@ def test_what_is_no_snapshot_is_refused(message):
 
 def honest(exercise):
     seen = _trace(exercise, exercise.reference)
-    return {"stub": False, "own": False, "run": grading.encoded_run(seen)}
+    runs = {"run": grading.encoded_run(seen), "asked": grading.encoded_run(Run())}
+    return {"stub": False, "own": False} | runs
 
 
 def test_an_honest_message_is_judged_and_a_damaged_one_is_no_result():

@@ -1,5 +1,7 @@
 """Plain copies of what a function returned, words for them, the first difference between two."""
 
+import contextlib
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,12 +58,83 @@ def describe(value: Any) -> str:
     return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} object of type {kind}"
 
 
+def form(value: Any) -> list:
+    """Of what type a result is: [kind, dtype, has a graph, axes, forms of its entries]."""
+    if isinstance(value, torch.Tensor):
+        return ["tensor", str(value.dtype).removeprefix("torch."), value.requires_grad, value.ndim]
+    if isinstance(value, np.ndarray):
+        return ["array", str(value.dtype), False, value.ndim]
+    if isinstance(value, NUMBERS):
+        return ["number", type(value).__name__, False, 0]
+    if isinstance(value, (list, tuple)):
+        return ["row", "", False, len(value), *map(form, value[:20])]
+    return ["other", type(value).__name__, False, 0]
+
+
+def misfit(name: str, expected: list, got: list, allows: Container[str] = ()) -> str:
+    """What is wrong with the form of a result, as a sentence; "" where nothing is.
+
+    allows: what the text leaves free, see `Exercise.allows`.
+    """
+    (kind, dtype, graph, axes, *entries), (its, its_dtype, its_graph, its_axes, *own) = (
+        expected,
+        got,
+    )
+    if kind == "row" and its == "row" and axes == its_axes:
+        part = (f"{name} {{}}" if name == "result" else f"{name}[{{}}]").format
+        rows = enumerate(zip(entries, own, strict=True), 1 if name == "result" else 0)
+        return next(filter(None, (misfit(part(i), *both, allows) for i, both in rows)), "")
+    if "other" in (kind, its) or (kind == its == "row"):
+        return ""  # the values tell
+    if kind != its:
+        alike = {("number", "tensor"), ("number", "array")} if its_axes == 0 else set()
+        alike |= {("tensor", "number")} if "number" in allows else set()
+        alike |= {("tensor", "array")} if "array" in allows else set()
+        alike |= {("tensor", "row")} if "list" in allows else set()
+        alike |= {("row", "tensor"), ("row", "array")} if "tensor" in allows else set()
+        if (kind, its) not in alike:
+            return f"{name}: expected {_words(expected)}, got {_words(got)}{SERVES.get(kind, '')}."
+    if its_graph and not graph and "graph" not in allows:
+        return (
+            f"{name} carries its history along (requires_grad is True): whoever keeps it keeps all "
+            "that led to it, and cannot turn it into an array. Values alone were asked: .detach()."
+        )
+    if kind == its == "tensor" and (text := _other_dtype(dtype, its_dtype, its_axes, allows)):
+        return f"{name}: {text}"
+    return ""
+
+
+NUMBERS = (bool, int, float, complex, np.generic)
+SERVES = {"tensor": ", which the cells after this one cannot compute with"}
+HALF = ("float16", "bfloat16")
+
+
+def _words(form: list) -> str:
+    kind, dtype, _, axes, *_ = form
+    words = {"tensor": "a torch tensor", "array": "a numpy array", "row": f"a list of {axes}"}
+    words["number"] = f"a Python number ({dtype})"
+    return words[kind] + (" of shape ()" if kind == "tensor" and axes == 0 else "")
+
+
+def _other_dtype(dtype: str, got: str, axes: int, allows: Container[str]) -> str:
+    """What a later cell stumbles over. A single number of float64 it takes: it mixes with all."""
+    if dtype == got or "dtype" in allows:
+        return ""
+    if got in HALF and dtype not in HALF and dtype.startswith("float"):
+        return f"expected {dtype}, got {got}, which keeps three digits and mixes with no other."
+    if (dtype, got) == ("float32", "float64") and axes > 0:
+        return "expected float32, got float64: a network in float32 refuses it."
+    kinds = [d.rstrip("0123456789").removeprefix("u").removeprefix("b") for d in (dtype, got)]
+    return "" if kinds[0] == kinds[1] else f"expected {dtype}, got {got}."
+
+
 def difference(name: str, expected: Any, got: Any, rtol: float, atol: float) -> str:
     """Where the snapshot `got` first differs from `expected`, as a sentence; "" where they agree.
 
     Shapes come first, then the kind of number, then values, compared in float64: |got − expected|
     ≤ atol + rtol·|expected|. NaN equals NaN; integers, booleans and text must agree exactly.
     """
+    expected, got = _rows_as_tensors(expected, got)
     if isinstance(expected, NUMERIC) and isinstance(got, NUMERIC):
         return _numeric_difference(name, expected, got, rtol, atol)
     pairs = []
@@ -78,6 +151,14 @@ def difference(name: str, expected: Any, got: Any, rtol: float, atol: float) -> 
 def same(expected: Any, got: Any) -> bool:
     """Whether two snapshots agree to the last bit."""
     return not difference("", expected, got, rtol=0.0, atol=0.0)
+
+
+def _rows_as_tensors(*both: Any) -> tuple:
+    """A list beside a tensor becomes one, where it can: types are compared before, by `misfit`."""
+    if sum(isinstance(value, torch.Tensor) for value in both) == 1 and any(map(_is_row, both)):
+        with contextlib.suppress(ValueError, TypeError, RuntimeError):
+            return tuple(torch.as_tensor(v) if _is_row(v) else v for v in both)
+    return both
 
 
 def _is_row(value: Any) -> bool:

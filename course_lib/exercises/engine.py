@@ -3,6 +3,44 @@
 An `Exercise` holds the reference, hints, classic mistakes and probes. A probe runs a function and
 notes what it sees; a function is correct where every observation equals the reference's, and a
 mistake is named where they equal those of its wrong version.
+
+How to write one
+----------------
+*Probes.* `call("two rows, d = 3", x, grad=[0])` is the usual one: it calls the function with copies
+of its arguments and sees the results, the gradients asked for, and the arguments afterwards. Where
+that does not do, write `Probe(label, observe)`; `observe(f)` calls f and returns name -> value.
+Begin with the smallest call that shows most errors: its numbers are what a student reads. Vary what
+the text lets vary: batches of 1 and of unequal sizes, pictures that are not square, another value
+for every parameter (those with a default too), two seeds, values beyond [-1, 1], ties, duplicates,
+the border itself. Whatever the text above the blank asks, a probe sees; what no text asks, none.
+
+*What the engine sees in every call,* without being asked, and compares with the reference: how many
+results, their types (a tensor, an array, a number, a list), dtypes, and that none carries a graph
+where the reference's does not; arguments changed in place, `requires_grad_` and modules' modes too;
+gradients, default dtype or seeds left switched; that a given generator was drawn from, and not
+seeded anew. Each probe is taken twice, the second time backwards and among other random numbers:
+what a function remembers or draws unasked, shows. So the reference is the standard: let it return
+what the text promises. What the text leaves free beyond that stands in `allows`:
+    "number"   a Python number for a tensor of shape ()      "array"    a numpy array for a tensor
+    "list"     a list for a tensor                           "tensor"   a tensor for a list
+    "dtype"    any dtype (float64, half)                     "graph"    a result with a graph
+    "generator"  need not be drawn from                      "requires_grad of `x`"  may change
+That the result lacks a graph is an error only where a probe asks for a gradient (`grad=`): ask for
+none of what only samples or makes data, so that `no_grad` and numpy are fine there.
+
+*Mistakes.* `Mistake(name, wrong, message, example("…"))`: a wrong version, and what to say to one
+who wrote it, never the fix. It is said where the function gives what `wrong` gives in the first
+probe that fails and in at least half of those that fail, and no probe contradicts it. A message
+that quotes what the student's function gives carries the call as its example:
+    Mistake("the variance as spread", lambda mu, logvar, noise: mu + logvar.exp() * noise,
+            "With μ = 0, logvar = 2 and noise 1 you say {got}: σ is {expected}.",
+            example(zero, two, one, gives=7.39))
+The student's own function is called with the example; only if it gives what `wrong` gives (7.39) is
+the message shown, with the student's number for {got} ({got:.1f}) and the reference's for
+{expected}. `pick=` takes from a result what the message speaks of: `pick=lambda r: r[-1]`. A number
+that is none of the function's results (a consequence in a picture, a constant) needs no example.
+
+`python tests/exercise_mutants.py TOPIC` says which wrong answers the probes let through.
 """
 
 import copy
@@ -21,23 +59,15 @@ from typing import Any
 import torch
 
 from course_lib.exercises.comparing import describe, difference, same, snapshot
+from course_lib.exercises.judging import alike, explained, faults, filled, recognised
 from course_lib.exercises.predictions import QUESTIONS, Prediction, Question, predict
 from course_lib.exercises.running import Outcome, Run, argument_names, run
 from course_lib.exercises.telling import look_up, say, unknown
 
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
-__all__ += ["Verdict", "call", "check", "grade", "hint", "predict", "solution"]
+__all__ += ["Verdict", "call", "check", "example", "grade", "hint", "predict", "solution"]
 
 MARKS = {"correct": "✔", "wrong": "✘", "not attempted": "○"}
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A classic error: a wrong version, and what to say to one who wrote it (never the fix)."""
-
-    name: str
-    wrong: Callable
-    message: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +79,31 @@ class Probe:
     rtol: float = 1e-4
     atol: float = 1e-5
     explain: Mapping[str, str] = field(default_factory=dict)  # observed name -> a sentence
+    given: tuple[tuple, dict] | None = None  # the arguments of the only call, where there is one
+
+    @property
+    def size(self) -> float:
+        """How many numbers the function is given."""
+        args, kwargs = self.given or ((), {})
+        return sum(map(_numel, [*args, *kwargs.values()])) if self.given else float("inf")
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A call that shows a mistake, and what the message says that the mistake gives."""
+
+    probe: Probe
+    gives: Any = None
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A classic error: a wrong version, and what to say to one who wrote it (never the fix)."""
+
+    name: str
+    wrong: Callable
+    message: str  # with {got} and {expected}: what the function and the reference give
+    example: Example | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +115,7 @@ class Exercise:
     mistakes: tuple[Mistake, ...]
     probes: tuple[Probe, ...]
     time_limit: float = 10.0
+    allows: tuple[str, ...] = ()  # what the text leaves free beyond the reference, see above
 
 
 @dataclass(frozen=True)
@@ -88,8 +144,8 @@ def call(
     """The usual probe: one call with copies of `args` and `kwargs`.
 
     It sees "result" (or "result 1", "result 2" of a tuple), "argument NAME afterwards", and
-    "gradient of argument NAME" for each position or keyword in `grad`: the gradient of
-    (result · fixed random weights).sum(), zero where nothing arrives.
+    "gradient of argument NAME" for each position or keyword in `grad`: that of a result that is one
+    number, else of (result · fixed random weights).sum(); zero where nothing arrives.
     """
     arguments = dict(enumerate(args)) | kwargs
 
@@ -109,7 +165,23 @@ def call(
             seen[f"gradient of argument {names[key]}"] = gradient
         return seen
 
-    return Probe(label, observe, rtol, atol, explain or {})
+    return Probe(label, observe, rtol, atol, explain or {}, (args, kwargs))
+
+
+def example(*args: Any, pick: Callable | None = None, gives: Any = None, **kwargs: Any) -> Example:
+    """The call of a message, see above."""
+
+    def observe(candidate: Callable) -> dict[str, Any]:
+        result = candidate(*map(_copied, args), **{k: _copied(v) for k, v in kwargs.items()})
+        return {"result": pick(result) if pick else result}
+
+    return Example(Probe("an example", observe, 1e-3, 1e-4), gives)
+
+
+def _numel(value: Any) -> int:
+    if isinstance(value, (list, tuple)):
+        return sum(map(_numel, value))
+    return value.numel() if isinstance(value, torch.Tensor) else 1
 
 
 def _copied(value: Any) -> Any:
@@ -118,13 +190,15 @@ def _copied(value: Any) -> Any:
     return value.detach().clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
 
 
-def _gradients(results: tuple, leaves: dict, before: dict, after: dict) -> dict[Any, torch.Tensor]:
+def _gradients(results: tuple, leaves: dict, before: dict, after: dict) -> dict[Any, Any]:
     """The gradient that reaches each leaf from all results together."""
     weights = torch.Generator().manual_seed(0)
+    found = [r for r in results if isinstance(r, torch.Tensor) and r.is_floating_point()]
+    single = len(found) == 1 and found[0].numel() == 1
     total = torch.zeros(())
-    for r in results:
-        if isinstance(r, torch.Tensor) and r.is_floating_point():
-            total = total + (r * torch.randn(r.shape, generator=weights).to(r)).sum()
+    for r in found:
+        weight = 1.0 if single else torch.randn(r.shape, generator=weights).to(r)
+        total = total + (r * weight).sum()
     zeros = {key: torch.zeros_like(leaf) for key, leaf in leaves.items()}
     if not leaves or not total.requires_grad:
         return zeros
@@ -133,7 +207,7 @@ def _gradients(results: tuple, leaves: dict, before: dict, after: dict) -> dict[
     except RuntimeError:
         if same(snapshot(before), snapshot(after)):
             raise
-        return zeros  # it is the argument changed in place that the student should hear about
+        return dict.fromkeys(leaves, "lost")  # by the change in place that is told first
     return {k: zeros[k] if g is None else g for k, g in zip(leaves, gradients, strict=True)}
 
 
@@ -157,9 +231,38 @@ def _grade(exercise_id: str, candidate: Callable) -> Verdict:
         return Verdict("wrong", unknown("exercise", exercise_id, EXERCISES))
     if not callable(candidate):
         return Verdict("wrong", uncallable(candidate))
-    blanks = blanks_of(exercise)
-    seen = run(candidate, exercise.reference, exercise.probes, exercise.time_limit, blanks)
-    return judge(exercise, seen, is_stub(candidate), candidate is exercise.reference)
+    n = len(exercise.probes)
+    seen = look(
+        exercise,
+        candidate,
+        blanks_of(exercise),
+        lambda seen: bool(seen.again) or len(seen.outcomes) < n or _fine(exercise, seen),
+    )
+    asked = Run() if _passes(exercise, seen) else ask(exercise, candidate)
+    return judge(exercise, seen, asked, is_stub(candidate), candidate is exercise.reference)
+
+
+def accepts(exercise: Exercise, candidate: Callable, limit: float | None = None) -> bool:
+    """Whether a function is correct, without a word about it: looks no further than it must."""
+    seen = look(exercise, candidate, (), lambda seen: _fine(exercise, seen, last=True), limit)
+    return _passes(exercise, seen)
+
+
+def look(
+    exercise: Exercise,
+    function: Callable,
+    blanks: tuple = (),
+    go_on: Callable[[Run], bool] = lambda seen: True,
+    limit: float | None = None,
+) -> Run:
+    """What the probes see of a function, twice."""
+    limit = limit or exercise.time_limit
+    return run(function, exercise.reference, exercise.probes, limit, blanks, True, go_on)
+
+
+def ask(exercise: Exercise, function: Callable) -> Run:
+    """What a function gives on the examples of the messages, and with each argument varied."""
+    return run(function, exercise.reference, _questions(exercise), exercise.time_limit)
 
 
 def uncallable(candidate: Any) -> str:
@@ -173,12 +276,12 @@ def blanks_of(exercise: Exercise) -> tuple:
     return (...,) if returns_none else (..., None)
 
 
-def judge(exercise: Exercise, seen: Run, stub: bool, own: bool = False) -> Verdict:
+def judge(exercise: Exercise, seen: Run, asked: Run, stub: bool, own: bool = False) -> Verdict:
     """The verdict on what the probes saw of a function, whoever ran it.
 
-    `stub`: its body is empty; `own`: it is the course's own version.
+    asked: what `ask` found; `stub`: its body is empty; `own`: it is the course's own version.
     """
-    verdict = _judge(exercise, stub, _expected(exercise), seen)
+    verdict = _judge(exercise, stub, seen, asked)
     lines = [verdict.message]
     if own:
         lines.append("This is the course's own version. To check yours, run its cell again first.")
@@ -197,81 +300,181 @@ def _expected(exercise: Exercise) -> list[Outcome]:
 
 @functools.cache
 def _trace(exercise: Exercise, function: Callable) -> Run:
-    """What the probes see of the reference or of a mistake, looked at once."""
-    seen = run(function, exercise.reference, exercise.probes, 6 * exercise.time_limit)
+    """What the probes see of the reference (twice) or of a mistake, looked at once."""
+    twice, limit = function is exercise.reference, 6 * exercise.time_limit
+    return _whole(exercise, run(function, exercise.reference, exercise.probes, limit, (), twice))
+
+
+@functools.cache
+def _asked(exercise: Exercise, function: Callable, number: int | None = None) -> Run:
+    """What the reference answers to all questions, or a mistake to that with its number."""
+    questions = _questions(exercise)
+    questions = questions if number is None else questions[number : number + 1]
+    seen = run(function, exercise.reference, questions, 6 * exercise.time_limit)
+    return _whole(exercise, seen)
+
+
+def _whole(exercise: Exercise, seen: Run) -> Run:
     if seen.stopped:  # not kept: the next check tries again
         raise KeyboardInterrupt if seen.stopped == "interrupt" else TimeoutError(exercise.id)
     return seen
 
 
-def _judge(exercise: Exercise, stub: bool, expected: list[Outcome], seen: Run) -> Verdict:
+@functools.cache
+def _questions(exercise: Exercise) -> list[Probe]:
+    """The examples of the mistakes; then, for the smallest call, each argument in turn varied."""
+    examples = [mistake.example.probe for mistake in exercise.mistakes if mistake.example]
+    return examples + [probe for _, _, probe in _variations(exercise)]
+
+
+@functools.cache
+def _variations(exercise: Exercise) -> list[tuple[str, int, Probe]]:
+    """For each argument: its name, the place of the smallest probe, that call with it varied."""
+    calls = [(probe.size, i) for i, probe in enumerate(exercise.probes) if probe.given]
+    if not calls:
+        return []
+    _, i = min(calls)
+    args, kwargs = exercise.probes[i].given
+    named = [*zip(argument_names(exercise.reference, len(args)), range(len(args)), strict=True)]
+    found = []
+    for name, key in [*named, *zip(kwargs, kwargs, strict=True)]:
+        other = _varied(args[key] if isinstance(key, int) else kwargs[key])
+        if other is not None:
+            positions = [other if j == key else value for j, value in enumerate(args)]
+            keywords = {k: other if k == key else value for k, value in kwargs.items()}
+            found.append((name, i, call("varied", *positions, **keywords)))
+    return found
+
+
+def _varied(value: Any) -> Any:
+    """Another value of the same kind; None where there is none at hand."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, float):
+        return 0.8 * value + 0.1
+    if isinstance(value, list):
+        varied = list(map(_varied, value))
+        return None if None in varied else varied
+    if not isinstance(value, torch.Tensor):
+        return None
+    if value.dtype == torch.bool:
+        return ~value
+    if value.is_floating_point():
+        return 0.8 * value + 0.1
+    return value.flip(0) if value.ndim and not value.equal(value.flip(0)) else value + 1
+
+
+def _fine(exercise: Exercise, seen: Run, last: bool = False) -> bool:
+    """Whether nothing is wrong in what was seen so far, or in the last of it."""
+    expected, probes = _trace(exercise, exercise.reference), exercise.probes
+    once = [*zip(probes, expected.outcomes, seen.outcomes, strict=False)]
+    again = [*zip(probes[::-1], expected.again, seen.again, strict=False)]
+    rows = (once + again)[-1:] if last else once + again
+    return not any(any(faults(*row, exercise.allows)) for row in rows)
+
+
+def _passes(exercise: Exercise, seen: Run) -> bool:
+    """Whether a run shows a correct function. One that is slow need not come to its second end."""
+    whole = not seen.blank and len(seen.outcomes) == len(exercise.probes)
+    return whole and seen.stopped != "interrupt" and _fine(exercise, seen)
+
+
+def _judge(exercise: Exercise, stub: bool, seen: Run, asked: Run) -> Verdict:
+    expected = _expected(exercise)
     if seen.blank:
         forgotten = seen.blank == "None" and not stub
         return Verdict("not attempted", "Your function ends without `return`." if forgotten else "")
-    if seen.stopped:
-        return Verdict("wrong", _stopped(exercise, seen))
-    rows = list(zip(exercise.probes, expected, seen.outcomes, strict=True))
-    failed = next((i for i, row in enumerate(rows) if not _same(*row)), None)
-    if failed is None:
+    if _passes(exercise, seen):
         return Verdict("correct")
-    if failed == 0 and stub:
+    cut = len(seen.outcomes) < len(exercise.probes) or seen.stopped == "interrupt"
+    if seen.stopped and cut:
+        return Verdict("wrong", _stopped(exercise, seen))
+    rows = zip(exercise.probes, expected, seen.outcomes, strict=True)
+    failed = [i for i, row in enumerate(rows) if any(faults(*row, exercise.allows))]
+    if not failed:
+        return Verdict("wrong", _another_time(exercise, seen))
+    if failed[0] == 0 and stub:
         return Verdict("not attempted")
-    tried = f"(Tried: {exercise.probes[failed].label}.)"
-    mistake = _recognise(exercise, expected, seen.outcomes, failed)
-    if mistake is not None:
-        return Verdict("wrong", f"{mistake.message}\n{tried}", mistake.name)
-    return Verdict("wrong", f"{_explained(*rows[failed])}\n{tried}")
+
+    def trace(function: Callable) -> list[Outcome]:
+        return _trace(exercise, function).outcomes
+
+    def agrees(mistake: Mistake) -> bool:
+        return not mistake.example or _example(exercise, mistake, asked) is not None
+
+    mistake = recognised(exercise, expected, seen.outcomes, trace, agrees)
+    if mistake is None:
+        i, fault, text = explained(exercise, expected, seen.outcomes)
+        if fault.name and (unused := _without_influence(exercise, seen, asked)):
+            text = f"{unused}\n{text}"
+        return Verdict("wrong", f"{text}\n(Tried: {exercise.probes[i].label}.)")
+    text = mistake.message
+    if mistake.example:
+        text = filled(text, *_example(exercise, mistake, asked))
+    return Verdict("wrong", f"{text}\n(Tried: {exercise.probes[failed[0]].label}.)", mistake.name)
 
 
-def _same(probe: Probe, expected: Outcome, got: Outcome) -> bool:
-    alike = expected.error == got.error and expected.changed == got.changed
-    return alike and not _difference(probe, expected, got)
+def _example(exercise: Exercise, mistake: Mistake, asked: Run) -> tuple[Any, Any] | None:
+    """What the reference and the function give; None where the function does not err as it."""
+    number = [m for m in exercise.mistakes if m.example].index(mistake)
+    if number >= len(asked.outcomes):
+        return None
+    wrong = _asked(exercise, mistake.wrong, number).outcomes[0]
+    right = _asked(exercise, exercise.reference).outcomes[number]
+    got = asked.outcomes[number]
+    if got.error or not alike(mistake.example.probe, wrong, got):
+        return None
+    return right.observed["result"], got.observed["result"]
 
 
-def _difference(probe: Probe, expected: Outcome, got: Outcome) -> tuple[str, str] | None:
-    """The first observation that differs, and how; None where all agree."""
-    a, b = expected.observed or {}, got.observed or {}
-    for name in a:
-        if name in b and (text := difference(name, a[name], b[name], probe.rtol, probe.atol)):
-            return name, text
-    if a.keys() != b.keys():
-        what = [", ".join(outcome.returned[:1]) or "nothing" for outcome in (expected, got)]
-        return "result", f"Your function should return {what[0]}; it returned {what[1]}."
-    return None
+def _another_time(exercise: Exercise, seen: Run) -> str:
+    """What is wrong only where a probe is taken a second time."""
+    expected = _trace(exercise, exercise.reference).again
+    rows = zip(exercise.probes[::-1], expected, seen.again, strict=False)
+    probe, fault = next((r[0], f) for r in rows for f in faults(*r, exercise.allows))
+    text = fault.text
+    if fault.rank < 8:
+        text = (
+            "Called once more with the same arguments, your function gives something else: does it "
+            f"remember an earlier call, or draw random numbers that nobody gave it?\n{text}"
+        )
+    return f"{text}\n(Tried a second time: {probe.label}.)"
 
 
-def _recognise(exercise: Exercise, expected: list, got: list, failed: int) -> Mistake | None:
-    """The mistake that looks like this in every probe, or the only one that does in `failed`."""
-    alike, probe = [], exercise.probes[failed]
-    for mistake in exercise.mistakes:
-        wrong = _trace(exercise, mistake.wrong).outcomes
-        if all(map(_same, exercise.probes, wrong, got)):
-            return mistake
-        right_here = _same(probe, expected[failed], wrong[failed])
-        if not right_here and _same(probe, wrong[failed], got[failed]):
-            alike.append(mistake)
-    return alike[0] if len(alike) == 1 else None
+def _without_influence(exercise: Exercise, seen: Run, asked: Run) -> str:
+    """Which arguments may change, and the result stays, where the reference's does not."""
+    varied = _variations(exercise)
+    right, own = _asked(exercise, exercise.reference).outcomes, asked.outcomes
+    if not varied or len(own) < len(right):
+        return ""
+    names = []
+    for (name, i, probe), want, have in zip(
+        varied, right[-len(varied) :], own[-len(varied) :], strict=True
+    ):
+        before, got = _expected(exercise)[i], seen.outcomes[i]
+        clean = not (want.error or have.error or got.error)
+        if clean and _moves(probe, before, want) and not _moves(probe, got, have):
+            names.append(f"`{name}`")
+    if not names or len(names) == len(varied) > 1:
+        return ""
+    have = "has" if len(names) == 1 else "have"
+    return f"{' and '.join(names)} {have} no influence: with other values your result stays."
 
 
-def _explained(probe: Probe, expected: Outcome, got: Outcome) -> str:
-    if got.error:
-        return "\n".join(filter(None, [got.error, got.details]))
-    name, text = _difference(probe, expected, got) or ("", "")
-    argument = name.removeprefix("gradient of ")
-    if argument != name and not got.observed[name].any():
-        text = f"No gradient reaches {argument}: nothing could learn through this function.\n{text}"
-    lines = [probe.explain.get(name, ""), text]
-    for changed in sorted(got.changed - expected.changed):
-        lines.append(f"Your function changes `{changed}` in place: its caller finds other values.")
-    for changed in sorted(expected.changed - got.changed):
-        lines.append(f"Your function leaves `{changed}` as it was; it is meant to change it.")
-    return "\n".join(filter(None, lines))
+def _moves(probe: Probe, before: Outcome, after: Outcome) -> bool:
+    a, b = (
+        {name: value for name, value in outcome.observed.items() if name.startswith("result")}
+        for outcome in (before, after)
+    )
+    return bool(difference("", a, b, probe.rtol, probe.atol))
 
 
 def _stopped(exercise: Exercise, seen: Run) -> str:
     text = "You stopped the check."
     if seen.stopped == "time":
-        label = exercise.probes[min(len(seen.outcomes), len(exercise.probes) - 1)].label
+        label = exercise.probes[len(seen.outcomes)].label
         text = f"Stopped after {exercise.time_limit:g} s: does a loop never end?\n(Tried: {label}.)"
     if seen.stuck:
         text += "\nYour function still runs and cannot be stopped from here: restart the kernel."

@@ -43,8 +43,8 @@ import torch
 import course_lib
 from course_lib.exercises import EXERCISES, Exercise, Verdict
 from course_lib.exercises.comparing import Thing
-from course_lib.exercises.engine import MARKS, blanks_of, is_stub, judge, uncallable
-from course_lib.exercises.running import Outcome, Run, run
+from course_lib.exercises.engine import MARKS, ask, blanks_of, is_stub, judge, look, uncallable
+from course_lib.exercises.running import Outcome, Run
 
 CHECK = re.compile(r"""^[^#\n]*\bcheck\(\s*["']([^"'\n]+)["']""", re.MULTILINE)
 NO_MEMORY = re.compile("MemoryError|.*Allocator: can't allocate memory")
@@ -226,8 +226,8 @@ def _verdict(exercise: Exercise, message: Any) -> Verdict:
     try:
         if "error" in message:
             return Verdict("wrong", _text(message["error"]))
-        seen = _decoded_run(message["run"])
-        return judge(exercise, seen, message["stub"] is True, message["own"] is True)
+        seen, asked = map(_decoded_run, (message["run"], message["asked"]))
+        return judge(exercise, seen, asked, message["stub"] is True, message["own"] is True)
     except Exception:
         return Verdict("wrong", NO_RESULT)
 
@@ -441,9 +441,10 @@ def _check(channel: Channel, step: "Step", namespace: dict, orders: dict, troubl
 def _seen(exercise: Exercise, candidate: Callable, blanks: tuple) -> dict[str, Any]:
     """What the probes see of a function, as JSON."""
     try:
-        seen = run(candidate, exercise.reference, exercise.probes, exercise.time_limit, blanks)
-        own = candidate is exercise.reference
-        return {"stub": is_stub(candidate), "own": own, "run": encoded_run(seen)}
+        seen = look(exercise, candidate, blanks)
+        asked = Run() if seen.blank or seen.stopped else ask(exercise, candidate)
+        runs = {"run": encoded_run(seen), "asked": encoded_run(asked)}
+        return {"stub": is_stub(candidate), "own": candidate is exercise.reference} | runs
     except BaseException as error:
         return {"error": _in_words(error)}
 
@@ -604,34 +605,38 @@ DTYPES = {str(d): d for d in vars(torch).values() if isinstance(d, torch.dtype)}
 
 
 def encoded_run(seen: Run) -> dict[str, Any]:
-    outcomes = [
-        {
-            "observed": None
-            if outcome.observed is None
-            else {name: encoded(value) for name, value in outcome.observed.items()},
-            "error": outcome.error,
-            "details": outcome.details,
-            "returned": outcome.returned,
-            "changed": sorted(outcome.changed),
-        }
-        for outcome in seen.outcomes
-    ]
     state = {"blank": seen.blank, "stopped": seen.stopped, "stuck": seen.stuck}
-    return {"outcomes": outcomes} | state
+    rounds = {"outcomes": seen.outcomes, "again": seen.again}
+    return state | {key: list(map(_encoded_outcome, several)) for key, several in rounds.items()}
+
+
+def _encoded_outcome(outcome: Outcome) -> dict[str, Any]:
+    seen = outcome.observed
+    return {
+        "observed": None if seen is None else {name: encoded(v) for name, v in seen.items()},
+        "error": outcome.error,
+        "details": outcome.details,
+        "returned": outcome.returned,
+        "forms": encoded(outcome.forms),
+    } | {key: sorted(getattr(outcome, key)) for key in ("changed", "left", "drawn")}
 
 
 def _decoded_run(message: Any) -> Run:
     """Raises where a message is not exactly what `encoded_run` makes."""
-    outcomes = []
-    for entry in message["outcomes"]:
-        observed = entry["observed"]
-        if observed is not None:
-            observed = {_text(name): decoded(value) for name, value in observed.items()}
-        returned, changed = (list(map(_text, entry[key])) for key in ("returned", "changed"))
-        error, details = _text(entry["error"]), _text(entry["details"])
-        outcomes.append(Outcome(observed, error, details, returned, set(changed)))
+    once, again = (list(map(_decoded_outcome, message[key])) for key in ("outcomes", "again"))
     stopped, stuck = _text(message["stopped"]), message["stuck"] is True
-    return Run(outcomes, _text(message["blank"]), stopped, stuck)
+    return Run(once, again, _text(message["blank"]), stopped, stuck)
+
+
+def _decoded_outcome(entry: Any) -> Outcome:
+    observed = entry["observed"]
+    if observed is not None:
+        observed = {_text(name): decoded(value) for name, value in observed.items()}
+    error, details = _text(entry["error"]), _text(entry["details"])
+    returned = list(map(_text, entry["returned"]))
+    changed, left, drawn = (set(map(_text, entry[key])) for key in ("changed", "left", "drawn"))
+    forms = decoded(entry["forms"])
+    return Outcome(observed, error, details, returned, changed, forms, left, drawn)
 
 
 def _text(value: Any) -> str:

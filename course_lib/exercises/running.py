@@ -18,8 +18,16 @@ from typing import Any
 
 import torch
 
-from course_lib.exercises.comparing import describe, same, snapshot
-from course_lib.exercises.surroundings import Capture, captured, seed, stuck, undisturbed
+from course_lib.exercises.comparing import describe, form, same, snapshot
+from course_lib.exercises.surroundings import (
+    Capture,
+    captured,
+    marks,
+    marks_left,
+    seed,
+    stuck,
+    undisturbed,
+)
 
 LIBRARIES = tuple(
     os.path.join(folder, "")
@@ -51,6 +59,10 @@ class Outcome:
     details: str = ""  # the line it came from and the arguments
     returned: list[str] = field(default_factory=list)  # the first results, in words
     changed: set[str] = field(default_factory=set)  # arguments changed in place
+    forms: list[list] = field(default_factory=list)  # the types of the first results
+    left: set[str] = field(default_factory=set)  # what else a call left behind, in words
+    drawn: set[str] = field(default_factory=set)  # generators among the arguments that were used
+    streams: list[tuple[int, int]] = field(default_factory=list)  # where random numbers stood
 
 
 @dataclass
@@ -58,6 +70,7 @@ class Run:
     """What all probes saw."""
 
     outcomes: list[Outcome] = field(default_factory=list)
+    again: list[Outcome] = field(default_factory=list)  # the second time, the last probe first
     blank: str = ""  # what came instead of a first result
     stopped: str = ""  # "", "time" or "interrupt"
     stuck: bool = False  # it runs on, and nothing can stop it
@@ -66,25 +79,43 @@ class Run:
 
 
 def run(
-    function: Callable, reference: Callable, probes: Sequence, limit: float, blanks: tuple = ()
+    function: Callable,
+    reference: Callable,
+    probes: Sequence,
+    limit: float,
+    blanks: tuple = (),
+    twice: bool = False,
+    go_on: Callable[[Run], bool] = lambda seen: True,
 ) -> Run:
-    """Takes `function` through the probes, all within `limit` seconds.
+    """Takes `function` through the probes, all within `limit` seconds, while `go_on(seen)`.
 
-    A first result among `blanks` ends the run. What is global (random numbers, default dtype,
-    threads, standard output, warnings) is afterwards as it was. Code that never lets go of
-    Python's lock (`sum(range(10**12))`) cannot be stopped: no thread can, only a new process.
+    `twice`: then once more, backwards and among other random numbers, so that what a function
+    remembers, or draws without being asked, shows. A first result among `blanks` ends the run.
+    What is global (random numbers, default dtype, threads, standard output, warnings) is afterwards
+    as it was. Code that never lets go of Python's lock (`sum(range(10**12))`) cannot be stopped: no
+    thread can, only a new process.
     """
-    seen, capture = Run(), Capture()
+    seen, capture, muted = Run(), Capture(), Capture()
 
     def work() -> None:
         captured(capture)
+        start = time.monotonic()
+        rounds = [(probe, 0, seen.outcomes) for probe in probes]
+        rounds += [(probe, 1, seen.again) for probe in reversed(probes) if twice]
         try:
-            for probe in probes:
-                first = blanks if not seen.outcomes else ()
-                outcome = _observe(function, reference, probe, first)
+            for probe, shift, outcomes in rounds:
+                if shift and not seen.again:
+                    if time.monotonic() - start > limit / 10:  # nobody waits for it twice
+                        return
+                    captured(muted)  # said once is enough
+                    seen.warned = list(seen.warned)
+                first = () if seen.outcomes else blanks
+                outcome = _observe(function, reference, probe, first, shift)
                 if seen.stopped:  # the function caught Stopped and went on
                     return
-                seen.outcomes.append(outcome)
+                outcomes.append(outcome)
+                if not go_on(seen):
+                    return
         except Blank as blank:
             seen.blank = str(blank)
 
@@ -97,17 +128,25 @@ def run(
             stuck.append(worker)
     if not seen.stuck:
         worker.join()
-    return replace(seen, outcomes=list(seen.outcomes), printed=capture.shown())
+    once, again = list(seen.outcomes), list(seen.again)
+    for first, second in zip(once[::-1], again, strict=False):
+        moves = zip(first.streams, second.streams, strict=False)
+        if any(a[0] != b[0] and a[1] == b[1] for a, b in moves):
+            second.left.add("numpy's or Python's seed")
+    return replace(seen, outcomes=once, again=again, printed=capture.shown())
 
 
 # ---- one probe -----------------------------------------------------------------------------------
 
 
-def _observe(function: Callable, reference: Callable, probe: Any, blanks: tuple) -> Outcome:
+def _observe(
+    function: Callable, reference: Callable, probe: Any, blanks: tuple, shift: int
+) -> Outcome:
     """One probe, always from the same seed, so that no probe depends on another."""
     outcome = Outcome()
     torch.set_default_dtype(torch.float32)
-    seed()
+    torch.set_grad_enabled(True)
+    seed(shift)
     # A class goes in bare: what is looked up on it must be the student's, not the wrapper's.
     bare = isinstance(function, type)
     watched = function if bare else _watched(function, reference, outcome, blanks)
@@ -130,23 +169,47 @@ def _watched(function: Callable, reference: Callable, outcome: Outcome, blanks: 
     def watched(*args: Any, **kwargs: Any) -> Any:
         names = [*argument_names(reference, len(args)), *kwargs]
         given = [*args, *kwargs.values()]
-        before = snapshot(given)
+        before, flags, world = snapshot(given), [_flags(value) for value in given], marks()
         try:
             result = function(*args, **kwargs)
         except Exception:
             outcome.details = _arguments(function, reference, args, kwargs)
             raise
+        finally:
+            outcome.left |= marks_left(world, outcome.streams)
         if not outcome.returned and any(result is blank for blank in blanks):
             raise Blank(str(result))
         if len(outcome.returned) < 10:
             outcome.returned.append(describe(result))
+            outcome.forms.append(form(result))
         pairs = zip(names, before, snapshot(given), strict=True)
         outcome.changed |= {name for name, old, new in pairs if not same(old, new)}
+        for name, value, old in zip(names, given, flags, strict=True):
+            new = _flags(value)
+            outcome.left |= {f"{what} of `{name}`" for what in old if old[what] != new[what]}
+        used = {f"state of `{name}`" for name in names}
+        outcome.drawn |= outcome.left & used
+        outcome.left -= used
         return result
 
     with contextlib.suppress(TypeError, ValueError):
         watched.__signature__ = inspect.signature(reference)  # a probe names arguments by it
     return watched
+
+
+def _flags(value: Any) -> dict[str, Any]:
+    """What a function may leave otherwise in an argument, beside its values."""
+    if isinstance(value, torch.Tensor):
+        return {"requires_grad": (value.requires_grad, value.grad_fn is None)}
+    if isinstance(value, torch.Generator):
+        return {"seed": value.initial_seed(), "state": value.get_state().numpy().tobytes()}
+    if isinstance(value, torch.nn.Module):
+        weights = list(value.parameters())
+        return {
+            "training mode": [module.training for module in value.modules()],
+            "requires_grad": [w.requires_grad for w in weights],
+        }
+    return {}
 
 
 def argument_names(function: Callable, count: int) -> list[str]:

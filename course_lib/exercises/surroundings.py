@@ -6,6 +6,7 @@ import random
 import sys
 import threading
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,13 +31,35 @@ def captured(capture: "Capture") -> None:
     _local.capture = capture
 
 
-def seed() -> None:
-    """The same random numbers for every probe."""
-    random.seed(SEED)
-    np.random.seed(SEED)
-    torch.default_generator.manual_seed(SEED)
+def seed(shift: int = 0) -> None:
+    """The same random numbers for every probe, and others with another `shift`."""
+    random.seed(SEED + shift)
+    np.random.seed(SEED + shift)
+    torch.default_generator.manual_seed(SEED + shift)
     if torch.cuda.is_initialized():  # torch.manual_seed would seed it for later where it is not
-        torch.cuda.manual_seed_all(SEED)
+        torch.cuda.manual_seed_all(SEED + shift)
+
+
+def marks() -> tuple:
+    """What a function must not switch for the rest of the notebook."""
+    switches = torch.is_grad_enabled(), torch.get_default_dtype()
+    kind, keys, *rest = np.random.get_state()
+    streams = zlib.crc32(keys.tobytes() + repr(rest).encode()), hash(random.getstate())
+    return *switches, torch.default_generator.initial_seed(), streams
+
+
+def marks_left(before: tuple, streams: list[tuple[int, int]]) -> set[str]:
+    """What is switched now, in words; it is switched back.
+
+    Adds to `streams` where numpy's and Python's random numbers stood before and stand now: who
+    seeds them ends at the same place wherever he began.
+    """
+    now = marks()
+    torch.set_grad_enabled(before[0])
+    torch.set_default_dtype(before[1])
+    streams += zip(before[3], now[3], strict=True)
+    words = ("gradients switched off", "another default dtype", "torch's seed")
+    return {word for word, old, new in zip(words, before, now, strict=False) if old != new}
 
 
 class Capture:

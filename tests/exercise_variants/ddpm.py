@@ -88,7 +88,7 @@ def from_the_library(x0, t, noise, betas):
 def by_precisions(x0, xt, t, betas):
     beta = betas[t].double()
     if t == 0:
-        return x0, 0.0
+        return x0, torch.tensor(0.0)
     before = torch.prod(1 - betas[:t].double())
     likelihood, prior = (1 - beta) / beta, 1 / (1 - before)
     variance = 1 / (likelihood + prior)

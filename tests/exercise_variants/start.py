@@ -20,7 +20,8 @@ def by_mean_and_deviation(images):
 
 
 def with_numpy(images):
-    return images.numpy().astype(np.float32) / np.float32(127.5) - np.float32(1)
+    x = images.numpy().astype(np.float32)
+    return torch.from_numpy(x / np.float32(127.5) - np.float32(1))
 
 
 def by_a_table(images):

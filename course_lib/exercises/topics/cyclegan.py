@@ -1136,6 +1136,10 @@ GENERATOR_UPDATE = Exercise(
     id="cyclegan.generator_update",
     title="The generators' half of a CycleGAN step",
     reference=generator_update,
+    allows=(
+        "graph",
+        "number",
+    ),
     hints=(
         "Three losses are added up. Which two networks judge, and which picture goes before which "
         "judge? What do λ and the share of the identity loss weigh?",

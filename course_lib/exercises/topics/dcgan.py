@@ -1121,6 +1121,10 @@ DISCRIMINATOR_UPDATE = Exercise(
     id="dcgan.discriminator_update",
     title="The discriminator's turn",
     reference=discriminator_update,
+    allows=(
+        "graph",
+        "number",
+    ),
     hints=(
         "D is a classifier of pictures with two classes. Which pictures does it learn from here, "
         "and what should it say to each kind? G only supplies: what must not happen to it?",
@@ -1315,6 +1319,10 @@ GENERATOR_UPDATE = Exercise(
     id="dcgan.generator_update",
     title="The generator's turn",
     reference=generator_update,
+    allows=(
+        "graph",
+        "number",
+    ),
     hints=(
         "There is no data in this turn. Who tells G whether its pictures are good, and what would "
         "G like to hear?",

@@ -450,6 +450,7 @@ POSTERIOR = Exercise(
     id="ddpm.posterior",
     title="One step back, if the picture were known",
     reference=posterior,
+    allows=("dtype",),
     hints=(
         "Where must the step end at t = 0, before which nothing was added? What does that say of "
         "ᾱ_{t−1} there, and of the variance?",
@@ -1610,6 +1611,7 @@ BUG_SHORT_CHAIN = Exercise(
     id="ddpm.bug_short_chain",
     title="Spot the bug: a sampler that begins with noise it has never seen",
     reference=short_betas,
+    allows=("dtype",),
     hints=(
         "How much of the picture is left after T = 200 such steps? Compute √ᾱ of the last.",
         "1,000 betas of 0.01 on average add up to 10. With fifth as many steps, how large must "

@@ -71,6 +71,7 @@ FIT_GAUSSIAN = Exercise(
     id="density.fit_gaussian",
     title="Fit a Gaussian: the mean and the unbiased covariance of the rows",
     reference=density.fit_gaussian,
+    allows=("dtype",),
     hints=(
         "Which axis of x counts points, and which counts coordinates? The mean has one entry for "
         "each coordinate: which axis must disappear?",
@@ -384,6 +385,11 @@ SELECT_BANDWIDTH = Exercise(
     id="density.select_bandwidth",
     title="Choose the bandwidth by held-out likelihood",
     reference=density.select_bandwidth,
+    allows=(
+        "list",
+        "array",
+        "dtype",
+    ),
     hints=(
         "Two sets of points, two roles. On which set do the windows stand, and which set asks how "
         "likely it is?",

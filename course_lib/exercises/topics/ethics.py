@@ -59,6 +59,7 @@ MEMORISATION_RATE = Exercise(
     id="ethics.memorisation_rate",
     title="The share of generated images that are copies",
     reference=memorisation_rate,
+    allows=("number",),
     hints=(
         "Two faces on the same white ground are never far apart. What does a copy have that a new "
         "face on white has not: how does its nearest training image compare with the others?",
@@ -213,6 +214,7 @@ ROC_AUC = Exercise(
     id="ethics.roc_auc",
     title="How well scores tell two kinds apart: the area under the ROC curve",
     reference=roc_auc,
+    allows=("number",),
     hints=(
         "Draw one fake and one real picture at random. How often does the fake score higher? No "
         "threshold is needed for that. And what should a detector get that gives all the same?",
@@ -337,6 +339,7 @@ MEMBERSHIP_AUC = Exercise(
     id="ethics.membership_auc",
     title="Whether the losses give away who was in the training set",
     reference=membership_auc,
+    allows=("number",),
     hints=(
         "A model is usually better on what it was trained on. Say in one sentence what an attacker "
         "who sees two losses, of a member and of a stranger, should bet on.",
@@ -488,6 +491,7 @@ ATTRIBUTE_SHARES = Exercise(
     id="ethics.attribute_shares",
     title="A share, and how sure it is",
     reference=attribute_shares,
+    allows=("tensor",),
     hints=(
         "You looked at 20 generated faces and saw no glasses. Which true shares could have led to "
         "that? 0 is one. Is 1 % another, is 50 %? Your interval should hold those that could.",
@@ -846,6 +850,7 @@ DETECT_WATERMARK = Exercise(
     id="ethics.detect_watermark",
     title="A p-value for the mark",
     reference=detect_watermark,
+    allows=("dtype",),
     hints=(
         "Take a picture that nobody marked. How many of 20 coefficients lie within a quarter step "
         "of a grid that knows nothing of them? How surprised are you at 12, at 20?",

@@ -797,6 +797,7 @@ ADVERSARIAL_STEP = Exercise(
     id="gan.adversarial_step",
     title="One round of the game",
     reference=adversarial_step,
+    allows=("number",),
     hints=(
         "Two lessons, one after the other. Whose weights may move in each? What does each player "
         "look at, and which noise makes the fakes of each lesson?",
@@ -1030,6 +1031,7 @@ NEAREST_NEIGHBOURS = Exercise(
     id="gan.nearest_neighbours",
     title="The training images nearest to a sample",
     reference=nearest_neighbours,
+    allows=("dtype",),
     hints=(
         "Two images are two points. Take one query: how far is it from each of the m images? That "
         "should be m numbers, whatever the size of the images.",

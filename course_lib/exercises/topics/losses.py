@@ -775,6 +775,7 @@ GRADIENT_PENALTY = Exercise(
     id="losses.gradient_penalty",
     title="Hold the critic's slope at 1",
     reference=gradient_penalty,
+    allows=("requires_grad of `points`",),
     hints=(
         "How steep is the critic at one picture, if every pixel may change? That is one number a "
         "picture: the length of the gradient of its score in all its pixels. How many numbers do "
@@ -1248,6 +1249,7 @@ BEGAN_UPDATE = Exercise(
     id="losses.began_update",
     title="BEGAN's thermostat",
     reference=began_update,
+    allows=("graph",),
     hints=(
         "k says how much D cares for fakes. The thermostat holds L_fake at γ times L_real. If "
         "fakes are drawn too well, L_fake < γ L_real: should D care more for them, or less?",
@@ -1665,6 +1667,7 @@ FRECHET_DISTANCE = Exercise(
     id="losses.frechet_distance",
     title="The Fréchet distance of two Gaussians",
     reference=frechet_distance,
+    allows=("number",),
     hints=(
         "In one dimension it is (μₐ − μᵦ)² + (σₐ − σᵦ)². Expand the second square: which term has "
         "both σ in it, and what is σₐσᵦ in terms of the variances?",
@@ -2141,6 +2144,7 @@ BUG_PENALTY_OF_IMAGES = Exercise(
     id="losses.bug_penalty_of_images",
     title="Spot the bug: a penalty that lets slopes grow to 28",
     reference=image_penalty,
+    allows=("requires_grad of `points`",),
     hints=(
         "Print the shape of every intermediate result for 4 images of 1 × 28 × 28. How many slopes "
         "should there be, and how many numbers are squared and averaged?",
@@ -2216,6 +2220,7 @@ BUG_PENALTY_OF_BATCHES = Exercise(
     id="losses.bug_penalty_of_batches",
     title="Spot the bug: a penalty that depends on the size of the batch",
     reference=batch_penalty,
+    allows=("requires_grad of `points`",),
     hints=(
         "Give the function a batch, and then the same batch twice over. An average over images may "
         "not change. Where does the second copy enter?",

@@ -1,0 +1,328 @@
+"""What is wrong with a function, from what the probes saw of it: the mistake, or words for it.
+
+The order in which a difference is told: an exception, how many results, their types, their shapes,
+their values, gradients, arguments changed in place, what else is left behind.
+"""
+
+import re
+from collections.abc import Callable, Container, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from course_lib.exercises.comparing import difference, misfit
+from course_lib.exercises.running import Outcome, argument_names
+
+NUMBERS_SHOWN = 12  # an input of so many numbers, or fewer, is written out
+
+LEFT = {
+    "gradients": "Your function leaves gradients switched off: no cell after it could train.",
+    "another": "Your function leaves {what} behind, for the whole notebook.",
+    "seed": "Your function seeds {of} anew: every call draws the same numbers, and so does all "
+    "that comes after it.",
+    "requires_grad": "Your function changes {what}, which belongs to its caller.",
+    "training mode": "Your function leaves the {what} switched.",
+}
+
+
+class Fault(NamedTuple):
+    """A difference between what was expected and what was seen in one probe."""
+
+    rank: int  # its place in the order above
+    name: str  # of the observation
+    text: str
+
+
+def alike(probe: Any, expected: Outcome, got: Outcome) -> bool:
+    """Whether the same values, exceptions and changes in place were seen."""
+    same = expected.error == got.error and expected.changed == got.changed
+    return same and not any(_values(probe, expected, got))
+
+
+def faults(
+    probe: Any, expected: Outcome, got: Outcome, allows: Container[str] = ()
+) -> Iterator[Fault]:
+    """All that is wrong in one probe, in no order."""
+    if got.error:
+        yield Fault(0, "", "\n".join(filter(None, [got.error, got.details])))
+        return
+    for want, have in zip(expected.forms, got.forms, strict=False):
+        text = misfit("result", want, have, allows)
+        if text:
+            yield Fault(2, "", text)
+            break
+    yield from _values(probe, expected, got)
+    for changed in sorted(got.changed - expected.changed):
+        text = f"Your function changes `{changed}` in place: its caller finds other values."
+        yield Fault(7, "", text)
+    for changed in sorted(expected.changed - got.changed):
+        text = f"Your function leaves `{changed}` as it was; it is meant to change it."
+        yield Fault(7, "", text)
+    for what in sorted(got.left - expected.left):
+        if what not in allows:
+            key = next(key for key in LEFT if key in what)
+            of = what.removeprefix("seed of ").replace("'s seed", "'s random numbers")
+            yield Fault(8, "", LEFT[key].format(what=what, of=of))
+    if "generator" not in allows:
+        for what in sorted(expected.drawn - got.drawn):
+            name = what.removeprefix("state of ")
+            yield Fault(
+                8, "", f"{name} has drawn nothing: your random numbers come from elsewhere."
+            )
+
+
+def _values(probe: Any, expected: Outcome, got: Outcome) -> Iterator[Fault]:
+    a, b = expected.observed or {}, got.observed or {}
+    if a.keys() != b.keys():
+        what = [", ".join(outcome.returned[:1]) or "nothing" for outcome in (expected, got)]
+        yield Fault(1, "", f"Your function should return {what[0]}; it returned {what[1]}.")
+    for name in a:
+        if name in b and (text := difference(name, a[name], b[name], probe.rtol, probe.atol)):
+            yield Fault(_rank(name, text, b[name]), name, text)
+
+
+def _rank(name: str, text: str, got: Any) -> int:
+    if name.startswith("gradient"):
+        return 5 if isinstance(got, Tensor) else 9  # lost with a change in place, see there
+    if name.endswith("afterwards"):
+        return 6
+    shape = name.startswith("shape") or ": expected shape" in text
+    return 3 if shape else 2 if name == "dtype" else 4
+
+
+# ---- which mistake -------------------------------------------------------------------------------
+
+
+def recognised(
+    exercise: Any,
+    expected: Sequence[Outcome],
+    got: Sequence[Outcome],
+    trace: Callable[[Callable], Sequence[Outcome]],
+    agrees: Callable[[Any], bool],
+) -> Any:
+    """The mistake that looks like this, or None.
+
+    It gives what was seen in the first probe that failed, and in at least half of all that failed.
+    No probe contradicts it: none in which the function is right and the mistake is wrong. And
+    `agrees`: the example in its message comes out as the message says. Of several the one that
+    explains most; of two that explain as much, neither.
+    """
+    probes = exercise.probes
+    right = list(map(alike, probes, expected, got))
+    failed = [i for i, fine in enumerate(right) if not fine]
+    if not failed:
+        return None
+    found = []
+    for mistake in exercise.mistakes:
+        wrong = trace(mistake.wrong)
+        same = list(map(alike, probes, wrong, got))
+        explained = sum(same[i] for i in failed)
+        if not same[failed[0]] or alike(probes[failed[0]], expected[failed[0]], wrong[failed[0]]):
+            continue
+        clear = [i for i, fine in enumerate(right) if fine and not same[i]]
+        contradicted = any(not alike(probes[i], expected[i], wrong[i]) for i in clear)
+        if not contradicted and 2 * explained >= len(failed) and agrees(mistake):
+            if all(same):
+                return mistake
+            found.append((explained, mistake))
+    best = [mistake for n, mistake in found if n == max(found, key=lambda pair: pair[0])[0]]
+    return best[0] if len(best) == 1 else None
+
+
+# ---- words where no mistake fits -----------------------------------------------------------------
+
+
+def explained(
+    exercise: Any, expected: Sequence[Outcome], got: Sequence[Outcome]
+) -> tuple[int, Fault, str]:
+    """The probe that shows the difference best, the difference, and words for it."""
+    probes = exercise.probes
+    rows = list(zip(probes, expected, got, strict=True))
+    found = [(i, fault) for i, row in enumerate(rows) for fault in faults(*row, exercise.allows)]
+    first = min(fault.rank for _, fault in found)
+    shown, fault = min(
+        ((i, fault) for i, fault in found if fault.rank == first),
+        key=lambda pair: (pair[1].rank > 0) * probes[pair[0]].size,
+    )
+    probe, want, have = rows[shown]
+    lines = [fault.text]
+    if fault.name:
+        call = _written_out(exercise.reference, probe, want, have, fault.name)
+        lines = [probe.explain.get(fault.name), _in_words(rows, shown, fault), fault.text, call]
+    rest = faults(*rows[shown], exercise.allows)
+    lines += [f.text for f in rest if f.rank in (7, 8) and f.text != fault.text]
+    return shown, fault, "\n".join(filter(None, lines))
+
+
+def _in_words(rows: list, shown: int, fault: Fault) -> str:
+    """What is systematic in the difference; "" where nothing is."""
+    name, (_, expected, got) = fault.name, rows[shown]
+    value = got.observed[name]
+    if name.startswith("gradient of ") and isinstance(value, Tensor) and not value.any():
+        argument = name.removeprefix("gradient of ")
+        return f"No gradient reaches {argument}: nothing could learn through this function."
+    if swapped := _swapped(rows, name):
+        return swapped
+    pairs = [
+        (a.observed[name], b.observed[name])
+        for probe, a, b in rows
+        if not b.error and name in a.observed and name in b.observed
+        if difference(name, a.observed[name], b.observed[name], probe.rtol, probe.atol)
+    ]
+    here = (expected.observed[name], value)
+    return pattern(here, pairs)
+
+
+def _swapped(rows: list, name: str) -> str:
+    """Whether the first two results have changed places in all probes."""
+    first, second = ("result 1", "result 2")
+    if name not in (first, second):
+        return ""
+    for probe, a, b in rows:
+        pairs = ((first, second), (second, first))
+        if b.error or any(
+            difference("", a.observed[x], b.observed.get(y), probe.rtol, probe.atol)
+            for x, y in pairs
+        ):
+            return ""
+    return "The two results have changed places."
+
+
+def pattern(here: tuple[Any, Any], everywhere: Sequence[tuple[Any, Any]]) -> str:
+    """What `got` is of `expected`, in words: in all pairs, or in the pair `here`; else ""."""
+    want, have = map(_numbers, here)
+    if want is None or have is None:
+        return ""
+    if want.shape != have.shape:
+        return _other_shape(want, have)
+    pairs = [tuple(map(_numbers, pair)) for pair in everywhere]
+    pairs = [(a, b) for a, b in pairs if a is not None and b is not None and a.shape == b.shape]
+    everything = [torch.cat([v.flatten() for v in side]) for side in zip(*pairs, strict=True)]
+    if len(pairs) == len(everywhere) and (text := _constant(*everything)):
+        return f"Everywhere {text}."
+    if text := _reordered(want, have) or _held(want, have):
+        return text
+    if len(pairs) > 1 and (text := _constant(want.flatten(), have.flatten())):
+        return f"Here everything is {text}; with other arguments the difference is another."
+    return ""
+
+
+def _numbers(value: Any) -> Tensor | None:
+    """As float64; None for what is no tensor of finite numbers."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = torch.tensor(float(value), dtype=torch.float64)
+    if not isinstance(value, Tensor) or value.dtype == torch.bool or value.is_complex():
+        return None
+    value = value.double()
+    return value if value.isfinite().all() and value.numel() else None
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    return torch.allclose(a, b, rtol=1e-3, atol=1e-5 * float(a.abs().max()))
+
+
+def _constant(want: Tensor, have: Tensor) -> str:
+    """The factor or the offset between two rows of numbers that are not all the same."""
+    if len(want) < 2 or _close(want, want.mean().expand_as(want)) or not want.any():
+        return ""
+    if not have.any():
+        return "0"
+    if _close(have, have.mean().expand_as(have)):
+        return f"the same number, {have.mean():.4g}"
+    factor = float((want @ have) / (want @ want))
+    if abs(factor) > 1e-6 and _close(have, factor * want):
+        size, turned = abs(factor), " and with the sign turned over" if factor < 0 else ""
+        if abs(size - 1) < 2e-3:
+            return "with the sign turned over"
+        return (
+            f"{size:.4g} times too large" if size > 1 else f"{1 / size:.4g} times too small"
+        ) + (turned)
+    offset = float((have - want).mean())
+    if _close(have, want + offset):
+        return f"{abs(offset):.4g} too {'large' if offset > 0 else 'small'}"
+    return ""
+
+
+def _reordered(want: Tensor, have: Tensor) -> str:
+    if want.ndim == 2 and want.shape[0] == want.shape[1] and _close(want.T, have):
+        return "Rows and columns have changed places."
+    for axis in range(want.ndim):
+        if want.shape[axis] > 1 and _close(want.flip(axis), have):
+            return f"The right values, in reverse order along axis {axis}."
+    if want.numel() > 2 and _close(want.flatten().sort().values, have.flatten().sort().values):
+        return "The right values, in another order."
+    return ""
+
+
+def _held(want: Tensor, have: Tensor) -> str:
+    """Whether values are cut off at a bound: all that differ stand at it."""
+    for sign, word in ((1, "above"), (-1, "below")):
+        bound = (sign * have).max()
+        beyond = sign * want > bound + 1e-4 * bound.abs()
+        held = torch.where(beyond, sign * bound, want)
+        if 1 < beyond.sum() < want.numel() and _close(held, have):
+            return f"What should lie {word} {sign * bound:.4g} is held there."
+    return ""
+
+
+def _other_shape(want: Tensor, have: Tensor) -> str:
+    if want.ndim == 2 and want.T.shape == have.shape and _close(want.T, have):
+        return "Rows and columns have changed places."
+    if want.numel() == have.numel():
+        same = _close(want.flatten(), have.flatten())
+        return "The values are right, their shape is not." if same else ""
+    for more, less, text in (
+        (want, have, "You return the {0} over {1} of what was asked."),
+        (have, want, "The {0} of yours over {1} is what was asked."),
+    ):
+        axes = [tuple(range(more.ndim)), *((i,) for i in range(more.ndim))]
+        for axis in axes:
+            for word, f in (("mean", torch.mean), ("sum", torch.sum)):
+                small = f(more, dim=axis) if axis else more
+                if small.shape == less.shape and _close(small, less):
+                    place = f"axis {axis[0]}" if len(axis) == 1 and more.ndim > 1 else "everything"
+                    return text.format(word, place)
+    return ""
+
+
+def _written_out(
+    reference: Callable, probe: Any, expected: Outcome, got: Outcome, name: str
+) -> str:
+    """The whole call, where it is small: "With x = (1, 2): expected 1.5, got 3."."""
+    if not name.startswith("result") or probe.size > NUMBERS_SHOWN or not probe.given:
+        return ""
+    args, kwargs = probe.given
+    given = dict(zip(argument_names(reference, len(args)), args, strict=True)) | kwargs
+    names = [f"{key} = {written(value)}" for key, value in given.items()]
+    want, have = expected.observed[name], got.observed[name]
+    small = all(getattr(v, "numel", lambda: 1)() <= NUMBERS_SHOWN for v in (want, have))
+    if not small or any("?" in text for text in names):
+        return ""
+    return f"With {', '.join(names)}: expected {written(want)}, got {written(have)}."
+
+
+# ---- numbers in a message ------------------------------------------------------------------------
+
+
+def written(value: Any, spec: str = "") -> str:
+    """Numbers as one writes them by hand: three digits, (1, 2) for several; "?" for the rest."""
+    if isinstance(value, Tensor):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return f"({', '.join(written(entry, spec) for entry in value)})"
+    if value is None or isinstance(value, (bool, str)):
+        return str(value)
+    if isinstance(value, int):
+        return format(value, spec or ",").replace("-", "−")
+    return format(value, spec or ".3g").replace("-", "−") if isinstance(value, float) else "?"
+
+
+def filled(message: str, expected: Any, got: Any) -> str:
+    """The message with its {expected} and {got}, or {got:.1f}, in place."""
+    values = {"expected": expected, "got": got}
+    return re.sub(
+        r"\{(expected|got)(?::([^{}]*))?\}",
+        lambda match: written(values[match[1]], match[2] or ""),
+        message,
+    )
