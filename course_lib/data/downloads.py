@@ -1,14 +1,17 @@
 """Pictures from the network, by name. All of it is checked, nothing is unpickled.
 
 Files go to ~/.cache/image-generation-course, or to the folder in the environment variable
-COURSE_DATA: first under another name, then renamed, so that none is ever half there.
+COURSE_DATA: first under a name of their own, then, once the checksum is right, renamed. So none is
+ever half there, whoever else loads it at the same time.
 """
 
 import gzip
 import hashlib
 import io
 import os
+import secrets
 import tarfile
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -23,6 +26,7 @@ from .imageset import ImageSet, resize
 from .own import _square, folder
 
 TIMEOUT = 20  # seconds without a byte
+ABANDONED = 3600  # seconds after which half a download is nobody's
 MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 MNIST_MD5 = {  # as torchvision publishes them
     "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
@@ -33,6 +37,8 @@ MNIST_MD5 = {  # as torchvision publishes them
 CIFAR = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 CIFAR_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
 CIFAR_CLASSES = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck".split(",")
+OLIVETTI = "https://ndownloader.figshare.com/files/5976027"  # olivettifaces.mat
+OLIVETTI_SHA256 = "b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794"
 CYCLEGAN_SETS = ("horse2zebra", "apple2orange", "monet2photo", "summer2winter_yosemite")
 CYCLEGAN = "https://efrosgans.eecs.berkeley.edu/cyclegan/datasets/"
 STAND_IN = {
@@ -48,9 +54,15 @@ STAND_IN = {
 
 
 def cache() -> Path:
-    """The folder for downloads."""
-    default = Path.home() / ".cache" / "image-generation-course"
-    return Path(os.environ.get("COURSE_DATA") or default)
+    """The folder for downloads. ValueError where there is neither a home nor COURSE_DATA."""
+    folder = os.environ.get("COURSE_DATA") or "~/.cache/image-generation-course"
+    path = os.path.expanduser(folder)
+    if path.startswith("~"):
+        raise ValueError(
+            f"{folder} is nowhere, as no home folder is known: set the environment variable "
+            "COURSE_DATA to a folder for downloads"
+        )
+    return Path(path)
 
 
 def load(name: str, split: str, size: int | None, variant: str | None) -> ImageSet:
@@ -90,34 +102,63 @@ def _by_hand(name: str) -> str:
     return f"Or put it there yourself: the folders {folders} into {cache() / name}. "
 
 
-def fetch(url: str, md5: str | None = None) -> Path:
+def fetch(url: str, **checksum: str) -> Path:
     """The file behind an address, from the cache or downloaded now.
 
-    Without a published `md5` the SHA-256 of the first download is kept beside the file, so that
-    later damage is found. Raises ValueError, and removes the file, where the checksum is wrong.
+    `checksum`: its published md5= or sha256=. Without one the SHA-256 of the first download is kept
+    beside the file, so that later damage is found. Raises ValueError where it is wrong; such a file
+    is removed, and a download never gets its name.
     """
     path = cache() / url.rsplit("/", 1)[1]
     note = path.with_name(path.name + ".sha256")
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        try:
-            with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, part.open("wb") as file:
-                expected, got = answer.headers.get("Content-Length"), 0
-                while block := answer.read(1 << 20):
-                    got += file.write(block)
-            if expected is not None and got != int(expected):
-                raise ConnectionError(f"{url} broke off after {got:,} of {int(expected):,} bytes")
-            if md5 is None:
-                note.write_text(_digest(part, "sha256"))
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
-    kind, wanted = ("md5", md5) if md5 else ("sha256", note.read_text().strip())
+        _download(url, path, note, checksum)
+    elif not checksum and not note.exists():  # put there by hand
+        write_whole(note, _digest(path, "sha256").encode())
+    kind, wanted = next(iter((checksum or {"sha256": note.read_text().strip()}).items()))
     if _digest(path, kind) != wanted:
-        path.unlink()
+        path.unlink(missing_ok=True)
         raise ValueError(f"{path} is damaged (wrong {kind}); it was removed: call again to load it")
     return path
+
+
+def _download(url: str, path: Path, note: Path, checksum: dict[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for old in path.parent.glob(f"{path.name}.*.part"):  # of a process that was killed
+        if time.time() - old.stat().st_mtime > ABANDONED:
+            old.unlink(missing_ok=True)
+    part = _own_name(path)
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, part.open("xb") as file:
+            expected, got = answer.headers.get("Content-Length"), 0
+            while block := answer.read(1 << 20):
+                got += file.write(block)
+        if expected is not None and got != int(expected):
+            raise ConnectionError(f"{url} broke off after {got:,} of {int(expected):,} bytes")
+        for kind, wanted in checksum.items():
+            if _digest(part, kind) != wanted:
+                raise ValueError(
+                    f"{path} is damaged (wrong {kind}); it was removed: call again to load it"
+                )
+        if not checksum:
+            write_whole(note, _digest(part, "sha256").encode())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file that is never half there, whoever else writes it at the same time."""
+    part = _own_name(path)
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _own_name(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
 
 
 def _digest(path: Path, kind: str) -> str:
@@ -138,7 +179,7 @@ def _mnist(split: str, size: int | None) -> ImageSet:
         stem = {"train": "train", "test": "t10k"}[part]
         for kind, skip, into in (("images-idx3", 16, images), ("labels-idx1", 8, labels)):
             file = f"{stem}-{kind}-ubyte.gz"
-            with gzip.open(fetch(MNIST + file, MNIST_MD5[file])) as packed:
+            with gzip.open(fetch(MNIST + file, md5=MNIST_MD5[file])) as packed:
                 into.append(np.frombuffer(packed.read(), np.uint8, offset=skip))
     pictures = torch.from_numpy(np.concatenate(images)).view(-1, 1, 28, 28)
     classes = [str(i) for i in range(10)]
@@ -149,7 +190,7 @@ def _mnist(split: str, size: int | None) -> ImageSet:
 def _cifar10(split: str, size: int | None) -> ImageSet:
     files = [f"data_batch_{i}.bin" for i in range(1, 6)] + ["test_batch.bin"]
     chosen = {"train": files[:5], "test": files[5:], "all": files}[split]
-    with tarfile.open(fetch(CIFAR, CIFAR_MD5)) as archive:  # the binary version: no pickles
+    with tarfile.open(fetch(CIFAR, md5=CIFAR_MD5)) as archive:  # the binary version: no pickles
         raw = [archive.extractfile(f"cifar-10-batches-bin/{name}").read() for name in chosen]
     rows = torch.from_numpy(np.frombuffer(b"".join(raw), np.uint8).reshape(-1, 3073).copy())
     return ImageSet(resize(rows[:, 1:].view(-1, 3, 32, 32), size), rows[:, 0].long(), CIFAR_CLASSES)
@@ -172,11 +213,7 @@ def _celeba(split: str, size: int | None) -> ImageSet:
 def _olivetti(split: str, size: int | None) -> ImageSet:
     from scipy.io import loadmat  # scikit-learn brings it; its own reader would unpickle
 
-    path = fetch("https://ndownloader.figshare.com/files/5976027")
-    wanted = "b612fb967f2dc77c9c62d3e1266e0c73d5fca46a4b8906c18e454d41af987794"
-    if _digest(path, "sha256") != wanted:
-        path.unlink()
-        raise ValueError("olivettifaces.mat is damaged (SHA-256); it was removed: call again")
+    path = fetch(OLIVETTI, sha256=OLIVETTI_SHA256)
     faces = loadmat(io.BytesIO(path.read_bytes()))["faces"]  # (4096, 400)
     pictures = torch.from_numpy(faces.T.reshape(400, 1, 64, 64).transpose(0, 1, 3, 2).copy())
     person = torch.arange(400) // 10
@@ -192,7 +229,7 @@ def _cyclegan(name: str, split: str, size: int | None, variant: str | None) -> I
         raise ValueError(f"variant must be a or b for {name}; got {variant!r}")
     folders, mine = [f"{part}{variant.upper()}" for part in _parts(split)], cache() / name
     if mine.is_dir():
-        return ImageSet(torch.cat([folder(mine / f, size or 256).images for f in folders]))
+        return ImageSet(torch.cat([folder(mine / f, size or 256, "all").images for f in folders]))
     images, path = [], fetch(f"{CYCLEGAN}{name}.zip")
     if not zipfile.is_zipfile(path):
         path.unlink()

@@ -16,6 +16,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from course_lib.checks import whole
+
 from .imageset import Batches, ImageSet, resize, to_float
 
 FILES = Path(__file__).parent / "files"
@@ -196,8 +198,12 @@ class EarthSet(ImageSet):
     """Relief map (`images`) and satellite picture (`targets`) of the same places.
 
     The stored pairs lie on a fixed grid; `batches` cuts new ones anywhere inside the split. Test
-    regions are whole blocks of 20° × 20°, and no training crop comes within 8 pixels of one.
+    regions are whole blocks of 20° × 20°, and no training crop comes within 8 pixels of one. A part
+    of it, `earth[:10]`, is an ordinary set of those pairs.
     """
+
+    def __getitem__(self, index) -> ImageSet:
+        return ImageSet(self.images, targets=self.targets, name=self.name)[index]
 
     def batches(self, batch_size, device="cpu", generator=None, with_labels=False) -> "Crops":
         if with_labels:
@@ -209,8 +215,7 @@ class Crops(Batches):
     """Random pairs of crops, without end."""
 
     def __init__(self, split, size, batch_size, device, generator):
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f"batch_size must be a whole number above 0; got {batch_size!r}")
+        batch_size = whole("batch_size", batch_size)
         window = min(size, WINDOW)
         self.places, self.size, self.batch_size = _places(split, window), size, batch_size
         self.maps = [torch.from_numpy(m).to(device) for m in earth_maps()]  # (H, W, 3)
@@ -280,8 +285,8 @@ def _places(split: str, window: int) -> Tensor:
 
 
 def earth(split: str, size: int | None) -> EarthSet:
-    size = size or 64
-    if not isinstance(size, int) or not 16 <= size <= 256:
+    size = whole("size", 64 if size is None else size, unit="pixels")
+    if not 16 <= size <= 256:
         raise ValueError(f"size must be 16 … 256 pixels for earth; got {size!r}")
     window = min(size, WINDOW)
     places = _places(split, window)

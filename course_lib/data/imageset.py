@@ -12,14 +12,19 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from course_lib.checks import is_whole, whole
 
-@dataclass(repr=False)
+
+@dataclass(repr=False, eq=False)
 class ImageSet:
     """Pictures with what is known about them; shows itself as a grid in a notebook.
 
-    images: uint8 (N, C, H, W). labels: (N,) or None, named by `classes`. attributes: name -> (N,),
-    the names of whose values are in `attribute_values`. targets: the second picture of each pair,
-    or None. `set[i]`, `set[10:20]`, `set[mask]` and `set[indices]` are sets again.
+    images: uint8 (N, C, H, W), grey or colour. labels: int64 (N,) or None, named by `classes`.
+    attributes: name -> (N,), the names of whose values are in `attribute_values`. targets: the
+    second picture of each pair, or None. `set[i]`, `set[10:20]`, `set[mask]` and `set[indices]` are
+    sets again; `for picture in set` gives N sets of one.
+
+    Raises TypeError or ValueError for what is none of that, IndexError beyond the end.
     """
 
     images: UInt8[Tensor, "N C H W"]
@@ -31,30 +36,53 @@ class ImageSet:
     name: str = "pictures"
 
     def __post_init__(self):
-        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
-            shape, kind = tuple(self.images.shape), self.images.dtype
-            raise ValueError(f"images must be uint8 (N, C, H, W); got {kind} {shape}")
+        _check_pictures("images", self.images)
+        if self.targets is not None:
+            _check_pictures("targets", self.targets)
+        if self.labels is not None:
+            _check_labels(self.labels, self.classes)
         beside = {"labels": self.labels, "targets": self.targets, **self.attributes}
         for what, value in beside.items():
-            if value is not None and len(value) != len(self.images):
-                raise ValueError(f"{what} must have {len(self.images)} rows; got {len(value)}")
+            if value is None:
+                continue
+            if not isinstance(value, Tensor):
+                raise TypeError(f"{what} must be a tensor; got {type(value).__name__}")
+            if value.shape[:1] != self.images.shape[:1]:
+                rows = len(value) if value.ndim else "a single number"
+                raise ValueError(f"{what} must have {len(self.images)} rows; got {rows}")
 
     def __len__(self) -> int:
         return len(self.images)
 
+    def __iter__(self) -> Iterator["ImageSet"]:
+        return (self[i] for i in range(len(self)))
+
     def __getitem__(self, index) -> "ImageSet":
-        index = slice(index, index + 1 or None) if isinstance(index, int) else index
+        rows = self._rows(index)
 
         def pick(values: Tensor | None) -> Tensor | None:
-            return None if values is None else values[index]
+            return None if values is None else values[rows]
 
         return replace(
             self,
-            images=self.images[index],
+            images=self.images[rows],
             labels=pick(self.labels),
-            attributes={name: values[index] for name, values in self.attributes.items()},
+            attributes={name: values[rows] for name, values in self.attributes.items()},
             targets=pick(self.targets),
         )
+
+    def _rows(self, index) -> slice | Int64[Tensor, " n"]:
+        if isinstance(index, slice):
+            places = range(len(self))[index]
+            return index if places.step > 0 else torch.tensor(list(places), dtype=torch.int64)
+        one = is_whole(index)
+        rows = _whole_numbers([index] if one else index, len(self))
+        for i in rows[(rows < -len(self)) | (rows >= len(self))].tolist():
+            raise IndexError(f"there is no picture {i}: {self.name} has {len(self)}")
+        if one:
+            i = rows.item() % len(self)
+            return slice(i, i + 1)
+        return rows.to(self.images.device)
 
     def floats(self) -> Float[Tensor, "N C H W"]:
         """All pictures as models see them: float32 in [-1, 1]."""
@@ -65,7 +93,7 @@ class ImageSet:
         if len(other) != len(self) or other.images.shape[2:] != self.images.shape[2:]:
             sizes = f"{tuple(self.images.shape)} and {tuple(other.images.shape)}"
             raise ValueError(f"paired sets must have as many pictures of one size; got {sizes}")
-        return replace(self, targets=other.images, name=f"{self.name} → {other.name}")
+        return replace(self[:], targets=other.images, name=f"{self.name} → {other.name}")
 
     def batches(
         self,
@@ -93,7 +121,64 @@ class ImageSet:
         return text + (f", attributes {', '.join(self.attributes)}" if self.attributes else "")
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        return {"image/png": grid_png(self.images[:32]), "text/plain": repr(self)}
+        picture = {"image/png": grid_png(self.images[:32])} if len(self) else {}
+        return {**picture, "text/plain": repr(self)}
+
+
+def _whole_numbers(index, n: int) -> Int64[Tensor, " n"]:
+    """A list of places, or a mask over n pictures, as places."""
+    try:
+        rows = torch.as_tensor(index if hasattr(index, "dtype") else list(index))
+    except (TypeError, ValueError, RuntimeError):
+        rows = None
+    if (
+        rows is None
+        or rows.ndim != 1
+        or (len(rows) and (rows.is_floating_point() or rows.is_complex()))
+    ):
+        raise TypeError(
+            "an index must be a whole number, a slice, a list of whole numbers or a mask with a "
+            f"truth value for each picture; got {index!r}"
+        )
+    if rows.dtype == torch.bool:
+        if len(rows) != n:
+            raise IndexError(f"a mask must have {n} truth values, one a picture; got {len(rows)}")
+        rows = rows.nonzero()[:, 0]
+    return rows.long()  # of uint8 torch would make a mask
+
+
+def _check_pictures(name: str, images: Tensor) -> None:
+    if not isinstance(images, Tensor):
+        kind = type(images).__name__
+        way = f": torch.from_numpy({name})" if kind == "ndarray" else ""
+        raise TypeError(f"{name} must be a uint8 tensor (N, C, H, W); got {kind}{way}")
+    shape, way = tuple(images.shape), ""
+    if images.ndim == 4 and shape[1] in (1, 3) and images.dtype == torch.uint8:
+        return
+    if images.ndim == 4 and shape[3] in (1, 3):
+        way = f": height, width and channels are {name}.permute(0, 3, 1, 2)"
+    elif images.ndim == 3 and shape[2] == 3:
+        way = f": one picture, channels last, is {name}.permute(2, 0, 1)[None]"
+    elif images.ndim == 3:
+        way = f": grey pictures are {name}[:, None], one picture is {name}[None]"
+    elif images.is_floating_point():
+        way = ": of [-1, 1] make ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)"
+    raise ValueError(
+        f"{name} must be uint8 (N, C, H, W) with 1 or 3 channels; got {images.dtype} {shape}{way}"
+    )
+
+
+def _check_labels(labels: Tensor, classes: list[str] | None) -> None:
+    if not isinstance(labels, Tensor):
+        kind = type(labels).__name__
+        raise TypeError(f"labels must be an int64 tensor (N,); got {kind}: torch.as_tensor(labels)")
+    if labels.ndim != 1 or labels.dtype != torch.int64:
+        one_hot = "labels.argmax(1)" if labels.ndim == 2 else "labels.long()"
+        shape, kind = tuple(labels.shape), labels.dtype
+        raise ValueError(f"labels must be int64 (N,); got {kind} {shape}: {one_hot}")
+    if classes and len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
+        ends, last = f"{labels.min()} … {labels.max()}", len(classes) - 1
+        raise ValueError(f"labels must be 0 … {last}, as there are {last + 1} classes; got {ends}")
 
 
 def one_of(name: str, value, choices) -> None:
@@ -106,8 +191,7 @@ class Batches:
     """Endless batches, indexed where the pictures lie. `state_dict` is its exact place."""
 
     def __init__(self, images, second, batch_size, device, generator, name):
-        if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size < 1:
-            raise ValueError(f"batch_size must be a whole number above 0; got {batch_size!r}")
+        batch_size = whole("batch_size", batch_size)
         if batch_size > len(images):
             raise ValueError(f"batch_size is {batch_size}, and {name} has {len(images)} pictures")
         self.images = images.to(device)
@@ -167,8 +251,7 @@ def resize(images: UInt8[Tensor, "N C H W"], size: int | None, pad: int = 0) -> 
     h, w = images.shape[2:]
     if size is None or (h, w) == (size, size):
         return images
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"size must be a whole number of pixels above 0; got {size!r}")
+    size = whole("size", size, unit="pixels")
     if 0 < size - h <= pad and h == w:
         before = (size - h) // 2
         return F.pad(images, (before, size - h - before) * 2)

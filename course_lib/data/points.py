@@ -1,5 +1,6 @@
 """Points in the plane: mixtures of Gaussians on which one can see what a generator does."""
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+
+from course_lib.checks import whole
 
 SHAPES = ("ring8", "ring", "grid25", "grid", "spiral", "line")
 
@@ -34,9 +37,10 @@ class PointSet:
         self, batch_size: int, device="cpu", generator: torch.Generator | None = None
     ) -> Iterator[Float[Tensor, "B 2"]]:
         """Batches without end, drawn afresh from the mixture."""
+        batch_size = whole("batch_size", batch_size)
         generator = generator or torch.Generator().manual_seed(torch.initial_seed())
-        while True:
-            yield _draw(self.centers, self.sigma, batch_size, generator)[0].to(device)
+        mixture = self.centers, self.sigma
+        return (_draw(*mixture, batch_size, generator)[0].to(device) for _ in itertools.repeat(0))
 
 
 def toy2d(
@@ -45,8 +49,7 @@ def toy2d(
     """n points from a mixture: 8 Gaussians on a ring, 25 on a grid, 100 along a spiral or line."""
     if variant not in SHAPES:
         raise ValueError(f"variant must be one of {', '.join(SHAPES)} for toy2d; got {variant!r}")
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"n must be a whole number of points above 0; got {n!r}")
+    n = whole("n", n, unit="points")
     centers, sigma = _mixture(variant)
     generator = generator or torch.Generator().manual_seed(0)
     points, labels = _draw(centers, sigma, n, generator)
