@@ -10,6 +10,7 @@
 
 A source writes `{{badge}}` where "Open in Colab" belongs, and its first code cell is `# {{setup}}`.
 Both are filled in with the repository's address, which stands in pyproject.toml and nowhere else.
+The cell installs the tag of this version; while the address is nobody's, it installs nothing.
 """
 
 import argparse
@@ -44,19 +45,24 @@ BADGE = (
     "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
     "(https://colab.research.google.com/github/{project}/blob/main/{path})"
 )
+PLACEHOLDER = "image-generation-course/image-generation-course"  # may be claimed by anybody
 SETUP = """\
 # Does nothing where the course is installed. Elsewhere, as on Colab, it installs the course.
 import os, subprocess, sys
 from importlib import metadata, util
 
 if not util.find_spec("course_lib"):
-    source = os.environ.get("COURSE_SOURCE", "git+{repository}")
+    if not (source := os.environ.get("COURSE_SOURCE") or "{address}"):
+        raise RuntimeError("This copy of the course has no address to install from. {way}")
     have = [name for name in ("torch", "torchvision", "numpy") if util.find_spec(name)]
-    keep = [f"{name}=={metadata.version(name)}" for name in have]
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", source, *keep]
-    done = subprocess.run(pip, capture_output=True, text=True)
-    if done.returncode:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", source]
+    pip += [f"{name}=={metadata.version(name)}" for name in have]
+    if (done := subprocess.run(pip, capture_output=True, text=True)).returncode:
         raise RuntimeError(f"pip could not install the course from {source}:\\n{done.stderr}")"""
+WAY_OUT = (
+    "Download the course and run `make lab` in its folder, or set the environment variable "
+    "COURSE_SOURCE to that folder. Its authors set the address: see the README, How to author."
+)
 PEAK = """\
 try:  # a last cell; not ru_maxrss, which a process begins with that of its parent
     print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
@@ -75,9 +81,24 @@ def sources(root: Path = ROOT, wanted: list[str] | None = None) -> list[Path]:
 
 
 def repository(root: Path = ROOT) -> str:
-    """The course's address, from pyproject.toml (read as text: Python 3.10 has no TOML)."""
+    """The course's address, from pyproject.toml; ValueError where it is none of GitHub's."""
+    return _line(root, r'Repository = "(https://github\.com/[^"/]+/[^"/]+?)(?:\.git)?/?"')
+
+
+def _line(root: Path, pattern: str) -> str:
+    """What stands in that line of pyproject.toml (read as text: Python 3.10 has no TOML)."""
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
-    return re.search(r'^Repository = "(https://github\.com/[^"/]+/[^"/]+)"$', text, re.M).group(1)
+    if not (found := re.search(rf"^{pattern}\s*(?:#.*)?$", text, re.M)):
+        raise ValueError(f"pyproject.toml has no line {pattern}")
+    return found.group(1)
+
+
+def setup(root: Path = ROOT) -> str:
+    """The first cell: it installs the tag of this version, or says that there is no address yet."""
+    address, version = repository(root), _line(root, r'version = "([^"]+)"')
+    nobodys = address.lower().endswith(f"/{PLACEHOLDER}")
+    source = "" if nobodys else f"git+{address}@v{version}"
+    return SETUP.replace("{address}", source).replace("{way}", WAY_OUT)
 
 
 def read(source: Path, folder: str, root: Path = ROOT) -> NotebookNode:
@@ -95,7 +116,7 @@ def read(source: Path, folder: str, root: Path = ROOT) -> NotebookNode:
         raise ValueError(f"{source.name}: the first code cell must be `# {{{{setup}}}}`")
     if not any("{{badge}}" in cell.source for cell in notebook.cells):
         raise ValueError(f"{source.name}: no text cell holds `{{{{badge}}}}`")
-    code[0].source = SETUP.replace("{repository}", address)
+    code[0].source = setup(root)
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
@@ -138,6 +159,8 @@ def solved(source: Path, root: Path = ROOT) -> NotebookNode:
         old = nbformat.read(built, as_version=4)
         before = {cell.id: cell for cell in old.cells}
         notebook.metadata |= {key: old.metadata[key] for key in ("run",) if key in old.metadata}
+        first = [next(c for c in n.cells if c.cell_type == "code") for n in (notebook, old)]
+        before[first[0].id] = first[1]  # the set-up does nothing here, whatever its address
         for cell in notebook.cells:
             if cell.cell_type == "code" and cell.id in before:
                 cell.outputs = before[cell.id].outputs

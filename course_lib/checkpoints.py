@@ -7,17 +7,33 @@ import copy
 import functools
 import hashlib
 import io
+import math
 import os
 import random
+import re
+import socket
+import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from torch import nn
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+    import msvcrt
+
+VERSION = 2  # of what a checkpoint holds
+HOLDS = {"steps": int, "seconds": float, "losses": dict, "kinds": dict, "settings": dict}
+HOLDS |= {"parts": dict, "batches": dict, "rng": dict}
+FILE = re.compile(r"step-(\d{8,})-[0-9a-f]{16}\.pt")
+LOCK = "in-use"  # in the folder of a run, while it is under way
 
 
 def parts(step: Callable) -> dict[str, Any]:
@@ -205,23 +221,67 @@ def write(folder: Path, state: Mapping) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    for old in [*sorted(folder.glob("step-*.pt"))[:-2], *folder.glob("step-*.tmp")]:
-        old.unlink()
+    halves = [p for p in folder.glob("step-*.tmp") if FILE.fullmatch(f"{p.stem}.pt")]
+    for old in [*_files(folder)[:-2], *halves]:
+        old.unlink(missing_ok=True)
 
 
-def read(folder: Path, tell: Callable[[str], None]) -> dict | None:
-    """The newest whole checkpoint of `folder`, None where there is none; damaged ones are told."""
-    for path in sorted(folder.glob("step-*.pt"), reverse=True):
+def read(folder: Path, tell: Callable[[str], None]) -> tuple[Path, dict] | None:
+    """The newest whole checkpoint of `folder`, None where there is none; damaged ones are told.
+
+    Raises ValueError for one that this version did not write, or that lacks something.
+    """
+    for path in reversed(_files(folder)):
         try:
             data = path.read_bytes()
             if _checksum(data) != path.stem[-16:]:
                 raise ValueError("its content does not match its checksum")
-            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+            state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         except Exception as error:
-            tell(f"{path} is damaged and not used: {str(error).splitlines()[0]}")
+            tell(f"{path} is damaged and not used: {_first_line(error)}")
             with suppress(OSError):  # out of the way of the checkpoints to come
                 path.rename(path.with_suffix(".damaged"))
+            continue
+        _check(path, state)
+        return path, state
     return None
+
+
+def _files(folder: Path) -> list[Path]:
+    """The checkpoints of a run, oldest first; what others have put there is left alone."""
+    found = [(FILE.fullmatch(path.name), path) for path in folder.glob("step-*.pt")]
+    return [path for _, path in sorted((int(m[1]), path) for m, path in found if m)]
+
+
+def _check(path: Path, state: Any) -> None:
+    anew = f"Give checkpoint= another folder, or delete {path.parent} to start anew"
+    if not isinstance(state, dict) or state.get("version") != VERSION:
+        raise ValueError(f"{path} was written by another version of the course. {anew}")
+    lacks = [name for name, kind in HOLDS.items() if not isinstance(state.get(name), kind)]
+    lacks += [f"rng[{name!r}]" for name in rng_state() if name not in (state.get("rng") or ())]
+    if not lacks and any(len(values) != state["steps"] for values in state["losses"].values()):
+        lacks = ["losses of all its steps"]
+    if lacks:
+        raise ValueError(f"{path} lacks {', '.join(lacks)}, and cannot be gone on from. {anew}")
+    if bad := next(_nans("", state["parts"]), None):
+        raise ValueError(
+            f"{path} holds NaN, in {bad}: the file is spoilt, not your step. Delete it to go on "
+            f"from the one before, where there is one. {anew}"
+        )
+
+
+def _nans(name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, torch.Tensor):
+        if value.is_floating_point() and value.isnan().any():
+            yield name
+    elif isinstance(value, float) and math.isnan(value):
+        yield name
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _nans(f"{name}.{key}".strip("."), inner)
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            yield from _nans(f"{name}.{i}", inner)
 
 
 def check_storable(state: Mapping) -> None:
@@ -229,8 +289,79 @@ def check_storable(state: Mapping) -> None:
     try:
         torch.load(io.BytesIO(_bytes(state)), weights_only=True)
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = _first_line(error)
         raise TypeError(f"checkpoint: the step's state cannot be stored: {reason}") from error
+
+
+@contextmanager
+def lock(folder: Path | None) -> Iterator[None]:
+    """Keeps the folder of a run for this process; ValueError, naming the other, where one has it.
+
+    The lock is the operating system's, which lets go of it whenever and however a process ends. A
+    disk that knows no locks, or cannot be written, has none.
+    """
+    if folder is None:
+        yield
+        return
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    file = _locked(folder)
+    try:
+        yield
+    finally:
+        if file:
+            if fcntl:  # elsewhere an open file cannot be removed
+                Path(file.name).unlink(missing_ok=True)
+            file.close()
+            if not fcntl:
+                with suppress(OSError):
+                    Path(file.name).unlink(missing_ok=True)
+        with suppress(OSError):  # nothing was written: no empty folder is left behind
+            for path in new:
+                path.rmdir()
+
+
+def _locked(folder: Path) -> IO | None:
+    path = folder / LOCK
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("a+", encoding="utf-8")
+        except FileNotFoundError:  # its last user has just removed the folder
+            continue
+        except OSError:
+            return None
+        try:
+            _take(file)
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                file.truncate(0)
+                file.write(f"process {os.getpid()} on {socket.gethostname()} since {time.ctime()}")
+                file.flush()
+                return file
+        except FileNotFoundError:  # its last user has just removed it
+            pass
+        except (BlockingIOError, PermissionError):
+            file.seek(0)
+            with file:
+                user = file.read() or "another process"
+            raise ValueError(
+                f"{folder} is in use by {user}: wait until it ends, or give another folder"
+            ) from None
+        except OSError:
+            file.close()
+            return None
+        file.close()
+
+
+def _take(file: IO) -> None:
+    if fcntl:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    else:
+        file.seek(2**30)  # what is locked cannot be read, and the name of the process shall be
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [repr(error)])[0]
 
 
 def _bytes(state: Mapping) -> bytes:

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from course_lib.data import downloads
 from course_lib.pretrained import load_weights
 
 ROWS = 1000  # distances from so many points at a time: 80 MB against 10,000 others
@@ -398,13 +399,17 @@ def _resized(x: Tensor, size: int) -> Tensor:
 
 # Inception, for numbers that are nearer to the published ones
 
+INCEPTION = "https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth"
+INCEPTION_SHA256 = "0cc3c7bd75056d25e46cba549dc184522069b81e9787eff6df84f397bd52a5ef"
+
 
 def inception_features(
     x: Float[Tensor, "B C H W"], net: nn.Module | None = None
 ) -> Float[Tensor, "B 2048"]:
     """Inception's 2,048 numbers per image, in which the Fréchet distance is called FID.
 
-    The weights are torchvision's, downloaded once (104 MB) and checked by their hash. Published
+    The weights are torchvision's, downloaded once (104 MB) and checked by their SHA-256 whenever
+    they are loaded, before a byte of them is looked at. Published
     FIDs were measured with TensorFlow's weights and its way to resize: they are other numbers.
     Compare those of this function with each other only. `net`: a network of one's own instead,
     from (B, 3, 299, 299) to features.
@@ -423,18 +428,22 @@ def inception_features(
 
 @functools.cache
 def _inception() -> nn.Module:
-    from torchvision.models import Inception_V3_Weights, inception_v3  # slow to import
+    from torchvision.models import inception_v3  # slow to import
 
-    lost = "torchvision's Inception weights could not be downloaded"
-    instead = "`FeatureNet` comes with its weights and needs no network"
-    try:  # torch writes to another name, and renames once the hash is right
-        net = inception_v3(weights=Inception_V3_Weights.IMAGENET1K_V1, progress=False)
-    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
-        raise ConnectionError(f"{lost}: {error}. {instead}") from error
-    except RuntimeError as error:
-        if "hash" not in str(error):
-            raise
-        raise ConnectionError(f"{lost}: what came was damaged. {instead}") from error
-    net.transform_input = False  # it would turn ImageNet's normalisation into [-1, 1]
+    try:
+        path = downloads.fetch(INCEPTION, sha256=INCEPTION_SHA256)
+    except (
+        urllib.error.URLError,
+        HTTPException,
+        TimeoutError,
+        ConnectionError,
+        ValueError,
+    ) as error:
+        raise ConnectionError(
+            f"torchvision's Inception weights could not be downloaded: {error}. "
+            "`FeatureNet` comes with its weights and needs no network"
+        ) from error
+    net = inception_v3(weights=None, init_weights=False)  # [-1, 1] is what it takes
+    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     net.fc = nn.Identity()
     return net.eval()

@@ -11,9 +11,11 @@ and `load_state_dict` is the state of the run.
 import copy
 import math
 import numbers
+import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -23,8 +25,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib import checkpoints
+from course_lib import checkpoints, settings
 from course_lib.checkpoints import parts
+from course_lib.checks import whole
 from course_lib.progress import Screen, duration
 
 __all__ = ["EMA", "History", "parts", "train"]
@@ -98,16 +101,19 @@ def train(
 
     `batches` that end are started again. `watch()` returns a picture, a figure or anything else a
     notebook can show, about ten times in a run. `checkpoint` names a folder that gets the state of
-    the run every `checkpoint_every` seconds; with that folder a later call goes on where it was.
+    the run every `checkpoint_every` seconds; with that folder a later call goes on where it was,
+    with what was changed of the optimisers' settings since. One run at a time has the folder.
     Ctrl-C or the stop button ends the run after the step under way; a second press ends it at once.
     A loss or weight that is not finite ends it too and brings the last good weights back.
 
     Raises ValueError or TypeError for a bad argument, for a step that returns anything but scalar
-    losses by name, and for a folder that holds the run of another step.
+    losses by name, and for a folder that is in use, or holds the run of another step, of another
+    version, or with NaN in it.
     """
     run = _Run(step, batches, steps, watch, checkpoint, checkpoint_every, title)
-    run.resume()
-    with _StopButton() as stop:
+    steps = run.steps
+    with checkpoints.lock(run.folder), run.settings_left(), _StopButton() as stop:
+        run.resume()
         try:
             while run.done < steps and not run.history.stopped:
                 losses = step(next(run.batches))
@@ -135,22 +141,25 @@ class _Run:
     def __init__(self, step, batches, steps, watch, checkpoint, checkpoint_every, title):
         if not callable(step):
             raise TypeError(f"step must be callable, step(batch), got {type(step).__name__}")
-        if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-            raise ValueError(f"steps must be a whole number, at least 1, got {steps!r}")
+        if checkpoint is not None and not isinstance(checkpoint, str | os.PathLike):
+            kind = type(checkpoint).__name__
+            raise TypeError(f"checkpoint must be the path of a folder, got {kind}")
         if watch is not None and not callable(watch):
             raise TypeError(f"watch must be callable, watch(), got {type(watch).__name__}")
         if not checkpoint_every >= 0:
             raise ValueError(
                 f"checkpoint_every must be seconds, at least 0, got {checkpoint_every}"
             )
-        self.parts = parts(step)
+        self.step, self.parts = step, parts(step)
+        self.settings = settings.settings(step, self.parts)
         self.kinds = {name: type(part).__name__ for name, part in self.parts.items()}
         self.averages = [part for part in self.parts.values() if isinstance(part, EMA)]
         networks = {n: part for n, part in self.parts.items() if isinstance(part, nn.Module)}
         self.weights = {f"{n}.{k}": w for n in networks for k, w in networks[n].named_parameters()}
         self.device = next((w.device.type for w in self.weights.values()), "cpu")
-        self.batches, self.steps, self.watch = checkpoints.Batches(batches), steps, watch
-        self.folder, self.every = checkpoint and Path(checkpoint), checkpoint_every
+        self.batches, self.watch = checkpoints.Batches(batches), watch
+        self.steps, self.every = whole("steps", steps), checkpoint_every
+        self.folder = Path(os.path.expanduser(checkpoint)) if checkpoint else None
         self.screen, self.history, self.pending = Screen(title), History(), []
         self.saved, self.told = 0, False  # the newest step on disk; whether a failure was told
 
@@ -160,9 +169,9 @@ class _Run:
 
     def resume(self) -> None:
         """Take up the run in the folder, if there is one, and start the clocks."""
-        state = self.folder and checkpoints.read(self.folder, self.screen.note)
-        if state:
-            self.load(state)
+        found = self.folder and checkpoints.read(self.folder, self.screen.note)
+        if found:
+            self.load(*found)
         elif self.folder:
             checkpoints.check_storable(self.snapshot())
         if trouble := self.collect(self.weights):
@@ -173,7 +182,7 @@ class _Run:
         self.save_due = self.begun + self.every if self.folder else math.inf
         self.picture_due = None  # until it is known how long the run will take
 
-    def load(self, state: Mapping) -> None:
+    def load(self, path: Path, state: Mapping) -> None:
         """Continue from `state`; where it does not fit, raise ValueError and change nothing."""
         before = self.snapshot()
         try:
@@ -181,25 +190,40 @@ class _Run:
                 then, now = (kinds.get(name, "nothing") for kinds in (state["kinds"], self.kinds))
                 if then != now:
                     raise ValueError(f"{name}: {then} in the folder, {now} in the step")
-            checkpoints.restore(self.parts, state["parts"])
+            states = settings.edited(state["parts"], state["settings"], self.settings)
+            checkpoints.restore(self.parts, states)
             if state["steps"] < self.steps:
                 checkpoints.restore({"batches": self.batches}, state)
+            checkpoints.set_rng_state(state["rng"])
         except Exception as error:
             checkpoints.restore(self.parts, before["parts"])
+            checkpoints.set_rng_state(before["rng"])
             raise ValueError(
                 f"the checkpoints in {self.folder} are of another step. {error}. "
                 "Give another folder, or delete this one to start anew"
             ) from error
-        checkpoints.set_rng_state(state["rng"])
         self.history = History(state["losses"], state["steps"], state["seconds"])
         self.saved = self.done
-        if self.done < self.steps:
+        self.tell_what_was_resumed(settings.changes(state["settings"], self.settings))
+
+    def tell_what_was_resumed(self, changes: list[str]) -> None:
+        if goes_on := self.done < self.steps:
             self.screen.note(f"resumed {self.folder} at step {self.done} of {self.steps}")
         else:
             self.screen.note(
                 f"{self.folder} has all {self.done} steps already: nothing to train. "
                 "To start anew, delete the folder"
             )
+        if changes:
+            use = ", and used from here on" if goes_on else ", and not used, as all steps are done"
+            self.screen.note(f"changed in the cell since the run began{use}: {', '.join(changes)}")
+
+    @contextmanager
+    def settings_left(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            settings.leave(self.step, self.parts, self.settings)
 
     def keep(self, losses: Mapping) -> None:
         """Note the losses of a step as they are: the device may still be computing them."""
@@ -252,10 +276,12 @@ class _Run:
     def snapshot(self) -> dict:
         """A copy of all that the rest of the run depends on."""
         return {
+            "version": checkpoints.VERSION,
             "steps": self.history.steps,
             "seconds": self.history.seconds,
             "losses": {name: list(values) for name, values in self.history.losses.items()},
             "kinds": self.kinds,
+            "settings": self.settings,
             "parts": {name: checkpoints.state_of(part) for name, part in self.parts.items()},
             "batches": self.batches.state_dict(),
             "rng": checkpoints.rng_state(),

@@ -68,6 +68,8 @@ print("a warning", file=sys.stderr)
 sys.executable
 '''
 ADDRESS = "https://github.com/someone/some-course"
+PYPROJECT = f'[project]\nversion = "1.2.3"\n\n[project.urls]\nRepository = "{ADDRESS}"\n'
+SOURCE = f"git+{ADDRESS}@v1.2.3"
 README = "# Some course\n\n<!-- measured -->\nold\n<!-- end -->\n\nThe end.\n"
 
 
@@ -76,7 +78,7 @@ def root(tmp_path, monkeypatch):
     monkeypatch.delenv("COURSE_SCALE", raising=False)
     (tmp_path / "solutions").mkdir()
     (tmp_path / "solutions" / "01_lecture.py").write_text(LECTURE)
-    (tmp_path / "pyproject.toml").write_text(f'[project.urls]\nRepository = "{ADDRESS}"\n')
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT)
     (tmp_path / "README.md").write_text(README)
     return tmp_path
 
@@ -87,7 +89,7 @@ def executed(tmp_path_factory):
     root = tmp_path_factory.mktemp("course")
     (root / "solutions").mkdir()
     (root / "solutions" / "01_lecture.py").write_text(LECTURE)
-    (root / "pyproject.toml").write_text(f'[project.urls]\nRepository = "{ADDRESS}"\n')
+    (root / "pyproject.toml").write_text(PYPROJECT)
     (root / "README.md").write_text(README)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COURSE_SCALE", raising=False)
@@ -160,7 +162,7 @@ def test_badge_and_setup_take_the_address_from_pyproject(executed):
         colab = "https://colab.research.google.com/github/someone/some-course/blob/main/"
         assert f"({colab}{folder}/01_lecture.ipynb)" in read.cells[0].source
         first = next(cell for cell in read.cells if cell.cell_type == "code")
-        assert f'"git+{ADDRESS}"' in first.source
+        assert f'"{SOURCE}"' in first.source
         assert len(first.source.splitlines()) <= 12
         assert "{{" not in "".join(cell.source for cell in read.cells)
 
@@ -294,6 +296,7 @@ def test_a_solved_notebook_above_the_limit_is_refused(root, monkeypatch):
 
 # The set-up cell, run as a program with a `pip` of our own before the real one on its path.
 
+PLACEHOLDER = f"https://github.com/{build.PLACEHOLDER}"
 PIP = """\
 import json, os, sys
 json.dump(sys.argv[1:], open(os.environ["SAID"], "w"))
@@ -302,14 +305,15 @@ sys.exit(int(os.environ["FAILS"]))
 """
 
 
-def run_setup(tmp_path, installed, fails=0, **environment):
+def run_setup(tmp_path, installed, fails=0, address=ADDRESS, **environment):
     """Runs the cell where only `installed` modules can be found; (process, pip's arguments)."""
     (tmp_path / "pip").mkdir()
     (tmp_path / "pip" / "__init__.py").touch()
     (tmp_path / "pip" / "__main__.py").write_text(PIP)
+    (tmp_path / "pyproject.toml").write_text(PYPROJECT.replace(ADDRESS, address))
     find = f"util.find_spec = lambda name: name in {installed!r} or None"
     code = f"from importlib import metadata, util\n{find}\nmetadata.version = '9.{{}}'.format\n"
-    code += build.SETUP.replace("{repository}", ADDRESS)
+    code += build.setup(tmp_path)
     said = tmp_path / "said.json"
     environment |= {"PYTHONPATH": str(tmp_path), "SAID": str(said), "FAILS": str(fails)}
     base = {k: v for k, v in os.environ.items() if k != "COURSE_SOURCE"}
@@ -324,22 +328,48 @@ def test_setup_does_nothing_where_the_course_is_installed(tmp_path):
     assert process.returncode == 0 and process.stdout == "" and arguments is None
 
 
-def test_setup_installs_from_the_repository_and_keeps_torch_torchvision_and_numpy(tmp_path):
+def test_setup_installs_a_tag_of_the_repository_and_keeps_torch_torchvision_and_numpy(tmp_path):
     process, arguments = run_setup(tmp_path, ["torch", "torchvision", "numpy"])
     assert process.returncode == 0, process.stderr
     kept = ["torch==9.torch", "torchvision==9.torchvision", "numpy==9.numpy"]
-    assert arguments == ["install", "--quiet", f"git+{ADDRESS}", *kept]
+    assert arguments == ["install", "--quiet", SOURCE, *kept]
 
 
 def test_setup_asks_for_no_version_of_what_is_not_there(tmp_path):
     process, arguments = run_setup(tmp_path, ["numpy"])
     assert process.returncode == 0, process.stderr
-    assert arguments == ["install", "--quiet", f"git+{ADDRESS}", "numpy==9.numpy"]
+    assert arguments == ["install", "--quiet", SOURCE, "numpy==9.numpy"]
 
 
 def test_setup_can_be_pointed_at_a_local_checkout(tmp_path):
     _, arguments = run_setup(tmp_path, [], COURSE_SOURCE="/some where/else")
     assert arguments == ["install", "--quiet", "/some where/else"]
+
+
+@pytest.mark.parametrize("address", [PLACEHOLDER, PLACEHOLDER.replace("-course/i", "-Course/I")])
+def test_setup_refuses_an_address_that_anybody_may_claim(tmp_path, address):
+    process, arguments = run_setup(tmp_path, ["torch"], address=address)
+    assert process.returncode == 1 and arguments is None
+    last = process.stderr.strip().splitlines()[-1]
+    assert last.startswith("RuntimeError: This copy of the course has no address to install from.")
+    assert "make lab" in last and "COURSE_SOURCE" in last and "README" in last
+
+
+@pytest.mark.parametrize("installed", [[], ["course_lib"]])
+def test_without_an_address_a_local_checkout_or_an_installed_course_is_used(tmp_path, installed):
+    there = {"COURSE_SOURCE": "/some where/else"}
+    process, arguments = run_setup(tmp_path, installed, address=PLACEHOLDER, **there)
+    assert process.returncode == 0, process.stderr
+    assert arguments == (None if installed else ["install", "--quiet", "/some where/else"])
+
+
+def test_a_new_address_or_version_costs_no_run_of_the_lectures(executed, tmp_path):
+    copy = shutil.copytree(executed, tmp_path / "copy")
+    path = copy / "pyproject.toml"
+    path.write_text(path.read_text().replace("1.2.3", "1.3.0"))
+    assert build.main([], copy) == 0
+    assert build.stale(copy) == []
+    assert "@v1.3.0" in (copy / "solutions" / "01_lecture.ipynb").read_text()
 
 
 def test_setup_says_what_pip_said_when_pip_fails(tmp_path):

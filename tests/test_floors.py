@@ -10,8 +10,8 @@ import course_lib
 ROOT = Path(course_lib.__file__).parent
 
 # shared by all: these know no model and no lecture
-GROUND = ("scale", "device", "progress", "checkpoints", "training", "data", "procedural")
-GROUND += ("pretrained", "metrics", "plots")
+GROUND = ("checks", "scale", "device", "progress", "checkpoints", "settings", "training", "data")
+GROUND += ("procedural", "pretrained", "metrics", "plots")
 # a lecture's module, then the next lecture's. The losses of a GAN come before the game that needs
 # them, though lecture 05 is about them.
 LECTURES = ("density", "pca", "autoencoders", "gan_losses", "gan", "shapes", "dcgan")

@@ -5,13 +5,15 @@ each was made stands in `train.py`: `python -m course_lib.recipes NAME` makes it
 """
 
 import hashlib
-import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
+
+from course_lib.data.downloads import write_whole
 
 FOLDER = Path(__file__).parent
 RANK = 64  # of what is kept of a matrix that is 8 times as wide and as tall
@@ -22,9 +24,10 @@ SUMS = "SHA256SUMS"  # in the format of `sha256sum --check`
 def load_weights(name: str, module: nn.Module) -> nn.Module:
     """Fills `module` with the weights `name`, puts it into evaluation mode and returns it.
 
-    Raises ValueError for a name that is not there, a file whose checksum is wrong (it is not read),
-    and a module of another architecture.
+    Raises ValueError for a path in the place of a name, a name that is not there, a file whose
+    checksum is wrong (it is not read), and a module of another architecture.
     """
+    _check_name(name)
     sums, path = _sums(), FOLDER / f"{name}.safetensors"
     if name not in sums and path.exists():
         raise ValueError(f"{FOLDER / SUMS} is missing or damaged; {_again(name)}")
@@ -53,8 +56,9 @@ def save_weights(name: str, module: nn.Module, card: Mapping[str, object]) -> No
     Matrices and kernels are stored in float16, and from 30,000 numbers on in 8 bits, with a scale
     for each row. Of very large matrices only their best approximation of rank 64 is kept, in two
     factors. The rest stays as it is. Call `round_weights` before measuring, so that the card speaks
-    of what is stored.
+    of what is stored. Raises ValueError for a path in the place of a name.
     """
+    _check_name(name)
     tensors = {}
     for key, value in module.state_dict().items():
         tensors.update(_packed(key, value))
@@ -63,11 +67,11 @@ def save_weights(name: str, module: nn.Module, card: Mapping[str, object]) -> No
     facts = {**card, "parameters": f"{count:,}", "size": f"{len(content) / 1e6:.2f} MB"}
     lines = [f"# {name}", "", "| | |", "|---|---|"]
     lines += [f"| {key} | {value} |" for key, value in facts.items()]
-    _write(FOLDER / f"{name}.safetensors", content)
-    _write(FOLDER / f"{name}.md", ("\n".join(lines) + "\n").encode())
+    write_whole(FOLDER / f"{name}.safetensors", content)
+    write_whole(FOLDER / f"{name}.md", ("\n".join(lines) + "\n").encode())
     sums = {**_sums(), name: hashlib.sha256(content).hexdigest()}
     lines = [f"{sums[key]}  {key}.safetensors\n" for key in sorted(sums)]
-    _write(FOLDER / SUMS, "".join(lines).encode())
+    write_whole(FOLDER / SUMS, "".join(lines).encode())
 
 
 @torch.no_grad()
@@ -108,6 +112,14 @@ def _unpacked(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
+def _check_name(name: str) -> None:
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", name):
+        raise ValueError(
+            "name must be the name of a set of weights, of letters, digits, _ and -, such as "
+            f"'vae_peeps32', not a path; got {name!r}"
+        )
+
+
 def _sums() -> dict[str, str]:
     path = FOLDER / SUMS
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
@@ -117,9 +129,3 @@ def _sums() -> dict[str, str]:
 
 def _again(name: str) -> str:
     return f"install the course again, or run: python -m course_lib.recipes {name}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(path.name + ".part")  # never half a file under the final name
-    part.write_bytes(content)
-    os.replace(part, path)
