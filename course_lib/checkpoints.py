@@ -97,7 +97,16 @@ def state_of(part: Any) -> Any:
     """A copy of the state of a part."""
     if isinstance(part, torch.Generator):
         return part.get_state()
-    return copy.deepcopy(part.state_dict())
+    return plain(part.state_dict())
+
+
+def plain(state: Any) -> Any:
+    """A copy in which NumPy's numbers, which no checkpoint may hold, are Python's."""
+    if type(state) is dict:  # not torch's OrderedDict, which knows more than its items
+        return {key: plain(value) for key, value in state.items()}
+    if type(state) in (list, tuple):
+        return type(state)(map(plain, state))
+    return state.item() if isinstance(state, np.generic) else copy.deepcopy(state)
 
 
 def restore(parts: Mapping[str, Any], states: Mapping[str, Any]) -> None:
@@ -258,30 +267,33 @@ def _check(path: Path, state: Any) -> None:
     if not isinstance(state, dict) or state.get("version") != VERSION:
         raise ValueError(f"{path} was written by another version of the course. {anew}")
     lacks = [name for name, kind in HOLDS.items() if not isinstance(state.get(name), kind)]
-    lacks += [f"rng[{name!r}]" for name in rng_state() if name not in (state.get("rng") or ())]
+    lacks += [f"rng[{name!r}]" for name in rng_state() if not lacks and name not in state["rng"]]
     if not lacks and any(len(values) != state["steps"] for values in state["losses"].values()):
         lacks = ["losses of all its steps"]
     if lacks:
-        raise ValueError(f"{path} lacks {', '.join(lacks)}, and cannot be gone on from. {anew}")
-    if bad := next(_nans("", state["parts"]), None):
+        raise ValueError(f"{path} lacks {', '.join(lacks)}, so it cannot be resumed. {anew}")
+
+
+def check_finite(path: Path, parts: Mapping[str, Any], weights: Iterable[str]) -> None:
+    """Raise ValueError where a part holds NaN, or one of the `weights` infinity."""
+    if bad := next(_spoilt("", parts, weights), None):
         raise ValueError(
-            f"{path} holds NaN, in {bad}: the file is spoilt, not your step. Delete it to go on "
-            f"from the one before, where there is one. {anew}"
+            f"{path} holds NaN or infinity, in {bad}: the file is spoilt, not your networks. "
+            "Delete it to go on from the one before, where there is one; "
+            f"or delete {path.parent} to start anew"
         )
 
 
-def _nans(name: str, value: Any) -> Iterator[str]:
+def _spoilt(name: str, value: Any, weights: Iterable[str]) -> Iterator[str]:
     if isinstance(value, torch.Tensor):
-        if value.is_floating_point() and value.isnan().any():
+        if not (value.isfinite() if name in weights else ~value.isnan()).all():
             yield name
     elif isinstance(value, float) and math.isnan(value):
         yield name
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _nans(f"{name}.{key}".strip("."), inner)
-    elif isinstance(value, list | tuple):
-        for i, inner in enumerate(value):
-            yield from _nans(f"{name}.{i}", inner)
+    elif isinstance(value, dict | list | tuple):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in items:
+            yield from _spoilt(f"{name}.{key}".strip("."), inner, weights)
 
 
 def check_storable(state: Mapping) -> None:

@@ -19,8 +19,12 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from course_lib import checkpoints
+
 STEP = ""  # where the step's own numbers and words stand among those of its parts
-DERIVED = ("base_lrs", "initial_lr", "_last_lr")  # of schedulers: they follow from lr
+DERIVED = ("base_lrs", "_last_lr", "place")  # follow from a scheduler's lr, a set's length
+NEEDS = {"amsgrad": "max_exp_avg_sq", "centered": "grad_avg", "momentum": "momentum_buffer"}
+WHOLE = collections.Counter  # a table that is one setting: MultiStepLR's milestones
 LONGEST = 80  # characters of a word that is a setting
 
 # what train() left in a part that lives on in the kernel: settings at the start of its run, and now
@@ -50,10 +54,15 @@ def changes(begun: Mapping[str, Any], cell: Mapping[str, Any]) -> list[str]:
     """What differs: ["optimizer.lr 0.001 (it was 0.01)"]."""
     found = {}
     for part in begun.keys() & cell.keys():
-        for name, old, new in _differences(part, begun[part], cell[part]):
-            found[name.strip(".")] = f"{name.strip('.')} {_said(new)} (it was {_said(old)})"
-    told = [name for name in found if not any(part in DERIVED for part in name.split("."))]
-    return [found[name] for name in sorted(told or found)]
+        found |= {n.strip("."): pair for n, *pair in _differences(part, begun[part], cell[part])}
+    for name in list(found):
+        if name.endswith(".initial_lr"):  # what the cell says; lr may be a part of it
+            found[name.replace("initial_lr", "lr")] = found.pop(name)
+        elif any(key in DERIVED for key in name.split(".")):
+            del found[name]
+    return [
+        f"{name} {_said(new)} (it was {_said(old)})" for name, (old, new) in sorted(found.items())
+    ]
 
 
 def edited(states: Mapping[str, Any], begun: Mapping, cell: Mapping) -> dict[str, Any]:
@@ -62,8 +71,8 @@ def edited(states: Mapping[str, Any], begun: Mapping, cell: Mapping) -> dict[str
     for name in states.keys() & begun.keys() & cell.keys():
         then, now, state = begun[name], cell[name], states[name]
         if isinstance(then, list) and len(then) == len(now) == len(state["param_groups"]):
-            groups = map(_group, state["param_groups"], then, now)
-            result[name] = {**state, "param_groups": list(groups)}
+            groups = list(map(_group, state["param_groups"], then, now))
+            result[name] = {"state": _with_needs(state["state"], groups), "param_groups": groups}
         elif isinstance(then, dict) and "last_epoch" in then:
             result[name] = _merged(state, then, now)
     return result
@@ -74,9 +83,9 @@ def _now(step: Callable, parts: Mapping[str, Any]) -> dict[str, Any]:
     for name, part in parts.items():
         if isinstance(part, Optimizer):
             groups = [{k: v for k, v in g.items() if k != "params"} for g in part.param_groups]
-            found[name] = copy.deepcopy(groups)
+            found[name] = checkpoints.plain(groups)
         elif isinstance(part, LRScheduler):
-            found[name] = copy.deepcopy(part.state_dict())
+            found[name] = checkpoints.plain(part.state_dict())
         else:
             found[name] = {} if isinstance(part, nn.Module) else _words(part)
     return found
@@ -117,8 +126,7 @@ def _words(value: Any) -> dict[str, Any]:
 
 def _merged(state: Any, begun: Any, cell: Any) -> Any:
     """`state`, and `cell` where that differs from `begun`."""
-    whole = (collections.Counter, collections.OrderedDict)
-    if isinstance(state, dict) and isinstance(begun, dict) and not isinstance(state, whole):
+    if isinstance(state, dict) and isinstance(begun, dict) and not isinstance(state, WHOLE):
         known = begun.keys() & cell.keys() - {"_last_lr"}
         return {k: _merged(v, begun[k], cell[k]) if k in known else v for k, v in state.items()}
     if isinstance(state, list) and isinstance(begun, list):
@@ -136,8 +144,20 @@ def _group(state: dict, begun: dict, cell: dict) -> dict:
     return result
 
 
+def _with_needs(state: dict, groups: list[dict]) -> dict:
+    """The averages of an optimiser, with zeros for those that an edited setting needs besides."""
+    state = {i: dict(averages) for i, averages in state.items()}
+    for group in groups:
+        for averages in (state[i] for i in group["params"] if i in state):
+            like = averages.get("exp_avg_sq", averages.get("square_avg"))
+            for setting, needed in NEEDS.items():
+                if group.get(setting) and needed not in averages and like is not None:
+                    averages[needed] = torch.zeros_like(like)
+    return state
+
+
 def _differences(name: str, begun: Any, cell: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(begun, dict) and isinstance(cell, dict):
+    if isinstance(begun, dict) and isinstance(cell, dict) and not isinstance(begun, WHOLE):
         for key in sorted(begun.keys() & cell.keys(), key=str):
             yield from _differences(f"{name}.{key}", begun[key], cell[key])
     elif isinstance(begun, list) and isinstance(cell, list) and len(begun) == len(cell):
@@ -155,4 +175,5 @@ def _differ(a: Any, b: Any) -> bool:
 
 
 def _said(value: Any) -> str:
+    value = value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value
     return f"{value:g}" if isinstance(value, float) else f"{value}"

@@ -151,13 +151,14 @@ class _Run:
                 f"checkpoint_every must be seconds, at least 0, got {checkpoint_every}"
             )
         self.step, self.parts = step, parts(step)
-        self.settings = settings.settings(step, self.parts)
         self.kinds = {name: type(part).__name__ for name, part in self.parts.items()}
         self.averages = [part for part in self.parts.values() if isinstance(part, EMA)]
         networks = {n: part for n, part in self.parts.items() if isinstance(part, nn.Module)}
         self.weights = {f"{n}.{k}": w for n in networks for k, w in networks[n].named_parameters()}
         self.device = next((w.device.type for w in self.weights.values()), "cpu")
         self.batches, self.watch = checkpoints.Batches(batches), watch
+        self.set_up = {"batches": batches, **self.parts}  # what has settings, beside the step
+        self.settings = settings.settings(step, self.set_up)
         self.steps, self.every = whole("steps", steps), checkpoint_every
         self.folder = Path(os.path.expanduser(checkpoint)) if checkpoint else None
         self.screen, self.history, self.pending = Screen(title), History(), []
@@ -184,6 +185,7 @@ class _Run:
 
     def load(self, path: Path, state: Mapping) -> None:
         """Continue from `state`; where it does not fit, raise ValueError and change nothing."""
+        checkpoints.check_finite(path, state["parts"], self.weights)
         before = self.snapshot()
         try:
             for name in {**self.kinds, **state["kinds"]}:
@@ -223,7 +225,7 @@ class _Run:
         try:
             yield
         finally:
-            settings.leave(self.step, self.parts, self.settings)
+            settings.leave(self.step, self.set_up, self.settings)
 
     def keep(self, losses: Mapping) -> None:
         """Note the losses of a step as they are: the device may still be computing them."""

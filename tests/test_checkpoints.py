@@ -1,3 +1,4 @@
+import errno
 import functools
 import hashlib
 import io
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from course_lib import checkpoints
 from course_lib.training import EMA, History, parts, train
 from tests.helpers import ROOT, ToyStep, built, python, toy_batches, weights
 
@@ -387,6 +390,214 @@ def test_a_checkpoint_of_another_step_is_refused_and_nothing_is_harmed(tmp_path,
     assert f"the checkpoints in {folder} are of another step" in str(error.value)
     assert torch.equal(weights(step), own)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def changed(folder, change):
+    """The newest checkpoint of a run of 6 steps, changed by another program, checksum and all."""
+    train(ToyStep(), toy_batches(), 6, checkpoint=folder, checkpoint_every=0)
+    path = max(folder.glob("step-*.pt"))
+    state = torch.load(path, weights_only=True)
+    state = change(state) or state
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    path.unlink()
+    digest = hashlib.sha256(buffer.getvalue()).hexdigest()[:16]
+    path = path.with_name(f"{path.name[:14]}{digest}.pt")
+    path.write_bytes(buffer.getvalue())
+    return path
+
+
+def without(name):
+    return lambda state: state.pop(name) and None
+
+
+KEYS = ("rng", "losses", "kinds", "settings", "parts", "batches", "seconds", "steps")
+OTHERS = {f"without {name}": (without(name), f"lacks {name}, so it cannot") for name in KEYS}
+OTHERS |= {
+    "without numpy's rng": (lambda state: state["rng"].pop("numpy") and None, "lacks rng.'numpy'"),
+    "without a loss": (lambda state: state["losses"]["loss"].pop() and None, "lacks losses of all"),
+    "of no version": (without("version"), "was written by another version of the course"),
+    "of an older version": (lambda state: state | {"version": 1}, "was written by another version"),
+    "of a newer version": (lambda state: state | {"version": 99}, "was written by another version"),
+    "a list": (lambda state: [1, 2], "was written by another version of the course"),
+    "a foreign rng": (
+        lambda state: state | {"rng": state["rng"] | {"torch": torch.zeros(2)}},
+        "of another step. RNG state must be",
+    ),
+}
+
+
+def spoil(*path, value=math.nan):
+    def change(state):
+        for name in path[:-1]:
+            state = state[name]
+        if isinstance(state[path[-1]], torch.Tensor):
+            state[path[-1]].view(-1)[0] = value
+        else:
+            state[path[-1]] = value
+
+    return change
+
+
+OTHERS |= {
+    "NaN weight": (spoil("parts", "net", "0.weight"), "infinity, in net.0.weight: the file is spo"),
+    "infinite weight": (
+        spoil("parts", "net", "0.weight", value=math.inf),
+        "infinity, in net.0.weight: the file is spoilt, not your networks. Delete it to go on from",
+    ),
+    "NaN in Adam": (
+        spoil("parts", "optimizer", "state", 0, "exp_avg"),
+        "in optimizer.state.0.exp_avg: the file",
+    ),
+    "NaN as a rate": (
+        spoil("parts", "optimizer", "param_groups", 0, "lr"),
+        "in optimizer.param_groups.0.lr: the file",
+    ),
+    "NaN in an average": (
+        spoil("parts", "ema", "model", "0.bias"),
+        "in ema.model.0.bias: the file",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_checkpoint_that_is_not_whole_is_refused_before_anything_is_changed(tmp_path, kind):
+    change, told = OTHERS[kind]
+    path = changed(tmp_path, change)
+    left = files(tmp_path)
+    step = ToyStep(seed=3)
+    before, rng = weights(step), torch.get_rng_state()
+    with pytest.raises(ValueError, match=told) as error:
+        train(step, toy_batches(), 9, checkpoint=tmp_path)
+    assert str(path) in str(error.value) or str(tmp_path) in str(error.value)
+    assert "start anew" in str(error.value)
+    assert torch.equal(weights(step), before) and torch.equal(torch.get_rng_state(), rng)
+    assert files(tmp_path) == left
+    if kind.startswith(("NaN", "infinite")):  # the way out that was told
+        path.unlink()
+        assert train(step, toy_batches(), 9, checkpoint=tmp_path).stopped == ""
+
+
+def test_infinite_buffers_such_as_masks_may_be_in_a_checkpoint(tmp_path):
+    for steps in (3, 5):
+        step = ToyStep()
+        step.net.register_buffer("mask", torch.full((2, 2), -math.inf))
+        step.ema = EMA(step.net)
+        assert train(step, toy_batches(), steps, checkpoint=tmp_path).stopped == ""
+
+
+def test_files_of_others_in_the_folder_are_left_alone(tmp_path, capsys):
+    names = ("step-best.pt", "step-00000001-mine.tmp", "model.pt", "step-9-0123456789abcdef.pt")
+    for name in names:
+        (tmp_path / name).write_bytes(b"not the course's")
+    train(ToyStep(), toy_batches(), 6, checkpoint=tmp_path, checkpoint_every=0)
+    train(ToyStep(), toy_batches(), 9, checkpoint=tmp_path, checkpoint_every=0)
+    assert "damaged" not in capsys.readouterr().err
+    assert set(names) < set(files(tmp_path)) and len(files(tmp_path)) == 6
+
+
+def test_the_newest_checkpoint_is_the_one_of_most_steps(tmp_path):
+    paths = [tmp_path / f"step-{steps}-0123456789abcdef.pt" for steps in ("100000000", "99999999")]
+    for path in paths:
+        path.touch()
+    assert checkpoints._files(tmp_path) == paths[::-1]
+
+
+def test_a_tilde_in_checkpoint_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    train(ToyStep(), toy_batches(), 2, checkpoint="~/runs/toy")
+    assert len(files(tmp_path / "runs" / "toy")) == 1 and files(tmp_path) == ["runs"]
+
+
+# --- one run has the folder -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def running(tmp_path):
+    """A folder in which another process trains, and that process."""
+    folder, code = tmp_path / "run", textwrap.dedent(KILLED.format(root=str(ROOT)))
+    code = code.replace("10_000", "10**9")
+    process = subprocess.Popen([sys.executable, "-c", code, folder], stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 120
+    while not list(folder.glob("step-*.pt")):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.01)
+    yield folder, process
+    process.kill()
+    process.wait()
+
+
+def test_a_folder_in_use_is_refused_and_the_other_process_is_named(running):
+    folder, process = running
+    step = ToyStep(seed=1)
+    before = weights(step)
+    with pytest.raises(ValueError, match=f"run is in use by process {process.pid} on .* since"):
+        train(step, toy_batches(), 5, checkpoint=folder)
+    assert torch.equal(weights(step), before) and process.poll() is None
+    if os.name != "nt":
+        link = folder.with_name("link")
+        link.symlink_to(folder)
+        with pytest.raises(ValueError, match=f"link is in use by process {process.pid}"):
+            train(step, toy_batches(), 5, checkpoint=link)
+
+
+def test_a_process_that_was_killed_leaves_no_lock(running):
+    folder, process = running
+    process.kill()
+    process.wait()
+    assert checkpoints.LOCK in files(folder)  # the file is there, but nobody has it
+    reached = int(max(folder.glob("step-*.pt")).name[5:13])
+    assert train(built(), Stateful(), reached + 2, checkpoint=folder).steps == reached + 2
+    assert checkpoints.LOCK not in files(folder)
+
+
+def test_two_runs_of_one_process_do_not_share_a_folder_either(tmp_path):
+    class Nested(ToyStep):
+        def __call__(self, x):
+            with pytest.raises(ValueError, match=f"in use by process {os.getpid()} "):
+                train(ToyStep(), toy_batches(), 2, checkpoint=tmp_path)
+            return super().__call__(x)
+
+    assert train(Nested(), toy_batches(), 2, checkpoint=tmp_path).steps == 2
+    assert train(ToyStep(), toy_batches(), 3, checkpoint=tmp_path).steps == 3
+
+
+def take_the_lock_again_and_again(folder, times):
+    """How often this process had the folder, and how often it was refused; never beside another."""
+    mark, had, refused = folder.with_name("mark"), 0, 0
+    for _ in range(times):
+        try:
+            with checkpoints.lock(folder):
+                mark.open("x").close()  # FileExistsError where another has it too
+                had += folder.is_dir()
+                mark.unlink()
+        except ValueError:
+            refused += 1
+    return had, refused
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_of_many_processes_at_once_only_one_has_the_folder(tmp_path):
+    folder, children = tmp_path / "runs" / "net", []
+    for _ in range(4):
+        if not (child := os.fork()):
+            with suppress(Exception):
+                os._exit(0 if sum(take_the_lock_again_and_again(folder, 100)) == 100 else 1)
+            os._exit(2)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    assert not (folder / checkpoints.LOCK).exists()
+
+
+def test_a_disk_without_locks_trains_without(tmp_path, monkeypatch):
+    def refuse(file):
+        raise OSError(errno.ENOLCK, "no locks here")
+
+    monkeypatch.setattr(checkpoints, "_take", refuse)
+    train(ToyStep(), toy_batches(), 2, checkpoint=tmp_path / "run")
+    assert any(name.endswith(".pt") for name in files(tmp_path / "run"))
 
 
 def test_a_state_that_cannot_be_stored_is_told_before_the_first_step(tmp_path):

@@ -2,9 +2,14 @@
 
 import gzip
 import io
+import os
+import re
 import shutil
 import socket
+import subprocess
+import sys
 import tarfile
+import time
 import urllib.error
 import zipfile
 
@@ -244,10 +249,153 @@ def test_parts_of_a_set_are_sets():
     assert whole[torch.tensor([7, 1])].labels.tolist() == [7, 1]
 
 
+def test_a_set_is_a_sequence_of_sets_of_one():
+    whole = small_set(5)
+    for each in (list(whole), [*whole], [picture for _, picture in enumerate(whole)]):
+        assert [picture.labels.tolist() for picture in each] == [[0], [1], [2], [3], [4]]
+    assert [picture.labels.item() for picture in reversed(whole)] == [4, 3, 2, 1, 0]
+    assert not whole[:0] and whole
+
+
+INDICES = {
+    "int": (3, [3]),
+    "negative": (-2, [3]),
+    "NumPy's int": (np.int64(3), [3]),
+    "NumPy's byte": (np.uint8(3), [3]),
+    "NumPy's array of one": (np.array(3), [3]),
+    "tensor": (torch.tensor(3), [3]),
+    "tensor of a byte": (torch.tensor(-2, dtype=torch.int8), [3]),
+    "bytes": (torch.tensor([3, 0], dtype=torch.uint8), [3, 0]),
+    "NumPy's array": (np.array([3, -1]), [3, 4]),
+    "list": ([3, np.int64(0), torch.tensor(1)], [3, 0, 1]),
+    "range": (range(1, 3), [1, 2]),
+    "backwards": (slice(None, None, -2), [4, 2, 0]),
+    "slice": (slice(3, 99), [3, 4]),
+    "mask": (torch.arange(5) > 2, [3, 4]),
+    "NumPy's mask": (np.arange(5) > 2, [3, 4]),
+    "list of truths": ([True, False, False, True, False], [0, 3]),
+    "nothing": ([], []),
+    "an empty tensor": (torch.tensor([]), []),
+}
+
+
+@pytest.mark.parametrize("kind", INDICES)
+def test_all_that_names_places_is_an_index(kind):
+    index, places = INDICES[kind]
+    assert small_set(5)[index].labels.tolist() == places
+
+
+@pytest.mark.parametrize(
+    "index", [5, -6, 1000, np.int64(5), torch.tensor(5), [0, 5], torch.tensor([-6])]
+)
+def test_beyond_the_end_there_is_nothing(index):
+    with pytest.raises(IndexError, match="there is no picture -?\\d+: pictures has 5"):
+        small_set(5)[index]
+
+
+def test_a_mask_of_another_length_is_refused():
+    with pytest.raises(IndexError, match="a mask must have 5 truth values, one a picture; got 2"):
+        small_set(5)[torch.tensor([True, False])]
+
+
+@pytest.mark.parametrize(
+    "index",
+    [True, np.True_, None, 1.0, torch.tensor(1.0), "labels", ..., [0.5], [[0, 1]], object()],
+)
+def test_what_names_no_place_is_refused(index):
+    with pytest.raises(TypeError, match="an index must be a whole number, a slice"):
+        small_set(5)[index]
+
+
+def test_an_empty_choice_shows_itself_as_empty():
+    empty = small_set(5)[torch.zeros(5, dtype=torch.bool)]
+    assert empty._repr_mimebundle_().keys() == {"text/plain"}
+    assert "0 pictures" in repr(empty) and empty.floats().shape == (0, 1, 2, 2)
+    assert resize(empty.images, 4).shape == (0, 1, 4, 4)
+
+
+def test_a_part_of_the_earth_is_those_pairs_and_no_others():
+    earth = data.load("earth", size=16)
+    part = earth[:3]
+    x, y = next(part.batches(3, generator=seeded(0)))
+    assert sorted(map(float, x.flatten(1).mean(1))) == pytest.approx(
+        sorted(map(float, part.floats().flatten(1).mean(1)))
+    )
+    assert x.shape == y.shape == (3, 3, 16, 16)
+    assert next(earth.paired_with(earth).batches(2))[0].shape == (2, 3, 16, 16)
+
+
+PICTURES, LABELS = torch.zeros(4, 3, 8, 8, dtype=torch.uint8), torch.arange(4)
+LAST = PICTURES.permute(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize(
+    "images, error, way",
+    [
+        (PICTURES.numpy(), TypeError, "torch.from_numpy(images)"),
+        (LAST.numpy(), TypeError, "torch.from_numpy(images).permute(0, 3, 1, 2)"),
+        (LAST, ValueError, "images.permute(0, 3, 1, 2)"),
+        (LAST[0], ValueError, "images.permute(2, 0, 1)[None]"),
+        (PICTURES[:, 0], ValueError, "images[:, None]"),
+        (PICTURES.float(), ValueError, ".to(torch.uint8)"),
+        (PICTURES.int(), ValueError, "got int32"),
+        (torch.zeros(4, 4, 8, 8, dtype=torch.uint8), ValueError, "images[:, :3]"),
+        (list(PICTURES), TypeError, "torch.stack(images)"),
+        (None, TypeError, "got NoneType"),
+    ],
+)
+def test_pictures_of_another_kind_are_refused_with_the_way_out(images, error, way):
+    with pytest.raises(error, match=f"images must be a uint8 tensor .*{re.escape(way)}"):
+        ImageSet(images)
+
+
+@pytest.mark.parametrize(
+    "labels, error, way",
+    [
+        (LABELS.numpy(), TypeError, "torch.as_tensor(labels)"),
+        ([0, 1, 2, 3], TypeError, "torch.as_tensor(labels)"),
+        (LABELS.float(), ValueError, "labels.long()"),
+        (LABELS.to(torch.uint8), ValueError, "labels.long()"),
+        (LABELS > 1, ValueError, "labels.long()"),
+        (torch.eye(4), ValueError, "labels.argmax(1)"),
+        (LABELS[:, None], ValueError, "labels.flatten()"),
+        (LABELS + 1, ValueError, "0 … 3, as there are 4 classes; got 1 … 4"),
+        (LABELS - 1, ValueError, "got -1 … 2"),
+    ],
+)
+def test_labels_of_another_kind_are_refused_with_the_way_out(labels, error, way):
+    with pytest.raises(error, match=re.escape(way)):
+        ImageSet(PICTURES, labels, list("abcd"))
+
+
+def test_what_lies_beside_the_pictures_is_tensors_with_a_row_for_each():
+    for beside in ({"targets": PICTURES.numpy()}, {"attributes": {"a": [1, 2, 3, 4]}}):
+        with pytest.raises(TypeError, match="must be a"):
+            ImageSet(PICTURES, **beside)
+    for beside in ({"targets": PICTURES.float()}, {"attributes": {"a": torch.tensor(4)}}):
+        with pytest.raises(ValueError, match="must"):
+            ImageSet(PICTURES, **beside)
+
+
 def test_a_set_shows_itself_as_a_picture(fashion):
     shown = fashion._repr_mimebundle_()
     assert shown["image/png"].startswith(b"\x89PNG") and len(shown["image/png"]) < 200_000
     assert "10,000 pictures" in shown["text/plain"] and "10 classes" in shown["text/plain"]
+
+
+def test_numpys_integers_are_sizes_and_numbers():
+    for two in (np.int64(2), torch.tensor(2)):
+        assert data.load("digits", size=two).images.shape[2:] == (2, 2)
+        assert next(small_set(5).batches(two)).shape == (2, 1, 2, 2)
+        toy = data.load("toy2d", n=two)
+        assert len(toy) == len(next(toy.batches(two))) == 2
+        assert len(data.load("skyline", split="all", n=two, size=16)) == 2
+        assert data.load("earth", size=16 * two).images.shape[2:] == (32, 32)
+
+
+def test_points_of_the_test_set_are_not_those_of_the_training_set():
+    train, test = (data.load("toy2d", split=split, n=9).points for split in ("train", "test"))
+    assert not torch.equal(train, test)
 
 
 def test_halving_is_averaging():
@@ -297,6 +445,11 @@ def test_a_damaged_file_is_named_and_not_loaded(tmp_path, monkeypatch, fault):
         (("earth",), {"size": 512}, "size must be 16 … 256"),
         (("toy2d",), {"variant": "cube"}, "variant must be one of"),
         (("toy2d",), {"n": 0}, "n must be a whole number"),
+        (("toy2d",), {"size": 32}, "size is not for toy2d"),
+        (("skyline",), {"n": 2.5}, "n must be a whole number"),
+        (("fashion",), {"n": 5}, "n is not for fashion"),
+        (("digits",), {"every": 2}, "every is not for digits"),
+        (("mnist",), {"generator": torch.Generator()}, "generator is not for mnist"),
     ],
 )
 def test_what_does_not_exist_is_refused_with_what_does(arguments, options, message):
@@ -438,6 +591,89 @@ def test_a_download_with_a_wrong_checksum_is_removed(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="wrong md5"):
         downloads.fetch("https://example.org/file.gz", md5="0" * 32)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_file_never_gets_the_name_of_the_right_one(tmp_path, monkeypatch):
+    """Another process may look while the checksum is still being computed."""
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.setattr(downloads.urllib.request, "urlopen", lambda *a, **k: Answer(b"other"))
+    there, digest = [], downloads._digest
+
+    def looking(path, kind):
+        there.append((tmp_path / "file.gz").exists())
+        return digest(path, kind)
+
+    monkeypatch.setattr(downloads, "_digest", looking)
+    with pytest.raises(ValueError, match="file.gz is damaged"):
+        downloads.fetch("https://example.org/file.gz", sha256="0" * 64)
+    assert there == [False]
+
+
+TWO_AT_ONCE = """
+import hashlib, sys, threading, time
+from course_lib.data import downloads
+
+class Slow:
+    def __init__(self, content):
+        self.content, self.headers = content, {"Content-Length": str(len(content))}
+    def __enter__(self): return self
+    def __exit__(self, *_): return False
+    def read(self, n):
+        time.sleep(0.01)
+        part, self.content = self.content[:1000], self.content[1000:]
+        return part
+
+content = bytes(range(256)) * 200
+downloads.urllib.request.urlopen = lambda *a, **k: Slow(content)
+for i in range(5):
+    sha = {"sha256": hashlib.sha256(content).hexdigest()} if i % 2 else {}
+    assert downloads.fetch(f"https://example.org/{i}", **sha).read_bytes() == content
+"""
+
+
+def test_several_processes_that_load_one_file_at_once_all_get_it_whole(tmp_path):
+    environment = {**os.environ, "COURSE_DATA": str(tmp_path)}
+    run = [sys.executable, "-c", TWO_AT_ONCE]
+    processes = [subprocess.Popen(run, env=environment) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert {path.suffix for path in tmp_path.iterdir()} == {"", ".sha256"}
+
+
+def test_half_a_download_of_a_process_that_was_killed_is_tidied_away(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.setattr(downloads.urllib.request, "urlopen", lambda *a, **k: Answer(b"content"))
+    old, new = (tmp_path / f"file.zip.{name}.part" for name in ("old", "new"))
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - 7200,) * 2)
+    downloads.fetch("https://example.org/file.zip")
+    assert not old.exists() and new.exists()
+
+
+def test_a_file_that_was_put_there_by_hand_is_taken_and_watched_from_then_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
+    monkeypatch.setattr(downloads.urllib.request, "urlopen", None)
+    (tmp_path / "file.zip").write_bytes(b"from a browser")
+    path = downloads.fetch("https://example.org/file.zip")
+    path.write_bytes(b"changed")
+    with pytest.raises(ValueError, match="file.zip is damaged"):
+        downloads.fetch("https://example.org/file.zip")
+
+
+def test_the_folder_for_downloads_is_heard_without_a_home_and_a_tilde_is_expanded(
+    tmp_path, monkeypatch
+):
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("COURSE_DATA", "~/data")
+    assert downloads.cache() == tmp_path / "data"
+    monkeypatch.setattr(downloads.os.path, "expanduser", lambda path: path)  # no home
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "mine"))
+    assert downloads.cache() == tmp_path / "mine"
+    monkeypatch.delenv("COURSE_DATA")
+    with pytest.raises(ValueError, match="no home folder is known: set .* COURSE_DATA"):
+        data.load("mnist")
+    assert len(data.load("digits")) > 1000
 
 
 def test_later_damage_of_a_download_is_found(tmp_path, monkeypatch):

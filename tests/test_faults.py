@@ -546,7 +546,7 @@ def _(lab):
 @download("the disk is full", "No space left on device", "COURSE_DATA")
 def _(lab):
     lab.patch(downloads.os, "replace", throws(disk_error(errno.ENOSPC)))
-    return lab.load("mnist", b"x")
+    return lab.load("horse2zebra", b"x")
 
 
 @download(

@@ -1,8 +1,10 @@
-import email.message
+import hashlib
 import http.client
 import io
 import math
+import pickle
 import urllib.error
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -527,7 +529,7 @@ def test_networks_say_which_names_there_are(kind):
 @pytest.fixture
 def no_weights(tmp_path, monkeypatch):
     """A machine that has no Inception yet, and what its network answers: answer(error or bytes)."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path))
     metrics._inception.cache_clear()
 
     def answer(what):
@@ -535,12 +537,13 @@ def no_weights(tmp_path, monkeypatch):
             if isinstance(what, Exception):
                 raise what
             response = io.BytesIO(what)
-            response.info = email.message.Message
+            response.headers = {}
             return response
 
-        monkeypatch.setattr("torch.hub.urlopen", urlopen)
+        monkeypatch.setattr(metrics.downloads.urllib.request, "urlopen", urlopen)
 
-    return answer
+    yield answer
+    metrics._inception.cache_clear()
 
 
 class Corner(nn.Module):
@@ -575,26 +578,57 @@ def test_without_a_network_inception_says_so_and_leaves_nothing_half_written(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_inception_gives_2048_features_that_depend_on_no_other_image(monkeypatch):
-    from torchvision import models
+class Planted:
+    """What runs a command when it is unpickled."""
 
-    untrained, asked = models.inception_v3, []
+    def __init__(self, path):
+        self.path = path
 
-    def inception_v3(weights, progress):
-        asked.append(weights)
-        torch.manual_seed(0)
-        return untrained(weights=None, init_weights=False, transform_input=True)
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
 
-    monkeypatch.setattr(models, "inception_v3", inception_v3)
-    metrics._inception.cache_clear()
+
+@pytest.mark.parametrize("published", [False, True])
+def test_a_planted_file_runs_nothing(no_weights, tmp_path, monkeypatch, published):
+    no_weights(urllib.error.URLError("no route to host"))
+    planted = tmp_path / metrics.INCEPTION.rsplit("/", 1)[1]
+    torch.save({"fc.weight": Planted(tmp_path / "ran")}, planted)
+    if published:  # even where its checksum were the right one
+        digest = hashlib.sha256(planted.read_bytes()).hexdigest()
+        monkeypatch.setattr(metrics, "INCEPTION_SHA256", digest)
+    with pytest.raises(pickle.UnpicklingError if published else ConnectionError):
+        inception_features(torch.zeros(2, 3, 32, 32))
+    assert not (tmp_path / "ran").exists() and planted.exists() == published
+
+
+def test_inception_gives_2048_features_that_depend_on_no_other_image(
+    no_weights, tmp_path, monkeypatch
+):
+    from torchvision.models import inception_v3
+
+    torch.manual_seed(0)
+    trained = inception_v3(weights=None, init_weights=False)
+    path = tmp_path / metrics.INCEPTION.rsplit("/", 1)[1]
+    torch.save(trained.state_dict(), path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(metrics, "INCEPTION_SHA256", digest)
     x = draw(3, 3, 40, 40).tanh()
     features = inception_features(x)
     assert features.shape == (3, 2048) and not features.requires_grad
     monkeypatch.setattr(metrics, "AT_ONCE", 10)
+    path.unlink()  # it is loaded once: then it is kept
     torch.testing.assert_close(inception_features(x), features, rtol=1e-3, atol=1e-5)
-    assert asked == [models.Inception_V3_Weights.IMAGENET1K_V1]  # once: then it is kept
-    assert not metrics._inception().transform_input and not metrics._inception().training
-    metrics._inception.cache_clear()
+    net = metrics._inception()
+    assert not net.transform_input and not net.training
+    trained.fc, trained.transform_input = nn.Identity(), False
+    with torch.no_grad():
+        expected = trained.eval()(metrics._resized(x, 299))
+    torch.testing.assert_close(features, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_the_checksum_is_the_one_whose_first_digits_the_file_bears():
+    assert metrics.INCEPTION.endswith(f"-{metrics.INCEPTION_SHA256[:8]}.pth")
+    assert len(metrics.INCEPTION_SHA256) == 64
 
 
 def test_inception_sees_images_in_full_range_and_in_three_channels():

@@ -2,6 +2,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -115,6 +116,23 @@ def test_an_unknown_name_is_answered_with_the_known_ones(folder):
     save_weights("small", net(), {})
     with pytest.raises(ValueError, match="'large'; there are small"):
         load_weights("large", net())
+
+
+PATHS = ["../small", "a/small", "/tmp/small", "small.safetensors", "..", ".", "", "-small", "a b"]
+PATHS += ["small\n", "a\\small", "C:small", "small\0", "größe", "x" * 200, Path("small"), None, 3]
+
+
+@pytest.mark.parametrize("name", PATHS, ids=repr)
+def test_names_are_taken_and_no_paths(folder, name):
+    save_weights("small", net(), {})
+    before = {path: path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()}
+    for use in (lambda: save_weights(name, net(5), {}), lambda: load_weights(name, net())):
+        with pytest.raises(
+            ValueError, match="name must be the name of a set of weights.*not a path"
+        ):
+            use()
+    after = {path: path.read_bytes() for path in folder.parent.rglob("*") if path.is_file()}
+    assert after == before
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,6 +2,7 @@ import math
 import os
 import threading
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -153,6 +154,8 @@ def test_a_step_that_changes_its_losses_is_told():
         ({"steps": -3}, ValueError, "steps must be"),
         ({"steps": 2.5}, ValueError, "steps must be"),
         ({"steps": True}, ValueError, "steps must be"),
+        ({"steps": None}, ValueError, "steps must be"),
+        ({"checkpoint": 3}, TypeError, "checkpoint must be the path of a folder, got int"),
         ({"step": "no function"}, TypeError, "step must be callable"),
         ({"batches": 3}, TypeError, "batches must be iterable, got int"),
         ({"watch": "figure"}, TypeError, "watch must be callable"),
@@ -164,6 +167,11 @@ def test_bad_arguments_are_named(arguments, error, message):
     good = {"step": lambda x: {"loss": 0.0}, "batches": [0], "steps": 2}
     with pytest.raises(error, match=message):
         train(**{**good, **arguments})
+
+
+@pytest.mark.parametrize("steps", [np.int64(3), torch.tensor(3)])
+def test_numpys_and_torchs_integers_are_numbers_of_steps(steps):
+    assert train(lambda x: {"loss": 0.0}, [0], steps).steps == 3
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64, UInt8
 from PIL import Image
@@ -76,7 +77,7 @@ class ImageSet:
             places = range(len(self))[index]
             return index if places.step > 0 else torch.tensor(list(places), dtype=torch.int64)
         one = is_whole(index)
-        rows = _whole_numbers([index] if one else index, len(self))
+        rows = _whole_numbers([int(index)] if one else index, len(self))
         for i in rows[(rows < -len(self)) | (rows >= len(self))].tolist():
             raise IndexError(f"there is no picture {i}: {self.name} has {len(self)}")
         if one:
@@ -148,23 +149,31 @@ def _whole_numbers(index, n: int) -> Int64[Tensor, " n"]:
 
 
 def _check_pictures(name: str, images: Tensor) -> None:
-    if not isinstance(images, Tensor):
+    """Raises TypeError or ValueError, with the way out, for anything but uint8 (N, C, H, W)."""
+    if not isinstance(images, Tensor | np.ndarray):
+        way = f": torch.stack({name})" if isinstance(images, list | tuple) else ""
         kind = type(images).__name__
-        way = f": torch.from_numpy({name})" if kind == "ndarray" else ""
         raise TypeError(f"{name} must be a uint8 tensor (N, C, H, W); got {kind}{way}")
-    shape, way = tuple(images.shape), ""
-    if images.ndim == 4 and shape[1] in (1, 3) and images.dtype == torch.uint8:
+    shape, kind = tuple(images.shape), str(images.dtype).removeprefix("torch.")
+    tensor = isinstance(images, Tensor)
+    if tensor and images.ndim == 4 and shape[1] in (1, 3) and kind == "uint8":
         return
-    if images.ndim == 4 and shape[3] in (1, 3):
-        way = f": height, width and channels are {name}.permute(0, 3, 1, 2)"
-    elif images.ndim == 3 and shape[2] == 3:
-        way = f": one picture, channels last, is {name}.permute(2, 0, 1)[None]"
-    elif images.ndim == 3:
-        way = f": grey pictures are {name}[:, None], one picture is {name}[None]"
-    elif images.is_floating_point():
-        way = ": of [-1, 1] make ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)"
-    raise ValueError(
-        f"{name} must be uint8 (N, C, H, W) with 1 or 3 channels; got {images.dtype} {shape}{way}"
+    given, way = (name, "") if tensor else (f"torch.from_numpy({name})",) * 2
+    if len(shape) == 4 and shape[1] not in (1, 3) and shape[3] in (1, 3):
+        way = f"{given}.permute(0, 3, 1, 2) puts channels before height and width"
+    elif len(shape) == 4 and shape[1] == 4:
+        way = f"{given}[:, :3] is without transparency"
+    elif len(shape) == 3 and shape[2] == 3:
+        way = f"{given}.permute(2, 0, 1)[None] is one picture, channels first"
+    elif len(shape) == 3:
+        way = f"{given}[:, None] are grey pictures, {given}[None] is one in colour"
+    elif "float" in kind:
+        way = "((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8) makes them of x in [-1, 1]"
+    error = ValueError if tensor else TypeError
+    got = f"{kind} {shape}" if tensor else f"a NumPy array, {kind} {shape}"
+    raise error(
+        f"{name} must be a uint8 tensor (N, C, H, W) with 1 or 3 channels; got {got}"
+        + (f": {way}" if way else "")
     )
 
 
@@ -173,9 +182,10 @@ def _check_labels(labels: Tensor, classes: list[str] | None) -> None:
         kind = type(labels).__name__
         raise TypeError(f"labels must be an int64 tensor (N,); got {kind}: torch.as_tensor(labels)")
     if labels.ndim != 1 or labels.dtype != torch.int64:
-        one_hot = "labels.argmax(1)" if labels.ndim == 2 else "labels.long()"
         shape, kind = tuple(labels.shape), labels.dtype
-        raise ValueError(f"labels must be int64 (N,); got {kind} {shape}: {one_hot}")
+        way = "labels.flatten()" if shape[1:] == (1,) else "labels.argmax(1)"
+        way = way if labels.ndim == 2 else "labels.long()"
+        raise ValueError(f"labels must be int64 (N,); got {kind} {shape}: {way}")
     if classes and len(labels) and not 0 <= labels.min() <= labels.max() < len(classes):
         ends, last = f"{labels.min()} … {labels.max()}", len(classes) - 1
         raise ValueError(f"labels must be 0 … {last}, as there are {last + 1} classes; got {ends}")
@@ -196,7 +206,7 @@ class Batches:
             raise ValueError(f"batch_size is {batch_size}, and {name} has {len(images)} pictures")
         self.images = images.to(device)
         self.second = None if second is None else second.to(device)
-        self.batch_size = batch_size
+        self.batch_size, self.name, self.pictures = batch_size, name, len(images)
         if generator is None:  # the name counts: two sets of one length are not drawn in one order
             seed = (torch.initial_seed() + zlib.crc32(name.encode())) % 2**63
             generator = torch.Generator().manual_seed(seed)

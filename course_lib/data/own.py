@@ -76,7 +76,7 @@ def folder(path: Path, size: int | None, split: str = "train") -> ImageSet:
     one_of("split", split, ("train", "test", "all"))
     read, out, told = _read_all(path, size or 64)
     if not read:
-        tried = f": {_listed(out, path)}" if out else ""
+        tried = f": {_listed(out, path)}" if out else ": there is none in it"
         raise ValueError(f"no picture in {path} can be read{tried}")
     files = [file for file, _ in read]
     images, scales = _scaled([picture for _, picture in read])
