@@ -46,6 +46,7 @@ def stages() -> list[Stage]:
         ("browser", [*PYTEST, BROWSER], {}),
         notebooks("notebooks, solved", "solutions", "correct"),
         ("grading", [*PYTEST, GRADING], {}),
+        ("wrong answers", ["tests/exercise_mutants.py"], {}),
     ]
 
 

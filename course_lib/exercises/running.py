@@ -105,7 +105,7 @@ def run(
         try:
             for probe, shift, outcomes in rounds:
                 if shift and not seen.again:
-                    if time.monotonic() - start > limit / 10:  # nobody waits for it twice
+                    if time.monotonic() - start > min(limit / 10, 1.0):  # nobody waits for it twice
                         return
                     captured(muted)  # said once is enough
                     seen.warned = list(seen.warned)
