@@ -274,6 +274,7 @@ INDICES = {
     "mask": (torch.arange(5) > 2, [3, 4]),
     "NumPy's mask": (np.arange(5) > 2, [3, 4]),
     "list of truths": ([True, False, False, True, False], [0, 3]),
+    "all": (..., [0, 1, 2, 3, 4]),
     "nothing": ([], []),
     "an empty tensor": (torch.tensor([]), []),
 }
@@ -300,7 +301,7 @@ def test_a_mask_of_another_length_is_refused():
 
 @pytest.mark.parametrize(
     "index",
-    [True, np.True_, None, 1.0, torch.tensor(1.0), "labels", ..., [0.5], [[0, 1]], object()],
+    [True, np.True_, None, 1.0, torch.tensor(1.0), "labels", [0.5], [[0, 1]], object()],
 )
 def test_what_names_no_place_is_refused(index):
     with pytest.raises(TypeError, match="an index must be a whole number, a slice"):
@@ -339,7 +340,7 @@ LAST = PICTURES.permute(0, 2, 3, 1)
         (PICTURES[:, 0], ValueError, "images[:, None]"),
         (PICTURES.float(), ValueError, ".to(torch.uint8)"),
         (PICTURES.int(), ValueError, "got int32"),
-        (torch.zeros(4, 4, 8, 8, dtype=torch.uint8), ValueError, "images[:, :3]"),
+        (torch.zeros(4, 2, 8, 8, dtype=torch.uint8), ValueError, "got uint8 (4, 2, 8, 8)"),
         (list(PICTURES), TypeError, "torch.stack(images)"),
         (None, TypeError, "got NoneType"),
     ],

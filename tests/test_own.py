@@ -46,7 +46,7 @@ def load(path, **options):
 
 
 def test_what_pillow_reads_is_read_whatever_it_is_called(tmp_path):
-    fill(tmp_path, "1.jpg", "2.JPEG", "3.jp2", "4.qoi", "5.tga", "6.bmp", "7.ppm", "8.webp")
+    fill(tmp_path, "1.jpg", "2.JPEG", "3.jp2", "4.pcx", "5.tga", "6.bmp", "7.ppm", "8.webp")
     RED.save(tmp_path / "9.jfif", "JPEG")
     RED.save(tmp_path / "10", "JPEG")
     RED.save(tmp_path / "11.png", "JPEG")
@@ -306,6 +306,8 @@ def test_large_numbers_of_32_bits_do_not_wrap(tmp_path):
         (ramp(-1, 1, "<f4"), RAMP, "-1 … 1 becomes 0 … 255"),
         (ramp(0, 0.5, "<f4"), [0, 18, 36, 55, 73, 91, 109, 128], ""),
         (np.rint(ramp(0, 100, "<f4")), [0, 14, 29, 43, 57, 71, 86, 100], "as they are"),
+        (ramp(10, 200, "<f4"), [10, 37, 64, 91, 119, 146, 173, 200], "as they are"),
+        (ramp(0, 1.2, "<f4"), RAMP, "from 0 to 1.2"),
         (ramp(-3, 4000, "<f4"), RAMP, "from -3 to 4000"),
     ],
 )

@@ -1,5 +1,7 @@
 """A run that is taken up with settings that were edited in its cell."""
 
+import collections
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch import nn
 from torch.optim import SGD, Adam, RMSprop
 from torch.optim import lr_scheduler as schedules
 
-from course_lib import data, settings
+from course_lib import checkpoints, data, settings
 from course_lib.training import EMA, train
 
 SAID = "changed in the cell since the run began, and used from here on: "
@@ -139,6 +141,10 @@ def test_an_edited_schedule_is_used_from_where_it_stands(tmp_path, capsys, befor
 
 
 def test_edited_milestones_are_used(tmp_path, capsys):
+    try:
+        checkpoints.check_storable({"milestones": collections.Counter([2])})
+    except TypeError:
+        pytest.skip("this torch cannot store a MultiStepLR safely")
     before, after = (
         Step(schedule=lambda o, at=at: schedules.MultiStepLR(o, [2, at])) for at in (50, 7)
     )

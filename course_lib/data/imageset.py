@@ -20,7 +20,7 @@ from course_lib.checks import is_whole, whole
 class ImageSet:
     """Pictures with what is known about them; shows itself as a grid in a notebook.
 
-    images: uint8 (N, C, H, W), grey or colour. labels: int64 (N,) or None, named by `classes`.
+    images: uint8 (N, C, H, W), C being 1, 3 or 4. labels: int64 (N,) or None, named by `classes`.
     attributes: name -> (N,), the names of whose values are in `attribute_values`. targets: the
     second picture of each pair, or None. `set[i]`, `set[10:20]`, `set[mask]` and `set[indices]` are
     sets again; `for picture in set` gives N sets of one.
@@ -73,6 +73,7 @@ class ImageSet:
         )
 
     def _rows(self, index) -> slice | Int64[Tensor, " n"]:
+        index = slice(None) if index is ... else index
         if isinstance(index, slice):
             places = range(len(self))[index]
             return index if places.step > 0 else torch.tensor(list(places), dtype=torch.int64)
@@ -156,13 +157,11 @@ def _check_pictures(name: str, images: Tensor) -> None:
         raise TypeError(f"{name} must be a uint8 tensor (N, C, H, W); got {kind}{way}")
     shape, kind = tuple(images.shape), str(images.dtype).removeprefix("torch.")
     tensor = isinstance(images, Tensor)
-    if tensor and images.ndim == 4 and shape[1] in (1, 3) and kind == "uint8":
+    if tensor and images.ndim == 4 and shape[1] in (1, 3, 4) and kind == "uint8":
         return
     given, way = (name, "") if tensor else (f"torch.from_numpy({name})",) * 2
-    if len(shape) == 4 and shape[1] not in (1, 3) and shape[3] in (1, 3):
+    if len(shape) == 4 and shape[1] not in (1, 3, 4) and shape[3] in (1, 3, 4):
         way = f"{given}.permute(0, 3, 1, 2) puts channels before height and width"
-    elif len(shape) == 4 and shape[1] == 4:
-        way = f"{given}[:, :3] is without transparency"
     elif len(shape) == 3 and shape[2] == 3:
         way = f"{given}.permute(2, 0, 1)[None] is one picture, channels first"
     elif len(shape) == 3:
@@ -172,7 +171,7 @@ def _check_pictures(name: str, images: Tensor) -> None:
     error = ValueError if tensor else TypeError
     got = f"{kind} {shape}" if tensor else f"a NumPy array, {kind} {shape}"
     raise error(
-        f"{name} must be a uint8 tensor (N, C, H, W) with 1 or 3 channels; got {got}"
+        f"{name} must be a uint8 tensor (N, C, H, W) with 1, 3 or 4 channels; got {got}"
         + (f": {way}" if way else "")
     )
 

@@ -60,7 +60,7 @@ RANGES = {  # of the type that a file declares: it becomes 0 … 255
     "16-bit": (0, 2**16 - 1),
     "16-bit signed": (-(2**15), 2**15 - 1),
 }
-FEW = 32  # greys of 256: pictures that have fewer after scaling by their type are told to be flat
+FEW = 32  # greys of 256: a set that has fewer is stretched, or told to be flat
 
 
 def folder(path: Path, size: int | None, split: str = "train") -> ImageSet:
@@ -387,7 +387,7 @@ def _scale(name: str, low: float, high: float, is_whole: bool) -> tuple[tuple[fl
         ends = (0.0, 1.0)
     elif name == "float" and low >= -1 and high <= 1:
         return (-1.0, 1.0), f"{span}: -1 … 1 becomes 0 … 255"
-    elif name == "float" and low >= 0 and high <= 255 and is_whole:
+    elif name == "float" and low >= 0 and high <= 255 and (is_whole or high - low >= FEW):
         return (0.0, 255.0), f"{span} are taken as they are"
     elif name in RANGES:
         ends = RANGES[name]
