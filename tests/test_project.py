@@ -21,7 +21,9 @@ ROOT = build.ROOT
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PROJECT = PYPROJECT["project"]
 CONDA = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, GUIDE = (
+    (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md")
+)
 ADDRESS = PROJECT["urls"]["Repository"]
 LECTURES = [path.stem for path in build.sources()]
 WORKFLOWS = {path.stem: path for path in sorted((ROOT / ".github/workflows").glob("*.yml"))}
@@ -64,13 +66,13 @@ def test_the_address_of_the_course_stands_in_pyproject_alone():
             assert f"github.com/{owner}" not in path.read_text(encoding="utf-8"), path
 
 
-def test_every_address_in_the_readme_that_points_at_the_course_is_the_right_one():
+def test_every_address_that_points_at_the_course_is_the_right_one():
     name = ADDRESS.removeprefix("https://github.com/")
     for found in re.findall(r"colab\.research\.google\.com/github/([^/]+/[^/]+)/", README):
         assert found == name
     for found in re.findall(r"mybinder\.org/v2/gh/([^/]+/[^/]+)/", README):
         assert found == name
-    for found in re.findall(r"git clone (\S+)", README):
+    for found in re.findall(r"git clone (\S+)", README + GUIDE):
         assert found.removesuffix(".git") == ADDRESS
 
 
@@ -81,19 +83,23 @@ def test_the_readme_has_a_badge_for_every_lecture(lecture):
     assert build.BADGE.format(project=name, path=path) in README
 
 
-def test_the_commands_in_the_readme_exist():
+@pytest.mark.parametrize("page", [README, GUIDE], ids=["README", "CONTRIBUTING"])
+def test_the_commands_on_a_page_exist(page):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"\bmake ([a-z]+)", README):
+    for target in re.findall(r"\bmake ([a-z]+)", page):
         assert re.search(rf"^{target}:", makefile, re.M), f"make {target}"
-    for module in re.findall(r"python -m (course_lib[\w.]*)", README):
+    for module in re.findall(r"python -m (course_lib[\w.]*)", page):
         path = ROOT / module.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+    for path in re.findall(r"(?:course_lib|tests|solutions|notebooks)/[\w/]*\w(?:\.\w+)?", page):
+        assert (ROOT / path).exists() or "NN_" in path, path
 
 
-def test_the_local_links_of_the_readme_lead_somewhere():
-    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", README):
+@pytest.mark.parametrize("page", [README, GUIDE], ids=["README", "CONTRIBUTING"])
+def test_the_local_links_of_a_page_lead_somewhere(page):
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", page):
         assert (ROOT / link).exists(), link
-    for source in re.findall(r'<img[^>]+src="(?!https?:)([^"]+)"', README):
+    for source in re.findall(r'<img[^>]+src="(?!https?:)([^"]+)"', page):
         assert (ROOT / source).exists(), source
 
 
