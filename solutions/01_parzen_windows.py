@@ -37,7 +37,7 @@ import torch
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KernelDensity
 
-from course_lib import data, density, plots, procedural, widgets
+from course_lib import data, density, plots, procedural
 from course_lib.exercises import check, hint, predict, solution
 from course_lib.plots import density as figures
 from course_lib.scale import pick
@@ -136,7 +136,7 @@ sliders.octaves()
 plots.panels(
     {
         name: procedural.fractal_noise(128, n, persistence, generator=seed(0))[None]
-        for name, (n, persistence) in widgets.OCTAVES.items()
+        for name, (n, persistence) in sliders.OCTAVES.items()
     }
 )
 

@@ -770,7 +770,9 @@ first_step = {
     )[0],
 }  # fmt: skip
 mean, total = first_step.values()
-print(f"k after one step: of the mean {mean:.5f}, of the sum {total:.4f}; 1 in {1 / total:.0f} steps")
+print(
+    f"k after one step: of the mean {mean:.5f}, of the sum {total:.4f}; 1 in {1 / total:.0f} steps"
+)
 print(f"free critic: slope {steep['nothing'][0]:.1f}, and growing; clipped {steep['clip'][0]:.1g}")
 assert abs(total - 0.1536) < 1e-3
 
