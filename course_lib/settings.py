@@ -23,6 +23,7 @@ from course_lib import checkpoints
 
 STEP = ""  # where the step's own numbers and words stand among those of its parts
 DERIVED = ("base_lrs", "_last_lr", "place")  # follow from a scheduler's lr, a set's length
+# averages that an optimiser keeps only where a setting asks for them
 NEEDS = {"amsgrad": "max_exp_avg_sq", "centered": "grad_avg", "momentum": "momentum_buffer"}
 WHOLE = collections.Counter  # a table that is one setting: MultiStepLR's milestones
 LONGEST = 80  # characters of a word that is a setting

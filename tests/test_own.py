@@ -175,6 +175,14 @@ def test_of_an_animation_in_a_folder_the_first_picture_is_used_and_the_rest_is_t
     assert told == "only the first picture of 2.gif (load such a file by itself to have all)"
 
 
+def test_an_animation_whose_end_is_torn_off_counts_once(tmp_path):
+    RED.save(tmp_path / "1.gif", save_all=True, append_images=[BLUE, RED])
+    content = (tmp_path / "1.gif").read_bytes()
+    for cut in range(len(content) - 20, len(content)):
+        (tmp_path / "1.gif").write_bytes(content[:cut])
+        assert len(load(tmp_path)[0]) == 1
+
+
 # --- splits and options ---------------------------------------------------------------------------
 
 

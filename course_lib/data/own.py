@@ -19,8 +19,6 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from course_lib.checks import whole
-
 from .imageset import ImageSet, one_of
 
 FILMS = frozenset(
@@ -97,7 +95,6 @@ def file(path: Path, size: int | None, every: int) -> ImageSet:
 
     Of a file with a single picture, a set of one. Raises ValueError for a file with none.
     """
-    every = whole("every", every, unit="frames")
     if path.suffix.lower() in FILMS | SOUND:
         return video(path, size, every)
     try:
@@ -196,16 +193,17 @@ def _is_litter(name: str) -> bool:
 
 def _read_all(path: Path, size: int) -> tuple[list, list, list[str]]:
     """The pictures that can be read, by file; what is left out, and why; what is to be told."""
-    files, out = _walk(path)
+    (files, out), formats = _walk(path), _formats()
     read, several = [], []
     for file in files:
         try:
             if not file.is_file():
                 raise ValueError("it leads nowhere" if file.is_symlink() else "not a regular file")
-            with Image.open(file, formats=_formats()) as image:
+            with Image.open(file, formats=formats) as image:
                 read.append((file, _read(image, size)))
-                if _has_more(image, 1):
-                    several.append((file, "load such a file by itself to have all"))
+                with suppress(Exception):  # the first picture is whole, whatever follows
+                    if _has_more(image, 1):
+                        several.append((file, "load such a file by itself to have all"))
         except Exception as error:  # a decoder may raise anything; the other pictures are wanted
             out.append((file, _reason(file, error)))
     return read, out, [f"only the first picture of {_listed(several, path)}"] if several else []
@@ -224,10 +222,9 @@ def _listed(what: list[tuple[Path, str]], path: Path) -> str:
     """The names by reason: "1.png in cat, 2.png in cat (broken data stream); dog (a link)"."""
     names: dict[str, list[str]] = {}
     for entry, reason in what:
-        inside = (
-            "" if entry.parent == path or entry == path else f" in {_relative(entry.parent, path)}"
-        )
-        names.setdefault(reason, []).append(f"{entry.name}{inside}")
+        inside = entry.parent != path and entry != path
+        where = f" in {_relative(entry.parent, path)}" if inside else ""
+        names.setdefault(reason, []).append(f"{entry.name}{where}")
     groups = [
         f"{', '.join(group[:5])}{f' and {len(group) - 5} more' if group[5:] else ''} ({reason})"
         for reason, group in names.items()
@@ -330,11 +327,13 @@ def _pages(image: Image.Image, every: int) -> Iterator[Image.Image]:
 
 def _has_more(image: Image.Image, page: int) -> bool:
     """Goes to that page; False where there is none. What a phone packs beside a JPEG is none."""
+    if image.format not in SEVERAL or getattr(image, "n_frames", 1) < 2:
+        return False
     try:
         image.seek(page)
     except EOFError:
         return False
-    return image.format in SEVERAL and getattr(image, "n_frames", 1) > 1
+    return True
 
 
 def _read(image: Image.Image, size: int) -> Tensor | _Deep:
