@@ -27,8 +27,9 @@ NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
 
 
 BROWSER = "tests/test_browser.py"
-GRADING = "tests/test_grading.py"  # sends functions to forks: slipcover's marks do not travel
-UNIT = ["-m", "not benchmark and not everywhere", f"--ignore={BROWSER}", f"--ignore={GRADING}"]
+# These send functions to forks, to which slipcover's marks do not travel.
+GRADING = ["tests/grading/test_whole.py", "tests/grading/test_attacks.py"]
+UNIT = ["-m", "not benchmark and not everywhere", *map("--ignore={}".format, [BROWSER, *GRADING])]
 Stage = tuple[str, list[str], dict[str, str]]  # name, arguments of Python, environment
 
 
@@ -45,7 +46,7 @@ def stages() -> list[Stage]:
         notebooks("notebooks, unsolved", "notebooks", "not attempted"),
         ("browser", [*PYTEST, BROWSER], {}),
         notebooks("notebooks, solved", "solutions", "correct"),
-        ("grading", [*PYTEST, GRADING], {}),
+        ("grading", [*PYTEST, *GRADING], {}),
         ("wrong answers", ["tests/exercise_mutants.py"], {}),
     ]
 

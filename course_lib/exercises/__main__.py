@@ -1,17 +1,19 @@
 """Runs a student's notebook and reports on its exercises, or grades a folder of notebooks.
 
     python -m course_lib.exercises notebooks/01_parzen_windows.ipynb
-    python -m course_lib.exercises submissions --csv > scores.csv
+    python -m course_lib.exercises submissions --output scores.csv
 
 A single notebook is run at smoke scale, unless COURSE_SCALE asks for another. Exit code: 0 when
 every cell was run, 1 when the notebook stopped before its end, 2 when there is no such notebook.
 Of the notebooks in a folder only the functions that are checked are run, as `grading` describes.
-Exit code: 0 when each was graded, whatever its score; 2 when there is none.
+Exit code: 0 when each file that was handed in has a row, whatever its score; 1 when some have
+none, and are named on stderr; 2 when there is no notebook.
 """
 
 import argparse
 import contextlib
 import json
+import math
 import os
 import sys
 import tempfile
@@ -24,8 +26,19 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 from course_lib.exercises.engine import MARKS
-from course_lib.exercises.grading import CHECK, as_csv, as_text, grade_all, submissions
+from course_lib.exercises.grading import (
+    Growing,
+    as_csv,
+    as_text,
+    grade_all,
+    protection,
+    submissions,
+)
+from course_lib.exercises.grading.cells import CHECK
+from course_lib.exercises.grading.tables import shown
 from course_lib.exercises.telling import show
+
+NOTHING = "Python's audit hook alone, which stops no attack: grade strangers' work in a container"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,11 +49,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("notebook", type=Path, help="a notebook, or a folder of them")
     parser.add_argument("--csv", action="store_true", help="grade, and print a table for programs")
     parser.add_argument(
-        "--timeout", type=float, help="seconds for a cell (600), or for a submission (120)"
+        "--output", type=Path, metavar="FILE", help="grade, and write the table to a CSV file"
     )
-    parser.add_argument("--memory", type=float, default=4, help="GB for a submission (4)")
+    parser.add_argument(
+        "--timeout", type=_positive, help="seconds for a cell (600), or for a submission (120)"
+    )
+    parser.add_argument("--memory", type=_positive, default=4, help="GB for a submission (4)")
     options = parser.parse_args(arguments)
-    if options.csv or options.notebook.is_dir():
+    if options.csv or options.output or not options.notebook.suffix == ".ipynb":
         return grade_folder(options)
     try:
         notebook = nbformat.read(options.notebook, as_version=4)
@@ -56,17 +72,43 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if stopped else 0
 
 
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0; got {text}")
+    return number
+
+
 def grade_folder(options: argparse.Namespace) -> int:
-    todo, done = submissions(options.notebook), []
+    todo, others = submissions(options.notebook)
+    for line in others:
+        print(f"not graded: {shown(line)}", file=sys.stderr)
     if not todo:
         print(f"There is no notebook in {options.notebook}.", file=sys.stderr)
         return 2
-    for row in grade_all(todo, options.timeout or 120, int(options.memory * 1e9)):
-        done.append(row)
-        count = f"{len(done)}/{len(todo)}"
-        print(f"{count}  {row.score} of {len(row.ids)}  {row.name!r}", file=sys.stderr)
-    show(as_csv(done).rstrip("\n") if options.csv else as_text(done))
-    return 0
+    try:
+        table = Growing(options.output, todo) if options.output else None
+    except (OSError, ValueError) as error:
+        print(f"--output: {error}", file=sys.stderr)
+        return 2
+    left = [one for one in todo if not (table and table.has(one))]
+    for count, row in enumerate(
+        grade_all(left, options.timeout or 120, int(options.memory * 1e9)), 1
+    ):
+        if table:
+            table.add(row)
+        count += len(todo) - len(left)
+        line = f"{count}/{len(todo)}  {row.score} of {len(row.ids)}  {row.name!r}"
+        print(line, file=sys.stderr, flush=True)
+    if left:
+        print(f"held by: {', '.join(protection) or NOTHING}", file=sys.stderr)
+    if table:
+        table.sort()
+    elif options.csv:
+        show(as_csv(todo).rstrip("\n"), "backslashreplace")
+    else:
+        show(as_text(todo))
+    return 1 if others else 0
 
 
 def run_notebook(

@@ -238,14 +238,14 @@ def _grade(exercise_id: str, candidate: Callable) -> Verdict:
         blanks_of(exercise),
         lambda seen: bool(seen.again) or len(seen.outcomes) < n or _fine(exercise, seen),
     )
-    asked = Run() if _passes(exercise, seen) else ask(exercise, candidate)
+    asked = Run() if passes(exercise, seen) else ask(exercise, candidate)
     return judge(exercise, seen, asked, is_stub(candidate), candidate is exercise.reference)
 
 
 def accepts(exercise: Exercise, candidate: Callable, limit: float | None = None) -> bool:
     """Whether a function is correct, without a word about it: looks no further than it must."""
     seen = look(exercise, candidate, (), lambda seen: _fine(exercise, seen, last=True), limit)
-    return _passes(exercise, seen)
+    return passes(exercise, seen)
 
 
 def look(
@@ -375,7 +375,7 @@ def _fine(exercise: Exercise, seen: Run, last: bool = False) -> bool:
     return not any(any(faults(*row, exercise.allows)) for row in rows)
 
 
-def _passes(exercise: Exercise, seen: Run) -> bool:
+def passes(exercise: Exercise, seen: Run) -> bool:
     """Whether a run shows a correct function. One that is slow need not come to its second end."""
     whole = not seen.blank and len(seen.outcomes) == len(exercise.probes)
     return whole and seen.stopped != "interrupt" and _fine(exercise, seen)
@@ -386,7 +386,7 @@ def _judge(exercise: Exercise, stub: bool, seen: Run, asked: Run) -> Verdict:
     if seen.blank:
         forgotten = seen.blank == "None" and not stub
         return Verdict("not attempted", "Your function ends without `return`." if forgotten else "")
-    if _passes(exercise, seen):
+    if passes(exercise, seen):
         return Verdict("correct")
     cut = len(seen.outcomes) < len(exercise.probes) or seen.stopped == "interrupt"
     if seen.stopped and cut:

@@ -1,6 +1,7 @@
 """How the exercises speak to a student."""
 
 import difflib
+import sys
 from collections.abc import Mapping
 from textwrap import fill
 from typing import Any
@@ -15,11 +16,12 @@ def say(text: str) -> None:
     show("\n".join(fill(line, WIDTH) if prose(line) else line for line in lines))
 
 
-def show(text: str) -> None:
+def show(text: str, errors: str = "replace") -> None:
     try:
         print(text)
     except UnicodeEncodeError:  # a console without ✔
-        print(text.encode("ascii", "replace").decode())
+        encoding = sys.stdout.encoding or "ascii"
+        print(text.encode(encoding, errors).decode(encoding))
 
 
 def prose(line: str) -> bool:
