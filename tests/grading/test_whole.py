@@ -172,7 +172,7 @@ HOSTILE = {
     ),
     "imports the solution": (
         [
-            *ranged("from course_lib.exercises.start import to_model_range as t\nreturn t(images)"),
+            *ranged("from course_lib.exercises.topics.start import to_model_range as t\nreturn t(images)"),
             f'from course_lib.density import fit_gaussian\ncheck("{FIT}", fit_gaussian)',
         ],
         (W, C, W),
@@ -188,7 +188,7 @@ HOSTILE = {
     ),
     "reads its source": (
         ranged(
-            "import course_lib.exercises.start as start\nnamespace = {'images': images}\n"
+            "import course_lib.exercises.topics.start as start\nnamespace = {'images': images}\n"
             "exec(open(start.__file__).read(), namespace)\n"
             "return namespace['to_model_range'](images)"
         ),
