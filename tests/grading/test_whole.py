@@ -172,7 +172,8 @@ HOSTILE = {
     ),
     "imports the solution": (
         [
-            *ranged("from course_lib.exercises.topics.start import to_model_range as t\nreturn t(images)"),
+            *ranged("from course_lib.exercises.topics.start import to_model_range as t\n"
+            "return t(images)"),
             f'from course_lib.density import fit_gaussian\ncheck("{FIT}", fit_gaussian)',
         ],
         (W, C, W),
