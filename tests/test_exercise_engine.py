@@ -274,10 +274,15 @@ def test_a_named_mistake_is_recognised_in_another_style(given):
     assert (verdict.mistake, verdict.message.split("\n")[0]) == ("sum", "Your mean grows with d.")
 
 
-def test_a_mistake_is_recognised_by_the_first_probe_that_fails(given):
+def test_a_mistake_that_a_failing_probe_does_not_show_is_not_named(given):
     given()
-    verdict = grade(ID, lambda x: x.sum(1) if len(x) > 1 else x.sum(1) + 1)
-    assert verdict.mistake == "sum"
+    assert grade(ID, lambda x: x.sum(1) if len(x) > 1 else x.sum(1) + 1).mistake is None
+
+
+def test_a_probe_that_the_function_does_not_get_through_says_nothing_of_a_mistake(given):
+    given(row_means, *PROBES, call("two of two", X[:, :2]))
+    assert grade(ID, lambda x: x.sum(1) if x.shape[1] != 2 else x.sum(2)).mistake == "sum"
+    assert grade(ID, lambda x: x.sum(1) if len(x) == 1 else x.sum(2)).mistake is None
 
 
 def test_a_mistake_that_one_probe_contradicts_is_not_named(given):
@@ -288,12 +293,15 @@ def test_a_mistake_that_one_probe_contradicts_is_not_named(given):
     assert grade(ID, lambda x: x.mean(1) / (2 if len(x) > 1 else 1)).mistake is None
 
 
-def test_a_mistake_that_explains_less_than_half_of_what_fails_is_not_named(given):
+def test_with_an_example_two_thirds_of_what_fails_are_enough(given):
+    half = lambda x: x.mean(1) / 2  # noqa: E731
+    named = Mistake("half", half, "You say {got}.", example(X[:1]))
     probes = [*PROBES, call("three rows", X.repeat(3, 1)), call("two of two", X[:, :2])]
-    given(row_means, *probes, mistakes=(MISTAKES[2],))
-    by_chance = grade(ID, lambda x: x.mean(1) / (2 if x.shape == (2, 3) else 5))
-    assert by_chance.mistake is None
-    assert grade(ID, lambda x: x.mean(1) / (2 if x.shape[1] == 3 else 5)).mistake == "half"
+    given(row_means, *probes, mistakes=(named,))
+    assert grade(ID, lambda x: half(x) + (x.shape == (2, 2))).mistake == "half"
+    assert grade(ID, lambda x: half(x) + (x.shape[1] < 3)).mistake is None
+    given(row_means, *probes, mistakes=(Mistake("half", half, "Half."),))
+    assert grade(ID, lambda x: half(x) + (x.shape == (2, 2))).mistake is None
 
 
 def test_a_message_with_numbers_is_shown_only_where_the_function_gives_them(given):
@@ -603,6 +611,7 @@ def test_several_results_are_compared_one_by_one(given):
         return x.mean(0), x.var(0)
 
     assert message_for(given, both, both, X) == "correct"
+    assert message_for(given, both, lambda x: list(both(x)), X, grad=[0]) == "correct"
     text = message_for(given, both, lambda x: (x.mean(0), x.std(0)), X)
     assert text.startswith("result 2[0]: expected 4.5, got 2.1213")
     text = message_for(given, both, lambda x: x.mean(0), X)

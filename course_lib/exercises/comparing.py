@@ -82,7 +82,7 @@ def misfit(name: str, expected: list, got: list, allows: Container[str] = ()) ->
     )
     if kind == "row" and its == "row" and axes == its_axes:
         part = (f"{name} {{}}" if name == "result" else f"{name}[{{}}]").format
-        rows = enumerate(zip(entries, own, strict=True), 1 if name == "result" else 0)
+        rows = enumerate(zip(entries, own, strict=True), int(name == "result"))
         return next(filter(None, (misfit(part(i), *both, allows) for i, both in rows)), "")
     if "other" in (kind, its) or (kind == its == "row"):
         return ""  # the values tell

@@ -12,7 +12,8 @@ that does not do, write `Probe(label, observe)`; `observe(f)` calls f and return
 Begin with the smallest call that shows most errors: its numbers are what a student reads. Vary what
 the text lets vary: batches of 1 and of unequal sizes, pictures that are not square, another value
 for every parameter (those with a default too), two seeds, values beyond [-1, 1], ties, duplicates,
-the border itself. Whatever the text above the blank asks, a probe sees; what no text asks, none.
+the border itself, the same shapes with other numbers. Whatever the text above the blank asks, a
+probe sees; what no text asks, none.
 
 *What the engine sees in every call,* without being asked, and compares with the reference: how many
 results, their types (a tensor, an array, a number, a list), dtypes, and that none carries a graph
@@ -28,17 +29,18 @@ what the text promises. What the text leaves free beyond that stands in `allows`
 That the result lacks a graph is an error only where a probe asks for a gradient (`grad=`): ask for
 none of what only samples or makes data, so that `no_grad` and numpy are fine there.
 
-*Mistakes.* `Mistake(name, wrong, message, example("…"))`: a wrong version, and what to say to one
-who wrote it, never the fix. It is said where the function gives what `wrong` gives in the first
-probe that fails and in at least half of those that fail, and no probe contradicts it. A message
-that quotes what the student's function gives carries the call as its example:
+*Mistakes.* `Mistake(name, wrong, message, example(…))`: a wrong version, and what to say to one who
+wrote it, never the fix. It is said where the function gives what `wrong` gives in every probe that
+it gets through. A message that quotes what the student's function gives carries the call as its
+example:
     Mistake("the variance as spread", lambda mu, logvar, noise: mu + logvar.exp() * noise,
             "With μ = 0, logvar = 2 and noise 1 you say {got}: σ is {expected}.",
             example(zero, two, one, gives=7.39))
 The student's own function is called with the example; only if it gives what `wrong` gives (7.39) is
 the message shown, with the student's number for {got} ({got:.1f}) and the reference's for
-{expected}. `pick=` takes from a result what the message speaks of: `pick=lambda r: r[-1]`. A number
-that is none of the function's results (a consequence in a picture, a constant) needs no example.
+{expected}. With an example two thirds of the failing probes are enough. `pick=` takes from a result
+what the message speaks of: `pick=lambda r: r[-1]`. A number that is none of the function's results
+(a consequence in a picture, a constant) needs no example.
 
 `python tests/exercise_mutants.py TOPIC` says which wrong answers the probes let through.
 """
@@ -193,7 +195,8 @@ def _copied(value: Any) -> Any:
 def _gradients(results: tuple, leaves: dict, before: dict, after: dict) -> dict[Any, Any]:
     """The gradient that reaches each leaf from all results together."""
     weights = torch.Generator().manual_seed(0)
-    found = [r for r in results if isinstance(r, torch.Tensor) and r.is_floating_point()]
+    flat = [entry for r in results for entry in (r if isinstance(r, list) else [r])]
+    found = [r for r in flat if isinstance(r, torch.Tensor) and r.is_floating_point()]
     single = len(found) == 1 and found[0].numel() == 1
     total = torch.zeros(())
     for r in found:

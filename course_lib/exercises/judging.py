@@ -74,6 +74,9 @@ def faults(
 
 def _values(probe: Any, expected: Outcome, got: Outcome) -> Iterator[Fault]:
     a, b = expected.observed or {}, got.observed or {}
+    if "result 1" in a and isinstance(b.get("result"), list):  # a list of the results will do
+        b = {f"result {i}": value for i, value in enumerate(b["result"], 1)} | b
+        b.pop("result")
     if a.keys() != b.keys():
         what = [", ".join(outcome.returned[:1]) or "nothing" for outcome in (expected, got)]
         yield Fault(1, "", f"Your function should return {what[0]}; it returned {what[1]}.")
@@ -103,29 +106,32 @@ def recognised(
 ) -> Any:
     """The mistake that looks like this, or None.
 
-    It gives what was seen in the first probe that failed, and in at least half of all that failed.
-    No probe contradicts it: none in which the function is right and the mistake is wrong. And
-    `agrees`: the example in its message comes out as the message says. Of several the one that
-    explains most; of two that explain as much, neither.
+    It gives what was seen in every probe that the function gets through, half of those that fail at
+    least: where it is wrong the same, where it is right the right thing. One whose message carries
+    an example may leave up to a third of the wrong ones unexplained, if `agrees`: the function
+    gives on the example what the mistake gives. Of several the one that explains most; of two that
+    explain as much, neither.
     """
     probes = exercise.probes
     right = list(map(alike, probes, expected, got))
     failed = [i for i, fine in enumerate(right) if not fine]
     if not failed:
         return None
+    counted = [i for i in failed if not got[i].error] or failed
     found = []
     for mistake in exercise.mistakes:
         wrong = trace(mistake.wrong)
         same = list(map(alike, probes, wrong, got))
-        explained = sum(same[i] for i in failed)
         if not same[failed[0]] or alike(probes[failed[0]], expected[failed[0]], wrong[failed[0]]):
             continue
         clear = [i for i, fine in enumerate(right) if fine and not same[i]]
         contradicted = any(not alike(probes[i], expected[i], wrong[i]) for i in clear)
-        if not contradicted and 2 * explained >= len(failed) and agrees(mistake):
+        share, shown = sum(same[i] for i in counted) / len(counted), sum(same[i] for i in failed)
+        enough = share >= (2 / 3 if mistake.example else 1) and 2 * shown >= len(failed)
+        if not contradicted and enough and agrees(mistake):
             if all(same):
                 return mistake
-            found.append((explained, mistake))
+            found.append((shown, mistake))
     best = [mistake for n, mistake in found if n == max(found, key=lambda pair: pair[0])[0]]
     return best[0] if len(best) == 1 else None
 
@@ -203,7 +209,8 @@ def pattern(here: tuple[Any, Any], everywhere: Sequence[tuple[Any, Any]]) -> str
         return f"Everywhere {text}."
     if text := _reordered(want, have) or _held(want, have):
         return text
-    if len(pairs) > 1 and (text := _constant(want.flatten(), have.flatten())):
+    text = _constant(want.flatten(), have.flatten()) if len(pairs) > 1 else ""
+    if text.endswith(("large", "small", "over")):
         return f"Here everything is {text}; with other arguments the difference is another."
     return ""
 
@@ -229,7 +236,7 @@ def _constant(want: Tensor, have: Tensor) -> str:
     if not have.any():
         return "0"
     if _close(have, have.mean().expand_as(have)):
-        return f"the same number, {have.mean():.4g}"
+        return f"the same number: {written(float(have.mean()))}"
     factor = float((want @ have) / (want @ want))
     if abs(factor) > 1e-6 and _close(have, factor * want):
         size, turned = abs(factor), " and with the sign turned over" if factor < 0 else ""
@@ -297,9 +304,10 @@ def _written_out(
     names = [f"{key} = {written(value)}" for key, value in given.items()]
     want, have = expected.observed[name], got.observed[name]
     small = all(getattr(v, "numel", lambda: 1)() <= NUMBERS_SHOWN for v in (want, have))
-    if not small or any("?" in text for text in names):
+    if not small or any("?" in text for text in names) or written(want) == written(have):
         return ""
-    return f"With {', '.join(names)}: expected {written(want)}, got {written(have)}."
+    with_these = f"With {', '.join(names)}" if names else "Called without arguments"
+    return f"{with_these}: expected {written(want)}, got {written(have)}."
 
 
 # ---- numbers in a message ------------------------------------------------------------------------
