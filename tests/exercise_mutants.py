@@ -37,8 +37,10 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
-from course_lib.exercises import EXERCISES, Exercise, grading  # noqa: E402
+from course_lib.exercises import EXERCISES, Exercise  # noqa: E402
 from course_lib.exercises.engine import _trace, accepts  # noqa: E402
+from course_lib.exercises.grading import cells  # noqa: E402
+from course_lib.exercises.grading.submission import Elsewhere  # noqa: E402
 from tests.breaking import breaks, called, other_node  # noqa: E402
 
 SURVIVORS = ROOT / "tests" / "survivors"
@@ -60,10 +62,11 @@ def answers() -> dict[str, tuple[ast.AST, dict[str, Any]]]:
         source = path.read_text(encoding="utf-8")
         tree, names = ast.parse(source), None
         for statement in tree.body:
-            for call in filter(grading._checked, ast.walk(statement)):
-                names = names or namespace(source)
-                answer = call.args[1].id
-                found[grading._checked(call)] = (definition(tree, answer), names)
+            for call in ast.walk(statement):
+                match call:
+                    case ast.Call(ast.Name("check"), [ast.Constant(str(i)), ast.Name(answer)]):
+                        names = names or namespace(source)
+                        found[i] = definition(tree, answer), names
     return found
 
 
@@ -75,13 +78,15 @@ def definition(tree: ast.Module, name: str) -> ast.AST:
 def namespace(source: str) -> dict[str, Any]:
     """Imports, definitions and constants of a lecture, as the grader takes them from a notebook."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    plan = cells.read(nbformat.writes(notebook).encode())
+    needed = {i for numbers in plan.needed.values() for i in numbers}
     names: dict[str, Any] = {"__name__": "solution"}
-    for step in grading.read(nbformat.writes(notebook).encode())[0]:
-        if step.code is None:
-            names |= dict.fromkeys(step.names, grading.Elsewhere(1))
-        elif not step.check:
+    for i, statement in enumerate(plan.statements):
+        if i in needed and (statement.defines or statement.fixed) and not statement.checks:
             with suppress(Exception):
-                exec(step.code, names)
+                exec(statement.code, names)
+        elif not statement.checks:
+            names |= dict.fromkeys(statement.binds - names.keys(), Elsewhere(1))
     return names
 
 
