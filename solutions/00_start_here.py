@@ -17,7 +17,7 @@
 #
 # {{badge}}
 #
-# **In ten minutes** you will know that this machine is ready, how the exercises talk to you, and what is coming.
+# **In ten minutes** you will have checked your machine, solved a first exercise, and seen what the course leads to.
 #
 # Run a cell with **Shift + Enter**. Begin at the top and go down.
 
@@ -32,6 +32,7 @@ import torch
 from course_lib import autoencoders, data, device, metrics, plots
 from course_lib.diffusion import Diffusion, cosine_betas
 from course_lib.exercises import check, grade, hint, predict, solution
+from course_lib.plots import density as figures
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
 from course_lib.translation import ResnetGenerator, translate
@@ -41,9 +42,9 @@ from course_lib.widgets import autoencoders as sliders
 # %% [markdown]
 # ## 1 · Is this machine ready?
 #
-# The first line says where networks will be trained, and with which numbers. `bfloat16` is a number of 16 bits in place of 32. On some processors
-# it is several times faster, on others far slower, and some versions of PyTorch compute wrong results with it. So the course does not guess:
-# it tries, and compares.
+# The first line reports the device used for training and its number format. `bfloat16` stores a number in 16 bits instead of 32. On some processors
+# it is several times faster, on others far slower, and some versions of PyTorch compute wrong results with it. So the course measures its speed and checks
+# its results before using it.
 
 # %%
 device.choose()
@@ -54,12 +55,12 @@ print(f"scale of the runs: {current()}")
 print(f"pictures on disk: {data.verify()} files, all as they should be")
 
 # %% [markdown]
-# The **scale** is `laptop` on a processor, `gpu` where there is one, and `smoke` in the course's own tests. Wherever a notebook says
-# `pick(smoke=…, laptop=…, gpu=…)` it takes the value for your machine. Nothing else changes.
+# The **scale** is `gpu` if a GPU was found, `laptop` if not, and `smoke` in the course's own tests. Wherever a notebook says
+# `pick(smoke=…, laptop=…, gpu=…)`, it takes the value for your machine. Nothing else changes.
 #
 # ## 2 · The pictures
 #
-# All of these came with the course; nothing is downloaded. They are small drawings, clothes and maps, so that a laptop can learn from them in minutes.
+# All of these pictures came with the course; nothing is downloaded. They are small drawings, clothes and maps, so a laptop can train on them in minutes.
 
 # %%
 data.load("fashion")
@@ -76,11 +77,11 @@ earth = data.load("earth", size=64)
 plots.rows({"relief": earth.images[7::53][:8], "satellite": earth.targets[7::53][:8]})
 
 # %% [markdown]
-# Inside, pictures are whole numbers from 0 to 255, in the order (picture, colour, row, column). Networks in this course see numbers from −1 to 1.
+# Pictures are stored as whole numbers from 0 to 255, in the order (picture, channel, row, column). Networks in this course work with numbers from −1 to 1.
 #
 # ## 3 · How an exercise works
 #
-# An exercise is a function with `...` in place of its body, followed by a call of `check`. Here is one that takes pictures from $0 \dots 255$ to $[-1, 1]$:
+# An exercise is a function with `...` in place of its body, followed by a call of `check`. Here is one that converts pictures from $0 \dots 255$ to $[-1, 1]$:
 #
 # ```python
 # def to_model_range(images):
@@ -89,7 +90,7 @@ plots.rows({"relief": earth.images[7::53][:8], "satellite": earth.targets[7::53]
 # to_model_range = check("density.to_model_range", to_model_range)
 # ```
 #
-# `check` says one of three things. Nobody has touched the function:
+# `check` gives one of three verdicts. If the function is still blank, it says so:
 
 
 # %%
@@ -100,7 +101,7 @@ print(grade("density.to_model_range", untouched).status)
 
 
 # %% [markdown]
-# Somebody has, and it is wrong. Then it says what is wrong, if it is a mistake that many have made before you, or else where your result differs first:
+# If the function is wrong, `check` names the mistake when it recognises it, and otherwise shows the first place where your result differs:
 
 
 # %%
@@ -111,7 +112,7 @@ def too_bright(images):
 print(grade("density.to_model_range", too_bright).message)
 
 # %% [markdown]
-# Or it is correct. `grade` only reports; you will use `check`, which prints the verdict. Your turn.
+# The third verdict is "correct". These two cells called `grade`, which returns the verdict; you will call `check`, which prints it. Your turn.
 #
 # ### Exercise 0 · From bytes to numbers around zero
 #
@@ -129,14 +130,14 @@ def to_model_range(images):
 to_model_range = check("density.to_model_range", to_model_range)
 
 # %% [markdown]
-# Stuck? Run the next cell. Run it again for the next hint. `solution("density.to_model_range")` shows the course's own answer.
+# Stuck? Run the next cell for a hint, and run it again for the next one. `solution("density.to_model_range")` shows the course's own answer.
 
 # %%
 hint("density.to_model_range")
 
 # %% [markdown]
-# You need not solve an exercise to go on. `check` returns your function if it is correct and the course's own if it is not, so that the rest of every notebook runs
-# either way, and runs on *your* code as soon as it is right.
+# You need not solve an exercise to go on. `check` returns your function if it is correct and the course's own if it is not. So the rest of every notebook runs
+# either way, and it runs on *your* code as soon as that is right.
 
 # %%
 x = to_model_range(data.load("fashion", split="test").images)
@@ -146,25 +147,26 @@ assert x.dtype == torch.float32 and x.min() == -1 and x.max() == 1
 # %% [markdown]
 # ## 4 · Predict, then see
 #
-# Before a result, the course asks what you expect. Say it, even if you are not sure: a prediction, right or wrong, makes the answer stay. Leaving `...` is allowed.
+# Before it shows a result, the course asks what you expect. Commit to a guess even if you are not sure: you remember an answer better after a guess, even a wrong one. You may also leave the `...`.
 #
-# **What share of the pixels of Fashion-MNIST is perfectly black?**
+# **What share of the pixels of Fashion-MNIST is perfectly black, on average over 10,000 pictures?**
 
 # %%
 # Replace ... by a number between 0 and 1
 guess = predict("density.black_pixels", ...)
 
 # %%
-black = (x == -1).float().mean().item()
-print(guess.reveal(black))
-plots.bars({"black pixels": black, "all others": 1 - black}, "share of the pixels", guess)
+black = (x == -1).float().mean(dim=0)[0]  # of each pixel: in what share of the pictures
+print(guess.reveal(black.mean().item()))
+figures.black_pixels(black, guess)
 
 # %% [markdown]
 # ## 5 · What you will be able to do
 #
-# Three things that the finished course does, with trained networks that came along. Look first. You will be able to read the code when you come back from lecture 07.
+# Here are three results from the lectures to come, made with trained networks that are part of the course. Look at the pictures first; after lecture 07 you will be able to read the code.
 #
-# **Faces that nobody has drawn** (lecture 07). Each begins as pure noise, and a network takes the noise away step by step. A column begins with the same noise; a row has the same wish.
+# **Faces drawn by a network** (lecture 07). Each face begins as pure noise, and the network removes the noise step by step. The faces of a column begin with the same noise; the faces of a
+# row share one condition.
 
 # %%
 faces = data.load("peeps", size=32)
@@ -175,35 +177,38 @@ chain = Diffusion(cosine_betas(1000))
 
 
 # %%
-def draw(**wishes):
-    """12 faces, always from the same noise. A wish is glasses="yes" or face="rage", say."""
-    labels = painter.unconditional(torch.zeros(12, 3, dtype=torch.int64)).clone()  # no wish
+def draw(**conditions):
+    """12 faces, always from the same noise. A condition is glasses="yes" or face="rage", say."""
+    labels = painter.unconditional(torch.zeros(12, 3, dtype=torch.int64)).clone()  # no condition
     for i, (name, values) in enumerate(told.items()):
-        if name in wishes:
-            labels[:, i] = values.index(wishes[name])
-    noise, steps = torch.Generator().manual_seed(19), pick(smoke=8, laptop=25, gpu=50)
-    return chain.ddim_sample(
-        painter, (12, 3, 32, 32), labels, 2.0, noise, steps=steps, prediction="v"
+        if name in conditions:
+            labels[:, i] = values.index(conditions[name])
+    noise, steps = torch.Generator().manual_seed(19), pick(smoke=8, laptop=25, gpu=50)  # any seed
+    weight = 2.0  # how strongly the condition steers; 1 would be as the network learned it
+    return chain.ddim_sample(  # this network was trained to predict "v", see lecture 07
+        painter, (12, 3, 32, 32), labels, weight, noise, steps=steps, prediction="v"
     )
 
 
 # %% tags=["cover"]
 drawn = {
-    "no wish": draw(),
+    "no condition": draw(),
     "a big smile": draw(face="smileBig"),
     "rage": draw(face="rage"),
     "glasses": draw(glasses="yes"),
     "no glasses": draw(glasses="no"),
 }
 judge = metrics.Classifier("peeps")  # had no part in the training
-wears = {name: judge.classify(drawn[name], "glasses") for name in ("glasses", "no glasses")}
-assert wears["glasses"].sum() >= 11 and wears["no glasses"].sum() <= 1
+wearing = {name: judge.classify(row, "glasses").sum().item() for name, row in drawn.items()}
+print("faces with glasses, of 12:", wearing)
+assert wearing["glasses"] >= 11 and wearing["no glasses"] <= 1
 plots.rows(drawn)
 
 # %% [markdown]
-# A network that had no part in the training looks for the glasses, and finds them on at least 11 of the 12 who should wear some and on at most 1 of the others.
+# The counts above come from a classifier that had no part in the training. It finds glasses on all 12 faces of the row "glasses" and on none of the row "no glasses"; without a condition it finds them on 2 of 12.
 #
-# **One face becomes another** (lecture 02). Each face is a code of 32 numbers. Halfway between two codes lies a third face.
+# **One face becomes another** (lecture 02). A network turns each face into a code of 32 numbers, and a code back into a face. Below, both ends of a row are such faces; between them the
+# codes are mixed.
 
 # %%
 vae = load_weights("vae_peeps32", autoencoders.VAE(nc=3, size=32, latent=32))
@@ -219,13 +224,13 @@ assert judge.classify(ends, "head").equal(people.attributes["head"][pairs.flatte
 plots.rows({f"pair {i + 1}": film for i, film in enumerate(films)})
 
 # %% [markdown]
-# At both ends the judge still names the right one of 47 heads. Now you: choose two people, and the percentage. *Where does it break?*
+# At both ends the classifier still names the right one of 47 hairstyles and hats. Now you: choose two people and the percentage. *Where do the faces fall apart?*
 
 # %%
 sliders.morph(vae, people.floats()[:40])
 
 # %% [markdown]
-# **Glasses for everybody** (lecture 06). The network that puts them on has seen people without glasses and other people with them, but nobody both ways.
+# **Glasses for everybody** (lecture 06). The network that adds the glasses has seen people with glasses and other people without, but never the same person both ways.
 
 # %% tags=["quality"]
 put_on = load_weights("glasses_on", ResnetGenerator(3, 3, filters=16, blocks=3))
@@ -239,15 +244,15 @@ plots.rows({"before": bare[:12], "after": worn[:12]})
 # %% [markdown]
 # ## The map
 #
-# | | | it answers |
+# | | | the question |
 # |---|---|---|
 # | 01 | Parzen windows | What is a model of pictures, and how far is it from real ones? |
-# | 02 | Autoencoders and VAE | Where in a Gaussian does each picture live? |
-# | 03 | The vanilla GAN | Can a judge of pictures teach a network to draw? |
-# | 04 | DCGAN and shape arithmetic | What does a convolution know that a layer of numbers does not? |
-# | 05 | The loss zoo | Does it matter which loss, and who says so? |
-# | 06 | From picture to picture | Can a zebra be made of a horse that nobody has seen as one? |
-# | 07 | Denoising diffusion | How does one learn to draw by taking noise away? |
-# | 08 | Ethics, as experiments | Whom does a generator copy, leave out, deceive, and how would one know? |
+# | 02 | Autoencoders and VAE | How can every picture be given a Gaussian code? |
+# | 03 | The vanilla GAN | Can a network that judges pictures teach another one to draw? |
+# | 04 | DCGAN and shape arithmetic | What does a convolution know that a fully connected layer does not? |
+# | 05 | The loss zoo | Does it matter which loss a GAN uses, and how would you measure that? |
+# | 06 | From picture to picture | Can a horse become a zebra without a single pair to learn from? |
+# | 07 | Denoising diffusion | How does a network learn to draw by removing noise? |
+# | 08 | Ethics, as experiments | Whom does a generator copy, leave out or deceive, and how would you know? |
 #
-# Every lecture stands on its own notebook, and uses what the ones before it have built. Go on with **01_parzen_windows.ipynb**.
+# Each lecture is one notebook and builds on the ones before it. Go on with **01_parzen_windows.ipynb**.

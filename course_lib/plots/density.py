@@ -126,3 +126,22 @@ def neighbours_by_number(
     axes.minorticks_off()
     axes.legend()
     return figure
+
+
+def black_pixels(shares: Float[Tensor, "h w"], guess: Any = None) -> Figure:
+    """In what share of the pictures each pixel is black: a map, and all pixels in order."""
+    figure, (left, right) = subplots(1, 2, figsize=(7.5, 2.9), width_ratios=(1, 1.3))
+    image = left.imshow(1 - shares, vmin=0, vmax=1)
+    bare(left, "the picture's pixels")
+    bar = figure.colorbar(
+        image, ax=left, ticks=[0, 0.5, 1], label="black in this share of pictures"
+    )
+    bar.ax.set_yticklabels(["1", "0.5", "0"])
+    ordered = shares.flatten().sort().values
+    right.plot(torch.linspace(0, 1, len(ordered)), ordered, color=DATA, label="one pixel")
+    mean = shares.mean().item()
+    right.axhline(mean, color=DATA, linewidth=0.8, linestyle=":", label=f"all: {mean:.2f}")
+    mark_guess(right, guess)
+    right.set(xlabel="pixels, from the least to the most black", ylim=(-0.02, 1.02), xticks=[])
+    right.legend(loc="upper left")
+    return figure

@@ -17,6 +17,7 @@ def test_a_guess_is_drawn_and_none_is_not():
 
 
 FIGURES = {
+    "black": lambda: figures.black_pixels(torch.rand(5, 5), 0.3),
     "plane": lambda: figures.density_in_the_plane(
         {"a": torch.ones(100)}, torch.zeros(4, 2), {"a": torch.ones(3, 2)}
     ),
