@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from course_lib.auditing import CARD, NUMBERS_IN, card_problems
-from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
-from course_lib.exercises.probing import normal
+from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call, example
+from course_lib.exercises.probing import normal, seeded
 
 # --- memorisation_rate ----------------------------------------------------------------------------
 
@@ -44,16 +44,23 @@ def _called_copies(decide: Callable, distinct: bool = True) -> Callable:
 def _made(label: str, parts: dict[str, int], threshold: float, seed: int, **look: float) -> Probe:
     """Copies with noise, doubtful ones and strangers, at a contrast around a grey, some planted."""
     contrast, grey, noise = look.get("contrast", 0.5), look.get("grey", 0.0), look.get("noise", 0.1)
-    training = normal(12, 1, 4, 4, seed=seed)
+    shape = (3, 2, 5) if look.get("colour") else (1, 4, 4)
+    training = normal(12, *shape, seed=seed)
     made = [
-        training[: parts["copies"]] + noise * normal(parts["copies"], 1, 4, 4, seed=seed + 1),
+        training[: parts["copies"]] + noise * normal(parts["copies"], *shape, seed=seed + 1),
         training[6 : 6 + parts["doubtful"]] * 0.45 + training[:1] * 0.1,
-        normal(parts["strangers"], 1, 4, 4, seed=seed + 2),
+        normal(parts["strangers"], *shape, seed=seed + 2),
     ]
     training = torch.cat([training] + [training[: parts["copies"]]] * int(look.get("twice", 0)))
     place = lambda x: grey + contrast * x  # noqa: E731
     return call(label, place(torch.cat(made)), place(training), threshold)
 
+
+_PIXEL = torch.zeros(1, 1, 1, 1)
+_PIXELS, _TWO_WAYS = (
+    torch.zeros(1, 1, 1, 2),
+    torch.tensor([[5.0, 0.0], [6.4, 6.4]]).view(2, 1, 1, 2),
+)
 
 MEMORISATION_RATE = Exercise(
     id="ethics.memorisation_rate",
@@ -89,7 +96,9 @@ MEMORISATION_RATE = Exercise(
             "squared distances",
             _called_copies(lambda d, t: d[:, 0].square() < t * d[:, 1].square()),
             "You compare squares of distances. A picture 6 from the nearest image and 10 from the "
-            "next has ratio 0.6 and is no copy at threshold 0.5; your ratio is 0.36.",
+            "next has ratio 0.6 and is no copy at threshold 0.5. You compare 36 with half of 100, "
+            "and call it one.",
+            example(_PIXEL, torch.stack([_PIXEL[0] + 6, _PIXEL[0] - 10]), 0.5, gives=1.0),
         ),
         Mistake(
             "ratio turned over",
@@ -98,15 +107,47 @@ MEMORISATION_RATE = Exercise(
             "exact copy your ratio is infinite.",
         ),
         Mistake(
+            "next over nearest",
+            _called_copies(lambda d, t: d[:, 1] / d[:, 0] > t),
+            "Every picture is a copy for you. The next image is never nearer than the nearest, so "
+            "the one over the other is always above a threshold of 0.5.",
+        ),
+        Mistake(
+            "sum of absolute differences",
+            lambda g, x, t: (
+                (
+                    (
+                        d := torch.cdist(g.flatten(1), x.flatten(1).unique(dim=0), p=1)
+                        .sort(1)
+                        .values
+                    )[:, 0]
+                    < t * d[:, 1]
+                )
+                .float()
+                .mean()
+            ),
+            "You add up absolute differences. The distance of two pictures is the root of the sum "
+            "of squares: an image that differs by 5 in one pixel is 5 away, one that differs by "
+            "6.4 in two is 9 away, and 5 is more than half of 9. You say {got:.0f}.",
+            example(_PIXELS, _TWO_WAYS, 0.5, gives=1.0),
+        ),
+        Mistake(
             "share of the others",
             _called_copies(lambda d, t: d[:, 0] >= t * d[:, 1]),
             "You return the share that are no copies: if all generated images are training images, "
             "you say 0.",
+            example(_PIXEL, torch.stack([_PIXEL[0], _PIXEL[0] - 10]), 0.5, gives=0.0),
         ),
         Mistake(
             "a number of images",
             lambda g, x, t: len(g) * memorisation_rate(g, x, t),
             "You return how many, not which share: 2 copies among 4 images are 0.5; you say 2.",
+            example(
+                torch.tensor([0.0, 9.0, 4.0, 5.0]).view(4, 1, 1, 1),
+                torch.tensor([0.0, 9.0]).view(2, 1, 1, 1),
+                0.5,
+                gives=2.0,
+            ),
         ),
         Mistake(
             "against the farthest",
@@ -132,6 +173,14 @@ MEMORISATION_RATE = Exercise(
             _called_copies(lambda d, t: d[:, 0] == 0),
             "Only copies to the last bit are copies for you. Add noise of a thousandth to a "
             "training image, and you say 0.",
+            example(_PIXEL + 0.001, torch.stack([_PIXEL[0], _PIXEL[0] - 10]), 0.5, gives=0.0),
+        ),
+        Mistake(
+            "at the threshold too",
+            _called_copies(lambda d, t: d[:, 0] <= t * d[:, 1]),
+            "An image just at the threshold is no copy: the ratio has to be below it. With the "
+            "nearest at 1, the next at 2 and threshold 0.5 you say {got:.0f}.",
+            example(_PIXEL, torch.stack([_PIXEL[0] + 1, _PIXEL[0] - 2]), 0.5, gives=1.0),
         ),
         Mistake(
             "one answer an image",
@@ -162,6 +211,7 @@ MEMORISATION_RATE = Exercise(
             0.5,
             4,
             contrast=5.0,
+            colour=1,
         ),
         _made(
             "2 exact copies of 5", dict(copies=2, doubtful=0, strangers=3), 0.5, seed=7, noise=0.0
@@ -175,6 +225,13 @@ MEMORISATION_RATE = Exercise(
         _made(
             "6 doubtful images, threshold 0.7", dict(copies=0, doubtful=6, strangers=1), 0.7, seed=6
         ),
+        call(
+            "one image, just at the threshold",
+            _PIXEL,
+            torch.stack([_PIXEL[0] + 1, _PIXEL[0] - 2]),
+            0.5,
+        ),
+        call("one image, the nearest off in one pixel, the next in two", _PIXELS, _TWO_WAYS, 0.5),
     ),
 )
 
@@ -210,6 +267,17 @@ def _curve_at_every_image(scores: Tensor, labels: Tensor) -> Tensor:
     return torch.trapezoid(up, right)
 
 
+def _average_precision(scores: Tensor, labels: Tensor) -> Tensor:
+    hit = (labels[scores.argsort(descending=True, stable=True)] == 1).float()
+    return (hit * hit.cumsum(0) / torch.arange(1, len(hit) + 1)).sum() / hit.sum()
+
+
+def _on_a_grid_of_thresholds(scores: Tensor, labels: Tensor) -> Tensor:
+    above = scores > torch.linspace(1, 0, 101)[:, None]
+    up, right = (above[:, labels == kind].float().mean(1) for kind in (1, 0))
+    return torch.trapezoid(up, right)
+
+
 ROC_AUC = Exercise(
     id="ethics.roc_auc",
     title="How well scores tell two kinds apart: the area under the ROC curve",
@@ -228,25 +296,29 @@ ROC_AUC = Exercise(
             "reversed",
             lambda scores, labels: 1 - roc_auc(scores, labels),
             "Below ½ for a detector that works: which label has the higher scores? For one image "
-            "of label 1 scored 0.9 and one of label 0 scored 0.1 the area is 1; you say 0.",
+            "of label 1 scored 0.9 and one of label 0 scored 0.1 the area is 1; you say {got:.0f}.",
+            example(torch.tensor([0.9, 0.1]), torch.tensor([1, 0]), gives=0.0),
         ),
         Mistake(
             "ties count nothing",
             lambda scores, labels: _won(_gaps(scores, labels), 0.0),
             "A detector that gives every image the same score gets 0 from you, the same as one "
             "that is always wrong; it knows nothing and must get ½.",
+            example(torch.zeros(2), torch.tensor([1, 0]), gives=0.0),
         ),
         Mistake(
             "ties count as won",
             lambda scores, labels: _won(_gaps(scores, labels), 1.0),
             "A detector that gives every image the same score is perfect for you; it knows nothing "
             "and must get ½.",
+            example(torch.zeros(2), torch.tensor([1, 0]), gives=1.0),
         ),
         Mistake(
             "ranks without ties",
             _ranks_by_argsort,
             "Your answer depends on the order in which equal images stand in the list. Two images "
             "with one score, labels 1 and 0, are worth ½; you say 0, and with the two exchanged 1.",
+            example(torch.zeros(2), torch.tensor([1, 0]), gives=0.0),
         ),
         Mistake(
             "a corner after every image",
@@ -254,12 +326,14 @@ ROC_AUC = Exercise(
             "Your answer depends on the order in which equal images stand in the list: between "
             "them the curve has no corner. Two images with one score, labels 1 and 0, are worth ½; "
             "you say 1, and with the two exchanged 0.",
+            example(torch.zeros(2), torch.tensor([1, 0]), gives=1.0),
         ),
         Mistake(
             "thresholded first",
             lambda scores, labels: _won(_gaps((scores > 0.5).float(), labels)),
             "You threw the ranking away: with scores cut at 0.5 only two values are left. Fakes at "
             "0.3 and real images at 0.1 are told apart without an error, area 1; you say ½.",
+            example(torch.tensor([0.3, 0.1]), torch.tensor([1, 0]), gives=0.5),
         ),
         Mistake(
             "accuracy",
@@ -267,12 +341,14 @@ ROC_AUC = Exercise(
             "You return how many answers are right at the threshold 0.5. Of 9 real images and 1 "
             "fake a detector that always says real has 90 % right, and tells nothing apart: its "
             "area is ½.",
+            example(torch.zeros(10), torch.arange(10) // 9, gives=0.9),
         ),
         Mistake(
             "hits at one threshold",
             lambda scores, labels: (scores[labels == 1] > 0.5).float().mean(),
             "You return which share of the fakes is caught. Who calls everything fake catches all; "
             "the real images among them do not change your answer.",
+            example(torch.ones(2), torch.tensor([1, 0]), gives=1.0),
         ),
         Mistake(
             "difference of the means",
@@ -285,18 +361,55 @@ ROC_AUC = Exercise(
             lambda scores, labels: (_gaps(scores, labels) > 0).sum() / len(scores) ** 2,
             "You divide by all pairs of images, those of one kind among them. One fake above one "
             "real image is one pair, won: area 1; you say 0.25.",
+            example(torch.tensor([0.9, 0.1]), torch.tensor([1, 0]), gives=0.25),
         ),
         Mistake(
             "a number of pairs",
             lambda scores, labels: _won(_gaps(scores, labels)) * _gaps(scores, labels).numel(),
             "You return how many pairs are won, not which share: 2 fakes above 3 real images are "
             "an area of 1; you say 6.",
+            example(
+                torch.tensor([0.9, 0.8, 0.1, 0.2, 0.3]), torch.tensor([1, 1, 0, 0, 0]), gives=6.0
+            ),
+        ),
+        Mistake(
+            "never below a half",
+            lambda scores, labels: torch.maximum(a := roc_auc(scores, labels), 1 - a),
+            "Your answer is never below ½. A detector that scores every real picture above every "
+            "fake one has area 0, and one should see that it is the wrong way round; you say "
+            "{got:.0f}.",
+            example(torch.tensor([0.1, 0.9]), torch.tensor([1, 0]), gives=1.0),
+        ),
+        Mistake(
+            "average precision",
+            _average_precision,
+            "You return the average precision. It depends on how many images of each kind there "
+            "are: one of label 1 in last place of ten gets 0.1, in last place of a hundred 0.01. "
+            "Its area under the ROC curve is 0 both times; for scores 0 and 1, labels 1 and 0, you "
+            "say {got:.1f}.",
+            example(torch.tensor([0.0, 1.0]), torch.tensor([1, 0]), gives=0.5),
+        ),
+        Mistake(
+            "thresholds from 0 to 1",
+            _on_a_grid_of_thresholds,
+            "You try thresholds from 0 to 1 only. Scores may be any numbers: −1 for label 1 and −2 "
+            "for label 0 are told apart, area 1; you say {got:.1f}.",
+            example(torch.tensor([-1.0, -2.0]), torch.tensor([1, 0]), gives=0.0),
+        ),
+        Mistake(
+            "one pair an image",
+            lambda s, y: _won(s[y == 1][: (y == 0).sum()] - s[y == 0][: (y == 1).sum()]),
+            "You compare the first fake with the first real picture, the second with the second, "
+            "and so on. Every fake belongs beside every real picture: scores 1 and 3 against 2 and "
+            "0 are 4 pairs, 3 of them won; you say {got:.2f}.",
+            example(torch.tensor([1.0, 3.0, 2.0, 0.0]), torch.tensor([1, 1, 0, 0]), gives=0.5),
         ),
         Mistake(
             "Gini",
             lambda scores, labels: 2 * roc_auc(scores, labels) - 1,
             "Yours runs from −1 to 1, and guessing is 0 (that is the Gini coefficient). The area "
             "under the curve of a guess is ½.",
+            example(torch.zeros(2), torch.tensor([1, 0]), gives=0.0),
         ),
     ),
     probes=(
@@ -312,7 +425,11 @@ ROC_AUC = Exercise(
             torch.tensor([0.2, 0.7, 0.7, 0.2, 0.9, 0.2]),
             torch.tensor([1, 1, 0, 0, 1, 0]),
         ),
-        call("negative scores", torch.tensor([-3.0, -1.0, -2.0]), torch.tensor([0, 1, 0])),
+        call(
+            "negative scores, the wrong way round",
+            torch.tensor([-3.0, -1.5, -2.0, -1.0]),
+            torch.tensor([1, 1, 0, 0]),
+        ),
         call("40 images", (2 * normal(40, seed=1)).round(), (normal(40, seed=2) > 0.5).long()),
     ),
 )
@@ -354,17 +471,20 @@ MEMBERSHIP_AUC = Exercise(
             lambda a, b: _won(-_pairs(a, b)),
             "Below ½ where the model gives its members away. A member's loss of 0.1 and a "
             "stranger's of 2 are told apart for sure, 1; you say 0.",
+            example(torch.tensor([0.1]), torch.tensor([2.0]), gives=0.0),
         ),
         Mistake(
             "ties count nothing",
             lambda a, b: _won(_pairs(a, b), 0.0),
             "A model with the same loss for all gets 0 from you; it gives nothing away, ½.",
+            example(torch.ones(1), torch.ones(1), gives=0.0),
         ),
         Mistake(
             "ties count as won",
             lambda a, b: _won(_pairs(a, b), 1.0),
-            "A model with the same loss for all gives everyone away, you say; it gives nothing "
-            "away, ½.",
+            "A model with the same loss for all gives everyone away, you say ({got:.0f}); it gives "
+            "nothing away, ½.",
+            example(torch.ones(1), torch.ones(1), gives=1.0),
         ),
         Mistake(
             "difference of the means",
@@ -383,6 +503,7 @@ MEMBERSHIP_AUC = Exercise(
             lambda a, b: (a < b.mean()).float().mean(),
             "You ask how many members lie below the mean stranger. Strangers at 0 and 10, a member "
             "at 4: it is below one of the two, ½; you say 1.",
+            example(torch.tensor([4.0]), torch.tensor([0.0, 10.0]), gives=1.0),
         ),
         Mistake(
             "below the best stranger",
@@ -404,18 +525,21 @@ MEMBERSHIP_AUC = Exercise(
             "You call the lowest losses members, as many as there are, and count the right ones. "
             "With 9 members and 1 stranger you cannot fall below 0.89, also where the stranger has "
             "the lowest loss of all, which is 0.",
+            example(torch.arange(1.0, 10.0), torch.zeros(1), gives=8 / 9),
         ),
         Mistake(
             "a number of pairs",
             lambda a, b: _won(_pairs(a, b)) * a.numel() * b.numel(),
             "You return how many pairs are told right, not which share: 2 members below 3 "
             "strangers are 1; you say 6.",
+            example(torch.zeros(2), torch.ones(3), gives=6.0),
         ),
         Mistake(
             "advantage",
             lambda a, b: 2 * _won(_pairs(a, b)) - 1,
             "Yours is 0 where nothing is given away, and can be negative. Asked is the area, ½ "
             "there.",
+            example(torch.ones(1), torch.ones(1), gives=0.0),
         ),
     ),
     probes=(
@@ -478,14 +602,14 @@ def _clipped_wald(answers: Tensor) -> tuple[float, tuple[float, float]]:
 
 def _shares_probe(label: str, k: int, n: int) -> Probe:
     answers = torch.arange(n) * 7 % n < k  # 7 and n share no divisor: k of them are true
+    return call(label, answers, rtol=1e-4, atol=1e-4)
 
-    def observe(candidate: Callable) -> dict[str, Any]:
-        share, interval = candidate(answers.clone())
-        low, high = interval
-        return {"share": float(share), "low end": float(low), "high end": float(high)}
 
-    return Probe(label, observe, rtol=1e-4, atol=1e-4)
+def _yes(k: int, n: int) -> Tensor:
+    return torch.arange(n) < k
 
+
+_low = lambda found: float(found[1][0])  # noqa: E731
 
 ATTRIBUTE_SHARES = Exercise(
     id="ethics.attribute_shares",
@@ -509,6 +633,7 @@ ATTRIBUTE_SHARES = Exercise(
             "Where no image, or every image, has the attribute your interval is a point: 0 of 20 "
             "gives 0 … 0. That would prove that it never occurs; a true share of 10 % gives 0 of "
             "20 once in eight times.",
+            example(_yes(0, 20), gives=0.0, pick=lambda found: float(found[1][1])),
         ),
         Mistake(
             "Wald, cut off at 0 and 1",
@@ -527,18 +652,21 @@ ATTRIBUTE_SHARES = Exercise(
             ),
             "The middle is right, the width is not (it is Agresti and Coull's): for 0 of 20 your "
             "interval begins below 0, at −0.03.",
+            example(_yes(0, 20), gives=-0.0286, pick=_low),
         ),
         Mistake(
             "one standard deviation",
             _interval(lambda k, n: _wilson(k, n, 1.0)),
             "Too narrow: such an interval holds the truth about two times in three. For 10 of 20 "
             "it should be 0.30 … 0.70; yours is 0.39 … 0.61.",
+            example(_yes(10, 20), gives=0.3909, pick=_low),
         ),
         Mistake(
             "one side",
             _interval(lambda k, n: _wilson(k, n, 1.645)),
             "Too narrow: this is 90 %. Of a normal variable 5 % lie above 1.645 and as many below "
             "−1.645. For 10 of 20 it should be 0.30 … 0.70; yours is 0.33 … 0.67.",
+            example(_yes(10, 20), gives=0.3275, pick=_low),
         ),
         Mistake(
             "not divided by n",
@@ -546,24 +674,49 @@ ATTRIBUTE_SHARES = Exercise(
             "Your interval does not shrink when more images are looked at. For 100 of 200 it "
             "should be 0.43 … 0.57; yours is −0.48 … 1.48: the spread of one answer, not of the "
             "share.",
+            example(_yes(100, 200), gives=-0.48, pick=_low),
         ),
         Mistake(
             "variance for standard deviation",
             _interval(lambda k, n: (k / n, k / n, Z * k / n * (1 - k / n) / n)),
             "Far too narrow: for 10 of 20 you say 0.476 … 0.524, it should be 0.30 … 0.70. A "
             "variance has no place beside a share.",
+            example(_yes(10, 20), gives=0.4755, pick=_low),
+        ),
+        Mistake(
+            "z is 2",
+            _interval(lambda k, n: _wilson(k, n, 2.0)),
+            "A little too wide: 95 % of a normal variable lie within 1.96 standard deviations, not "
+            "2. For 10 of 20 the interval begins at {expected:.4f}; yours at {got:.4f}.",
+            example(_yes(10, 20), gives=0.2959, pick=_low),
+        ),
+        Mistake(
+            "n for its square",
+            _interval(
+                lambda k, n: (
+                    k / n,
+                    (k + Z**2 / 2) / (n + Z**2),
+                    Z * n / (n + Z**2) * math.sqrt(k / n * (1 - k / n) / n + Z**2 / (4 * n)),
+                )
+            ),
+            "The width is wrong, most of all for large n: inside the root z²/4 is added to "
+            "k (n − k)/n, a number of images. For 10 of 20 the interval begins at {expected:.2f}; "
+            "yours at {got:.2f}.",
+            example(_yes(10, 20), gives=0.0955, pick=_low),
         ),
         Mistake(
             "the middle for the share",
             _interval(lambda k, n: (_wilson(k, n)[1], *_wilson(k, n)[1:])),
             "The interval is right, the share is not: you return the interval's middle. 0 of 20 is "
             "a share of 0; you say 0.08.",
+            example(_yes(0, 20), gives=0.0806, pick=lambda found: float(found[0])),
         ),
         Mistake(
             "around the share",
             _interval(lambda k, n: (k / n, k / n, _wilson(k, n)[2])),
             "Half as wide on either side of the share, and so below 0 for 0 of 20: −0.08 … 0.08. "
             "The middle of the interval is another number than the share.",
+            example(_yes(0, 20), gives=-0.0806, pick=_low),
         ),
         Mistake(
             "percent",
@@ -572,11 +725,13 @@ ATTRIBUTE_SHARES = Exercise(
                 tuple(100 * end for end in found[1]),
             ),
             "In percent, not as shares from 0 to 1: 10 of 20 is 0.5; you say 50.",
+            example(_yes(10, 20), gives=50.0, pick=lambda found: float(found[0])),
         ),
         Mistake(
             "the two ends exchanged",
             lambda answers: ((found := attribute_shares(answers))[0], found[1][::-1]),
             "The interval runs from high to low.",
+            example(_yes(10, 20), gives=0.7007, pick=_low),
         ),
         Mistake(
             "the width",
@@ -586,6 +741,7 @@ ATTRIBUTE_SHARES = Exercise(
             ),
             "You return how wide the interval is to either side; asked are its two ends. For 10 of "
             "20: 0.30 and 0.70; you say 0.20.",
+            example(_yes(10, 20), gives=0.2007, pick=_low),
         ),
     ),
     probes=(
@@ -624,55 +780,72 @@ AMPLIFICATION = Exercise(
             "exchanged",
             lambda a, b: (100 * (a - b), a / b),
             "From 70 % to 80 % is a growth; you say −10 points, and a factor below 1.",
+            example(0.7, 0.8, gives=-10.0, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "difference exchanged",
             lambda a, b: (100 * (a - b), b / a),
             "Your two numbers contradict each other: from 70 % to 80 % your factor says growth, "
             "and your points say −10.",
+            example(0.7, 0.8, gives=-10.0, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "factor turned over",
             lambda a, b: (100 * (b - a), a / b),
             "Your two numbers contradict each other: from 70 % to 80 % your points say growth, and "
             "your factor is 0.875.",
+            example(0.7, 0.8, gives=0.875, pick=lambda r: float(r[1])),
         ),
         Mistake(
             "not in points",
             lambda a, b: (b - a, b / a),
             "From 70 % to 80 % is 10 points; you say 0.1. (A tenth of a point is next to nothing.)",
+            example(0.7, 0.8, gives=0.1, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "percent for points",
             lambda a, b: (100 * (b - a) / a, b / a),
             "You return percent of the share, not points: from 1 % to 2 % is 1 point; you say 100.",
+            example(0.01, 0.02, gives=100.0, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "growth for factor",
             lambda a, b: (100 * (b - a), b / a - 1),
             "Where nothing has changed the factor is 1; you say 0. From 70 % to 80 % it is 1.14.",
+            example(0.5, 0.5, gives=0.0, pick=lambda r: float(r[1])),
         ),
         Mistake(
             "factor in percent",
             lambda a, b: (100 * (b - a), 100 * b / a),
             "From 70 % to 80 % the factor is 1.14; you say 114.",
+            example(0.7, 0.8, gives=114.2857, pick=lambda r: float(r[1])),
         ),
         Mistake(
             "without a direction",
             lambda a, b: (abs(100 * (b - a)), max(a, b) / min(a, b)),
             "You cannot tell growth from decline: from 80 % to 70 % you also say 10 points and "
             "1.14.",
+            example(0.8, 0.7, gives=10.0, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "points without a direction",
             lambda a, b: (abs(100 * (b - a)), b / a),
             "From 80 % to 70 % is −10 points; you say 10.",
+            example(0.8, 0.7, gives=10.0, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "odds",
             lambda a, b: (100 * (b - a), b / (1 - b) / (a / (1 - a))),
             "Your factor is that of the odds: from 50 % to 80 % the odds grow 4 times, the share "
             "1.6 times.",
+            example(0.5, 0.8, gives=4.0, pick=lambda r: float(r[1])),
+        ),
+        Mistake(
+            "distance from a half",
+            lambda a, b: (100 * (abs(b - 0.5) - abs(a - 0.5)), b / a),
+            "You measure how far each share lies from ½. From 30 % to 40 % is a growth of 10 "
+            "points; you say {got:.0f}.",
+            example(0.3, 0.4, gives=-10.0, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "the two in the other order",
@@ -686,6 +859,7 @@ AMPLIFICATION = Exercise(
         call("from 50 % to 50 %", 0.5, 0.5),
         call("from 1 % to 2 %", 0.01, 0.02),
         call("from 40 % to 0", 0.4, 0.0),
+        call("from 33.3 % to 47.8 %", 0.333, 0.478),
     ),
 )
 
@@ -726,18 +900,21 @@ EMBED_WATERMARK = Exercise(
             _move(lambda c, o, s: s * (c / s).round()),
             "The key does nothing: with offset 0.3 and step 1 the points are …, 0.3, 1.3, …, and 1 "
             "moves to 1.3; you leave it at 1. Everybody could find such a mark, and remove it.",
+            example(torch.tensor([[1.0]]), torch.tensor([0.3]), 1.0, gives=torch.tensor([[1.0]])),
         ),
         Mistake(
             "offsets not added again",
             _move(lambda c, o, s: s * (c / s - o).round()),
             "The result lies on multiples of the step, whatever the key: with offset 0.3 and step "
             "1 the number 1 moves to 1.3; you move it to 1.",
+            example(torch.tensor([[1.0]]), torch.tensor([0.3]), 1.0, gives=torch.tensor([[1.0]])),
         ),
         Mistake(
             "offsets not taken off",
             _move(lambda c, o, s: s * ((c / s).round() + o)),
             "On the grid, but not the nearest point: with offset 0.8 and step 1 the number 0.9 "
             "moves to 0.8; you move it to 1.8. The picture changes more than it must.",
+            example(torch.tensor([[0.9]]), torch.tensor([0.8]), 1.0, gives=torch.tensor([[1.8]])),
         ),
         Mistake(
             "down",
@@ -745,59 +922,78 @@ EMBED_WATERMARK = Exercise(
             "Always downwards: with offset 0 and step 1 the number 0.9 moves to 0; 1 is nearer. "
             "The change is twice as large, and the picture gets darker where it should only "
             "tremble.",
+            example(torch.tensor([[0.9]]), torch.tensor([0.0]), 1.0, gives=torch.tensor([[0.0]])),
         ),
         Mistake(
             "up",
             _move(lambda c, o, s: s * ((c / s - o).ceil() + o)),
             "Always upwards: with offset 0 and step 1 the number 0.1 moves to 1; 0 is nearer.",
+            example(torch.tensor([[0.1]]), torch.tensor([0.0]), 1.0, gives=torch.tensor([[1.0]])),
         ),
         Mistake(
             "towards the origin",
             _move(lambda c, o, s: s * ((c / s - o).trunc() + o)),
             "Cut off instead of rounded: with offset 0 and step 1 the number 0.9 moves to 0; 1 is "
             "nearer.",
+            example(torch.tensor([[0.9]]), torch.tensor([0.0]), 1.0, gives=torch.tensor([[0.0]])),
         ),
         Mistake(
             "step left out",
             _move(lambda c, o, s: (c - o).round() + o),
             "The step does nothing: with step 0.5 and offset 0 the number 0.6 moves to 0.5; you "
             "move it to 1.",
+            example(torch.tensor([[0.6]]), torch.tensor([0.0]), 0.5, gives=torch.tensor([[1.0]])),
         ),
         Mistake(
             "offsets in other units",
             _move(lambda c, o, s: s * ((c - o) / s).round() + o),
             "Your grid starts at the offset; it should start at the offset times the step. With "
             "step 0.5 and offset 0.3 the number 0 moves to 0.15; you move it to −0.2.",
+            example(torch.tensor([[0.0]]), torch.tensor([0.3]), 0.5, gives=torch.tensor([[-0.2]])),
         ),
         Mistake(
             "sign of the offsets",
             _move(lambda c, o, s: s * ((c / s + o).round() - o)),
             "A grid, but another: with offset 0.3 and step 1 its points are 0.3, 1.3, …; yours are "
             "0.7, 1.7, ….",
+            example(torch.tensor([[0.3]]), torch.tensor([0.3]), 1.0, gives=torch.tensor([[0.7]])),
         ),
         Mistake(
             "not multiplied again",
             _move(lambda c, o, s: (c / s - o).round() + o),
             "You return the number of steps: with step 0.5 and offset 0 the number 2 stays 2; you "
             "say 4.",
+            example(torch.tensor([[2.0]]), torch.tensor([0.0]), 0.5, gives=torch.tensor([[4.0]])),
         ),
         Mistake(
             "the change",
             _move(lambda c, o, s: embed_watermark(c, o, s) - c),
             "You return by how much each coefficient moves; asked is where it arrives.",
+            example(torch.tensor([[0.9]]), torch.tensor([0.0]), 1.0, gives=torch.tensor([[0.1]])),
         ),
         Mistake(
             "added",
             _move(lambda c, o, s: c + s * o),
             "You add the key to the coefficients. With offset 0 and step 1 the number 0.4 moves to "
             "0; you leave it where it is, and who tests for the grid finds nothing.",
+            example(torch.tensor([[0.4]]), torch.tensor([0.0]), 1.0, gives=torch.tensor([[0.4]])),
         ),
     ),
     probes=(
         call("2 images, 5 coefficients, step 0.5", normal(2, 5, seed=1), _OFFSETS, 0.5),
-        call("step 1", 3 * normal(3, 5, seed=2), _OFFSETS, 1.0),
-        call("a fine grid", normal(1, 5, seed=3), _OFFSETS.flip(0), 0.05),
-        call("one coefficient", torch.tensor([[-0.4], [0.9]]), torch.tensor([0.8]), 1.0),
+        call(
+            "offsets below 0 and above 1, the same image twice",
+            3 * normal(1, 5, seed=2).expand(2, 5),
+            _OFFSETS + torch.tensor([-1.0, 1.0, 0.0, -2.0, 2.0]),
+            1.0,
+        ),
+        call("one image, a fine grid", normal(1, 5, seed=3), _OFFSETS.flip(0), 0.05),
+        call(
+            "3 images, one coefficient",
+            torch.tensor([[-0.4], [0.9], [2.6]]),
+            torch.tensor([0.8]),
+            1.0,
+        ),
     ),
 )
 
@@ -828,22 +1024,36 @@ def _chance(k: int, d: int) -> float:
 
 def _answer(p: Callable, hits: Callable = _hits) -> Callable:
     """p(hits, d) of each image."""
-    return lambda c, o, s: torch.tensor([p(int(h), len(o)) for h in hits(c, o, s)])
+    return lambda c, o, s: torch.tensor([float(p(int(h), len(o))) for h in hits(c, o, s)])
 
 
 def _tail(h: int, d: int) -> float:
     return sum(_chance(k, d) for k in range(h, d + 1))
 
 
-def _marked(label: str, hits: list[int], d: int, step: float, seed: int) -> Probe:
-    """Images with so many coefficients near their grid, the others far from it."""
-    draws = torch.Generator().manual_seed(seed)
-    offsets = torch.rand(d, generator=draws)
+def _marked(
+    label: str,
+    hits: list[int],
+    d: int,
+    step: float,
+    seed: int,
+    spread: int = 1,
+    twice: bool = False,
+) -> Probe:
+    """Images with so many coefficients near their grid, the others far from it.
+
+    `spread`: from where to where the offsets lie; `twice`: the first two images are one.
+    """
+    draws = seeded(seed)
+    offsets = spread * torch.rand(d, generator=draws) - (spread - 1) / 2
     near = 0.2 * (2 * torch.rand(len(hits), d, generator=draws) - 1)  # within a quarter
     whole = torch.randint(-3, 4, (len(hits), d), generator=draws)
     order = torch.rand(len(hits), d, generator=draws).argsort(dim=1)
     missed = torch.where(order < torch.tensor(hits)[:, None], 0.0, 0.5)
-    return call(label, step * (whole + offsets + near + missed), offsets, step, atol=1e-7)
+    coefficients = step * (whole + offsets + near + missed)
+    if twice:
+        coefficients[1] = coefficients[0]
+    return call(label, coefficients, offsets, step, rtol=1e-3, atol=0.0)
 
 
 DETECT_WATERMARK = Exercise(
@@ -866,36 +1076,44 @@ DETECT_WATERMARK = Exercise(
             _answer(lambda h, d: _tail(h + 1, d)),
             "You leave out the case that was seen: with 3 hits of 3 the chance is 1 / 8; you say "
             "0, which no test can ever be sure of.",
+            example(torch.zeros(1, 3), torch.zeros(3), 1.0, gives=torch.tensor([0.0])),
         ),
         Mistake(
             "exactly so many",
             _answer(_chance),
             "You return the chance of exactly this number. 0 hits of 10 then look as remarkable as "
             "10 of 10, 0.001; the chance of 0 or more is 1.",
+            example(torch.full((1, 10), 0.5), torch.zeros(10), 1.0, gives=torch.tensor([0.000977])),
         ),
         Mistake(
             "the other tail",
             _answer(lambda h, d: 1 - _tail(h + 1, d)),
             "You return the chance of so many hits or fewer. A perfect mark gets 1, and no hit at "
             "all 0.001 of 10.",
+            example(torch.zeros(1, 10), torch.zeros(10), 1.0, gives=torch.tensor([1.0])),
         ),
         Mistake(
             "one minus p",
             _answer(lambda h, d: 1 - _tail(h, d)),
             "The better the mark, the larger your answer: you return how sure the mark is, not how "
             "likely chance does it. 10 hits of 10 should give 0.001; you say 0.999.",
+            example(torch.zeros(1, 10), torch.zeros(10), 1.0, gives=torch.tensor([0.999023])),
         ),
         Mistake(
             "both tails",
             _answer(lambda h, d: min(1.0, 2 * min(_tail(h, d), _tail(d - h, d)))),
             "No hit at all counts as evidence for you: 0 of 10 gets 0.002. A mark makes hits, "
             "never misses; 3 of 3 should give 0.125, and you say 0.25.",
+            example(torch.zeros(1, 3), torch.zeros(3), 1.0, gives=torch.tensor([0.25])),
         ),
         Mistake(
             "chance of each hit",
             _answer(lambda h, d: 0.5**h),
             "The misses do not count: 10 hits of 20 is what chance gives, p = 0.59; you say 0.001. "
             "Any picture with enough coefficients would be marked.",
+            example(
+                torch.arange(20)[None] % 2 / 2, torch.zeros(20), 1.0, gives=torch.tensor([0.000977])
+            ),
         ),
         Mistake(
             "share of misses",
@@ -921,6 +1139,19 @@ DETECT_WATERMARK = Exercise(
             _answer(lambda h, d: math.erfc((h - d / 2) / math.sqrt(d / 2)) / 2),
             "You used the normal curve for counts: with 3 hits of 3 the chance is 0.125; you say "
             "0.042. Of pictures without a mark more would be accused than you state.",
+            example(torch.zeros(1, 3), torch.zeros(3), 1.0, gives=torch.tensor([0.0416])),
+        ),
+        Mistake(
+            "one minus the rest",
+            lambda c, o, s: torch.stack(
+                [
+                    1 - torch.tensor([_chance(k, len(o)) for k in range(h)]).sum()
+                    for h in _hits(c, o, s).tolist()
+                ]
+            ),
+            "Your p-values of strong marks are rounding errors: you take the rest from 1, and 1 "
+            "minus nearly 1 has no digits left. 49 hits of 49 happen by chance once in 10¹⁵; "
+            "add up the small numbers themselves.",
         ),
         Mistake(
             "without the key",
@@ -950,6 +1181,20 @@ DETECT_WATERMARK = Exercise(
             "coefficient 0.5 lies on the grid; it is no hit for you.",
         ),
         Mistake(
+            "offsets in other units",
+            _answer(_tail, lambda c, o, s: _hits((c - o) / s, 0 * o, 1.0)),
+            "Your grid starts at the offset; it starts at the offset times the step. With step 0.5 "
+            "and offset 0.3 the coefficient 0.15 lies on the grid; it is no hit for you.",
+            example(torch.tensor([[0.15]]), torch.tensor([0.3]), 0.5, gives=torch.tensor([1.0])),
+        ),
+        Mistake(
+            "a quarter of the step, in steps",
+            _answer(_tail, lambda c, o, s: _hits(c, o, s, s / 4)),
+            "You measure in steps and compare with step / 4: a quarter of a step is then 0.25, "
+            "whatever the step. With a fine grid nearly nothing is a hit for you.",
+            example(torch.tensor([[0.01]]), torch.tensor([0.0]), 0.05, gives=torch.tensor([1.0])),
+        ),
+        Mistake(
             "one for all images",
             lambda c, o, s: torch.tensor(
                 _tail(int(_hits(c, o, s).sum()), c.numel()), dtype=torch.float32
@@ -962,7 +1207,16 @@ DETECT_WATERMARK = Exercise(
         _marked("4 images, 10 coefficients, step 0.5", [10, 7, 5, 0], 10, 0.5, seed=1),
         _marked("one image, 3 hits of 3", [3], 3, 1.0, seed=2),
         _marked("3 images, 20 coefficients, a fine grid", [10, 15, 20], 20, 0.05, seed=3),
-        _marked("2 images, 49 coefficients", [38, 22], 49, 0.2, seed=4),
+        _marked("2 images, 49 coefficients", [49, 22], 49, 0.2, seed=4),
+        _marked(
+            "4 images, 10 coefficients, offsets from -1 to 2",
+            [9, 9, 2, 6],
+            10,
+            0.5,
+            5,
+            3,
+            twice=True,
+        ),
     ),
 )
 
