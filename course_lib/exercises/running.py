@@ -229,7 +229,8 @@ def _arguments(function: Callable, reference: Callable, args: tuple, kwargs: dic
         with contextlib.suppress(TypeError, ValueError):
             return f"It should take ({', '.join(inspect.signature(reference).parameters)})."
         return f"It is called with {len(args) + len(kwargs)} arguments."
-    return "With " + ", ".join(f"{name} = {describe(value)}" for name, value in named.items()) + "."
+    given = ", ".join(f"{name} = {describe(value)}" for name, value in named.items())
+    return f"With {given}." if given else ""
 
 
 def _describe_error(
