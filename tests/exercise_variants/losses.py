@@ -195,7 +195,7 @@ def thermostat_of_tensors(k, real_error, fake_error, gamma=0.75, lambda_k=0.001)
 def detached(k, real_error, fake_error, gamma=0.75, lambda_k=0.001):
     gap = gamma * real_error - fake_error
     k = k + lambda_k * gap.detach()
-    return k.clamp(0.0, 1.0).item(), real_error + torch.abs(gap)
+    return k.clamp(0.0, 1.0).item(), (real_error + torch.abs(gap)).detach()
 
 
 def numpy_clip(k, real_error, fake_error, gamma=0.75, lambda_k=0.001):

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
-from course_lib.exercises.probing import normal, uniform
+from course_lib.exercises.probing import normal, seeded, uniform
 
 # The scores of tensorflow/gan's losses_impl_test.py
 _FOUR = torch.tensor([-5, 1.4, 12.5, 2.7]), torch.tensor([10, 4.4, -5.5, 3.6])
@@ -25,12 +25,13 @@ def _d_probes(good: tuple[float, float], dear: tuple[float, float]) -> tuple[Pro
         call(f"one image each, data {good[0]:g}, fake {good[1]:g}", *one(good), grad=(0, 1)),
         call(f"one image each, data {dear[0]:g}, fake {dear[1]:g}", *one(dear), grad=(0, 1)),
         call("four images each", *_FOUR, grad=(0, 1)),
-        call("seven mild scores each", *(0.6 * normal(2, 7, seed=1)), grad=(0, 1)),
+        call("seven mild scores each, two of them twice", *_MILD, grad=(0, 1)),
         call("three images each, wrong", *(normal(2, 3, seed=2) + _WRONG), grad=(0, 1)),
     )
 
 
 _WRONG = torch.tensor([[-3.0], [3.0]])
+_MILD = 0.6 * normal(2, 7, seed=1)[:, [0, 1, 2, 3, 4, 0, 1]]
 
 
 def _g_probes(*scores: float) -> tuple[Probe, ...]:
@@ -705,8 +706,27 @@ _PENALTY_PROBES = (
         lambda: _Linear(torch.tensor([0.3, 0.0, 0.0, 0.4])),
         normal(2, 1, 2, 2, seed=6),
     ),
-    _penalty("one image, a curved critic", lambda: _Curved(12, 7), normal(1, 3, 2, 2, seed=8)),
 )
+
+
+def _penalty_probes(**options: tuple[float, float]) -> tuple[Probe, ...]:
+    """The probes above, and two calls with the option that a student may set."""
+    [(name, (first, second))] = options.items()
+    return (
+        *_PENALTY_PROBES,
+        _penalty(
+            f"one image, a curved critic, {name} {first:g}",
+            lambda: _Curved(12, 7),
+            normal(1, 3, 2, 2, seed=8),
+            **{name: first},
+        ),
+        _penalty(
+            f"3 images, a curved critic, {name} {second:g}",
+            lambda: _Curved(4, 9),
+            normal(3, 1, 2, 2, seed=10),
+            **{name: second},
+        ),
+    )
 
 
 def _slope(critic: Callable, points: Tensor, graph: bool = True) -> Tensor:
@@ -901,15 +921,7 @@ GRADIENT_PENALTY = Exercise(
             "You return a number for each point; asked is their mean.",
         ),
     ),
-    probes=(
-        *_PENALTY_PROBES,
-        _penalty(
-            "3 images, a curved critic, target 0",
-            lambda: _Curved(4, 9),
-            normal(3, 1, 2, 2, seed=10),
-            target=0.0,
-        ),
-    ),
+    probes=_penalty_probes(target=(2.5, 0.0)),
 )
 
 
@@ -934,7 +946,7 @@ def _blend(formula: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable:
 
 
 def _between(label: str, shape: tuple[int, ...], seed: int) -> Probe:
-    real, fake = normal(2, *shape, seed=seed).tanh()
+    real, fake = normal(2, *shape, seed=seed)
     return call(label, real, fake, uniform(shape[0], seed=seed + 1))
 
 
@@ -1050,6 +1062,7 @@ INTERPOLATE = Exercise(
         _between("3 images of 1 × 2 × 5", (3, 1, 2, 5), seed=22),
         _between("one image", (1, 3, 6, 6), seed=24),
         _between("5 points of the plane", (5, 2), seed=26),
+        _between("5 other points of the plane", (5, 2), seed=28),
     ),
 )
 
@@ -1068,7 +1081,7 @@ def dragan_points(
 
 
 def _around(label: str, shape: tuple[int, ...], seed: int) -> Probe:
-    real = (normal(*shape, seed=seed) + normal(shape[0], 1, 1, 1, seed=seed + 1)).tanh()
+    real = normal(*shape, seed=seed) + normal(shape[0], 1, 1, 1, seed=seed + 1)
     # loose enough for both kinds of standard deviation, with n and with n − 1
     return call(label, real, uniform(*shape, seed=seed + 2), rtol=0, atol=5e-4)
 
@@ -1175,13 +1188,13 @@ DRAGAN_POINTS = Exercise(
     probes=(
         _around("8 images of 3 × 8 × 8", (8, 3, 8, 8), seed=30),
         call(
-            "a dark and a bright image, both flat",
-            torch.tensor([-0.5, 0.5]).view(2, 1, 1, 1).expand(2, 1, 32, 32).clone(),
-            uniform(2, 1, 32, 32, seed=33),
+            "8 dark and bright images, all flat",
+            torch.tensor([-0.5, 0.5] * 4).view(8, 1, 1, 1).expand(8, 3, 8, 8).clone(),
+            uniform(8, 3, 8, 8, seed=33),
             rtol=0,
             atol=5e-4,
         ),
-        _around("one image of 1 × 40 × 40", (1, 1, 40, 40), seed=34),
+        _around("one image of 1 × 32 × 50", (1, 1, 32, 50), seed=34),
     ),
 )
 
@@ -1205,12 +1218,10 @@ def began_update(
     return min(max(k + lambda_k * gap, 0.0), 1.0), real + abs(gap)
 
 
-def _balance(
-    label: str, k: float, real: float, fake: float, gamma: float = 0.75, lambda_k: float = 0.001
-) -> Probe:
+def _balance(label: str, k: float, real: float, fake: float, *options: float) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
         errors = [torch.tensor(e, requires_grad=True) for e in (real, fake)]
-        new_k, convergence = candidate(k, *(e * 1 for e in errors), gamma, lambda_k)
+        new_k, convergence = candidate(k, *(e * 1 for e in errors), *options)
         return {
             "the new k": float(new_k),
             "M": float(convergence),
@@ -1249,7 +1260,6 @@ BEGAN_UPDATE = Exercise(
     id="losses.began_update",
     title="BEGAN's thermostat",
     reference=began_update,
-    allows=("graph",),
     hints=(
         "k says how much D cares for fakes. The thermostat holds L_fake at γ times L_real. If "
         "fakes are drawn too well, L_fake < γ L_real: should D care more for them, or less?",
@@ -1356,6 +1366,9 @@ BEGAN_UPDATE = Exercise(
         _balance("k = 0.99, L_real = 2, L_fake = 0.1, λ = ½", 0.99, 2.0, 0.1, 0.75, 0.5),
         _balance("k = 0.01, L_real = 0.1, L_fake = 1, λ = 0.1", 0.01, 0.1, 1.0, 0.75, 0.1),
         _balance("k = ½, in balance: L_real = 0.2, L_fake = 0.15", 0.5, 0.2, 0.15),
+        _balance(
+            "k = ½, L_real = 200, L_fake = 120, γ = 0.4, λ = 0.002", 0.5, 200.0, 120.0, 0.4, 0.002
+        ),
     ),
 )
 
@@ -1661,7 +1674,10 @@ def _line_of(mean_a: float, var_a: float, mean_b: float, var_b: float) -> Probe:
     return call(label, *(x.double() for x in arguments), rtol=1e-3, atol=1e-3)
 
 
-_FLAT = normal(3, 5, seed=60)  # three directions of five
+_ACROSS = [
+    torch.tensor(rows, dtype=torch.float64)
+    for rows in ([1, 1], [[2, 1], [1, 2]], [1, 3], [[1, 0], [0, 4]])
+]
 
 FRECHET_DISTANCE = Exercise(
     id="losses.frechet_distance",
@@ -1787,16 +1803,19 @@ FRECHET_DISTANCE = Exercise(
     ),
     probes=(
         _line_of(0.0, 1.0, 3.0, 1.0),
-        _line_of(0.0, 1.0, 0.0, 4.0),
+        _line_of(-4.0, 1.0, -4.0, 4.0),
+        call(
+            "[[2, 1], [1, 2]] and diag(1, 4), twice the same mean", *_ACROSS, rtol=1e-3, atol=1e-3
+        ),
         _gaussians(
             "five dimensions, 40 points each",
             normal(40, 5, seed=61) @ normal(5, 5, seed=62),
             normal(40, 5, seed=63) + 0.5,
         ),
         _gaussians(
-            "five dimensions, but the points of each lie in a space of three",
-            normal(40, 3, seed=64) @ _FLAT,
-            normal(40, 3, seed=65) @ normal(3, 5, seed=66),
+            "16 dimensions, but the points of each lie in a space of three",
+            normal(40, 3, seed=64) @ normal(3, 16, seed=60),
+            normal(40, 3, seed=65) @ normal(3, 16, seed=66),
         ),
         _gaussians("a set and itself", normal(30, 4, seed=67), normal(30, 4, seed=67)),
     ),
@@ -1876,8 +1895,12 @@ def _pooled(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
     return _share(fake, real, radii[: len(real)]), _share(real, fake, radii[len(real) :])
 
 
-def _two_shares(label: str, real: Tensor, fake: Tensor, k: int) -> Probe:
-    return call(label, real, fake, k, rtol=0, atol=1e-4)
+def _two_shares(label: str, real: Tensor, fake: Tensor, *k: int) -> Probe:
+    return call(label, real, fake, *k, rtol=0, atol=1e-4)
+
+
+def _on_a_line(*points: float) -> Tensor:
+    return torch.tensor(points, dtype=torch.float32)[:, None]
 
 
 def _cluster(n: int, x: float, seed: int) -> Tensor:
@@ -1886,10 +1909,8 @@ def _cluster(n: int, x: float, seed: int) -> Tensor:
 
 _TWO_MODES = torch.cat([_cluster(8, 0.0, 70), _cluster(8, 50.0, 71)])
 
-_ON_A_LINE = torch.tensor([[0.0], [1.0], [10.0]]), torch.tensor([[1.9], [30.0]])
-
 _SHARES = (
-    ("3 real and 2 fakes on a line, k = 1", *_ON_A_LINE, 1),
+    ("3 real and 2 fakes on a line, k = 1", _on_a_line(0, 1, 10), _on_a_line(1.9, 30), 1),
     ("fakes of one mode of two, k = 3", _TWO_MODES, _cluster(12, 0.0, 72), 3),
     ("fakes of two modes, where data have one, k = 3", _cluster(12, 0.0, 73), _TWO_MODES, 3),
     (
@@ -1899,6 +1920,19 @@ _SHARES = (
         2,
     ),
     ("the same points twice, k = 4", normal(9, 2, seed=76), normal(9, 2, seed=76), 4),
+    (
+        "on the border of a ball: real at 0, 1 and 4, fakes at −1 and −2, k = 1",
+        _on_a_line(0, 1, 4),
+        _on_a_line(-1, -2),
+        1,
+    ),
+    (
+        "points that are there twice, k = 1",
+        _on_a_line(0, 0, 3, 3.5, 9),
+        _on_a_line(0, 1, 1, 8),
+        1,
+    ),
+    ("k left out, which means 3", normal(13, 2, seed=77), 2 * normal(12, 2, seed=78) + 1.5),
 )
 
 PRECISION_RECALL = Exercise(
@@ -2212,7 +2246,7 @@ BUG_PENALTY_OF_IMAGES = Exercise(
             "say 9.",
         ),
     ),
-    probes=_PENALTY_PROBES,
+    probes=_penalty_probes(weight=(3.0, 0.5)),
 )
 
 
@@ -2301,37 +2335,43 @@ BUG_PENALTY_OF_BATCHES = Exercise(
             "say 9.",
         ),
     ),
-    probes=_PENALTY_PROBES,
+    probes=_penalty_probes(weight=(3.0, 0.5)),
 )
 
 
-def _on_the_line(label: str, shape: tuple[int, ...], atol: float) -> Probe:
-    """Which share of the way the pixels have gone."""
-    real, fake = -1 + 0.5 * uniform(*shape, seed=80), 0.5 + 0.5 * uniform(*shape, seed=81)
+def _on_the_line(label: str, shape: tuple[int, ...], sign: float, atol: float) -> Probe:
+    """Which share of the way the pixels have gone, from sign · 2 to −sign · 2."""
+    real, fake = sign * (2 + uniform(*shape, seed=80)), -sign * (2 + uniform(*shape, seed=81))
 
     def observe(candidate: Callable) -> dict[str, Any]:
-        points, again = (
-            candidate(real.clone(), fake.clone(), torch.Generator().manual_seed(89))
-            for _ in range(2)
+        points, again, other = (
+            candidate(real.clone(), fake.clone(), seeded(seed)) for seed in (89, 89, 90)
         )
         if not isinstance(points, Tensor) or points.shape != shape:
             return {"points": points}
         alpha = ((points - real) / (fake - real)).flatten(1)  # (B, pixels)
         images = alpha.mean(1)
-        return {
-            "each point lies on its line": bool((alpha.std(1) < 1e-3).all()),
-            "images differ in their share of the way": bool(images.std() > 1e-3),
+        seen = {
+            "each point lies on its line": bool((alpha - images[:, None]).abs().max() < 1e-3),
             "shares lie between 0 and 1": bool(alpha.min() > -1e-3 and alpha.max() < 1 + 1e-3),
-            "mean share of the way": images.mean(),
-            "spread of the shares": images.std(),
             "the same seed gives the same points": torch.equal(points, again),
+            "another seed gives other points": not torch.equal(points, other),
         }
+        if shape[0] > 1:
+            seen["images differ in their share of the way"] = bool(images.std() > 1e-3)
+            seen |= {"mean share of the way": images.mean(), "spread of the shares": images.std()}
+        return seen
 
     explain = {
         "each point lies on its line": "Some points are not on the straight line between their two "
         "images: their pixels have gone different shares of the way.",
+        "shares lie between 0 and 1": "Some points lie beyond one of the two images.",
         "the same seed gives the same points": "Two generators of the same seed give different "
         "points: is the given one used?",
+        "another seed gives other points": "Generators of different seeds give the same points: is "
+        "the given one used?",
+        "images differ in their share of the way": "All images have gone the same share of the "
+        "way.",
     }
     return Probe(label, observe, rtol=0, atol=atol, explain=explain)
 
@@ -2404,9 +2444,10 @@ BUG_POINTS_BETWEEN = Exercise(
     ),
     probes=(
         _on_the_line(
-            "400 images of 1 × 4 × 400, as wide as there are images", (400, 1, 4, 400), 0.15
+            "200 images of 1 × 3 × 200, as wide as there are images", (200, 1, 3, 200), -1, 0.15
         ),
-        _on_the_line("2,000 images of 3 × 4 × 4", (2000, 3, 4, 4), 0.05),
+        _on_the_line("1,000 images of 3 × 2 × 4", (1000, 3, 2, 4), 1, 0.05),
+        _on_the_line("one image of 3 × 4 × 2", (1, 3, 4, 2), 1, 0.05),
     ),
 )
 
@@ -2569,7 +2610,7 @@ BUG_PRECISION_RECALL = Exercise(
             "itself, and with k = 1 your balls have radius 0.",
         ),
     ),
-    probes=tuple(_two_shares(label, fake, real, k) for label, real, fake, k in _SHARES),
+    probes=tuple(_two_shares(label, fake, real, *k) for label, real, fake, *k in _SHARES),
 )
 
 
