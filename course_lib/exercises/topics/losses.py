@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
+from course_lib.exercises.engine import Example, Exercise, Mistake, Probe, Question, call, example
 from course_lib.exercises.probing import normal, seeded, uniform
 
 # The scores of tensorflow/gan's losses_impl_test.py
@@ -28,6 +28,11 @@ def _d_probes(good: tuple[float, float], dear: tuple[float, float]) -> tuple[Pro
         call("seven mild scores each, two of them twice", *_MILD, grad=(0, 1)),
         call("three images each, wrong", *(normal(2, 3, seed=2) + _WRONG), grad=(0, 1)),
     )
+
+
+def _shown(*scores: float | tuple[float, ...], gives: float) -> Example:
+    """A call with one score for each argument, or with several."""
+    return example(*(torch.tensor(s if isinstance(s, tuple) else [s]) for s in scores), gives=gives)
 
 
 _WRONG = torch.tensor([[-3.0], [3.0]])
@@ -158,6 +163,34 @@ WASSERSTEIN_D = Exercise(
             lambda real, fake: (fake.mean() - real.mean()).detach(),
             "The value is right, and no gradient reaches the scores: the critic never learns.",
         ),
+        Mistake(
+            "least squares",
+            lambda real, fake: (real - 1).square().mean() + fake.square().mean(),
+            "Your critic wants marks of 1 and 0 and no others. Data 2 and fakes −2 should be "
+            "{expected}; you say {got}, and pull both back.",
+            _shown(2.0, -2.0, gives=5.0),
+        ),
+        Mistake(
+            "bent",
+            lambda real, fake: fake.tanh().mean() - real.tanh().mean(),
+            "A critic's score has no ceiling; yours has, at 1. Data 2 and fakes −2 should be "
+            "{expected}; you say {got}.",
+            _shown(2.0, -2.0, gives=-1.93),
+        ),
+        Mistake(
+            "best marks",
+            lambda real, fake: fake.max() - real.max(),
+            "You compare the highest marks of the batch only; asked are the means. Data 0 and 4, "
+            "fakes 0 and 0 should be {expected}; you say {got}.",
+            _shown((0.0, 4.0), (0.0, 0.0), gives=-4.0),
+        ),
+        Mistake(
+            "medians",
+            lambda real, fake: fake.median() - real.median(),
+            "You take the median for the mean. Data 0, 1 and 5, fakes 0, 0 and 0 should be "
+            "{expected}; you say {got}.",
+            _shown((0.0, 1.0, 5.0), (0.0, 0.0, 0.0), gives=-1.0),
+        ),
     ),
     probes=_d_probes(good=(2.0, -2.0), dear=(-2.0, 2.0)),
 )
@@ -246,6 +279,41 @@ WASSERSTEIN_G = Exercise(
             "gradient cut",
             lambda fake: -fake.mean().detach(),
             "The value is right, and no gradient reaches the scores: G hears nothing from D.",
+        ),
+        Mistake(
+            "only what is above 0",
+            lambda fake: -F.relu(fake).mean(),
+            "A fake of negative mark costs nothing for you, and hears nothing: mark −2 should "
+            "cost {expected}; you say {got}.",
+            _shown(-2.0, gives=0.0),
+        ),
+        Mistake(
+            "distance from 1",
+            lambda fake: (1 - fake).mean(),
+            "The slope is right, but something is added: a fake of mark 2 should cost {expected};"
+            " you say {got}. A critic has no target.",
+            _shown(2.0, gives=-1.0),
+        ),
+        Mistake(
+            "the best fake",
+            lambda fake: -fake.max(),
+            "Only the best fake of the batch counts for you. Marks 0 and 4 should cost {expected}"
+            " on average; you say {got}.",
+            _shown((0.0, 4.0), gives=-4.0),
+        ),
+        Mistake(
+            "the worst fake",
+            lambda fake: -fake.min(),
+            "Only the worst fake of the batch counts for you. Marks 0 and 4 should cost "
+            "{expected} on average; you say {got}.",
+            _shown((0.0, 4.0), gives=0.0),
+        ),
+        Mistake(
+            "median",
+            lambda fake: -fake.median(),
+            "You take the median for the mean. Marks 0, 1 and 5 should cost {expected}; you say "
+            "{got}.",
+            _shown((0.0, 1.0, 5.0), gives=-1.0),
         ),
     ),
     probes=_g_probes(2.0, -2.0),
@@ -377,6 +445,52 @@ LEAST_SQUARES_D = Exercise(
             lambda real, fake: least_squares_d(real, fake).detach(),
             "The value is right, and no gradient reaches the scores: D never learns.",
         ),
+        Mistake(
+            "soft label",
+            lambda real, fake: (real - 0.9).square().mean() + fake.square().mean(),
+            "Your target for data is 0.9. Data 1 and fake 0 is perfect here and should cost "
+            "{expected}; you say {got}. (Labels softened like that are another trick; nothing "
+            "here asks for it.)",
+            _shown(1.0, 0.0, gives=0.01),
+        ),
+        Mistake(
+            "Huber",
+            lambda real, fake: (
+                F.smooth_l1_loss(real, torch.ones_like(real))
+                + F.smooth_l1_loss(fake, torch.zeros_like(fake))
+            ),
+            "Large errors cost you too little: data 3 and fake 0 should cost 2² = {expected}; you"
+            " say {got}. That is Huber's loss, a line far from the target.",
+            _shown(3.0, 0.0, gives=1.5),
+        ),
+        Mistake(
+            "target outside the square",
+            lambda real, fake: (real.square() - 1).mean() + fake.square().mean(),
+            "You square the score, not its error. Data 3 and fake 0 should cost (3 − 1)² = "
+            "{expected}; you say 3² − 1 = {got}.",
+            _shown(3.0, 0.0, gives=8.0),
+        ),
+        Mistake(
+            "difference of the errors",
+            lambda real, fake: (real - 1 - fake).square().mean(),
+            "You subtract before you square: data 3 and a fake of 2 are both wrong by 2 and "
+            "should cost {expected}; you say {got}.",
+            _shown(3.0, 2.0, gives=0.0),
+        ),
+        Mistake(
+            "norms",
+            lambda real, fake: (real - 1).norm() + fake.norm(),
+            "You take the length of all errors together: a root of a sum. Data 3 and 3, fakes 0 "
+            "and 0 should cost {expected}; you say {got}.",
+            _shown((3.0, 3.0), (0.0, 0.0), gives=2.83),
+        ),
+        Mistake(
+            "half for fakes",
+            lambda real, fake: (real - 1).square().mean() + fake.square().mean() / 2,
+            "The fakes' half is halved: data 1 and a fake of 2 should cost {expected}; you say "
+            "{got}.",
+            _shown(1.0, 2.0, gives=2.0),
+        ),
     ),
     probes=_d_probes(good=(1.0, 0.0), dear=(3.0, 0.0)),
 )
@@ -482,6 +596,33 @@ LEAST_SQUARES_G = Exercise(
             "gradient cut",
             lambda fake: least_squares_g(fake).detach(),
             "The value is right, and no gradient reaches the scores: G hears nothing from D.",
+        ),
+        Mistake(
+            "soft label",
+            lambda fake: (fake - 0.9).square().mean(),
+            "Your target is 0.9. A fake of score 1 should cost {expected}; you say {got}.",
+            _shown(1.0, gives=0.01),
+        ),
+        Mistake(
+            "Huber",
+            lambda fake: F.smooth_l1_loss(fake, torch.ones_like(fake)),
+            "Large errors cost you too little: a fake of score −1 should cost 2² = {expected}; "
+            "you say {got}. That is Huber's loss, a line far from the target.",
+            _shown(-1.0, gives=1.5),
+        ),
+        Mistake(
+            "target outside the square",
+            lambda fake: fake.square().mean() - 1,
+            "You square the score, not its error. A fake of score −1 should cost (−1 − 1)² = "
+            "{expected}; you say {got}.",
+            _shown(-1.0, gives=0.0),
+        ),
+        Mistake(
+            "root of the mean square",
+            lambda fake: (fake - 1).square().mean().sqrt(),
+            "You take a root at the end. Fakes of scores −1 and −1 should cost {expected}; you "
+            "say {got}.",
+            _shown((-1.0, -1.0), gives=2.0),
         ),
     ),
     probes=_g_probes(1.0, -1.0, 3.0),
@@ -624,6 +765,78 @@ HINGE_D = Exercise(
             lambda real, fake: hinge_d(real, fake).detach(),
             "The value is right, and no gradient reaches the scores: D never learns.",
         ),
+        Mistake(
+            "no margin for fakes",
+            lambda real, fake: F.relu(1 - real).mean() + F.relu(fake).mean(),
+            "Your fakes need only be below 0, not below −1. Data 1 and a fake of 0 should cost "
+            "{expected}; you say {got}.",
+            _shown(1.0, 0.0, gives=0.0),
+        ),
+        Mistake(
+            "no margin for data",
+            lambda real, fake: F.relu(-real).mean() + F.relu(1 + fake).mean(),
+            "Your data need only be above 0, not above 1. Data 0 and a fake of −1 should cost "
+            "{expected}; you say {got}.",
+            _shown(0.0, -1.0, gives=0.0),
+        ),
+        Mistake(
+            "fakes below 1",
+            lambda real, fake: F.relu(1 - real).mean() + F.relu(fake - 1).mean(),
+            "Your fakes cost something above 1 only. Data 1 and a fake of 0 should cost "
+            "{expected}, for it is not below −1; you say {got}.",
+            _shown(1.0, 0.0, gives=0.0),
+        ),
+        Mistake(
+            "sign of the data's margin",
+            lambda real, fake: F.relu(real - 1).mean() + F.relu(1 + fake).mean(),
+            "Your data cost something where they are above 1. Data 3 and a fake of −3 is good and"
+            " should cost {expected}; you say {got}.",
+            _shown(3.0, -3.0, gives=2.0),
+        ),
+        Mistake(
+            "fakes without a hinge",
+            lambda real, fake: F.relu(1 - real).mean() + (1 + fake).mean(),
+            "The fakes' half is not cut off. Data 3 and a fake of −3 should cost {expected}; you "
+            "say {got}.",
+            _shown(3.0, -3.0, gives=-2.0),
+        ),
+        Mistake(
+            "fakes as a critic has them",
+            lambda real, fake: F.relu(1 - real).mean() + fake.mean(),
+            "The fakes' half is a critic's: no margin, and nothing is cut off. Data 3 and a fake "
+            "of −3 should cost {expected}; you say {got}.",
+            _shown(3.0, -3.0, gives=-3.0),
+        ),
+        Mistake(
+            "data without a hinge",
+            lambda real, fake: (1 - real).mean() + F.relu(1 + fake).mean(),
+            "The data's half is not cut off. Data 3 and a fake of −3 should cost {expected}; you "
+            "say {got}.",
+            _shown(3.0, -3.0, gives=-2.0),
+        ),
+        Mistake(
+            "leaky",
+            lambda real, fake: (
+                F.leaky_relu(1 - real, 0.2).mean() + F.leaky_relu(1 + fake, 0.2).mean()
+            ),
+            "Your hinge leaks: beyond the margin it still pulls. Data 3 and a fake of −3 should "
+            "cost {expected}; you say {got}.",
+            _shown(3.0, -3.0, gives=-0.8),
+        ),
+        Mistake(
+            "log-loss",
+            lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
+            "That is the loss of a D that says probabilities. Data 3 and a fake of −3 should cost"
+            " {expected}; you say {got}, and never 0.",
+            _shown(3.0, -3.0, gives=0.0972),
+        ),
+        Mistake(
+            "least squares",
+            lambda real, fake: (real - 1).square().mean() + (fake + 1).square().mean(),
+            "You square the distance from 1 and −1. Data 3 and a fake of −3 is better than asked "
+            "and should cost {expected}; you say {got}.",
+            _shown(3.0, -3.0, gives=8.0),
+        ),
     ),
     probes=_d_probes(good=(3.0, -3.0), dear=(0.0, 0.0)),
 )
@@ -743,6 +956,18 @@ def _penalty_of(size: Callable[[Tensor], Tensor], weight: float = 1.0) -> Callab
     return lambda critic, points, target=1.0: (
         weight * (size(_slope(critic, points)) - target).square().mean()
     )
+
+
+def _norms_over_pixels(slope: Tensor) -> Tensor:
+    return slope.flatten(2).norm(dim=2) if slope.ndim > 2 else slope.abs()
+
+
+def _steep(
+    slope: float, channels: int = 1, width: int = 1, at: float = 1.0, gives: Any = None, **options
+) -> Example:
+    """One image with the same slope in each of its pixels."""
+    points = torch.full((1, channels, width, width), at)
+    return example(_Linear(torch.full((points.numel(),), slope)), points, gives=gives, **options)
 
 
 def _squared_first(critic, points, target=1.0):
@@ -920,6 +1145,54 @@ GRADIENT_PENALTY = Exercise(
             _each,
             "You return a number for each point; asked is their mean.",
         ),
+        Mistake(
+            "squared norm against the target",
+            lambda critic, points, target=1.0: (
+                (_norms(_slope(critic, points)).square() - target).square().mean()
+            ),
+            "You compare the square of the norm with the target. A slope of 2 with target 1 "
+            "should cost (2 − 1)² = {expected}; you say (4 − 1)² = {got}.",
+            _steep(2.0, gives=9.0),
+        ),
+        Mistake(
+            "height and width only",
+            _penalty_of(_norms_over_pixels),
+            "You hold each channel at slope 1, not each picture: the channels are missing from "
+            "your norm. Three channels of slope 1 make a picture of slope 1.73, which should cost"
+            " {expected:.2f}; you say {got}.",
+            _steep(1.0, channels=3, gives=0.0),
+        ),
+        Mistake(
+            "one row at a time",
+            _penalty_of(lambda slope: slope.norm(dim=-1)),
+            "Your norm runs along the last axis only: each row of pixels is held at slope 1. Four"
+            " pixels of slope 1 make a picture of slope 2, which should cost {expected}; you say "
+            "{got:.2f}.",
+            _steep(1.0, width=2, gives=0.172),
+        ),
+        Mistake(
+            "halved",
+            _penalty_of(_norms, weight=0.5),
+            "Half of what is asked: a slope of 3 should cost (3 − 1)² = {expected}; you say {got}.",
+            _steep(3.0, gives=2.0),
+        ),
+        Mistake(
+            "the score itself",
+            lambda critic, points, target=1.0: (critic(points) - target).square().mean(),
+            "You hold the critic's score at the target, not its slope. A critic 3 · x at x = 1 "
+            "should cost (3 − 1)² = {expected}, and so it should at x = 0, where its score is 0 "
+            "and you say {got}.",
+            _steep(3.0, at=0.0, gives=1.0),
+        ),
+        Mistake(
+            "in units of the target",
+            lambda critic, points, target=1.0: (
+                (_norms(_slope(critic, points)) / target - 1).square().mean()
+            ),
+            "You divide by the target. A slope of 3 with target 2 should cost (3 − 2)² = "
+            "{expected}; you say {got}.",
+            _steep(3.0, target=2.0, gives=0.25),
+        ),
     ),
     probes=_penalty_probes(target=(2.5, 0.0)),
 )
@@ -956,6 +1229,13 @@ _ENDS = call(
     torch.tensor([6.0, 6.0, 6.0]).view(3, 1, 1, 1),
     torch.tensor([0.0, 0.5, 1.0]),
 )
+
+
+def _on_the_way(alpha: float, gives: float) -> Example:
+    """From one pixel of 2 to one of 6."""
+    two = torch.full((1, 1, 1, 1), 2.0)
+    return example(two, 3 * two, torch.tensor([alpha]), pick=Tensor.item, gives=gives)
+
 
 INTERPOLATE = Exercise(
     id="losses.interpolate",
@@ -1054,6 +1334,34 @@ INTERPOLATE = Exercise(
             lambda real, fake, alpha: real + _weights(real, torch.rand(len(real))) * (fake - real),
             "You draw your own α and leave the given one unused: nobody can repeat or check your "
             "points.",
+        ),
+        Mistake(
+            "shares swapped for one image",
+            _blend(lambda x, y, a: a * x + a * y),
+            "Both images have the same share. With x = 2 and x̂ = 6 the point at α = 0 is "
+            "{expected}; you say {got}.",
+            _on_the_way(0.0, gives=0.0),
+        ),
+        Mistake(
+            "α squared",
+            _blend(lambda x, y, a: x + a.square() * (y - x)),
+            "Your share is not α: with x = 2 and x̂ = 6 the point at α = ½ is {expected}; you say"
+            " {got}, a quarter of the way.",
+            _on_the_way(0.5, gives=3.0),
+        ),
+        Mistake(
+            "cut off",
+            _blend(lambda x, y, a: (x + a * (y - x)).clamp(-1, 1)),
+            "You cut your points off at 1. With x = 2 and x̂ = 6 the point at α = ½ is "
+            "{expected}; you say {got}. Nothing asks for it, and points of the plane lie "
+            "anywhere.",
+            _on_the_way(0.5, gives=1.0),
+        ),
+        Mistake(
+            "for pictures only",
+            lambda real, fake, alpha: real + alpha.view(-1, 1, 1, 1) * (fake - real),
+            "Right for pictures. Points of the plane are (B, 2): against them a share of shape "
+            "(B, 1, 1, 1) gives (B, 1, B, 2).",
         ),
     ),
     probes=(
@@ -1184,6 +1492,61 @@ DRAGAN_POINTS = Exercise(
             "Your points are the data themselves: the slope would be held on the images only, and "
             "not around them.",
         ),
+        Mistake(
+            "a spread a pixel, with n − 1",
+            lambda real, noise: real + 0.5 * real.std(dim=0) * noise,
+            "You take the spread of each pixel over the batch. In a batch of one image there is "
+            "none, and your points are nan; a pixel at which all images agree, as in the "
+            "background, never moves.",
+        ),
+        Mistake(
+            "a spread an image, with n − 1",
+            lambda real, noise: real + 0.5 * real.flatten(1).std(1).view(-1, 1, 1, 1) * noise,
+            "You take the spread of each image on its own. A black and a white image, both flat, "
+            "have no spread inside, yet data spread; your points are the images themselves.",
+        ),
+        Mistake(
+            "a spread a channel",
+            lambda real, noise: real + 0.5 * real.std(dim=(0, 2, 3), keepdim=True) * noise,
+            "You take the spread of each channel on its own; asked is one number, of everything "
+            "in `real`.",
+        ),
+        Mistake(
+            "size for spread",
+            lambda real, noise: real + 0.5 * real.abs().mean() * noise,
+            "You take the mean size of a pixel for the spread. Pixels of −1, 0 and 1 spread by "
+            "{expected:.2f}; your points lie as if it were {got:.2f}.",
+            example(
+                torch.tensor([-1.0, 0.0, 1.0]).view(3, 1, 1, 1),
+                torch.ones(3, 1, 1, 1),
+                pick=lambda points: 2 * points[1].item(),
+                gives=0.667,
+            ),
+        ),
+        Mistake(
+            "spread of the noise",
+            lambda real, noise: real + 0.5 * noise.std(correction=0) * noise,
+            "You take the spread of the noise; asked is that of the data.",
+        ),
+        Mistake(
+            "image halved, too",
+            lambda real, noise: 0.5 * (real + real.std(correction=0) * noise),
+            "The ½ belongs to the noise alone; you halve the image, too. At u = 0 a pixel of 1 "
+            "should stay {expected}; you say {got}.",
+            example(
+                torch.tensor([-1.0, 1.0]).view(2, 1, 1, 1),
+                torch.zeros(2, 1, 1, 1),
+                pick=lambda points: points[1].item(),
+                gives=0.5,
+            ),
+        ),
+        Mistake(
+            "a share of the way drawn besides",
+            lambda real, noise: (
+                real + 0.5 * torch.rand(len(real), 1, 1, 1) * real.std(correction=0) * noise
+            ),
+            "You draw another random number an image; here u is the only one.",
+        ),
     ),
     probes=(
         _around("8 images of 3 × 8 × 8", (8, 3, 8, 8), seed=30),
@@ -1254,6 +1617,14 @@ def _thermostat(
 def _with_history(k, real_error, fake_error, gamma=0.75, lambda_k=0.001):
     gap = gamma * real_error - fake_error
     return (k + lambda_k * gap).clamp(0, 1), (real_error + gap.abs()).item()
+
+
+def _next(
+    k: float, real: float, fake: float, *options: float, pick: int = 0, gives: float
+) -> Example:
+    """The next k, or M."""
+    errors = torch.tensor(real), torch.tensor(fake)
+    return example(k, *errors, *options, pick=lambda both: float(both[pick]), gives=gives)
 
 
 BEGAN_UPDATE = Exercise(
@@ -1359,6 +1730,51 @@ BEGAN_UPDATE = Exercise(
             lambda *args: began_update(*args)[::-1],
             "Both numbers are right, and come back in the other order: k first.",
         ),
+        Mistake(
+            "λ always 0.001",
+            lambda k, real_error, fake_error, gamma=0.75, lambda_k=0.001: began_update(
+                k, real_error, fake_error, gamma
+            ),
+            "You never look at `lambda_k`. From k = 0.5 with L_real = 0.3, L_fake = 0.6, γ = ½ "
+            "and λ = 0.1 k becomes {expected:.4f}; you say {got:.4f}.",
+            _next(0.5, 0.3, 0.6, 0.5, 0.1, gives=0.49955),
+        ),
+        Mistake(
+            "γ always 0.75",
+            lambda k, real_error, fake_error, gamma=0.75, lambda_k=0.001: began_update(
+                k, real_error, fake_error, 0.75, lambda_k
+            ),
+            "You never look at `gamma`. From k = 0.5 with L_real = 0.3, L_fake = 0.6, γ = ½ and λ"
+            " = 0.1 k becomes {expected:.4f}; you say {got:.4f}.",
+            _next(0.5, 0.3, 0.6, 0.5, 0.1, gives=0.4625),
+        ),
+        Mistake(
+            "the step clipped",
+            _thermostat(
+                step=lambda k, rate, gap: k + min(max(rate * gap, 0.0), 1.0), clip=lambda k: k
+            ),
+            "You keep the step in [0, 1], not k: k can only rise, and past 1. From k = 0.5 with "
+            "L_real = 0.3, L_fake = 0.6, γ = ½ and λ = 0.1 it becomes {expected:.4f}; you say "
+            "{got:.4f}.",
+            _next(0.5, 0.3, 0.6, 0.5, 0.1, gives=0.5),
+        ),
+        Mistake(
+            "M with γ on the fakes",
+            _thermostat(measure=lambda real, fake, gap: real + abs(real - 0.75 * fake)),
+            "Your k is right, your M is not: γ belongs to L_real, as in the gap of k. With L_real"
+            " = 0.2 and L_fake = 0.1 M is {expected}; you say {got}.",
+            _next(0.0, 0.2, 0.1, pick=1, gives=0.325),
+        ),
+        Mistake(
+            "M from D's loss",
+            lambda k, real_error, fake_error, *options: (
+                began_update(k, real_error, fake_error, *options)[0],
+                real_error.item() - k * fake_error.item(),
+            ),
+            "Your k is right, your M is D's loss, L_real − k L_fake. With k = 0, L_real = 0.2 and"
+            " L_fake = 0.1 M is {expected}; you say {got}.",
+            _next(0.0, 0.2, 0.1, pick=1, gives=0.2),
+        ),
     ),
     probes=(
         _balance("k = 0, L_real = 0.2, L_fake = 0.1", 0.0, 0.2, 0.1),
@@ -1449,7 +1865,8 @@ def _clip_biases(module: nn.Module, limit: float) -> None:
 @torch.no_grad()
 def _clip_state(module: nn.Module, limit: float) -> None:
     for value in module.state_dict().values():
-        value.clamp_(-limit, limit)
+        if value.is_floating_point():
+            value.clamp_(-limit, limit)
 
 
 @torch.no_grad()
@@ -1457,6 +1874,13 @@ def _clip_top_level(module: nn.Module, limit: float) -> None:
     for layer in module.children():
         for parameter in layer.parameters(recurse=False):
             parameter.clamp_(-limit, limit)
+
+
+@torch.no_grad()
+def _clip_top_weights(module: nn.Module, limit: float) -> None:
+    for layer in module.children():
+        if hasattr(layer, "weight"):
+            layer.weight.clamp_(-limit, limit)
 
 
 @torch.no_grad()
@@ -1614,6 +2038,23 @@ CLIP_WEIGHTS = Exercise(
             "The network has new weights, and the optimiser goes on moving the old ones: from now "
             "on nothing is learned.",
         ),
+        Mistake(
+            "0.01 always",
+            _clip_wrong(lambda w, c: w.clamp(-0.01, 0.01)),
+            "You never look at `limit`: with limit ½ a weight of 0.3 should stay; yours becomes "
+            "0.01.",
+        ),
+        Mistake(
+            "sizes",
+            _clip_wrong(lambda w, c: w.abs().clamp(max=c)),
+            "The signs are lost: −0.3 with limit 0.01 should become −0.01; yours becomes 0.01.",
+        ),
+        Mistake(
+            "layers of the top, weights only",
+            _clip_top_weights,
+            "Only the weights of outer layers are clipped: biases, and layers inside other "
+            "layers, stay as they are.",
+        ),
     ),
     probes=(_clipped("limit ½", 0.5), _clipped("limit 0.01", 0.01), _clipped("limit 10", 10.0)),
 )
@@ -1678,6 +2119,10 @@ _ACROSS = [
     torch.tensor(rows, dtype=torch.float64)
     for rows in ([1, 1], [[2, 1], [1, 2]], [1, 3], [[1, 0], [0, 4]])
 ]
+
+_TURNED = [torch.zeros(2), torch.tensor([1.0, 4.0]).diag()]
+_TURNED += [torch.zeros(2), torch.tensor([4.0, 1.0]).diag()]
+
 
 FRECHET_DISTANCE = Exercise(
     id="losses.frechet_distance",
@@ -1800,6 +2245,44 @@ FRECHET_DISTANCE = Exercise(
             "You take the root at the end. By custom the number stays squared: means 0 and 3 with "
             "equal spreads are 9 apart; you say 3.",
         ),
+        Mistake(
+            "not clamped",
+            _frechet_wrong(lambda a, b: torch.linalg.eigvals(a @ b).real.sqrt().sum()),
+            "Your distance is nan where features have fewer dimensions than numbers: some "
+            "eigenvalues should be 0 and come out as −1e-18, for rounding; the root of that is "
+            "nan.",
+        ),
+        Mistake(
+            "eigenvalues one by one",
+            _frechet_wrong(
+                lambda a, b: (
+                    (torch.linalg.eigvalsh(a) * torch.linalg.eigvalsh(b)).clamp(min=0).sqrt().sum()
+                )
+            ),
+            "You take the eigenvalues of each covariance and pair them by size. The root is that "
+            "of the *product*: diag(1, 4) and diag(4, 1) are {expected} apart; you say {got}.",
+            example(*_TURNED, gives=0.0),
+        ),
+        Mistake(
+            "root of the trace",
+            _frechet_wrong(lambda a, b: (a @ b).trace().sqrt()),
+            "You take the root of the trace; asked is the trace of the root. Two equal Gaussians,"
+            " with covariance the identity in two dimensions, are {expected} apart; you say 2 + 2"
+            " − 2 · 1.41 = {got}.",
+            example(torch.zeros(2), torch.eye(2), torch.zeros(2), torch.eye(2), gives=1.17),
+        ),
+        Mistake(
+            "all entries",
+            _frechet_wrong(spreads=lambda a, b, o: a.sum() + b.sum() - 2 * o),
+            "You add up all entries of a covariance; a trace is the sum of its diagonal. [[2, 1],"
+            " [1, 2]] has trace 4; you say 6.",
+        ),
+        Mistake(
+            "trace of a number",
+            _frechet_wrong(spreads=lambda a, b, o: (a + b - 2 * o).trace()),
+            "You subtract the traced root from every entry of the diagonal: once for each "
+            "dimension. Asked is once.",
+        ),
     ),
     probes=(
         _line_of(0.0, 1.0, 3.0, 1.0),
@@ -1888,6 +2371,19 @@ def _in_every_ball(points: Tensor, support: Tensor, k: int) -> float:
 
 def _coverage(points: Tensor, support: Tensor, k: int) -> float:
     return (torch.cdist(points, support) <= _radii(support, k)).any(0).double().mean().item()
+
+
+def _inside(points: Tensor, support: Tensor, k: int) -> float:
+    return (torch.cdist(points, support) < _radii(support, k)).any(1).double().mean().item()
+
+
+def _radii_of_others(x: Tensor, k: int) -> Tensor:
+    distances = torch.cdist(x, x)
+    return distances.masked_fill(distances == 0, torch.inf).kthvalue(min(k, len(x)), dim=1).values
+
+
+def _across(support: Tensor, points: Tensor, k: int) -> Tensor:
+    return torch.cdist(support, points).kthvalue(min(k, len(points)), dim=1).values
 
 
 def _pooled(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
@@ -2073,6 +2569,51 @@ PRECISION_RECALL = Exercise(
             lambda real, fake, k=3: _with_radii(_radii)(real, fake, 3),
             "You never look at k. Points at 0, 1 and 10 with k = 1: the ball of 0 reaches to 1.",
         ),
+        Mistake(
+            "border left out",
+            _with_share(_inside),
+            "A point on the border is inside: with the real at 0, 1 and 4 and k = 1 the ball of 0"
+            " has radius 1, and a fake at −1 lies in it. Precision should be {expected}; you say "
+            "{got}.",
+            example(
+                _on_a_line(0, 1, 4), _on_a_line(-1, -2), 1, pick=lambda shares: shares[0], gives=0.0
+            ),
+        ),
+        Mistake(
+            "copies left out",
+            _with_radii(_radii_of_others),
+            "You leave out neighbours at distance 0. Only the point itself is left out: a copy is"
+            " a neighbour. With the real at 0, 0, 9 and 9.5 and k = 1 both balls at 0 have radius "
+            "0, and of fakes at 0 and 2 the precision is {expected}; you say {got}.",
+            example(
+                _on_a_line(0, 0, 9, 9.5),
+                _on_a_line(0, 2),
+                1,
+                pick=lambda shares: shares[0],
+                gives=1.0,
+            ),
+        ),
+        Mistake(
+            "mean of the k distances",
+            _with_radii(lambda x, k: torch.cdist(x, x).sort(1).values[:, 1 : k + 1].mean(1)),
+            "Your radius is the mean distance of the k nearest; asked is the distance of the "
+            "k-th. From 0 to points at 1, 2 and 6 that is 6 for k = 3; you say 3.",
+        ),
+        Mistake(
+            "the median radius for all",
+            _with_radii(lambda x, k: _radii(x, k).median().expand(len(x))),
+            "All your balls have the same radius. Each point has its own: small in a crowd, large"
+            " where points are few.",
+        ),
+        Mistake(
+            "radii across",
+            lambda real, fake, k=3: (
+                _share(fake, real, _across(real, fake, k)),
+                _share(real, fake, _across(fake, real, k)),
+            ),
+            "Your radius reaches to the k-th nearest point of the *other* set. It is measured "
+            "among a point's own kind.",
+        ),
     ),
     probes=tuple(_two_shares(*row) for row in _SHARES),
 )
@@ -2169,10 +2710,103 @@ def shares(
     return precision.item(), recall.item()
 
 
-def _mended(size: Callable[[Tensor], Tensor]) -> Callable:
-    """The penalty with another attempt at the length of a slope."""
-    return lambda critic, points, weight=10.0: _penalty_of(size, weight)(critic, points)
+def _mended(size: Callable[[Tensor], Tensor], inside: bool = False) -> Callable:
+    """The penalty with another attempt at the length of a slope, or its weight squared."""
+    return lambda critic, points, weight=10.0: _penalty_of(size, weight ** (1 + inside))(
+        critic, points
+    )
 
+
+_PENALTY_MISTAKES = (
+    Mistake(
+        "weight always 10",
+        lambda critic, points, weight=10.0: image_penalty(critic, points),
+        "You never look at `weight`: with weight 1 a slope of 3 should cost {expected}; you "
+        "say {got}.",
+        _steep(3.0, weight=1.0, gives=40.0),
+    ),
+    Mistake(
+        "weight lost",
+        lambda critic, points, weight=10.0: gradient_penalty(critic, points),
+        "The slope is mended, and the weight λ is gone: a slope of 4 should cost 10 · 9 = "
+        "{expected}; you say {got}.",
+        _steep(4.0, gives=9.0),
+    ),
+    Mistake(
+        "weight squared",
+        _mended(lambda slope: _norms(slope), inside=True),
+        "The weight λ stands inside the square: a slope of 4 should cost 10 · 3² = "
+        "{expected}; you say (10 · 3)² = {got}.",
+        _steep(4.0, gives=900.0),
+    ),
+    Mistake(
+        "squared first",
+        lambda critic, points, weight=10.0: weight * _squared_first(critic, points),
+        "You squared the norm first: slope 2 should cost 10 · (2 − 1)² = {expected}; you say "
+        "10 · (4 − 1)² = {got}.",
+        _steep(2.0, gives=90.0),
+    ),
+    Mistake(
+        "one-sided",
+        lambda critic, points, weight=10.0: weight * _one_sided(critic, points),
+        "Slopes below 1 go unpunished: slope ½ should cost 10 · ¼ = {expected}; you say {got}.",
+        _steep(0.5, gives=0.0),
+    ),
+    Mistake(
+        "not squared",
+        lambda critic, points, weight=10.0: weight * _absolute(critic, points),
+        "You do not square: slope 4 should cost 10 · 3² = {expected}; you say {got}.",
+        _steep(4.0, gives=30.0),
+    ),
+    Mistake(
+        "one row at a time",
+        _mended(lambda slope: slope.norm(dim=-1)),
+        "Your norm runs along the last axis only: each row of pixels is held at slope 1. Four"
+        " pixels of slope 1 make a picture of slope 2, which should cost {expected}; you say "
+        "{got:.2f}.",
+        _steep(1.0, width=2, gives=1.72),
+    ),
+    Mistake(
+        "rows and channels",
+        _mended(
+            lambda slope: slope.flatten(1, -2).norm(dim=1) if slope.ndim > 2 else _norms(slope)
+        ),
+        "Your norm leaves out the last axis: each column of pixels is held at slope 1. Four "
+        "pixels of slope 1 make a picture of slope 2, which should cost {expected}; you say "
+        "{got:.2f}.",
+        _steep(1.0, width=2, gives=1.72),
+    ),
+    Mistake(
+        "root of the mean square",
+        _mended(lambda slope: slope.flatten(1).square().mean(1).sqrt()),
+        "Your slope does not grow with the number of pixels. 4 pixels of slope 2 make a "
+        "picture of slope 4, which should cost {expected}; you see 2 and say {got}.",
+        _steep(2.0, width=2, gives=10.0),
+    ),
+    Mistake(
+        "mean of the lengths",
+        _mended(lambda slope: _norms(slope).mean()),
+        "You average the lengths before you square. Slopes of 0 and 2 are both wrong; their "
+        "mean is 1, and you say 0.",
+    ),
+    Mistake(
+        "summed",
+        lambda critic, points, weight=10.0: weight * _summed(critic, points),
+        "You add up what the images cost. 4 images of slope 4 should cost 90 on average; you "
+        "say 360, and twice the batch costs twice as much.",
+    ),
+    Mistake(
+        "one number an image",
+        lambda critic, points, weight=10.0: weight * _each(critic, points),
+        "Each image has its own length now; their mean is missing.",
+    ),
+    Mistake(
+        "no graph",
+        lambda critic, points, weight=10.0: weight * _without_graph(critic, points),
+        "The number is right now, but nothing can learn from it: no gradient of your penalty "
+        "reaches the critic's weights.",
+    ),
+)
 
 BUG_PENALTY_OF_IMAGES = Exercise(
     id="losses.bug_penalty_of_images",
@@ -2227,24 +2861,7 @@ BUG_PENALTY_OF_IMAGES = Exercise(
             "You add up the slopes of the pixels. 4 pixels of slope 2 make a picture of slope "
             "√(4 + 4 + 4 + 4) = 4, which should cost 90; you see 8 and say 490.",
         ),
-        Mistake(
-            "root of the mean square",
-            _mended(lambda slope: slope.flatten(1).square().mean(1).sqrt()),
-            "Your slope does not grow with the number of pixels. 4 pixels of slope 2 make a "
-            "picture of slope 4, which should cost 90; you see 2 and say 10.",
-        ),
-        Mistake(
-            "no graph",
-            lambda critic, points, weight=10.0: weight * _without_graph(critic, points),
-            "The number is right now, but nothing can learn from it: no gradient of your penalty "
-            "reaches the critic's weights.",
-        ),
-        Mistake(
-            "weight lost",
-            lambda critic, points, weight=10.0: gradient_penalty(critic, points),
-            "The slope is mended, and the weight λ is gone: slope 4 should cost 10 · 9 = 90; you "
-            "say 9.",
-        ),
+        *_PENALTY_MISTAKES,
     ),
     probes=_penalty_probes(weight=(3.0, 0.5)),
 )
@@ -2283,12 +2900,6 @@ BUG_PENALTY_OF_BATCHES = Exercise(
             "both wrong; the root of their mean square is 1, and you say 0.",
         ),
         Mistake(
-            "mean of the lengths",
-            _mended(lambda slope: _norms(slope).mean()),
-            "You average the lengths before you square. Slopes of 0 and 2 are both wrong; their "
-            "mean is 1, and you say 0.",
-        ),
-        Mistake(
             "mean of the slopes",
             _mended(lambda slope: slope.mean(0).norm()),
             "You average the gradients themselves: slopes of 5 to the left and 5 to the right make "
@@ -2311,29 +2922,7 @@ BUG_PENALTY_OF_BATCHES = Exercise(
             "Your slopes are too small by the size of the batch. 4 images of slope 4 should cost "
             "90; you see slope 1 and say 0.",
         ),
-        Mistake(
-            "summed",
-            lambda critic, points, weight=10.0: weight * _summed(critic, points),
-            "Each image has its own length now, but you add up what they cost. 4 images of slope 4 "
-            "should cost 90 on average; you say 360, and twice the batch costs twice as much.",
-        ),
-        Mistake(
-            "one number an image",
-            lambda critic, points, weight=10.0: weight * _each(critic, points),
-            "Each image has its own length now; their mean is missing.",
-        ),
-        Mistake(
-            "no graph",
-            lambda critic, points, weight=10.0: weight * _without_graph(critic, points),
-            "The number is right now, but nothing can learn from it: no gradient of your penalty "
-            "reaches the critic's weights.",
-        ),
-        Mistake(
-            "weight lost",
-            lambda critic, points, weight=10.0: gradient_penalty(critic, points),
-            "The slope is mended, and the weight λ is gone: slope 4 should cost 10 · 9 = 90; you "
-            "say 9.",
-        ),
+        *_PENALTY_MISTAKES,
     ),
     probes=_penalty_probes(weight=(3.0, 0.5)),
 )
@@ -2441,6 +3030,41 @@ BUG_POINTS_BETWEEN = Exercise(
             "On the line, but nobody can repeat it: your random numbers do not come from the given "
             "generator.",
         ),
+        Mistake(
+            "half the way at most",
+            _at(lambda real, g: torch.rand(len(real), 1, 1, 1, generator=g) / 2),
+            "Your shares of the way end at ½: no point lies nearer to the fake.",
+        ),
+        Mistake(
+            "roots",
+            _at(lambda real, g: torch.rand(len(real), 1, 1, 1, generator=g).sqrt()),
+            "Your shares of the way are not all equally likely: most points lie near one end.",
+        ),
+        Mistake(
+            "Gaussian, cut off",
+            _at(lambda real, g: torch.randn(len(real), 1, 1, 1, generator=g).clamp(0, 1)),
+            "Your shares come from a Gaussian, cut off at 0 and 1: half of the points are the "
+            "images themselves. `torch.rand` draws them evenly from [0, 1).",
+        ),
+        Mistake(
+            "real image in full",
+            lambda real, fake, generator: (
+                real + torch.rand(len(real), 1, 1, 1, generator=generator) * fake
+            ),
+            "The real image never fades: at α = 1 stands the fake alone.",
+        ),
+        Mistake(
+            "cut off",
+            lambda real, fake, generator: random_points(real, fake, generator).clamp(-1, 1),
+            "You cut your points off at −1 and 1. Beyond them you leave the line; nothing asks "
+            "for it.",
+        ),
+        Mistake(
+            "a seed of its own",
+            _at(lambda real, g: torch.rand(len(real), 1, 1, 1, generator=seeded(0))),
+            "On the line, but always the same points: your random numbers come from a seed of "
+            "your own, not from the given generator.",
+        ),
     ),
     probes=(
         _on_the_line(
@@ -2462,6 +3086,12 @@ def _mixed_up(data: int, fakes: int, g: int) -> Callable:
 
 
 _SCATTERED = torch.tensor([0.0, 2.0]), torch.tensor([-1.0, 1.0])
+
+
+def _shown_g(gives: float) -> Example:
+    """What G pays for a fake of score 1."""
+    return example(torch.ones(1), torch.ones(1), pick=lambda losses: losses[1], gives=gives)
+
 
 BUG_LEAST_SQUARES = Exercise(
     id="losses.bug_least_squares",
@@ -2546,6 +3176,50 @@ BUG_LEAST_SQUARES = Exercise(
             "Mended, and halved besides: real scores 0 and 2, fakes −1 and 1 should cost D 2; you "
             "say 1. (The paper has the ½; nothing here asks for it.)",
         ),
+        Mistake(
+            "G as D's fakes",
+            lambda real, fake: (least_squares(real, fake)[0], fake.square().mean()),
+            "D's loss is right. G aims at 0, which D says of fakes: a fake of score 1 should cost"
+            " G {expected}; you say {got}.",
+            _shown_g(gives=1.0),
+        ),
+        Mistake(
+            "fakes cut off in G's loss",
+            lambda real, fake: (
+                least_squares(real, fake)[0],
+                least_squares(real, fake.detach())[1],
+            ),
+            "The values are right, but G's loss sends no gradient to the fakes' scores: G would "
+            "hear nothing.",
+        ),
+        Mistake(
+            "fakes cut off in D's loss",
+            lambda real, fake: (
+                least_squares(real, fake.detach())[0],
+                least_squares(real, fake)[1],
+            ),
+            "The values are right, but D's loss sends no gradient to the fakes' scores: D would "
+            "learn from data only. It is the fake *images* that are cut off, before D scores "
+            "them, not the scores.",
+        ),
+        Mistake(
+            "absolute errors",
+            lambda real, fake: (
+                (real - 1).abs().mean() + fake.abs().mean(),
+                (fake - 1).abs().mean(),
+            ),
+            "Errors no longer cancel, but you do not square them: a real score of 3 and a fake of"
+            " −2 should cost D 4 + 4 = {expected}; you say {got}.",
+            example(
+                torch.tensor([3.0]), torch.tensor([-2.0]), pick=lambda losses: losses[0], gives=4.0
+            ),
+        ),
+        Mistake(
+            "norms",
+            lambda real, fake: ((real - 1).norm() + fake.norm(), (fake - 1).norm()),
+            "Errors no longer cancel, but you take the length of all of them: a root of a sum. "
+            "Asked is the mean of the squares.",
+        ),
     ),
     probes=(
         call("two images each: real 0 and 2, fakes −1 and 1", *_SCATTERED, grad=(0, 1)),
@@ -2608,6 +3282,51 @@ BUG_PRECISION_RECALL = Exercise(
             lambda fake, real, k=3: shares(fake, real, k - 1),
             "The names are right now, but you have changed k: a point is at distance 0 from "
             "itself, and with k = 1 your balls have radius 0.",
+        ),
+        Mistake(
+            "border left out",
+            _swapped_arguments(_with_share(_inside)),
+            "The names are right now, but you have changed the comparison: a point on the border "
+            "is inside.",
+        ),
+        Mistake(
+            "in every ball",
+            _swapped_arguments(_with_share(_in_every_ball)),
+            "You ask whether a point lies in all balls at once: with two modes far apart nothing "
+            "ever does. `any` was right.",
+        ),
+        Mistake(
+            "share of pairs",
+            _swapped_arguments(_with_share(_all_pairs)),
+            "You count pairs: `any` is gone. A fake in one of a hundred balls is inside; for you "
+            "it counts 0.01.",
+        ),
+        Mistake(
+            "precision over the real",
+            _swapped_arguments(
+                lambda real, fake, k: (
+                    _coverage(fake, real, k),
+                    _share(real, fake, _radii(fake, k)),
+                )
+            ),
+            "Recall is right. Your precision is a share of the real: those whose ball holds a "
+            "fake. Asked is a share of the fakes.",
+        ),
+        Mistake(
+            "recall over the fakes",
+            _swapped_arguments(
+                lambda real, fake, k: (
+                    _share(fake, real, _radii(real, k)),
+                    _coverage(real, fake, k),
+                )
+            ),
+            "Precision is right. Your recall is a share of the fakes: those whose ball holds a "
+            "real point. Asked is a share of the real.",
+        ),
+        Mistake(
+            "k always 3",
+            lambda fake, real, k=3: shares(fake, real, min(3, len(fake) - 1, len(real) - 1)),
+            "The names are right now, but you never look at k.",
         ),
     ),
     probes=tuple(_two_shares(label, fake, real, *k) for label, real, fake, *k in _SHARES),
