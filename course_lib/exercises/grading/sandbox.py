@@ -151,8 +151,8 @@ def _landlock(scratch: str) -> None:
     attributes = struct.pack("QQQ", handled, 3, 3)[: 24 if abi >= 6 else 16 if abi >= 4 else 8]
     ruleset = _done(_libc().syscall(CREATE_RULESET, attributes, len(attributes), 0))
     rules = [(path, READ_FILE | READ_DIR) for path in (*visible(), *SYSTEM)]
-    rules += [(path, READ_FILE) for path in _data()]
-    rules += [(path, READ_DIR) for path in {path.parent for path in _data()}]
+    rules += [(path, READ_FILE) for path in data()]
+    rules += [(path, READ_DIR) for path in {path.parent for path in data()}]
     rules += [(os.devnull, READ_FILE | WRITE_FILE), (scratch, handled & ~EXECUTE & ~IOCTL_DEV)]
     for path, access in rules:
         try:
@@ -194,7 +194,7 @@ def _without(root: Path, hidden: set[Path]) -> Iterator[Path]:
 
 
 @functools.cache
-def _data() -> list[Path]:
+def data() -> list[Path]:
     """The course's pictures and weights, which hold no answer."""
     folders = [FOLDER / name for name in ("data", "pretrained", "studies")]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
