@@ -55,6 +55,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--timeout", type=_positive, help="seconds for a cell (600), or for a submission (120)"
     )
     parser.add_argument("--memory", type=_positive, default=4, help="GB for a submission (4)")
+    parser.add_argument(
+        "--seed", type=_whole, help="draw numbers of the probes, so that none can be known before"
+    )
     options = parser.parse_args(arguments)
     if options.csv or options.output or not options.notebook.suffix == ".ipynb":
         return grade_folder(options)
@@ -79,6 +82,13 @@ def _positive(text: str) -> float:
     return number
 
 
+def _whole(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 2**31:
+        raise argparse.ArgumentTypeError(f"must be a whole number above 0; got {text}")
+    return number
+
+
 def grade_folder(options: argparse.Namespace) -> int:
     todo, others = submissions(options.notebook)
     for line in others:
@@ -91,6 +101,8 @@ def grade_folder(options: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         print(f"--output: {error}", file=sys.stderr)
         return 2
+    if options.seed:
+        os.environ["COURSE_SEED"] = str(options.seed)  # also for the processes to come
     left = [one for one in todo if not (table and table.has(one))]
     for count, row in enumerate(
         grade_all(left, options.timeout or 120, int(options.memory * 1e9)), 1

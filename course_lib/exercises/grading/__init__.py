@@ -24,9 +24,9 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from typing import Any
 
-from course_lib.exercises import EXERCISES, Exercise, Verdict
+from course_lib.exercises import Exercise, Verdict
 from course_lib.exercises.engine import blanks_of, judge, passes
-from course_lib.exercises.grading import answers, sandbox, submission
+from course_lib.exercises.grading import answers, drawn, sandbox, submission
 from course_lib.exercises.grading.handins import UNREADABLE, Submission, submissions
 from course_lib.exercises.grading.sent import LONGEST, decoded_run, text, unpacked
 from course_lib.exercises.grading.tables import Growing, as_csv, as_text, notes
@@ -91,9 +91,12 @@ def _plan(one: Submission, timeout: float, memory: int) -> dict | None:
 
 def _graded(one: Submission, i: str, plan: dict, timeout: float, memory: int) -> Verdict:
     """The verdict on one exercise, from a process of its own."""
-    exercise = EXERCISES[i]
+    seed = int(os.environ.get("COURSE_SEED") or 0)
+    seed = seed if _unhurried(one, lambda: drawn.differs(i, seed)) else 0
+    exercise = drawn.exercise(i, seed)
     request = {
         "id": i,
+        "seed": seed,
         "statements": [plan["statements"][n] for n in plan["needed"][i]],
         "sources": plan["sources"],
         "known": {k: verdict.status == "correct" for k, verdict in one.verdicts.items()},

@@ -79,6 +79,8 @@ ALIKE = {
     "ethics.attribute_shares": "auditing.wilson_interval auditing._share",
 }
 
+GONE = "<gone>"  # where the code of what was taken away comes from
+
 
 class Gone(RuntimeError):
     """Raised in place of what answers the exercise."""
@@ -102,7 +104,8 @@ def take_away(exercise: Exercise) -> None:
             EXERCISES[other.id] = replace(other, reference=mended)
             setattr(sys.modules[mended.__module__], mended.__name__, mended)
     for function in taken:
-        refuse(function, Gone)
+        if function.__code__.co_filename != GONE:
+            refuse(function, Gone)
 
 
 def _apart(function: Callable, taken: list[Callable]) -> Callable:
@@ -127,7 +130,7 @@ def refuse(function: Callable, error: type[Exception]) -> None:
     function.__signature__ = inspect.signature(function)
     free = "".join(f"{name}, " for name in function.__code__.co_freevars)
     source = f"def outer({free}):\n def gone(*_, **__):\n  ({free})\n  raise ..."
-    code = _inner(_inner(compile(source, "<gone>", "exec")))
+    code = _inner(_inner(compile(source, GONE, "exec")))
     consts = tuple(error if const is ... else const for const in code.co_consts)
     function.__code__ = code.replace(co_consts=consts)
 

@@ -16,7 +16,7 @@ from typing import Any
 import course_lib.exercises
 from course_lib import training
 from course_lib.exercises import EXERCISES, engine
-from course_lib.exercises.grading import answers, sandbox
+from course_lib.exercises.grading import answers, drawn, sandbox
 from course_lib.exercises.grading.cells import CHECKED, read
 from course_lib.exercises.grading.handins import UNREADABLE
 from course_lib.exercises.grading.sent import encoded_run
@@ -73,7 +73,11 @@ def plan(data: bytes) -> dict[str, Any]:
 
 def serve(channel: Any, request: dict, scratch: str, fences: list[str]) -> None:
     """Runs what the checks of an exercise need, and sends what the probes saw at each check."""
-    answers.take_away(EXERCISES[request["id"]])
+    exercise = drawn.exercise(request["id"], request["seed"])
+    answers.take_away(EXERCISES[exercise.id])
+    if request["seed"]:
+        answers.take_away(drawn.fresh(exercise.id, request["seed"]))
+    EXERCISES[exercise.id] = exercise
     _set_up(request["sources"])
     notebook = _Notebook(channel, request)
     sandbox.close(scratch, fences)
