@@ -28,7 +28,7 @@ NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
 
 BROWSER = "tests/test_browser.py"
 # These send functions to forks, to which slipcover's marks do not travel.
-GRADING = ["tests/grading/test_whole.py"]
+GRADING = ["tests/grading/test_whole.py", "tests/grading/test_attacks.py"]
 UNIT = ["-m", "not benchmark and not everywhere", *map("--ignore={}".format, [BROWSER, *GRADING])]
 Stage = tuple[str, list[str], dict[str, str]]  # name, arguments of Python, environment
 
