@@ -18,10 +18,10 @@
 # {{badge}}
 #
 # **You will be able to**
-# - say what a generative model is, and why one would want it;
-# - fit the two oldest models of images, a Gaussian and a Parzen window, and draw pictures from them;
+# - say what a generative model is, and what it is good for;
+# - fit two of the simplest models of images, a Gaussian and Parzen windows, and sample pictures from them;
 # - choose a bandwidth by held-out likelihood, and say when that number misleads;
-# - compare two sets of pictures with MMD and with a classifier, which is the idea behind every GAN.
+# - compare two sets of pictures with MMD and with a classifier, the idea behind every GAN.
 #
 # **Time**: 60 to 90 minutes with the six exercises. The cells run in about a minute.
 # **You need**: Python, NumPy or PyTorch basics, the formula of a Gaussian.
@@ -32,7 +32,6 @@
 # %%
 import math
 
-import matplotlib.pyplot as plt
 import torch
 from sklearn.linear_model import RidgeClassifier
 from sklearn.neighbors import KernelDensity
@@ -51,14 +50,17 @@ def seed(n):
 # %% [markdown]
 # ## 1 · Why generate pictures?
 #
-# A classifier answers a question *about* a picture. A generative model knows what pictures look like:
-# it can draw a new one, say how plausible a given one is, fill a hole, remove noise.
+# A classifier answers a question *about* a picture. A generative model describes what pictures look like. There are several reasons to want one:
 #
-# It can also classify. If $x$ is a picture and $y$ its class, then
+# - **graphics and image processing**: fill a hole, remove noise, sharpen;
+# - **samples for learning**: training pictures where real ones are rare or private;
+# - **unsupervised learning**: pictures are plentiful, labels are not;
+# - **art and creativity** (lecture 08 asks whose);
+# - **understanding**: if $x$ is a picture and $y$ its class, a model of pictures can also classify:
 #
 # $$P(y \mid x) = \frac{P(x, y)}{P(x)} = \frac{P(x \mid y)\,P(y)}{\sum_{y'} P(x \mid y')\,P(y')} .$$
 #
-# So: build a model $P(x \mid y)$ of each class, and see which one explains the picture best.
+# So build a model $P(x \mid y)$ of each class, and see which one explains the picture best.
 # This is called **analysis by synthesis**: to understand a picture, find out how to make it.
 #
 # The simplest model of a class is a Gaussian. It has two parameters: the mean picture $\mu$, and the covariance
@@ -93,11 +95,11 @@ def fit_gaussian(x):
 fit_gaussian = check("density.fit_gaussian", fit_gaussian)
 
 # %% [markdown]
-# `check` has told you whether it is right. If it is not, `hint("density.fit_gaussian")` helps, once or more often.
-# In any case the notebook goes on: from here it uses your function if it is correct and the course's own if not.
+# `check` has told you whether your function is right. If it is not, `hint("density.fit_gaussian")` helps, and helps again.
+# The notebook goes on in any case: it uses your function if that is correct and the course's own if not.
 #
-# Now ten Gaussians, one for each class, on pictures shrunk to 14×14. A little is added to the diagonal of each
-# covariance: a pixel that is always black has variance 0, and a density cannot be infinite.
+# Now fit ten Gaussians, one for each class, to pictures shrunk to 14×14. We add 0.03 to the diagonal of each covariance: a pixel that is
+# always black has variance 0, which would make the covariance singular and the density undefined.
 
 # %%
 small = torch.nn.functional.avg_pool2d(fashion.floats(), 2).flatten(1)[:10_000]  # (10000, 196)
@@ -109,25 +111,25 @@ for label in range(10):
     log_likelihoods.append(model.log_prob(small_test))  # log P(x | y), one for each picture
 guesses = torch.stack(log_likelihoods).argmax(dim=0)  # all P(y) are equal: 1/10
 accuracy = (guesses == test.labels).float().mean().item()
-print(f"classes named rightly: {accuracy:.1%}   (guessing: 10 %)")
+print(f"classified correctly: {accuracy:.1%}   (guessing: 10 %)")
 assert accuracy > 0.75
 
 # %% [markdown]
-# Nobody trained a classifier. Ten models of *what each class looks like* name more than three pictures in four.
+# No classifier was trained. Ten models of *what each class looks like* classify more than three pictures in four correctly.
 #
 # ## 2 · We have been doing this for a while
 #
-# Pictures were synthesised long before networks. Two classics show two opposite ideas.
+# Pictures were synthesised long before neural networks. Two classics show two opposite ideas.
 #
 # **A recipe.** Ken Perlin's noise (1985) puts a random slope at each corner of a coarse grid and blends the slopes
-# smoothly in between. One grid gives soft blobs. Grids of doubling fineness and halving strength, *octaves*,
-# add up to clouds, marble or mountains. There is no data at all: the programmer knows what clouds look like.
+# smoothly in between. One grid gives soft blobs. Several grids, each twice as fine and half as strong as the one before (*octaves*),
+# add up to clouds, marble or mountains. There is no data: the programmer knows what clouds look like.
 #
-# **Data.** Alexei Efros and Thomas Leung (1999) grow a texture from a small sample, pixel by pixel. To find a pixel's
-# colour, look at the neighbours that exist already, search the sample for similar neighbourhoods, and copy the middle
-# of one of them. There is no formula at all: the sample knows.
+# **Data.** Alexei Efros and Thomas Leung (1999) grow a texture from a small sample, pixel by pixel. To find the colour of a pixel,
+# their method looks at the neighbours that exist already, searches the sample for similar neighbourhoods, and copies the middle
+# of one of them. There is no formula: all knowledge is in the sample.
 #
-# *How many octaves until it looks like a cloud? What happens when each is as strong as the first?*
+# *How many octaves does it take to look like a cloud? What happens when all octaves are equally strong?*
 
 # %%
 sliders.octaves()
@@ -148,33 +150,28 @@ grown = procedural.synthesise_texture(
 plots.panels({"the sample": patch, "grown from it": grown})
 
 # %% [markdown]
-# Every pixel of the wall on the right was copied from the sample on the left, one at a time. *What do you notice where the
-# copying went wrong?* A copied mistake is a neighbour of the next pixel, so that it goes on growing.
+# Every pixel of the wall on the right was copied from the sample on the left, one at a time. *Where did the copying go wrong?* A wrong
+# pixel is a neighbour of the next one, so mistakes grow.
 #
-# Most of what follows in this course is of the second kind, with one difference: the data are first turned into a
-# *probability distribution*, from which one can draw as often as one likes.
+# A method that searches and copies its data is called **non-parametric**; a formula with a few numbers, like Perlin's, is **parametric**. Most of this course fits the
+# parameters of a *probability distribution* to data, and then samples from it.
 #
 # ## 3 · Sampling from the Gaussian
 #
-# We have a model already. To draw from $\mathcal N(\mu, \Sigma)$, take a matrix with $A A^\top = \Sigma$ and compute
-# $x = \mu + A z$ with $z \sim \mathcal N(0, I)$.
+# We already have a model. To sample from $\mathcal N(\mu, \Sigma)$, take a matrix $A$ with $A A^\top = \Sigma$ and compute
+# $x = \mu + A z$ with $z \sim \mathcal N(0, I)$. The last picture of the second row is the mean $\mu$ itself.
 
 # %%
 mean, covariance = fit_gaussian(train_images)
 gaussian_samples = density.gaussian_sample(mean, covariance, 1000, generator=seed(0))
-plots.rows(
-    {
-        "real": test.images[:12],
-        "Gaussian": gaussian_samples[:12].view(-1, 1, 28, 28),
-        "its mean": mean.view(1, 1, 28, 28).expand(12, -1, -1, -1),
-    }
-)
+samples_and_mean = torch.cat([gaussian_samples[:11], mean[None]]).view(-1, 1, 28, 28)
+plots.rows({"real": test.images[:12], "Gaussian; its mean": samples_and_mean})
 
 # %% [markdown]
-# The Gaussian knows that neighbouring pixels go together, and that clothes have a left and a right half. It does not know that
-# a picture is *either* a boot *or* a shirt: it mixes them, because a Gaussian has a single peak.
+# The Gaussian has learned that neighbouring pixels are alike and that clothes are roughly symmetric. It cannot express that
+# a picture is *either* a boot *or* a shirt: it mixes the two, because a Gaussian has a single peak.
 #
-# The same in two dimensions, where one can see everything. This picture will come back with something added each time.
+# Here is the same in two dimensions, where you can see the whole distribution. This picture will return in sections 5 and 8, each time with something added.
 
 # %%
 points = data.load("toy2d", variant="spiral", n=150, generator=seed(0)).points
@@ -190,26 +187,23 @@ figures.density_in_the_plane({"a Gaussian": gaussian2d}, points, samples2d)
 # %% [markdown]
 # ## 4 · Key idea: noise through a network
 #
-# A Gaussian is easy to sample and too simple. A network can come near any continuous function, and is deterministic. Put together: **draw
+# A Gaussian is easy to sample from, but too simple. A network can approximate any continuous function, but it is deterministic. So combine the two: **draw
 # simple noise $z$ and send it through a network $g$**. Then $g(z)$ is random, and its distribution can be
-# as complicated as $g$ is. Below, one Gaussian and three networks with fixed random weights: nothing is trained.
+# as complicated as $g$ is. The figure shows Gaussian noise with a grid drawn over it, and what three networks with fixed random weights make of both. Nothing is trained.
 
 # %%
 z = torch.randn(4000, 2, generator=seed(0))
-with torch.no_grad():
-    bent = [density.random_mlp(2, 2, 32, generator=seed(i))(z) for i in (1, 2, 3)]
-figures.bent_noise(z, bent)
+figures.bent_noise(z, [density.random_mlp(2, 2, 32, generator=seed(i)) for i in (1, 2, 3)])
 
 # %% [markdown]
-# Folds, cusps, thin arms: none of this is Gaussian. The colours show where each point came from, so one sees the plane
-# being stretched and folded.
+# The networks stretch the plane and fold it over itself: none of the results is Gaussian.
 #
-# Almost every model in this course is such a $g$. What is missing is a way to *choose* its weights, so that $g(z)$ looks like the
-# data. For that we must be able to say how far two distributions are apart, and we have only **samples** of each.
+# Almost every model in this course is such a $g$. What is missing is a way to *choose* its weights so that $g(z)$ looks like the
+# data. For that we must measure how far apart two distributions are, and we have only **samples** of each.
 #
 # ## 5 · Parzen windows
 #
-# First idea: turn samples into a distribution. Put a small Gaussian on each of the $m$ samples $c_j$, and average
+# The first idea is to turn samples into a distribution: put a small Gaussian on each of the $m$ samples $c_j$, and average the Gaussians
 # (Rosenblatt 1956, Parzen 1962):
 #
 # $$\hat p(x) = \frac1m \sum_{j=1}^m \mathcal N(x;\, c_j, \sigma^2 I), \qquad
@@ -221,8 +215,8 @@ x = torch.linspace(-4, 5, 300)
 figures.bumps(x, torch.distributions.Normal(centers, 0.45).log_prob(x[:, None]).exp(), centers)
 
 # %% [markdown]
-# The width $\sigma$ is called the **bandwidth**. With 784 pixels the numbers get far too small for a
-# computer: $\exp(-5000)$ is 0 in float32 and in float64. So everyone computes the *logarithm*, and never leaves it:
+# The width $\sigma$ is called the **bandwidth**. With 784 pixels the densities are far too small for a
+# computer: $\exp(-5000)$ is 0 in float32 and in float64. So we compute with *logarithms* throughout:
 #
 # $$\log \hat p(x) = \underbrace{\log\sum_j \exp(a_j)}_{\texttt{torch.logsumexp}} - \log m - d \log\big(\sigma\sqrt{2\pi}\big),
 # \qquad a_j = -\frac{\lVert x-c_j\rVert^2}{2\sigma^2}.$$
@@ -255,26 +249,26 @@ def parzen_log_density(x, centers, sigma):
 parzen_log_density = check("density.parzen_log_density", parzen_log_density)
 
 # %% [markdown]
-# **Claim.** This is what scikit-learn's `KernelDensity` computes, to 1 part in 100,000. (It keeps points in a tree, and in 784 dimensions the
-# tree's bounds are wrong. One big leaf switches the tree off. *Try it without `leaf_size`: also a good library has its limits.*)
+# **Claim.** Your function, scikit-learn's `KernelDensity` and the course's `density.parzen_log_density` agree to 1 part in 100,000. (scikit-learn keeps the points in a tree, and in
+# 784 dimensions the tree's bounds are wrong. One big leaf switches the tree off. *Try it without `leaf_size`: even a good library has its limits.*)
 
 # %%
 queries, some = test_images[:20].double(), train_images[:500].double()
 ours = parzen_log_density(queries, some, 0.5)
 windows = KernelDensity(bandwidth=0.5, leaf_size=len(some)).fit(some)
 theirs = torch.from_numpy(windows.score_samples(queries))
-difference = ((ours - theirs) / theirs).abs().max().item()
-print(f"largest relative difference: {difference:.1e}")
-assert difference < 1e-5
+course = density.parzen_log_density(queries, some, 0.5)
+differences = [((other - ours) / ours).abs().max().item() for other in (theirs, course)]
+print("largest relative difference: scikit-learn {:.1e}, the course's {:.1e}".format(*differences))
+assert max(differences) < 1e-5
 
 # %% [markdown]
-# The notebook goes on with the course's `density.parzen_log_density`: the same formula, cut into pieces that fit into memory, and with
-# one matrix product in place of the differences. It is checked against yours on the way.
+# From here the notebook uses the course's function: the same formula, cut into pieces that fit into memory, with
+# one matrix product instead of the differences.
 #
 # ### How wide is a window?
 #
-# Before you move the slider: **as σ goes to 0, what happens to the likelihood of the samples themselves**, the ones that the
-# windows stand on?
+# Before you move the slider: **as σ goes to 0, what happens to the likelihood of the samples on which the windows stand?**
 
 # %%
 # Replace ... by one of: "it grows without bound", "it falls", "it levels off"
@@ -285,19 +279,16 @@ sliders.bandwidth(points, validation)
 
 # %%
 stops = (0.01, 0.05, 0.1, 0.3, 1.0)
-figures.density_in_the_plane(
-    {f"σ = {s}": density.parzen_log_density(plots.plane(), points, s).exp() for s in stops},
-    points,
-)
+figures.bandwidth_strip(points, stops, density.parzen_log_density, corner=(-0.2, 0.7))
 
 # %% [markdown]
-# Too narrow, and the model has only memorised its samples. Too wide, and we are back at one blob. What separates the two is
-# **data that the model has not seen**.
+# If the windows are too narrow, the model has only memorised its samples: at σ = 0.01 each point has a spot of its own, and nothing lies between them. If they are too wide, one blob is left.
+# To choose between the two we need **data that the model has not seen**.
 #
 # ### Exercise 3 · Choose the bandwidth
 #
-# For each σ compute the mean log-density of the `validation` points under windows on the `train` points. Return the best σ and the list of
-# all the means. Use `parzen_log_density`. *Three lines, three minutes.*
+# For each σ, compute the mean log-density of the `validation` points under windows on the `train` points. Return the best σ and the list of
+# all means. Use `parzen_log_density`. *Three lines, three minutes.*
 
 
 # %%
@@ -320,23 +311,22 @@ figures.bandwidth_curve(sigmas, own_scores, scores, floor=-6)
 
 # %% [markdown]
 # The grey curve answers the question: it grows without bound as σ shrinks, because a spike of width 0 on a point has infinite density there.
-# The blue one has a maximum. **Claim.** At $\sigma = 0.01$ the samples themselves look better than at the best σ; held-out points look
-# far worse.
+# The blue curve has a maximum. **Claim.** At $\sigma = 0.01$ the training points are more likely than at the best σ, and held-out points are far
+# less likely.
 
 # %%
-for s in (0.01, best2d):
-    own = density.parzen_log_density(points, points, s).mean()
-    held_out = density.parzen_log_density(validation, points, s).mean()
-    print(f"σ = {s:.3f}   the samples themselves {own:6.2f}   held-out points {held_out:6.2f} nats")
-own_gain = density.parzen_log_density(points, points, 0.01).mean() - max(own_scores[8:])
-assert (
-    own_gain > 0 and density.parzen_log_density(validation, points, 0.01).mean() < max(scores) - 2
-)
+means = {
+    s: [density.parzen_log_density(x, points, s).mean().item() for x in (points, validation)]
+    for s in (0.01, best2d)
+}
+for s, (own, held_out) in means.items():
+    print(f"σ = {s:.3f}   training points {own:6.2f}   held-out points {held_out:6.2f} nats each")
+assert means[0.01][0] > means[best2d][0] and means[0.01][1] < means[best2d][1] - 2
 
 # %% [markdown]
 # ### Exercise 4 · Draw from a Parzen window
 #
-# The density is an average of Gaussians, so sampling takes two steps: choose one of the centres at random (each is equally likely, and it may be
+# The density is an average of Gaussians, so sampling takes two steps: choose one of the centres at random (all are equally likely, and one may be
 # chosen again), then add Gaussian noise of standard deviation σ. Take all random numbers from `generator`, so that a
 # seed repeats the result. *Three lines, three minutes.*
 
@@ -361,7 +351,7 @@ figures.density_in_the_plane(
 )
 
 # %% [markdown]
-# In the plane, Parzen windows beat the Gaussian clearly. Now for pictures: windows on real images, the bandwidth chosen on images held out.
+# In the plane, Parzen windows describe the spiral far better than the Gaussian does. Now try pictures: put windows on real images, and choose the bandwidth on held-out ones.
 
 # %%
 order = torch.randperm(60_000, generator=seed(0))
@@ -386,13 +376,13 @@ plots.rows(
 # *What do you notice?* Each Parzen sample is a training image under a layer of noise. The model has not
 # learned what clothes look like; it has stored the training set.
 #
-# The windows cannot be narrower. At a bandwidth that would look clean, held-out images get a hopeless likelihood, because the nearest stored image
-# is many σ away. Why is it so far?
+# The windows cannot be narrower. At a bandwidth small enough for clean samples, held-out images would be extremely unlikely, because the nearest stored image
+# is many σ away. Why is it so far away?
 #
 # ## 6 · Distances fail in high dimension
 #
 # Take 1,000 points from a standard Gaussian in $d$ dimensions and one more as a query. Divide the distance to the *nearest* of the 1,000
-# by the distance to the *farthest*. In the plane that is about 0.01: near and far mean something.
+# by the distance to the *farthest*. In the plane this ratio is about 0.01: near and far are different.
 #
 # **Your guess for $d = 784$, as many as a Fashion-MNIST picture has pixels?**
 
@@ -412,10 +402,10 @@ assert ratio[2] < 0.03 and 0.85 < ratio[784] < 0.89 and 0.95 < ratio[12288] < 0.
 figures.concentration(dimensions, ratios, guess)
 
 # %% [markdown]
-# At 12,288 dimensions, a 64×64 colour picture, the nearest point is 96 % as far as the farthest. "Close to a sample" says almost nothing there.
-# (Beyer et al. 1999.)
+# In 12,288 dimensions (a 64×64 colour picture), the nearest point is 96 % as far away as the farthest. "Close to a sample" says almost nothing there
+# (Beyer et al. 1999).
 #
-# Pictures are not Gaussian noise: they fill only a thin part of their space, and it helps. How much? Look for the
+# Pictures are not Gaussian noise: they occupy only a thin part of that space, which helps. How much? Look for the
 # nearest of $n$ real images to a new one, and let $n$ grow.
 
 # %%
@@ -426,65 +416,95 @@ nearest = [
     torch.cdist(test_images[:300], train_images[order[:n]]).amin(dim=1).median().item()
     for n in numbers
 ]
-logs = torch.tensor([numbers, nearest]).log()
+logs = torch.tensor([numbers[1:], nearest[1:]]).log()  # from 1,000 images on the line is straight
 slope = (torch.cov(logs)[0, 1] / logs[0].var()).item()
-print(
-    f"distance ∝ n^({slope:.3f}): to halve it takes {2 ** (-1 / slope):,.0f} times as many images"
-)
-assert -0.10 < slope < -0.05
+print(f"distance ∝ n^({slope:.3f}), so D = {-1 / slope:.0f}")
+print(f"extrapolated: to halve it takes {2 ** (-1 / slope):,.0f} times as many images")
+assert 14 < -1 / slope < 17 and 2 ** (-1 / slope) > 1e4
 figures.neighbours_by_number(numbers, nearest, slope, 784)
 
 # %% [markdown]
-# The distance falls with $n^{-1/k}$, where $k$ plays the part of the number of dimensions that the pictures really fill: between 10 and
-# 20, not 784. Still, halving the distance takes thousands of times as many images. **Dense sampling is out of reach.**
+# From 1,000 images on, the distance falls as $n^{-1/D}$, where $D$ acts as the number of dimensions that the pictures fill, their **intrinsic dimension**: about
+# 15, not 784. Even so, halving the distance would take tens of thousands of times as many images (an extrapolation, far beyond the 60,000 that we have). **Dense sampling is out of reach.**
 #
 # ## 7 · Parzen's own failure
 #
 # For years models were *ranked* by this method: draw 10,000 samples from each, put windows on them, and report the likelihood of
-# the test set. Theis, van den Oord and Bethge (2016) tried something: in place of a model's samples, they used
-# the centres that **k-means** finds, which are averages of many pictures.
+# the test set. Theis, van den Oord and Bethge (2016) tested the ranking: instead of a model's samples, they used
+# the centres that **k-means** finds. Each centre is the average of a cluster of training images.
 #
-# **What gets the higher likelihood on real test images: windows on real training images, or windows on as many k-means centres?**
+# **What gets the higher likelihood on real test images: windows on real training images, or windows on equally many k-means centres?**
 
 # %%
 # Replace ... by one of: "real images", "k-means centres", "about equal"
 guess = predict("density.kmeans_or_data", ...)
 
 # %%
-k = pick(smoke=300, laptop=1000, gpu=2000)
-pool = train_images[order[: 20 * k]]
-means = density.kmeans(pool, k, steps=10, generator=seed(0))
+number = pick(smoke=300, laptop=1000, gpu=2000)
+pool = train_images[order[: 20 * number]]
+averages = density.kmeans(pool, number, steps=10, generator=seed(0))
+members = torch.cdist(pool, averages).argmin(dim=1).bincount(minlength=number)
+rivals = {"real images": pool[:number], "k-means centres": averages}
+rivals["all images that k-means saw"] = pool
 likelihood = {}
-for name, windows in {"real images": pool[:k], "k-means centres": means}.items():
+for name, windows in rivals.items():
     width, _ = density.select_bandwidth(windows, held_out, torch.logspace(-1, 0, 21).tolist())
     likelihood[name] = density.parzen_log_density(test_images, windows, width).mean().item()
-gap = likelihood["k-means centres"] - likelihood["real images"]
-print(guess.reveal("k-means centres"), f"\nk-means is ahead by {gap:.0f} nats")
-assert gap > 50
-plots.bars(likelihood, "log-likelihood of the test images in nats", guess)
+real_few, centres, real_all = likelihood.values()
+print(guess.reveal("k-means centres"))
+print(
+    f"{number:,} windows: k-means is ahead by {centres - real_few:.0f} nats; it saw {len(pool):,}"
+)
+print(
+    f"images per centre: median {members.median()}, single ones {(members == 1).float().mean():.0%}"
+)
+assert centres - real_few > 50 and abs(centres - real_all) < 20 and members.median() > 5
+figures.likelihoods({f"{n} ({len(rivals[n]):,})": v for n, v in likelihood.items()}, guess)
 
 # %%
 plots.rows(
-    {"real images": pool[:12].view(-1, 1, 28, 28), "k-means": means[:12].view(-1, 1, 28, 28)}
+    {"real images": pool[:12].view(-1, 1, 28, 28), "k-means": averages[:12].view(-1, 1, 28, 28)}
 )
 
 # %% [markdown]
-# A "model" that can draw nothing but blurred averages beats *the real data*. What would have to be true for the ranking to be right? The windows would
-# have to be narrow against the differences that we see, which takes dense sampling. So: **never rank image models by Parzen likelihood.**
-# An average of many pictures is mostly closer to a new picture than a single real one is, and closeness is all that Parzen sees.
+# With equally many windows, as in the rankings, blurred averages beat *real images*, which are perfect samples. The comparison hides that k-means saw 20 times as many images:
+# its 1,000 centres do as well as all 20,000 images that they summarise (half of the centres average 19 images or more; 7 % are single images). An average is mostly closer to a new picture than a single real one,
+# and closeness is all that Parzen windows measure. The ranking would be right if the windows could be narrower than the differences a person can see, which takes dense sampling. So **never rank image models by Parzen likelihood.**
 #
 # ## 8 · Compare samples with samples
 #
-# Second idea: leave densities out of it. We have samples $x_1 \dots x_n$ of one law and $y_1 \dots y_m$ of the other; are they the same law?
+# The second idea avoids densities. We have samples $x_1 \dots x_n$ from one distribution and $y_1 \dots y_m$ from another: are the two distributions the same?
 #
 # ### Maximum mean discrepancy
 #
-# Let $k(x, y) = \exp(-\lVert x-y\rVert^2 / 2\sigma^2)$ measure how alike two pictures are. If the laws are the same, then pictures
-# of different sets are as alike as pictures of one set (Gretton et al. 2012):
+# Look for a smooth function $f$ whose mean over the $x$ differs from its mean over the $y$. "Smooth" is made precise by a **kernel**, here $k(x, y) = \exp(-\lVert x-y\rVert^2 / 2\sigma^2)$: take $f(t) = \sum_i a_i\, k(u_i, t)$
+# for any points $u_i$, of length 1 under the inner product $\langle k(u,\cdot), k(v,\cdot)\rangle = k(u, v)$. The largest difference of the two means is the **maximum mean discrepancy** (Gretton et al. 2012). The
+# best $f$ is proportional to the **witness function** $f^*(t) = \mathbb E\,k(x, t) - \mathbb E\,k(y, t)$, and the squared length of $f^*$ is
 #
-# $$\mathrm{MMD}^2 = \mathbb E\,k(x, x') + \mathbb E\,k(y, y') - 2\,\mathbb E\,k(x, y).$$
+# $$\mathrm{MMD}^2 = \lVert f^*\rVert^2 = \mathbb E\,k(x, x') + \mathbb E\,k(y, y') - 2\,\mathbb E\,k(x, y),$$
 #
-# The estimate is **unbiased** if the first two averages leave out the pairs of a picture with itself: $k(x_i, x_i) = 1$ always, and says nothing.
+# where $x'$ and $y'$ are independent draws from the same distribution as $x$ and $y$. For the Gaussian kernel it is 0 **only** if the two distributions are equal (such a kernel is called *characteristic*). Here is the witness function for the two
+# models of the spiral: blue where data outnumber samples, orange where samples outnumber data. **Claim.** Its mean over the data minus its mean over the samples is MMD².
+
+# %%
+witnesses = {
+    name: density.mmd_witness(plots.plane(), points, drawn, 0.2)
+    for name, drawn in samples2d.items()
+}
+mmds = {}
+for name, drawn in samples2d.items():
+    on_data, on_samples = [density.mmd_witness(x, points, drawn, 0.2) for x in (points, drawn)]
+    mmds[name] = (on_data.mean() - on_samples.mean()).item()
+    whole = density.mmd2(points, drawn, 0.2, unbiased=False).item()
+    print(f"{name}: difference of the means {mmds[name]:.4f}, MMD² {whole:.4f}")
+    assert abs(mmds[name] - whole) < 1e-5
+assert mmds["a Gaussian"] > 5 * mmds["Parzen windows"]
+figures.witness(witnesses, points, samples2d)
+
+# %% [markdown]
+# The witness is an **adversary**: the best smooth function for telling data from samples. MMD reports how well it succeeds.
+#
+# The usual estimate is **unbiased**: the first two averages leave out the pairs of a picture with itself, since $k(x_i, x_i) = 1$ for any data.
 #
 # $$\widehat{\mathrm{MMD}}{}^2 = \frac{1}{n(n-1)}\sum_{i\ne j} k(x_i,x_j) + \frac{1}{m(m-1)}\sum_{i\ne j} k(y_i,y_j) - \frac{2}{nm}\sum_{i,j} k(x_i,y_j).$$
 #
@@ -497,7 +517,7 @@ guess = predict("density.mmd_negative", ...)
 # %% [markdown]
 # ### Exercise 5 · MMD
 #
-# `sigmas` is a list of bandwidths; return the mean of the estimates over them. With `unbiased=False` the pairs $i = j$ stay in, and one divides by $n^2$ and
+# `sigmas` is a list of bandwidths; return the mean of the estimates over them. With `unbiased=False` the pairs $i = j$ stay in, and the divisors are $n^2$ and
 # $m^2$. *Eight lines, ten minutes.*
 
 
@@ -528,28 +548,28 @@ estimates = [
 ]
 negative = sum(e < 0 for e in estimates) / 400
 print(
-    f"mean of 400 estimates for equal laws: {sum(estimates) / 400:+.5f}; negative: {negative:.0%}"
+    f"mean of 400 estimates, equal distributions: {sum(estimates) / 400:+.5f}; negative: {negative:.0%}"
 )
 print(guess.reveal("yes"))
 assert abs(sum(estimates) / 400) < 0.003 and negative > 0.3
 
 # %% [markdown]
-# It must be negative at times: for equal laws its mean is 0, and it is not always 0. Here 60 % of the estimates are.
+# An unbiased estimate must be negative at times: for equal distributions its mean is 0, and it varies. Here 60 % of 400 estimates are negative.
 #
 # ### A classifier as a measure of distance
 #
-# **Train a classifier to tell the two sets apart.** If even a good one is wrong half of the time *on pictures that it has not seen*, the
-# sets are alike. If it is never wrong, they are as different as can be. With the held-out error $\varepsilon$ one defines the
+# **Train a classifier to tell the two sets apart.** If even a good classifier is wrong half of the time *on pictures that it has not seen*, the
+# sets are alike. If it is never wrong, they are as different as this measure can say. From the held-out error $\varepsilon$ follows the
 # **proxy A-distance** (Ben-David et al. 2007), between 0 and 2:
 #
 # $$\hat d_{\mathcal A} = 2\,(1 - 2\,\varepsilon).$$
 #
-# An error above one half is bad luck, not a negative distance: report 0.
+# An error above one half is chance, not a negative distance: report 0.
 #
 # ### Exercise 6 · Proxy A-distance
 #
-# Any classifier will do. For instance scikit-learn's linear one: `classifier = RidgeClassifier(alpha=100.0).fit(pictures, labels)`, and then
-# `classifier.score(other_pictures, other_labels)` is its share of right answers. Train on a random half of the pictures and measure on the other.
+# Any classifier will do, such as scikit-learn's linear one: `classifier = RidgeClassifier(alpha=100.0).fit(pictures, labels)`. Then
+# `classifier.score(other_pictures, other_labels)` is its share of right answers. Train on a random half of the pictures and measure on the other half.
 # *Seven lines, ten minutes.*
 
 
@@ -572,8 +592,8 @@ proxy_a_distance = check("density.proxy_a_distance", proxy_a_distance)
 # %% [markdown]
 # ### Which sampler is worse?
 #
-# Three samplers, each drawn as *pictures*: numbers beyond black and white are clipped. The first is a straw man, the mean picture
-# with independent noise. The last row is the floor: real pictures against other real pictures.
+# We compare three samplers. All samples become *pictures*: numbers beyond black and white are clipped. The first sampler is deliberately bad, the mean picture
+# plus independent noise. Each measure also scores pictures that are all black, and its floor: real pictures against other real pictures.
 #
 # **Which samples will be farther from real pictures in MMD: those of the Gaussian, or those of the Parzen windows?**
 
@@ -588,6 +608,7 @@ samplers = {
     "mean + noise": noisy_mean.clamp(-1, 1),
     "the Gaussian": gaussian_samples.clamp(-1, 1),
     "the Parzen windows": parzen_samples.clamp(-1, 1),
+    "black": -torch.ones(1000, 784),
     "real (the floor)": more_real,
 }
 plots.rows({name: s[:12].view(-1, 1, 28, 28) for name, s in samplers.items()})
@@ -598,35 +619,29 @@ for name, pictures in samplers.items():
     by_mmd[name] = mmd2(real, pictures, sigmas=[5.0, 10.0, 20.0]).item()
     by_line[name] = proxy_a_distance(real, pictures, seed(0))
     by_network[name] = density.proxy_a_distance(real, pictures, seed(0))
-print(f"{'':20}{'MMD²':>10}{'A, yours':>12}{'A, network':>12}")
-for name in samplers:
-    print(f"{name:20}{by_mmd[name]:10.4f}{by_line[name]:12.2f}{by_network[name]:12.2f}")
-
-# %% [markdown]
-# **Claim.** MMD and the network agree that the noisy mean is worse than the Gaussian, and that real pictures are at the floor.
-
-# %%
-straw, gauss, parzen, floor = samplers
-for distance in (by_mmd, by_network):
-    assert distance[straw] > distance[gauss] > 10 * abs(distance[floor])
-assert abs(by_mmd[floor]) < 0.003 and by_network[floor] < 0.25
+mean_noise, gauss, parzen, _, floor = samplers
 print(guess.reveal(gauss))
-plots.bars(by_mmd, "MMD² to real pictures", guess)
+measures = {"MMD²": by_mmd, "A, linear classifier": by_line, "A, small network": by_network}
+for name in samplers:
+    print(f"{name:20}" + "".join(f"{label}: {by[name]:.4f}   " for label, by in measures.items()))
+figures.measured_distances(measures, dict.fromkeys(list(measures)[1:], 2.0), guess)
 
 # %% [markdown]
-# About the Parzen windows they do **not** agree. For MMD they are less than half as far away as the Gaussian. The network tells both of them from real
-# pictures almost without error.
+# **Claim.** All three measures put other real pictures at the floor. On the rest they disagree. MMD has the Gaussian more than twice as far away as the Parzen windows. The linear classifier reverses that order.
+# The network has MMD's order, but near its ceiling of 2: 1.95 and 1.93 differ by 6 pictures out of 1,000. At the ceiling a measure can hardly rank.
 
 # %%
-assert by_mmd[parzen] < 0.5 * by_mmd[gauss] and min(by_network[gauss], by_network[parzen]) > 1.6
-plots.bars(by_network, "proxy A-distance of a small network (0: alike, 2: told apart)")
+assert by_mmd[mean_noise] > by_mmd[gauss] > 2 * by_mmd[parzen] and by_line[gauss] < by_line[parzen]
+assert min(by_network[name] for name in (mean_noise, gauss, parzen)) > 1.6
+assert abs(by_mmd[floor]) < 0.003 and max(by_line[floor], by_network[floor]) < 0.25
 
 # %% [markdown]
-# Both are right. They answer different questions. MMD with bandwidths from 5 to 20 asks whether the pictures are *roughly* alike, and noise of size
-# 0.3 on each pixel moves a picture by about 7, where two real ones are some 23 apart. The network looks for *anything* that gives a picture away: in a real one the background is exactly black.
+# The three measures answer different questions. MMD with bandwidths from 5 to 20 asks whether the pictures are *roughly* alike: noise of size
+# 0.3 on each pixel moves a picture by about 7, while two real ones are about 23 apart. The linear classifier compares *means*: clipped noise makes the black background of every Parzen sample
+# brighter on average. The network finds *anything* that gives a picture away, and finds something in all three.
 #
 # **What would have to be true for a classifier to fail?** It would have to be blind to what is wrong. Without the clipping, the Gaussian has
-# the same mean and the same covariance as the data. A *linear* classifier fitted by least squares, like this one, learns from nothing else.
+# the same mean and the same covariance as the data, and a linear classifier fitted by least squares uses nothing else.
 
 # %% tags=["quality"]
 halves = [torch.cat([real[i::2], gaussian_samples[i::2]]) for i in (0, 1)]
@@ -634,33 +649,33 @@ labels = [0] * 500 + [1] * 500
 line = RidgeClassifier(alpha=100.0).fit(halves[0], labels)
 seen_by_line = line.score(halves[1], labels)
 seen_by_network = 1 - density.held_out_error(real, gaussian_samples, seed(0))
-told = f"by a line in {seen_by_line:.0%}, by a small network in {seen_by_network:.0%}"
-print(f"a Gaussian told from real clothes {told}")
+told = f"by a linear classifier {seen_by_line:.0%}, by a small network {seen_by_network:.0%}"
+print(f"a Gaussian told from real clothes (guessing: 50 %): {told}")
 assert seen_by_line < 0.6 and seen_by_network > 0.75
 
 # %% [markdown]
-# The linear classifier is no better than a coin, on pictures that no person would take for clothes. **A distance that is measured by a classifier
-# is as good as the classifier.** So make it a deep network, train it well, and keep training it.
+# The linear classifier does no better than a coin, on pictures that no person would take for clothes. **A distance that is measured by a classifier
+# is only as good as the classifier.** So make it a deep network, train it well, and keep training it.
 #
 # ## 9 · The adversary
 #
 # Put the pieces together.
 #
-# - Noise through a network $g$ can come near very complicated distributions (section 4).
-# - Densities and distances fail on pictures (sections 5 to 7).
-# - A classifier that tells real from generated measures how far we are (section 8), *and it is differentiable*: its
-#   gradient tells each generated picture what to change to look more real.
+# - Noise through a network $g$ can approximate very complicated distributions (section 4).
+# - Parzen windows and distances between pixels fail on pictures (sections 5 to 7). Other densities need not: lecture 02 bounds one.
+# - A classifier that tells real from generated pictures measures how far apart the two sets are (section 8), and a network is *differentiable*: its
+#   gradient says how to change each generated picture to make it look more real.
 #
-# Train $g$ to fool the classifier, train the classifier not to be fooled, and take turns. That is a generative adversarial network, in lecture 03.
-# Lecture 02 takes another road to the same place: it learns where in the noise each picture lives.
+# Train $g$ to fool the classifier, train the classifier not to be fooled, and take turns. That is a generative adversarial network (lecture 03).
+# Lecture 02 takes another way: it learns which noise belongs to which picture.
 #
 # ## To go further
 #
-# 1. **Your own pictures.** `data.load("a/folder/of/pictures", size=28)` gives the same kind of set. Which bandwidth is best for it?
-# 2. **Another window.** Replace the Gaussian by a box. What happens to the held-out likelihood, and why is it $-\infty$ so often?
+# 1. **Your own pictures.** `data.load("a/folder/of/pictures", size=28)` loads them as such a set. Which bandwidth is best for it?
+# 2. **Another window.** Replace the Gaussian with a box. What happens to the held-out likelihood, and why is it $-\infty$ so often?
 # 3. **A window for each point.** Let $\sigma_j$ be the distance from $c_j$ to its tenth neighbour. Does held-out likelihood rise?
-# 4. **Analysis by synthesis, better.** Use Parzen windows for $P(x \mid y)$ in section 1. Do they name more pictures rightly than Gaussians?
-# 5. **Find a blind spot.** Construct samples that the small network of section 8 takes for real and that you do not.
+# 4. **Analysis by synthesis, better.** Use Parzen windows for $P(x \mid y)$ in section 1. Do they classify more pictures correctly than Gaussians?
+# 5. **Find a blind spot.** Construct samples that the small network of section 8 takes for real and you do not.
 #
 # ## References
 #

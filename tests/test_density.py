@@ -626,3 +626,40 @@ def test_bad_bandwidths_are_refused_by_name(name, argument, bad, error):
 def test_other_bad_arguments_are_refused_by_name(call, error, named):
     with pytest.raises(error, match=rf"\b{named}\b"):
         call()
+
+
+# The witness function of MMD
+
+
+def test_the_witness_tells_its_own_two_samples_apart_by_mmd():
+    x, y = torch.randn(30, 3, dtype=torch.float64), 0.5 + torch.randn(20, 3, dtype=torch.float64)
+    on_x, on_y = (density.mmd_witness(where, x, y, 0.7).mean() for where in (x, y))
+    biased = density.mmd2(x, y, 0.7, unbiased=False)
+    assert (on_x - on_y).item() == pytest.approx(biased.item(), abs=1e-12)
+
+
+def test_no_other_function_of_its_length_tells_them_apart_better():
+    torch.manual_seed(0)
+    x, y = torch.randn(2, 15, 2, dtype=torch.float64)
+    points = torch.cat([x, y])
+    kernel = (-torch.cdist(points, points).square() / 2).exp()
+    signs = torch.cat([torch.full((15,), 1 / 15), torch.full((15,), -1 / 15)]).double()
+
+    def gap(weights):  # of the function Σ weight · k(point, ·), scaled to length 1
+        return signs @ kernel @ weights / (weights @ kernel @ weights).sqrt()
+
+    assert all(gap(torch.randn(30).double()) < gap(signs) for _ in range(200))
+    assert torch.allclose(density.mmd_witness(points, x, y, 1.0), kernel @ signs)
+
+
+def test_the_witness_is_positive_where_only_x_is_and_keeps_the_dtype():
+    at = density.mmd_witness(torch.zeros(1, 2), torch.zeros(4, 2), torch.ones(4, 2), 0.1)
+    assert at.dtype == torch.float32 and at.item() == pytest.approx(1)
+
+
+def test_the_witness_refuses_bad_input():
+    x = torch.zeros(3, 2)
+    with pytest.raises(ValueError, match="where and x and y must have the same number of columns"):
+        density.mmd_witness(torch.zeros(3, 4), x, x, 1.0)
+    with pytest.raises(ValueError, match="sigma must be positive"):
+        density.mmd_witness(x, x, x, 0.0)

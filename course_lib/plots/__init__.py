@@ -112,10 +112,13 @@ def rows(named: Mapping[str, Shaped[Tensor, "n c h w"]], width: float = 8.0) -> 
 
 
 def panels(named: Mapping[str, Shaped[Tensor, "c h w"]], height: float = 2.4) -> Figure:
-    """Single pictures side by side, each under its own title; they may differ in size."""
+    """Single pictures side by side, each under its own title, all at the same magnification."""
+    wide = [image.shape[-1] for image in named.values()]
+    tallest = max(image.shape[-2] for image in named.values())
     figure, all_axes = subplots(
-        1, len(named), figsize=(height * len(named), height + 0.3), squeeze=False
-    )
+        1, len(named), figsize=(height * sum(wide) / tallest, height + 0.3), squeeze=False,
+        width_ratios=wide,
+    )  # fmt: skip
     for axes, (name, image) in zip(all_axes[0], named.items(), strict=True):
         axes.imshow(as_pictures(image[None])[0], vmin=0, vmax=1, interpolation="nearest")
         bare(axes, name)
@@ -134,10 +137,12 @@ def mark_guess(axes: Axes, guess: Any, text: str = "your guess", vertical: bool 
 EXTENT = (-1.6, 1.6)
 
 
-def plane(resolution: int = 80) -> Float[Tensor, "points 2"]:
-    """The points of a square grid over the lecture's picture, row by row from the bottom left."""
-    side = torch.linspace(*EXTENT, resolution)
-    y, x = torch.meshgrid(side, side, indexing="ij")
+def plane(
+    resolution: int = 80, x: tuple[float, float] = EXTENT, y: tuple[float, float] = EXTENT
+) -> Float[Tensor, "points 2"]:
+    """The points of a grid over the picture of lecture 01, or a part, row by row from below."""
+    sides = torch.linspace(*y, resolution), torch.linspace(*x, resolution)
+    y, x = torch.meshgrid(*sides, indexing="ij")
     return torch.stack([x, y], dim=-1).reshape(-1, 2)
 
 
@@ -163,9 +168,17 @@ def bars(named: Mapping[str, float], label: str, guess: Any = None, colors: Any 
 
 
 def film(pictures: Sequence[np.ndarray], milliseconds: int = 120) -> Any:
-    """Pictures one after another as an animated GIF, which a notebook shows without a kernel."""
+    """Pictures one after another as an animated GIF, which a notebook shows without a kernel.
+
+    All share one palette, to which the house's colours belong, however few pixels have them.
+    """
     buffer = io.BytesIO()
-    images = [Image.fromarray(picture).quantize(48) for picture in pictures]
+    stack = np.concatenate(pictures)
+    house = [[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in CYCLE]
+    block = np.repeat(np.array(house, np.uint8), len(stack) // 40 + 1, axis=0)  # 1 in 6 pixels
+    block = np.broadcast_to(block[:, None], (len(block), *stack.shape[1:]))
+    palette = Image.fromarray(np.concatenate([stack, block])).quantize(64)
+    images = [Image.fromarray(p).quantize(palette=palette, dither=0) for p in pictures]
     images[0].save(
         buffer, "gif", save_all=True, append_images=images[1:], duration=milliseconds, loop=0
     )

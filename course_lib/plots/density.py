@@ -1,21 +1,33 @@
 """Figures of lecture 01: densities, bandwidths, distances."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from course_lib.plots import DATA, EXTENT, GREY, MODEL, bare, mark_guess, subplots
+from course_lib.plots import (
+    DATA,
+    EXTENT,
+    GREY,
+    GUESS,
+    MODEL,
+    OTHER,
+    bare,
+    mark_guess,
+    plane,
+    subplots,
+)
 
 
 def draw_density(axes: Axes, density: Tensor, points: Tensor, samples: Tensor | None) -> Any:
     side = int(len(density) ** 0.5)
-    shown = (density / density.max()).reshape(side, side).numpy()
+    shown = (density / density.max()).sqrt().reshape(side, side).numpy()
     image = axes.imshow(
         shown, origin="lower", extent=EXTENT * 2, cmap="Greys", vmax=1.3, interpolation="bilinear"
     )
@@ -35,7 +47,7 @@ def density_in_the_plane(
     """The picture of lecture 01: data points over the density that a model gives to each place.
 
     `densities` are the model's densities on `plane()`, one panel each; `samples` of the same name
-    are drawn into the same panel. Each panel's grey is scaled to its own maximum.
+    are drawn into the same panel. Grey is the root of the density, scaled to each panel's maximum.
     """
     samples = samples or {}
     columns = len(densities)
@@ -45,6 +57,36 @@ def density_in_the_plane(
         axes.set_title(name)
     handles, labels = all_axes[0, -1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def bandwidth_strip(
+    points: Float[Tensor, "n 2"],
+    sigmas: Sequence[float],
+    log_density: Callable[[Tensor, Tensor, float], Tensor],
+    corner: tuple[float, float],
+    side: float = 0.5,
+) -> Figure:
+    """Parzen densities of points for several bandwidths; below, the square at `corner` enlarged.
+
+    Grey is the root of the density, scaled to each panel's maximum.
+    """
+    figure, all_axes = subplots(2, len(sigmas), figsize=(1.9 * len(sigmas), 4.1), squeeze=False)
+    zoom = tuple((low, low + side) for low in corner)
+    for column, sigma in zip(all_axes.T, sigmas, strict=True):
+        for axes, (x, y) in zip(column, ((EXTENT, EXTENT), zoom), strict=True):
+            density = log_density(plane(90, x, y), points, sigma).exp()
+            shown = (density / density.max()).sqrt().reshape(90, 90)
+            extent = (*x, *y)
+            axes.imshow(shown, origin="lower", extent=extent, cmap="Greys", vmax=1.3)
+            size = 3 if axes is column[0] else 30
+            axes.scatter(*points.T, s=size, facecolors="none", edgecolors=DATA, linewidth=0.8)
+            axes.set(xlim=x, ylim=y, aspect="equal")
+            bare(axes)
+        column[0].set_title(f"σ = {sigma:g}")
+        column[0].indicate_inset([*corner, side, side], edgecolor="black", alpha=1)
+    all_axes[0, 0].set_ylabel("the plane")
+    all_axes[1, 0].set_ylabel("the square, enlarged")
     return figure
 
 
@@ -88,13 +130,19 @@ def bumps(
     return figure
 
 
-def bent_noise(before: Float[Tensor, "n 2"], after: Sequence[Float[Tensor, "n 2"]]) -> Figure:
-    """Gaussian noise, and what fixed random networks make of it; a point keeps its colour."""
-    figure, all_axes = subplots(1, 1 + len(after), figsize=(2.6 * (1 + len(after)), 2.9))
-    angle = torch.atan2(before[:, 1], before[:, 0])
-    titles = ["noise z"] + [f"network {i + 1}: g(z)" for i in range(len(after))]
-    for axes, points, title in zip(all_axes, [before, *after], titles, strict=True):
-        axes.scatter(*points.T, s=3, c=angle, cmap="twilight", rasterized=True)
+@torch.no_grad()
+def bent_noise(z: Float[Tensor, "n 2"], networks: Sequence[Callable[[Tensor], Tensor]]) -> Figure:
+    """Gaussian noise and a grid of lines, and what fixed random networks make of both."""
+    columns = 1 + len(networks)
+    figure, all_axes = subplots(1, columns, figsize=(2.5 * columns, 2.8))
+    along = torch.linspace(-2, 2, 200)
+    titles = ["noise z"] + [f"network {i + 1}: g(z)" for i in range(len(networks))]
+    for axes, g, title in zip(all_axes, [lambda z: z, *networks], titles, strict=True):
+        axes.scatter(*g(z).T, s=2, color="0.75", rasterized=True)
+        for place in torch.linspace(-2, 2, 9):
+            across = place.expand(200)
+            axes.plot(*g(torch.stack([along, across], 1)).T, color="black", linewidth=0.8)
+            axes.plot(*g(torch.stack([across, along], 1)).T, color=OTHER, linewidth=1.2)
         bare(axes, title)
     return figure
 
@@ -115,11 +163,15 @@ def concentration(dimensions: Sequence[int], ratios: Sequence[float], guess: Any
 def neighbours_by_number(
     n: Sequence[int], distances: Sequence[float], slope: float, pixels: int
 ) -> Figure:
-    """Median distance to the nearest of n images, both axes logarithmic, with its fitted line."""
+    """Median distance to the nearest of n images, both axes logarithmic.
+
+    The line of this slope goes through the last point; n[0] is drawn hollow, as it was not fitted.
+    """
     figure, axes = subplots(figsize=(6, 3.2))
-    axes.plot(n, distances, "o", color=DATA, label="measured")
-    line = np.exp(np.mean(np.log(distances)) + slope * (np.log(n) - np.mean(np.log(n))))
-    axes.plot(n, line, color=GREY, label=f"distance ∝ n^({slope:.3f})")
+    axes.plot(n[1:], distances[1:], "o", color=DATA, label="measured")
+    axes.plot(n[:1], distances[:1], "o", color=DATA, fillstyle="none", label="measured, not fitted")
+    line = distances[-1] * (np.asarray(n) / n[-1]) ** slope
+    axes.plot(n, line, color=GREY, zorder=0, label=f"fit: distance ∝ n^({slope:.3f})")
     axes.set(xscale="log", yscale="log", xlabel="number of images n")
     axes.set_ylabel(f"nearest distance\n(in {pixels} pixels)")
     axes.set_yticks([7, 8, 9, 10, 11], labels=["7", "8", "9", "10", "11"])
@@ -144,4 +196,81 @@ def black_pixels(shares: Float[Tensor, "h w"], guess: Any = None) -> Figure:
     mark_guess(right, guess)
     right.set(xlabel="pixels, from the least to the most black", ylim=(-0.02, 1.02), xticks=[])
     right.legend(loc="upper left")
+    return figure
+
+
+def likelihoods(named: Mapping[str, float], guess: Any = None) -> Figure:
+    """Mean log-likelihoods as dots: a bar from 0 would be the longer the worse they are."""
+    figure, axes = subplots(figsize=(7.5, 0.45 * len(named) + 0.9))
+    names, values = list(named), list(named.values())
+    axes.plot(values, range(len(names)), "o", color=DATA, markersize=8)
+    for place, value in enumerate(values):
+        axes.annotate(
+            f"{value:.0f}", (value, place), (8, 0), textcoords="offset points", va="center"
+        )
+    axes.set_yticks(range(len(names)), labels=names)
+    chosen = getattr(guess, "guess", guess)
+    if chosen in names:
+        axes.get_yticklabels()[names.index(chosen)].set(color=GUESS, fontweight="bold")
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.margins(x=0.15)
+    axes.grid(axis="x", color="0.9")
+    axes.set_xlabel("log-likelihood of a test image in nats (right is better)")
+    return figure
+
+
+def witness(
+    named: Mapping[str, Float[Tensor, " points"]],
+    points: Float[Tensor, "n 2"],
+    samples: Mapping[str, Float[Tensor, "m 2"]],
+) -> Figure:
+    """The witness function of MMD on `plane()`: where data outnumber samples (solid) and where not.
+
+    All panels share one scale; solid lines are above 0, dashed ones below.
+    """
+    figure, all_axes = subplots(1, len(named), figsize=(3.3 * len(named), 3.5), squeeze=False)
+    top = max(values.abs().max().item() for values in named.values())
+    colors = LinearSegmentedColormap.from_list("witness", [MODEL, "white", DATA])
+    levels = [level for level in np.linspace(-top, top, 11) if abs(level) > 1e-9]
+    for axes, (name, values) in zip(all_axes[0], named.items(), strict=True):
+        side = int(len(values) ** 0.5)
+        shown = values.reshape(side, side)
+        image = axes.imshow(
+            shown, origin="lower", extent=EXTENT * 2, cmap=colors, vmin=-top, vmax=top
+        )
+        line = np.linspace(*EXTENT, side)
+        axes.contour(line, line, shown, levels, colors="black", linewidths=0.6)
+        axes.scatter(*points.T, s=4, color=DATA, label="data")
+        axes.scatter(*samples[name].T, s=7, color=MODEL, marker="x", linewidth=1, label="samples")
+        axes.set(xlim=EXTENT, ylim=EXTENT, aspect="equal")
+        bare(axes, name)
+    figure.colorbar(image, ax=all_axes, label="witness f(x)", shrink=0.8)
+    figure.legend(*all_axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def measured_distances(
+    measures: Mapping[str, Mapping[str, float]], ends: Mapping[str, float], guess: Any = None
+) -> Figure:
+    """Distances of sets of samples to real pictures, a panel per measure; `ends`: its largest."""
+    figure, all_axes = subplots(1, len(measures), figsize=(8.5, 2.7), sharey=True)
+    for axes, (title, values) in zip(all_axes, measures.items(), strict=True):
+        names = list(values)
+        axes.plot(list(values.values()), range(len(names)), "o", color=MODEL, markersize=7)
+        for place, value in enumerate(values.values()):
+            left = title in ends and value > 0.6 * ends[title]
+            text = {"ha": "right", "xytext": (-7, 0)} if left else {"xytext": (7, 0)}
+            axes.annotate(f"{value:.3g}", (value, place), textcoords="offset points",
+                          va="center", **text)  # fmt: skip
+        axes.axvline(0, color=GREY, linewidth=0.8)
+        if title in ends:
+            axes.axvline(ends[title], color=GREY, linewidth=0.8, linestyle=":")
+        axes.margins(x=0.22)
+        axes.set_title(title)
+    all_axes[0].set_yticks(range(len(names)), labels=names)
+    chosen = getattr(guess, "guess", guess)
+    if chosen in names:
+        all_axes[0].get_yticklabels()[names.index(chosen)].set(color=GUESS, fontweight="bold")
+    all_axes[0].set_ylim(len(names) - 0.5, -0.5)
+    figure.supxlabel("distance to real pictures: left is better", fontsize="medium")
     return figure

@@ -56,6 +56,20 @@ def test_arrows_keep_their_direction_and_are_cut_where_they_are_long():
     np.testing.assert_allclose(drawn, [[0.1, 0], [0, 0.5], [0, 0]], atol=1e-6)
 
 
+def test_a_film_keeps_the_colours_of_data_and_model_however_small_they_are():
+    pictures = [np.full((90, 90, 3), 120 + 30 * i, np.uint8) for i in range(4)]
+    for i, picture in enumerate(pictures):
+        picture[:, :, i % 3] = np.arange(90)  # many other colours
+        picture[3, 4] = [int(plots.DATA[k : k + 2], 16) for k in (1, 3, 5)]
+        picture[5, 6] = [int(plots.MODEL[k : k + 2], 16) for k in (1, 3, 5)]
+    gif = Image.open(io.BytesIO(plots.film(pictures).data))
+    for i, picture in enumerate(pictures):
+        gif.seek(i)
+        shown = np.asarray(gif.convert("RGB")).astype(int)
+        for place in ((3, 4), (5, 6)):
+            assert np.abs(shown[place] - picture[place]).max() < 8
+
+
 def test_a_film_is_an_animated_gif_with_a_picture_a_moment():
     game = figures.GameInThePlane(torch.randn(20, 2), 6)
     shown = plots.film([game.show(moment(i), f"step {i}") for i in range(4)], milliseconds=70)

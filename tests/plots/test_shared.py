@@ -52,6 +52,20 @@ def test_neighbours_stand_below_their_samples():
     assert means == pytest.approx([0, 0.5, 1, 0.5])
 
 
+def test_panels_of_different_sizes_have_one_magnification():
+    figure = plots.panels({"a": torch.zeros(1, 4, 4), "b": torch.zeros(1, 8, 8)})
+    figure.canvas.draw()
+    small, large = (axes.get_window_extent().width for axes in figure.axes)
+    assert large / small == pytest.approx(2, rel=0.05)
+
+
+def test_a_part_of_the_plane_is_a_grid_like_the_whole():
+    part = plots.plane(3, (0.0, 1.0), (-1.0, 0.0))
+    assert (
+        part[0].tolist() == [0, -1] and part[2].tolist() == [1, -1] and part[-1].tolist() == [1, 0]
+    )
+
+
 FIGURES = {
     "copies": lambda: plots.with_neighbours(torch.zeros(4, 3, 8, 8), torch.zeros(4, 2, 3, 8, 8)),
     "grid": lambda: plots.grid(torch.zeros(5, 3, 8, 8), columns=3, title="five"),
