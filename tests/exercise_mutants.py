@@ -306,7 +306,7 @@ def ignoring(calls: Calls) -> Wrong:
             first = values[0]
             yield (
                 f"{name} is what it was first",
-                of_arguments(calls, changing(name, lambda v, first=first: first)),
+                of_arguments(calls, lambda g, n=name, first=first: g.update({n: first})),
             )
 
 

@@ -118,10 +118,10 @@ def _words(form: list) -> str:
 
 def _other_dtype(dtype: str, got: str, axes: int, allows: Container[str]) -> str:
     """What a later cell stumbles over. A single number of float64 it takes: it mixes with all."""
-    if dtype == got or "dtype" in allows:
-        return ""
     if got in HALF and dtype not in HALF and dtype.startswith("float"):
         return f"expected {dtype}, got {got}, which keeps three digits and mixes with no other."
+    if dtype == got or "dtype" in allows:
+        return ""
     if (dtype, got) == ("float32", "float64") and axes > 0:
         return "expected float32, got float64: a network in float32 refuses it."
     kinds = [d.rstrip("0123456789").removeprefix("u").removeprefix("b") for d in (dtype, got)]

@@ -24,7 +24,7 @@ what a function remembers or draws unasked, shows. So the reference is the stand
 what the text promises. What the text leaves free beyond that stands in `allows`:
     "number"   a Python number for a tensor of shape ()      "array"    a numpy array for a tensor
     "list"     a list for a tensor                           "tensor"   a tensor for a list
-    "dtype"    any dtype (float64, half)                     "graph"    a result with a graph
+    "dtype"    another dtype (float64), never half           "graph"    a result with a graph
     "generator"  need not be drawn from                      "requires_grad of `x`"  may change
 That the result lacks a graph is an error only where a probe asks for a gradient (`grad=`): ask for
 none of what only samples or makes data, so that `no_grad` and numpy are fine there.

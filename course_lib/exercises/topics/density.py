@@ -586,9 +586,9 @@ def _seeds(candidate: Callable) -> dict[str, Any]:
 
 
 def _one_sample(candidate: Callable) -> dict[str, Any]:
-    sample = candidate(torch.full((1, 1), 50.0), 0.01, 1, generator=seeded(5))
+    sample = candidate(torch.full((1, 1), -50.5), 0.01, 1, generator=seeded(5))
     values = torch.as_tensor(sample)
-    near = abs(float(values.sum()) - 50) < 0.1
+    near = abs(float(values.sum()) + 50.5) < 0.1
     return {"shape": str(tuple(values.shape)), "near the centre": near} | _kind(result=sample)
 
 
@@ -963,6 +963,16 @@ MMD2 = Exercise(
             normal(3, 2, seed=2),
             [2.0],
             unbiased=False,
+        ),
+        _mmd(
+            "4 and 3 other points, far apart, unbiased=False",
+            normal(4, 2, seed=8),
+            3 + normal(3, 2, seed=9),
+            [2.0],
+            unbiased=False,
+        ),
+        _mmd(
+            "two single points, unbiased=False", torch.zeros(1, 1), torch.ones(1, 1), [1.0], False
         ),
         _mmd("a set against itself, σ = 1", normal(5, 2, seed=3), normal(5, 2, seed=3), [1.0]),
         _mmd(

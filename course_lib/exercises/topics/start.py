@@ -105,6 +105,10 @@ EXERCISES = (
         probes=(
             _probe("one picture with all levels from 0 to 255", _levels.view(1, 1, 16, 16)),
             _probe("two colour pictures of 5 by 4 pixels", _pictures),
+            _probe(
+                "three bright pictures of 5 by 4 pixels", 255 - _pictures.repeat(2, 1, 1, 1)[:3]
+            ),
+            _probe("two other colour pictures of 5 by 4 pixels", 255 - _pictures // 2),
             _probe("one dark picture, levels 20 to 83", _dark),
             _probe("a single white pixel", torch.full((1, 1, 1, 1), 255, dtype=torch.uint8)),
         ),
