@@ -17,6 +17,8 @@ GROUND += ("procedural", "pretrained", "metrics", "plots")
 LECTURES = ("density", "pca", "autoencoders", "gan_losses", "gan", "shapes", "dcgan")
 LECTURES += ("translation", "unet", "diffusion", "auditing")
 LECTURES += ("augmentation", "styles", "scaling")
+LECTURES += ("boltzmann", "attention", "words", "contrastive", "codebooks", "tokens")
+LECTURES += ("text_to_image",)
 # rooms: one module per lecture in each, named after its topic
 ROOMS = {"plots", "widgets", "recipes", "exercises.topics"}
 TOPICS = {"vae": "autoencoders", "losses": "gan_losses", "cyclegan": "translation"}
@@ -80,6 +82,7 @@ def lecture(name: str) -> int | None:
 def _last_of(topic: str) -> str:
     """The highest module that a lecture uses by right: lecture 05 judges lecture 04's networks."""
     last = {"losses": "dcgan", "gan": "gan", "vae": "autoencoders", "styles": "scaling"}
+    last |= {"words": "text_to_image"}
     return last.get(topic, TOPICS.get(topic, topic))
 
 

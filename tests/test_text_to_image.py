@@ -1,0 +1,392 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from course_lib.codebooks import VQAutoencoder
+from course_lib.contrastive import PictureTextModel
+from course_lib.diffusion import flow_sample
+from course_lib.text_to_image import (
+    ConditioningAugmentation,
+    StackStep,
+    StageOne,
+    StageTwo,
+    TextDiscriminator,
+    TextFlowStep,
+    TextUNet,
+    climb,
+    cutouts,
+    draw_flow,
+    draw_stage,
+    matching_loss,
+    sentence_vectors,
+    word_maps,
+)
+from course_lib.tokens import nothing
+from course_lib.training import train
+
+from .helpers import _OneDevice, assert_step_runs_on_meta
+
+TEXT, LENGTH = 8, 6
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def draw(*shape, seed=0):
+    return torch.randn(*shape, generator=seeded(seed))
+
+
+def some_text(n=4, seed=0):
+    text = torch.randint(2, 9, (n, LENGTH), generator=seeded(seed))
+    text[:, -2], text[:, -1] = 1, 0
+    return text
+
+
+def reader(size=16):
+    torch.manual_seed(0)
+    return PictureTextModel(9, size=size, dim=TEXT, width=16, depth=1, length=LENGTH).eval()
+
+
+def players(size=16):
+    torch.manual_seed(0)
+    one = StageOne(TEXT, dim=4, ngf=8, size=size)
+    return one, TextDiscriminator(TEXT, ndf=8, size=size)
+
+
+# StackGAN
+
+
+def test_the_loss_of_a_critic_that_reads_is_the_known_number():
+    one = torch.tensor([2.0]), torch.tensor([-1.0]), torch.tensor([0.5])
+    assert matching_loss(*one).item() == pytest.approx(0.77059735, abs=1e-6)
+    two = torch.tensor([2.0, 1]), torch.tensor([-1, 0.5]), torch.tensor([0.5, -2])
+    assert matching_loss(*two).item() == pytest.approx(0.817181, abs=1e-6)
+    with pytest.raises(
+        ValueError, match=r"the scores must have one shape; got \[\(1,\), \(1,\), \(2,"
+    ):
+        matching_loss(*one[:2], torch.zeros(2))
+
+
+def test_conditions_are_the_known_draw_and_cost_the_known_kl():
+    # μ (1, 0), log σ² (0, log 4), ε (.5, −1): c = (1.5, −2); KL 1.30685282
+    layer = ConditioningAugmentation(1, 2)
+    with torch.no_grad():
+        layer.layer.weight.zero_()
+        layer.layer.bias.copy_(torch.tensor([1.0, 0, 0, 1.3862944]))
+    c, mu, logvar = layer(torch.zeros(1, 1), torch.tensor([[0.5, -1.0]]))
+    torch.testing.assert_close(c, torch.tensor([[1.5, -2.0]]))
+    kl = 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum()
+    assert kl.item() == pytest.approx(1.30685282, abs=1e-6)
+
+
+def test_stage_one_draws_by_both_kinds_of_noise_and_by_the_sentence():
+    net, _ = players()
+    net.eval()
+    told, z = draw(2, TEXT), draw(2, net.nz, seed=1)
+    x, mu, logvar = net(told, z)
+    assert x.shape == (2, 3, 16, 16) and x.abs().max() <= 1
+    assert mu.shape == logvar.shape == (2, 4) and net.nz == 36
+    for i in (0, 10):  # the augmentation's noise, and the generator's own
+        other = z.clone()
+        other[:, i] += 1
+        assert not torch.allclose(net(told, other)[0], x)
+    assert not torch.allclose(net(told + 1, z)[0], x)
+
+
+def test_stage_two_begins_with_the_enlarged_picture_and_then_corrects_it():
+    torch.manual_seed(0)
+    net = StageTwo(TEXT, dim=4, width=16).eval()
+    small, told, z = draw(2, 3, 8, 8).tanh(), draw(2, TEXT, seed=1), draw(2, 4, seed=2)
+    large, _, _ = net(small, told, z)
+    expected = F.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(large, expected)
+    torch.nn.init.normal_(net.out[-1].weight)
+    moved = net(small, told, z)[0]
+    assert not torch.allclose(moved, expected)
+    assert not torch.allclose(net(small, told + 1, z)[0], moved)
+
+
+def test_the_critic_reads_and_looks_and_its_noise_is_for_training():
+    critic = TextDiscriminator(TEXT, ndf=8, size=32, noise=0.5).eval()
+    x, told = draw(3, 3, 32, 32).tanh(), draw(3, TEXT, seed=1)
+    scores = critic(x, told)
+    assert scores.shape == (3,) and torch.equal(scores, critic(x, told))
+    assert not torch.allclose(critic(x, told.roll(1, 0)), scores)
+    assert not torch.allclose(critic(x.flip(0), told), scores)
+    torch.testing.assert_close(critic.judge(critic.look(x), told), scores)
+    critic.train()
+    assert not torch.equal(critic(x, told), critic(x, told))
+
+
+def test_sentence_vectors_have_the_length_of_a_normal_draw():
+    told = sentence_vectors(reader(), some_text())
+    torch.testing.assert_close(told.norm(dim=1), torch.full((4,), TEXT**0.5))
+    assert not told.requires_grad
+
+
+def test_a_stage_draws_the_same_from_the_same_seed():
+    one, _ = players()
+    torch.manual_seed(0)
+    two, told = StageTwo(TEXT, dim=4, width=16).eval(), draw(2, TEXT)
+    torch.nn.init.normal_(two.out[-1].weight)
+    one.eval()
+    for stage, first, side in ((one, None, 16), (two, one, 32)):
+        a, b, other = (draw_stage(stage, told, first, seeded(i))[0] for i in (0, 0, 1))
+        assert torch.equal(a, b) and not torch.equal(a, other)
+        assert a.shape == (2, 3, side, side)
+
+
+def test_each_player_learns_from_its_own_loss_alone():
+    generator, critic = players()
+    step = StackStep(generator, critic, reader(), lr=1e-3, kl=0.0)
+    x, text = draw(4, 3, 16, 16).tanh(), some_text()
+    for optimizer, moving, still in (
+        (step.g_optimizer, critic, generator),
+        (step.d_optimizer, generator, critic),
+    ):
+        for group in optimizer.param_groups:
+            group["lr"] = 0.0
+        before = {
+            n: [w.clone() for w in net.parameters()] for n, net in (("m", moving), ("s", still))
+        }
+        step((x, text))
+        assert all(torch.equal(a, b) for a, b in zip(before["s"], still.parameters(), strict=True))
+        assert any(
+            not torch.equal(a, b) for a, b in zip(before["m"], moving.parameters(), strict=True)
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-3
+    assert all(not w.requires_grad for w in step.reader.parameters())
+
+
+def test_the_second_stage_leaves_the_first_as_it_is():
+    first, _ = players()
+    before = {key: value.clone() for key, value in first.state_dict().items()}
+    critic = TextDiscriminator(TEXT, ndf=8, size=32)
+    step = StackStep(StageTwo(TEXT, dim=4, width=16), critic, reader(), first=first)
+    losses = step((draw(4, 3, 32, 32).tanh(), some_text()))
+    assert set(losses) == {"d_loss", "g_loss", "kl"} and losses["kl"] >= 0
+    assert all(torch.equal(before[key], value) for key, value in first.state_dict().items())
+
+
+class Reader(torch.nn.Module):
+    """Puts a sentence where its first word says."""
+
+    dim = TEXT
+
+    def read(self, text):
+        return F.one_hot(text[:, 0] - 2, TEXT).float()
+
+
+def test_the_critic_learns_to_tell_whose_sentence_it_is():
+    # eight pictures of one grey each and their sentences; the generator stays as it is
+    text, shade = some_text(8), torch.linspace(-1, 1, 8)
+    text[:, 0] = 2 + torch.arange(8)
+    x = shade[:, None, None, None] + 0.1 * draw(8, 3, 16, 16)
+    generator, critic = players()
+    step = StackStep(generator, critic, Reader(), lr=0.0, d_lr=3e-3)
+    train(step, [(x, text)], 60)
+    told = sentence_vectors(step.reader, text)  # in training mode: by the batch's statistics
+    right, wrong = critic(x, told), critic(x, told.roll(1, 0))
+    assert right.mean() > wrong.mean() + 1
+    assert (right > 0).float().mean() > 0.7 and (wrong < 0).float().mean() > 0.7
+
+
+def test_what_the_stages_do_not_take_is_refused():
+    one, critic = players()
+    with pytest.raises(ValueError, match="first must be given for a StageTwo, and only for it"):
+        StackStep(one, critic, reader(), first=one)
+    with pytest.raises(ValueError, match="first must be given for a StageTwo"):
+        StackStep(StageTwo(TEXT), critic, reader())
+    with pytest.raises(ValueError, match=r"z must be \(B, 36\); got \(1, 3\)"):
+        one(draw(1, TEXT), torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_the_rounds_run_on_any_device(stage):
+    x, text = draw(4, 3, 16 * stage, 16 * stage).tanh(), some_text()
+
+    def make():
+        one, critic = players()
+        if stage == 1:
+            return StackStep(one, critic, reader())
+        critic = TextDiscriminator(TEXT, ndf=8, size=32, noise=0.1)
+        return StackStep(StageTwo(TEXT, dim=4, width=16), critic, reader(), first=one)
+
+    assert_step_runs_on_meta(make, lambda: (x, text))
+
+
+# Codes that climb
+
+
+def test_cutouts_stay_near_the_picture_and_come_look_by_look():
+    x = torch.stack([torch.full((3, 8, 8), v) for v in (-0.5, 0.5)])
+    looks = cutouts(x, 3, seeded())
+    assert looks.shape == (6, 3, 8, 8)
+    torch.testing.assert_close(
+        looks.mean((1, 2, 3)), torch.tensor([-0.5, 0.5] * 3), atol=0.05, rtol=0
+    )
+    assert looks.std((1, 2, 3)).max() < 0.15  # of a flat picture only the noise is left
+    assert torch.equal(looks, cutouts(x, 3, seeded()))
+    ramp = torch.linspace(-1, 1, 32).expand(1, 3, 32, 32)
+    looks = cutouts(ramp, 200, seeded())
+    seen = (looks[:, :, :, -1] - looks[:, :, :, 0]).mean((1, 2)) / 2  # the share of the width
+    assert 0.6 < seen.min() and seen.max() < 1.01 and seen.std() > 0.05
+    with pytest.raises(ValueError, match="n must be at least 1; got 0"):
+        cutouts(x, 0)
+
+
+def test_cutouts_pass_the_gradient_on():
+    x = draw(1, 3, 8, 8).requires_grad_()
+    cutouts(x, 4, seeded()).sum().backward()
+    assert (x.grad[:, :, 2:6, 2:6] != 0).all()
+
+
+@pytest.mark.parametrize("codes", [False, True])
+@pytest.mark.parametrize("looks", [0, 2])
+def test_pictures_climb_towards_a_text(codes, looks):
+    model, text, start = reader(), some_text(3), draw(3, 3, 16, 16).tanh()
+    torch.manual_seed(0)
+    vq = VQAutoencoder(size=16, codes=64, dim=4, width=16).eval() if codes else None
+    x, cosines = climb(model, text, start, vq, steps=15, looks=looks, generator=seeded())
+    assert len(cosines) == 15 and cosines[-1] > cosines[0] + 0.02
+    assert x.shape == start.shape and x.abs().max() <= 1 and not x.requires_grad
+    if codes:  # what comes out is made of codes
+        assert vq.pictures(vq.tokens(start)).shape == x.shape
+    assert all(w.grad is None for w in model.parameters())
+    with pytest.raises(ValueError, match="start must be 3, a picture a sentence; got 2"):
+        climb(model, text, start[:2])
+
+
+def test_the_learning_rate_of_a_climb_can_be_given():
+    model, text, start = reader(), some_text(2), 0.1 * draw(2, 3, 16, 16)
+    near, _ = climb(model, text, start, steps=1, lr=1e-4)
+    far, _ = climb(model, text, start, steps=1)
+    assert (near - start).abs().max() < 2e-4 and (far - start).abs().max() > 0.03
+
+
+# Diffusion that reads
+
+
+def small(**options):
+    torch.manual_seed(0)
+    net = TextUNet(
+        **dict(words=9, channels=4, width=32, blocks=2, told=16, length=LENGTH) | options
+    )
+    return net
+
+
+def same(z):
+    return z
+
+
+def awake(net):
+    """With random weights where a new network has zeros."""
+    torch.manual_seed(1)
+    for weight in net.parameters():
+        if not weight.any():
+            torch.nn.init.normal_(weight, std=0.1)
+    return net.eval()
+
+
+def test_a_new_network_answers_zero_and_a_trained_one_hears_words_and_time():
+    z, t, text = draw(3, 4, 4, 4), torch.tensor([0.0, 500, 999]), some_text(3)
+    assert not small()(z, t, text).any()
+    net = awake(small())
+    v = net(z, t, text)
+    assert v.shape == z.shape
+    assert not torch.allclose(net(z, t.flip(0), text), v)
+    assert not torch.allclose(net(z, t, text.flip(0)), v)
+    with pytest.raises(ValueError, match=r"z must be \(B, 4, h, w\); got \(1, 3, 4, 4\)"):
+        net(torch.zeros(1, 3, 4, 4), t[:1])
+
+
+def test_no_text_is_the_same_as_a_sentence_without_a_word():
+    net, z, t = awake(small()), draw(2, 4, 4, 4), torch.tensor([10.0, 20.0])
+    text = some_text(2)
+    torch.testing.assert_close(net(z, t), net(z, t, net.unconditional(text)))
+    assert torch.equal(net.unconditional(text), nothing(text))
+
+
+def test_padding_is_not_heard():
+    net, z, t = awake(small()), draw(1, 4, 4, 4), torch.tensor([10.0])
+    with torch.no_grad():
+        before = net(z, t, some_text(1))
+        net.reader.word.weight[0] = 50.0
+        torch.testing.assert_close(net(z, t, some_text(1)), before)
+
+
+def test_maps_of_words_add_up_to_one_at_each_place():
+    net, text = awake(small()), some_text(2)
+    maps = word_maps(net, draw(2, 4, 4, 5), text, generator=seeded())
+    assert maps.shape == (2, LENGTH, 4, 5)
+    torch.testing.assert_close(maps.sum(1), torch.ones(2, 4, 5))
+    assert not maps[:, -1].any()  # padding
+    assert maps[0, 0].std() > 0
+    with pytest.raises(ValueError, match=r"t must lie in \[0, 1\]; got 500"):
+        word_maps(net, draw(2, 4, 4, 5), text, t=500)
+
+
+def test_sentences_are_hidden_as_a_whole():
+    net, heard = small(), []
+    step = TextFlowStep(net, same)
+    text = torch.tensor([[2, 3, 4, 5, 1, 0]]).expand(500, -1)
+    net.register_forward_hook(lambda _, inputs, __: heard.append(inputs[2]))
+    torch.manual_seed(0)
+    step.loss(net, draw(500, 4, 4, 4), text)
+    whole = (heard[0] == text).all(1)
+    silent = (heard[0] == nothing(text)).all(1)
+    assert (whole | silent).all()
+    assert silent.float().mean().item() == pytest.approx(0.1, abs=0.04)
+
+
+def test_codes_are_brought_to_variance_one():
+    net, z = small(), 3 + 2 * draw(200, 4, 4, 4)
+    net.measure_codes(z)
+    torch.testing.assert_close(net.code_mean.flatten(), torch.full((4,), 3.0), atol=0.1, rtol=0)
+    torch.testing.assert_close(net.code_std.flatten(), torch.full((4,), 2.0), atol=0.1, rtol=0)
+    seen = []
+    net.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    torch.manual_seed(0)
+    TextFlowStep(net, same).loss(net, z, some_text(200))
+    assert seen[0].mean().abs() < 0.05  # codes and noise, both of mean 0
+    assert seen[0].var() < 1.1  # as they are, codes would have 4
+
+
+def test_a_flow_learns_which_codes_a_sentence_asks_for():
+    # "2 …" means codes of 1 in channel 0, "3 …" codes of −1
+    text = torch.tensor([[2, 1, 0, 0, 0, 0], [3, 1, 0, 0, 0, 0]]).repeat(32, 1)
+    sign = torch.tensor([1.0, -1.0]).repeat(32)[:, None, None, None]
+    z = 0.1 * draw(64, 2, 4, 4) + sign
+    net = small(channels=2)
+    step = TextFlowStep(net, lambda z: z[:, :1], lr=3e-3, steps=80, ema=0.9)
+    train(step, [(z, text)], 80)
+    made = flow_sample(step.ema.model, (64, 2, 4, 4), text, 1.0, seeded(), steps=10)
+    assert (made.mean((1, 2, 3)).sign() == sign.flatten()).float().mean() > 0.95
+    assert step.samples() is not None
+
+
+def test_a_drawing_is_decoded_from_codes_rounded_or_not():
+    torch.manual_seed(0)
+    vq = VQAutoencoder(size=16, codes=8, dim=4, width=16).eval()
+    net, text = awake(small()), some_text(3)
+    net.measure_codes(draw(9, 4, 4, 4))
+    a, b = (draw_flow(net, vq, text, seeded(), steps=3, rounded=r) for r in (True, False))
+    assert a.shape == b.shape == (3, 3, 16, 16) and a.abs().max() <= 1
+    assert not torch.allclose(a, b)
+    assert torch.equal(a, draw_flow(net, vq, text, seeded(), steps=3))
+    other = draw_flow(net, vq, text, seeded(), guidance=5.0, steps=3, rounded=False)
+    assert not torch.allclose(other, b)
+
+
+def test_the_step_and_the_sampler_run_on_any_device():
+    z, text = draw(4, 4, 4, 4), some_text()
+    assert_step_runs_on_meta(lambda: TextFlowStep(small(), same, steps=9), lambda: (z, text))
+    with torch.device("meta"):
+        net = small()
+        vq = VQAutoencoder(size=16, codes=8, dim=4, width=16)
+        text = torch.zeros(2, LENGTH, dtype=torch.int64)
+    with _OneDevice():
+        assert draw_flow(net, vq, text, steps=2).is_meta
+        assert word_maps(net, vq.encode(torch.zeros(2, 3, 16, 16, device="meta")), text).is_meta
