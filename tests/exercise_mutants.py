@@ -618,6 +618,9 @@ def main() -> int:
     parser.add_argument("--show", action="store_true", help="what survives, and why it may")
     parser.add_argument("--update", action="store_true", help="write it into tests/survivors")
     options = parser.parse_args()
+    known = {*EXERCISES, *map(topic_of, EXERCISES.values())}
+    if unknown := [name for name in options.names if name not in known]:
+        parser.error(f"no exercise and no topic: {', '.join(unknown)}")
     torch.set_num_threads(1)
     chosen = [e for e in EXERCISES.values() if e.id in options.names or not options.names]
     chosen += [e for e in EXERCISES.values() if topic_of(e) in options.names]
