@@ -48,6 +48,7 @@ def at_last(body: str) -> list[str]:
 
 
 def write_notebook(path, cells):
+    path.parent.mkdir(parents=True, exist_ok=True)
     cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     return path
