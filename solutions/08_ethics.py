@@ -22,12 +22,12 @@
 # - measure whether a generator copies its training pictures, and whether its losses give away who was among them;
 # - tell what the nearest training picture proves about a drawn one, and what it does not;
 # - compare the share that went into a model with the share that comes out;
-# - train a detector of fakes, see it fail, and reckon what its errors mean for a million pictures;
+# - train a detector of fakes, see it fail, and compute what its errors mean for a million pictures;
 # - put a mark into a picture, test for it with a p-value you can trust, break it and forge it;
 # - write the card that a model should come with.
 #
 # **Time**: two to three hours with the exercises and the discussions. The cells run in about 2 minutes on a laptop.
-# **You need**: lectures 02 to 04 (VAE, GAN), lecture 07 or a belief in it (a flow draws a picture by removing noise).
+# **You need**: lectures 02 to 04 (VAE, GAN), lecture 07, or the willingness to take it on trust (a flow makes a picture by removing noise).
 
 # %%
 # {{setup}}
@@ -80,7 +80,7 @@ def seed(n):
 # Such concerns are often traded as opinions. Much of each is a question that one can measure, and this lecture does so. What is left then, and it is a lot, is a question of what one *wants*. Each section ends with questions that have several good answers. A
 # good answer names the number that would change it.
 #
-# The faces are drawings (Open Peeps). Nobody real is in them, "skin" is one of five colour codes, and what copies here are small networks. Each number holds for them. What carries over to large models is the way to ask.
+# The faces are drawings (Open Peeps). Nobody real is in them, "skin" is one of five colour codes, and what copies here are small networks. The numbers below hold for these models and drawings only. The method carries over to large models; the numbers do not.
 #
 # ## 1 · How sure is a share?
 #
@@ -120,7 +120,7 @@ print(f"0 of 20: {share:.0%}, and up to {high:.1%}.", guess.reveal(round(100 * h
 assert abs(high - 0.161) < 0.001
 
 # %% [markdown]
-# Newspapers use another interval, $k/n \pm 1.96\sqrt{k/n\,(1 - k/n)/n}$ (Wald's). It says 0 … 0 for 0 of 20. **Claim.** For a true share of 10 % and 20 draws, Wald's interval holds the truth in 88 % of all cases; it promises 95. Wilson's does in 96 %.
+# Opinion polls usually report another interval, $k/n \pm 1.96\sqrt{k/n\,(1 - k/n)/n}$ (Wald's). It says 0 … 0 for 0 of 20. **Claim.** For a true share of 10 % and 20 draws, Wald's interval holds the truth in 88 % of all cases; it promises 95. Wilson's does in 96 %.
 
 
 # %%
@@ -203,7 +203,7 @@ print(f"rounded to {threshold}: {called:.1%} of the strangers would be called co
 assert called <= 0.015
 
 # %% [markdown]
-# Now it is fixed, before anything is drawn: 0.15, which wrongs about 1 % of new faces. It is *that* low because drawings share parts. A stranger may have the head and face of a training picture, and other clothes. Some are the same to the last of 16×16 pixels. Among more training faces a stranger
+# The threshold is now fixed, before any picture is generated: 0.15, which falsely flags about 1 % of new faces. It is this low because drawings share parts. A stranger may have the head and face of a training picture, and other clothes. At 16×16 pixels some are identical, pixel for pixel. Among more training faces a stranger
 # has more such twins. So wherever we count copies we count beside them how many *strangers* would be called copies at the same threshold. That is the floor.
 #
 # The model: a flow (lecture 07) with a small U-Net, on faces of 16×16 pixels, 2,000 steps of up to 32 faces. It learns from 20 faces, and in other runs, with the same steps, from 100, 500 and 2,000. **What percentage of the pictures that the model of 20 draws
@@ -252,8 +252,7 @@ print(guess.reveal(round(100 * by_size[20][0], 1)))
 assert by_size[20][0] > 0.5 and all(by_size[size][0] <= floor[size] for size in (100, 500, 2000))
 
 # %% [markdown]
-# **Claims**, asserted above: of 20 faces the model copies in more than half of its pictures; of 100 and more in fewer than strangers would be taken for copies. The number of weights was the same in all runs, 296,000. The model does not copy because it is large, it copies because there is little else to learn. (Give it more
-# steps, and the curve moves to the right.)
+# Of 20 faces the model copies in 74 % of its pictures; with 100 and more faces, copies are rarer than strangers that would be called so. But two things change together here: the number of faces, and how often each is shown. In 2,000 steps each of 20 faces is seen 2,000 times, each of 100 faces 640 times, each of 2,000 only 32 times. Hold the second constant: a model of 20 faces that is stopped when each has been seen 640 times copies *none* (0 of 1,000 in each of two runs, median $r$ 0.45 and 0.41; the models of 100 faces: 0 and 5 of 1,000, median 0.46 and 0.43). So what the curve shows is mostly how often each face was shown. (The size of the network, 296,000 weights, was the same in all runs; nothing here speaks about size.)
 #
 # But does a large training set protect the one whose picture stands in it *often*? One face is put in
 # 64 times among 200 others, a second one 16 times, a third 4 times. **What percentage of the drawn pictures will be copies of the first one?**
@@ -280,9 +279,9 @@ assert by_times[64][1][0] > 0.02 > 0.01 > others[1][1]  # whole intervals apart
 figures.copying(pairs, by_size, floor, by_times, share_of_rows)
 
 # %% [markdown]
-# **Claim**, asserted above: the face that stands 64 times comes back as a copy in more than 2 % of the pictures, from models that copy none of the 200 others. The set is large enough for everyone but the one who is in it too often.
+# The face that stands 64 times comes back as a copy in 5 % of the pictures of one run and in 19 % of the other, from models that copy the 200 others in less than 1 %. The set is large enough for everyone except the person who is in it too often.
 #
-# The two runs do not agree: 5 % of the pictures in one, 19 % in the other, with another face in the bad place. 64 of 284 rows are 23 % (dotted). So one model draws its repeated face nearly as often as it stands in the set, well enough to pass the threshold, and the other does so less well. The narrow interval in the figure knows
+# The two runs do not agree, because they repeat two different faces, and the interval in the figure (10 to 13 %) contains neither. 64 of 284 rows are 23 % (dotted). So one model draws its repeated face nearly as often as it stands in the set, well enough to pass the threshold, and the other does so less well. The narrow interval in the figure knows
 # nothing of that. It counts pictures, and here the *faces* differ. Look at runs before you trust an interval.
 #
 # In sets gathered from the web popular pictures stand many times. Carlini and others looked for copies among the most often repeated pictures of a large model's training set, and found them there.
@@ -358,13 +357,20 @@ assert by_loss[100][0] > 0.85 and abs(by_loss[2000][0] - 0.5) < 0.06
 figures.along({"by loss": by_loss}, 0.5, "faces in training", "membership AUC")
 
 # %% [markdown]
-# **Claim**, asserted above: the model of 100 faces, of whose pictures 2 in 1,000 pass for copies, still gives its members away. Of a member and a stranger the loss points at the member in more than 85 % of all pairs. *No copies* does not mean *no trace*. At 2,000 faces the losses say nothing any more, by this attack. (There
+# The model of 100 faces, of whose pictures 2 in 1,000 pass for copies, still gives its members away. Of a member and a stranger the loss points at the member in more than 85 % of all pairs. *No copies* does not mean *no trace*. At 2,000 faces the losses say nothing any more, by this attack. (There
 # are better ones. A measured AUC is a lower bound of what can be known.)
+#
+# AUC is an average over all thresholds; an attacker who accuses people wants to be nearly always right. At a threshold that accuses 1 % of the strangers, the loss finds 21 of the 100 members in one run of 100 faces (Carlini and others 2022 argue that this is the number to report). And of the two models of 20 faces that were stopped early and copy nothing it finds 20 and 19 of 20.
 
 # %% [markdown]
+# ### Likeness without consent
+#
+# Copies are not the only harm to a person in the pictures. The slides name another one: generated pictures of real people, who never agreed, "in compromising or controversial situations". A model that has seen many photographs of one person, or is fine-tuned on ten of them, can show that person anywhere: undressed, in a crime, in an advertisement. None of these pictures is a copy of a training picture, so no number of this section finds them. A perfect detector of fakes (section 5) does not help either: the harm is done even if everyone knows that the picture is generated. What was violated is consent, and consent is not in the pixels.
+# Laws have begun to say so: in the United States the TAKE IT DOWN Act (2025) makes it a crime to publish intimate pictures of a person without consent, generated ones included; in the EU, Directive 2024/1385, Article 5, asks the same of its members by June 2027.
+#
 # ### To discuss
 #
-# 1. The collection of radiographs has 105 patients. On our curve that is the second point. Would you publish a generator trained on it, in the place of the pictures? Some answers: *no, because the losses still tell members from strangers there*; *yes, to those who
+# 1. The collection of radiographs has 105 patients. Our numbers are about small drawings and one small network, so they do not transfer to radiographs; the *question* does. Would you publish a generator trained on these patients instead of the pictures? Some answers: *no, unless the attack of this section has been tried on this very model*; *yes, to those who
 #    sign a contract, because a contract can forbid the attack*; *neither: publish what was learned about the disease*. Which number of this section would change your mind, and how far would it have to move?
 # 2. A company says: "copies are a bug, we remove duplicates". Compare the left and the right curve. How much of the problem is that?
 # 3. Patients were asked for *research*. Is a generator research? Is a picture that is nobody's copy, from a model that has seen them, about them?
@@ -432,7 +438,9 @@ wrong = 1 - sum(share for share, _ in from_seen.values()) / len(from_seen)
 print(guess.reveal(round(100 * wrong, 1)))
 
 # %% [markdown]
-# About half. A coin does as well. And the pictures look convincing all the same. In the first row are faces that the flow has drawn, in the second the nearest *training* picture, in the third the nearest picture that it has *never seen*:
+# About half, as a coin would decide. Are the generators acquitted? **First ask what this experiment could have found.** Put 500 *exact copies* of training pictures before the same drawer: the nearest was seen in training in 52.6 % (48.2 … 56.9). The drawer acquits a thief! It holds 516 of 4,484 training pictures, so in eight of nine cases the copied original is not in it. *An experiment that finds nothing says nothing until you have shown what it would have found.* The next control has that power.
+#
+# The nearest pictures look convincing all the same. In the first row are faces that the flow has drawn, in the second the nearest *training* picture, in the third the nearest picture that it has *never seen*:
 
 # %%
 drawers = {"training": (some, seen_features), "never seen": (test_faces, unseen_features)}
@@ -466,9 +474,9 @@ if full:
     assert all(0.38 < share < 0.6 for share, _ in from_seen.values())
 
 # %% [markdown]
-# **Claims**, asserted above. The nearest picture comes from the unseen half in 40 to 62 % of all searches, whichever generator drew the face. And a drawn face is *farther* from its "source" than an innocent face in more than 70 % of all pairs: what generators draw is a little off, and so is far from everybody.
+# A generated face is *farther* from its "source" than an innocent face in more than 70 % of all pairs: generated faces are a little off, and so are far from every real one. This control has power: exact copies of training pictures have an AUC of 1.00, blurred ones still 0.57, and all four generators lie below 0.3.
 #
-# So the nearest training picture is no evidence by itself, for these models. It *is* evidence for a model that has seen little. The stored runs of section 2, the same search in pixels, as many seen as unseen pictures in the drawer:
+# So the nearest training picture is no evidence by itself, for these models. It *is* evidence for a model that has seen little. The stored runs of section 2, the same search in pixels, as many seen as unseen pictures in the drawer. (For 20, 100 and 500 faces the drawer holds the whole training set. Of the 2,000 it holds 500, so there even exact copies would reach only about 62 %.)
 
 # %%
 by_search = {
@@ -514,7 +522,7 @@ amplification = check("ethics.amplification", amplification)
 # The experiment. 1,789 people were drawn twice, without and with glasses, all else the same. We decide who wears them: 50, 70 or 90 %. A VAE, a GAN and a flow learn from each of these worlds, 600 steps each, three seeds with other people in glasses, 16×16 pixels. A network that was taught on
 # the pairs counts the glasses in 1,000 drawn faces.
 #
-# First the instrument. Whoever counts must not err more often one way than the other, also on the kind of pictures that models make, which are blurred. (It misses about one pair of glasses in forty there: a share that is 2 % of itself too small.)
+# First the instrument. The counter must not favour one answer, even on the kind of pictures that models make, which are blurred. (It misses about one pair of glasses in forty there: a share that is 2 % of itself too small.)
 
 # %%
 pairs16 = {
@@ -549,7 +557,7 @@ figures.in_and_out({"VAE": worlds["vae"], "GAN": worlds["gan"], "flow": worlds["
 
 # %% [markdown]
 # Each dot is one trained model, its line the interval of its 1,000 pictures. On the dotted line nothing has changed. The dots of one model and one world differ by more than their intervals: which people wear the glasses, and how the weights began, matter too. So the
-# fair interval is over *seeds*. With three, Student's $t$ says: the mean, and 4.3 standard deviations of it on either side.
+# fair interval is over *seeds*. With three, Student's $t$ says: the mean ± 4.3 standard errors.
 
 
 # %%
@@ -577,13 +585,13 @@ assert sum(verdict == "not shown" for verdict in verdicts.values()) >= 6
 assert all(out > before for before, out, _ in worlds["flow"])
 
 # %% [markdown]
-# **Claims**, asserted above, and plainly: **nothing large is amplified here.** All nine means lie within 8 points of what went in. In seven of nine cases the interval holds the training share. Two leave it out, the GAN of the 90 % world (+2 points) and the flow of the 50 % world (+6). Of nine such intervals at least one goes wrong by chance in more than a third of all studies ($1 - 0.95^9 = 37\,\%$), and two or more in 7 %: no proof. But look at the flow once more: in *all nine* of its runs more glasses came out than went in, which a fair coin does once in 512 times. A small bias, of one kind of model, and only one of its three rows shows it.
+# **Nothing large is amplified here.** All nine means lie within 8 points of what went in. In seven of nine cases the interval holds the training share. Two leave it out, the GAN of the 90 % world (+2 points) and the flow of the 50 % world (+6). Of nine such intervals at least one goes wrong by chance in more than a third of all studies ($1 - 0.95^9 = 37\,\%$), and two or more in 7 %: no proof. All nine runs of the flow have more glasses than went in. That is a reason for a new experiment with new seeds, and no result of this one: among three models and two directions we noticed the most striking row *after* we had seen it, and the counter was never tested on the flow's own mistakes.
 #
 # And thin glasses did not get lost, as one might have guessed: at 16×16 they are a dark bar.
 #
 # ### The shipped models
 #
-# They saw the world as it is in the data: 38 % with glasses, 25 % with beards or moustaches. What do they draw, at 32×32, by the course's classifier of faces? (It errs in less than 2 % of real ones. Of speckled or blurred ones nobody knows.)
+# They saw the world as it is in the data: 38 % with glasses, 25 % with beards or moustaches. What do they draw, at 32×32, by the course's classifier of faces? (On real ones it misses 0.5 % of the glasses and 6 % of the beards, and invents none. On held-out faces that the VAE has rebuilt it misses 9 % and 24 %; on those of the VAE/GAN it misses 5 % and 15 %, and invents glasses on 5 % and beards on 8 % of the others. Some of the misses are the reconstruction's. For DCGAN and flow we have no such faces.)
 
 # %%
 came = {}
@@ -600,13 +608,13 @@ if full:
     assert came["facial_hair", "VAE/GAN"][1][0] > 0.33
 
 # %% [markdown]
-# **Claim**, asserted above. Here the shares do move, and each model moves them its own way: the flow draws too few glasses, the DCGAN too few beards, the VAE/GAN nearly twice as many beards as went in. (For a share below ½ fewer is "amplified", for the few get fewer, and more is "weakened".) One training run each: with another seed they may move
+# What survives the judge's errors? Corrected for those that were measured, the VAE and the VAE/GAN generate more glasses (44 to 53 %, 43 to 53 %) and more beards (38 to 49 %, 45 to 56 %) than went in. The flow's few glasses and the DCGAN's few beards may be the judge's: if it misses as many there as on the VAE's faces, nothing is left. (For a share below ½, "weakened" means towards ½, and "amplified" away from it.) One training run each: with another seed the shares may move
 # elsewhere. So "generators amplify" is no law. *This* model shifts *this* attribute by so much: that has to be measured, for each.
 #
 # %% [markdown]
 # ### To discuss
 #
-# 1. One model draws 16 % beards where 25 % went in, another 47 %. Which of them is biased? Against what should one compare: the training data, the world, or the world as it should be? Each has its defenders, and each gives another number for the same model.
+# 1. One model draws 17 % beards where 25 % went in, another 47 %. Which of them is biased? Against what should one compare: the training data, the world, or the world as it should be? Each has its defenders, and each gives another number for the same model.
 # 2. Nobody intended that the flow loses a sixth of the glasses. They are thin and hard to draw, and nobody was left out of the data. Is it harmless therefore? What if the thin thing were a hearing aid?
 # 3. You may choose the training set 50 : 50 by hand. What do you lose, and who decides which attributes count?
 #
@@ -628,7 +636,7 @@ print(guess.reveal(round(100 * right)), f"Its AUC is {roc_auc(scores, labels):.1
 assert abs(right - 0.9) < 1e-6 and abs(roc_auc(scores, labels) - 0.5) < 1e-6
 
 # %% [markdown]
-# Now train four, each on the fakes of one generator. They are as D of a GAN is, only that their fakes stand still. **A detector tells a GAN's pictures from real ones with 99 % right. What will it have on a diffusion model's pictures of the same things?** (Our flow is one of the
+# Now train four, each on the fakes of one generator. Each is an ordinary discriminator, trained on a fixed set of fakes. **A detector tells a GAN's pictures from real ones with 99 % right. What will it have on a diffusion model's pictures of the same things?** (Our flow is one of the
 # family.)
 
 # %%
@@ -701,7 +709,7 @@ if full:
 figures.roc(curves)
 
 # %% [markdown]
-# **Claims**, asserted above. Each detector knows its own generator almost without an error. The GAN's detector finds all of the GAN's fakes, a fifth of the flow's, and of the VAE/GAN's hardly any: there it is no better than a coin. The way back is another matter: the VAE's detector finds four of five of the
+# (One seed each.) Each detector knows its own generator almost without an error. The GAN's detector finds all of the GAN's fakes, a fifth of the flow's, and of the VAE/GAN's hardly any: there it is no better than a coin. The converse differs: the VAE's detector finds four of five of the
 # flow's fakes. VAE, DCGAN and flow blur, each in its way; the VAE/GAN makes its pictures too sharp and speckled. A detector learns whatever *this* generator does wrong, and is right about others as far as they do the same wrong. (Corvi and others 2023 found it so for large ones.) Nobody can say so in advance about a
 # generator that comes out next year.
 #
@@ -724,7 +732,7 @@ if full:
 figures.after_attacks(treated, "share, by the detector of the DCGAN")
 
 # %% [markdown]
-# **Claim.** The fakes are found after every treatment but one, for a tenth cut off lets a quarter of them go. It is the *real* pictures that fall: blur them, or make them half as large and back, and about half of them are accused. This detector's "fake" means also "not razor-sharp". Whoever sends an honest picture through a messenger sends evidence against herself.
+# **Claim.** The fakes are found after every treatment but one, for a tenth cut off lets a quarter of them go. It is the *real* pictures that fall: blur them, or make them half as large and back, and about half of them are accused. This detector's "fake" means also "not razor-sharp". Send a genuine picture through a messaging app, and you make it look fake.
 
 # %% [markdown]
 # ### A million pictures
@@ -760,7 +768,7 @@ sliders.detector_threshold(auditing.detect(detectors["DCGAN"], test_faces), its_
 # ## 6 · Provenance: can a picture say where it comes from?
 #
 # Instead of finding out what is false, mark what is generated, at the source. The EU asks providers of generators for it (Regulation (EU) 2024/1689, Article 50: generated pictures are to be "marked in a machine-readable format and detectable as artificially generated").
-# A **watermark** hides the mark in the pixels. Ours is one of the oldest (Chen and Wornell 2001). Take the picture apart into waves, as JPEG does. A secret key names, for each of 49 waves, a grid of values; marking moves the wave's coefficient to the nearest value of
+# A **watermark** puts the mark into the pixels. Ours is one of the oldest (Chen and Wornell 2001). Take the picture apart into waves, as JPEG does. A secret key names, for each of 49 waves, a grid of values; marking moves the wave's coefficient to the nearest value of
 # its grid. Who has the key looks whether the coefficients lie suspiciously near to their grids.
 #
 # ### Exercise 6 · To the grid
@@ -808,7 +816,7 @@ for name, found_in in (("unmarked", waves), ("marked", marked), ("marked, then n
 assert (detect_watermark(waves, key_offsets, 0.5) < 0.01).float().mean() < 0.02
 
 # %% [markdown]
-# The library's `auditing.embed_watermark(images, key, strength)` does this to pictures, with finer counting, and shifts the grids by the picture's own light and shade, so that the key says something new about each picture.
+# The library's `auditing.embed_watermark(images, key, strength)` does this to pictures, with finer counting, and shifts the grids by five low-frequency coefficients of the picture, so one key gives every picture a different pattern.
 #
 # **Is the p-value true?** That is the first thing to ask of any accuser. On 10,000 pictures that nobody marked, tested with five keys each, p < 0.01 should occur in 1 %: no more, and no less.
 
@@ -828,7 +836,7 @@ marked = auditing.embed_watermark(unmarked[:1000], key)
 figures.p_values({"unmarked": p, "marked": auditing.detect_watermark(marked, key)})
 
 # %% [markdown]
-# **Claim**, asserted above: no stated level is refuted by a binomial test, at a thousandth. The line of the unmarked follows the dotted line of chance.
+# No stated level is refuted by a binomial test, at a thousandth. The line of the unmarked follows the dotted line of chance.
 #
 # A picture that was never marked is tested with 1,000 *keys*, of 1,000 companies. **What is the smallest p-value, about?**
 
@@ -891,8 +899,8 @@ assert lasting["strength 0.025"]["resize ½"][0] < 0.5
 figures.after_attacks(lasting, "mark still found, p < 0.01", reference=0.01)
 
 # %% [markdown]
-# **Claim**, asserted above: untouched, every mark is found. At strength 0.05 (30 dB) it is found in more than 85 % after each treatment but one, JPEG of quality 30 among them; the faint one of 36 dB is lost in more than half of the pictures that were made half as large. The strong one, 24 dB, lasts no longer than the middle one. (What becomes of a white ground that is to become whiter?) And cutting off a tenth of the picture destroys
-# all marks, however strong: the waves are then other waves. Nothing is easier than to crop.
+# Without an attack, every mark is found. At strength 0.05 (30 dB) it is found in more than 85 % after each treatment but one, JPEG of quality 30 among them; the faint one of 36 dB is lost in more than half of the pictures that were made half as large. The strong one, 24 dB, lasts no longer than the middle one. (Clipping: a white background cannot get whiter, so part of the mark is lost; on white paper the rest shows as grey clouds.) Cutting off a tenth of the picture and enlarging the rest
+# defeats all marks, however strong. They are not destroyed: the detector measures waves of the wrong length in the wrong place. If the owner lays the cropped picture back into its place in her original, the mark of strength 0.05 is found again in every one of 200 pictures. Robust watermarks carry a pattern for this **synchronisation**; ours does not, and nothing is easier than to crop.
 #
 # The test finds no mark in a picture. **What follows?** And if it finds one, p = 10⁻⁹?
 
@@ -963,7 +971,7 @@ print(said)
 assert said == {"as it was": "holds", "5 % darker": "broken", "as JPEG": "no claim"}
 
 # %% [markdown]
-# A signature cannot be forged without the secret, and it goes lost in the first program that does not know it. The watermark outlives that program and can be forged. They fail in different ways; that is why people propose both.
+# A signature cannot be forged without the secret, and it is lost in the first program that does not know it. The watermark outlives that program and can be forged. They fail in different ways; that is why people propose both.
 #
 # ### To discuss
 #
@@ -1009,11 +1017,15 @@ assert max(seconds.values()) < 2
 # %% [markdown]
 # The drawings are Pablo Stanley's, who gave them away. Without them there would be nothing to learn from, and section 2 has shown how little a model of 20 can add.
 #
+# ### Whose work?
+#
+# The slides name photography, modelling and film. In each of them the question of *likeness* from section 2 is also one of wages: a generated model wears the clothes, a scanned extra fills the crowd, a voice is synthesised. What has been agreed so far is about consent and pay for **digital replicas**: the contract that ended the strike of American screen actors in 2023 (SAG-AFTRA) requires consent for a replica and pay for its use, and New York's Fashion Workers Act, in force since June 2025, requires a model's written consent. Neither covers a generated face that is nobody's. How many jobs come and go, this notebook cannot measure.
+#
 # ### What laws say
 #
 # Not advice, and no more than these sources:
 #
-# - *May a machine be an author?* In the United States not: *Thaler v. Perlmutter*, D.D.C. 18 August 2023 (No. 22-1564), affirmed D.C. Cir. 18 March 2025 (No. 23-5233). The court of appeals left open how much a person must contribute who works *with* a machine.
+# - *May a machine be an author?* Not in the United States: *Thaler v. Perlmutter*, D.D.C. 18 August 2023 (No. 22-1564), affirmed D.C. Cir. 18 March 2025 (No. 23-5233). The court of appeals left open how much a person must contribute who works *with* a machine.
 # - *And the prize-winner?* The Review Board of the U.S. Copyright Office refused to register *Théâtre D'opéra Spatial* on 5 September 2023, as its maker did not want to leave the generated parts out of the claim. He went to court in 2024 (*Allen v. Perlmutter*, D. Colo.).
 # - *Where is the line?* U.S. Copyright Office, *Copyright and Artificial Intelligence*: Part 1, Digital Replicas (July 2024); Part 2, Copyrightability (January 2025); Part 3, Generative AI Training (pre-publication version, May 2025).
 # - *Must generated pictures be marked?* In the EU: Regulation (EU) 2024/1689, Article 50(2), by who provides the generator; Article 50(4), a deep fake must be disclosed by who uses it, with less asked of what is evidently art or satire. As published on 12 July 2024 this applies from 2 August
@@ -1085,10 +1097,16 @@ Markdown(card.replace("\n## ", "\n##### ").replace("\n# ", "\n#### "))
 # - S. Suwajanakorn, S. M. Seitz, I. Kemelmacher-Shlizerman. Synthesizing Obama: learning lip sync from audio. *ACM Transactions on Graphics* 36(4), 2017. (For the slides' video, whose source they do not give.)
 # - V. L. Trevisan de Souza, B. A. D. Marques, H. C. Batagelo, J. P. Gois. A review on generative adversarial networks for image generation. *Computers & Graphics*, 2023. (Among the slides' references.)
 #
+# On likeness:
+#
+# - TAKE IT DOWN Act, Public Law 119-12, United States, 2025. Directive (EU) 2024/1385 on combating violence against women and domestic violence, Article 5.
+# - SAG-AFTRA, *Memorandum of agreement for TV/theatrical contracts*, 2023. New York State Fashion Workers Act, 2024.
+#
 # The experiments:
 #
 # - N. Carlini, J. Hayes, M. Nasr and others. Extracting training data from diffusion models. *USENIX Security* 2023, arXiv:2301.13188.
 # - M. U. Akbar, W. Wang, A. Eklund. Beware of diffusion models for synthesizing medical images: a comparison with GANs in terms of memorizing brain MRI and chest x-ray images. arXiv:2305.07644, 2023.
+# - N. Carlini, S. Chien, M. Nasr and others. Membership inference attacks from first principles. *IEEE S&P* 2022, arXiv:2112.03570.
 # - S. Yeom, I. Giacomelli, M. Fredrikson, S. Jha. Privacy risk in machine learning: analyzing the connection to overfitting. *CSF* 2018, arXiv:1709.01604.
 # - E. B. Wilson. Probable inference, the law of succession, and statistical inference. *JASA* 22, 1927.
 # - J. Buolamwini, T. Gebru. Gender shades: intersectional accuracy disparities in commercial gender classification. *FAT\** 2018.
