@@ -704,7 +704,7 @@ def _(lab):
     return lab.checks(lambda x: (print("\n" * 10**6), row_means(x))[1])
 
 
-@student("it changes number format, seeds and threads", "✔ correct")
+@student("it changes number format, seeds and threads", "leaves gradients switched off", HINT)
 def _(lab):
     def meddles(x):
         torch.set_default_dtype(torch.float64)
