@@ -471,7 +471,8 @@ def _moves(probe: Probe, before: Outcome, after: Outcome) -> bool:
         {name: value for name, value in outcome.observed.items() if name.startswith("result")}
         for outcome in (before, after)
     )
-    return bool(difference("", a, b, probe.rtol, probe.atol))
+    missing = [v for v in b.values() if isinstance(v, torch.Tensor) and v.isnan().any()]
+    return bool(missing or difference("", a, b, probe.rtol, probe.atol))
 
 
 def _stopped(exercise: Exercise, seen: Run) -> str:

@@ -241,7 +241,7 @@ def _constant(want: Tensor, have: Tensor) -> str:
     if abs(factor) > 1e-6 and _close(have, factor * want):
         size, turned = abs(factor), " and with the sign turned over" if factor < 0 else ""
         if abs(size - 1) < 2e-3:
-            return "with the sign turned over"
+            return turned and "with the sign turned over"
         return (
             f"{size:.4g} times too large" if size > 1 else f"{1 / size:.4g} times too small"
         ) + (turned)
@@ -257,7 +257,8 @@ def _reordered(want: Tensor, have: Tensor) -> str:
     for axis in range(want.ndim):
         if want.shape[axis] > 1 and _close(want.flip(axis), have):
             return f"The right values, in reverse order along axis {axis}."
-    if want.numel() > 2 and _close(want.flatten().sort().values, have.flatten().sort().values):
+    same = _close(want.flatten().sort().values, have.flatten().sort().values)
+    if want.numel() > 2 and same and not _close(want, have):
         return "The right values, in another order."
     return ""
 

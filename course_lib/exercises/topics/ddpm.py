@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
-from course_lib.exercises.probing import normal
+from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call, example
+from course_lib.exercises.probing import normal, uniform
 
 
 def _column(values: Tensor) -> Tensor:
@@ -47,64 +47,74 @@ LINEAR_BETAS = Exercise(
             lambda T, start=1e-4, end=0.02: start + (end - start) * torch.arange(T) / T,
             "Your line stops a step short of its end. Three betas from 0.1 to 0.5 end at 0.367 "
             "with you.",
+            example(3, 0.1, 0.5, gives=0.3667, pick=lambda r: float(r[-1])),
         ),
         Mistake(
             "start left out",
             lambda T, start=1e-4, end=0.02: torch.linspace(start, end, T + 1)[1:],
             "Your line begins a step late. Three betas from 0.1 to 0.5 begin at 0.233 with you.",
+            example(3, 0.1, 0.5, gives=0.2333, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "one too many",
             lambda T, start=1e-4, end=0.02: torch.linspace(start, end, T + 1),
             "You return T + 1 betas: for T = 3 there are four. A chain of T steps has a β for each "
             "of t = 0 … T − 1.",
+            example(3, 0.1, 0.5, gives=4, pick=len),
         ),
         Mistake(
             "alphas",
             lambda T, start=1e-4, end=0.02: 1 - torch.linspace(start, end, T),
             "You return α = 1 − β, the share that stays. In the first of 1,000 steps 0.0001 of the "
             "variance should be replaced; with yours 0.9999.",
+            example(1000, gives=0.9999, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "products",
             lambda T, start=1e-4, end=0.02: (1 - torch.linspace(start, end, T)).cumprod(0),
             "You return ᾱ, what is left after all steps so far: 0.9 first for betas from 0.1. "
             "Asked is what each single step replaces.",
+            example(3, 0.1, 0.5, gives=0.9, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "the other way round",
             lambda T, start=1e-4, end=0.02: torch.linspace(end, start, T),
             "Your first step is the roughest. From 0.1 to 0.5 the first β is 0.1; yours is 0.5. "
             "Then the last steps of sampling, which should be the finest, are the coarsest.",
+            example(3, 0.1, 0.5, gives=0.5, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "straight in the square root",
             lambda T, start=1e-4, end=0.02: torch.linspace(start**0.5, end**0.5, T).square(),
             "Both ends are right, the middle sags: between 0.1 and 0.5 stands 0.262, not 0.3. That "
             "is another schedule, straight in √β, which latent diffusion uses.",
+            example(3, 0.1, 0.5, gives=0.2618, pick=lambda r: float(r[1])),
         ),
         Mistake(
             "straight in the logarithm",
             lambda T, start=1e-4, end=0.02: torch.logspace(math.log10(start), math.log10(end), T),
             "Both ends are right, the middle sags: between 0.1 and 0.5 stands 0.224, not 0.3. Your "
             "betas grow by the same factor each step, not by the same amount.",
+            example(3, 0.1, 0.5, gives=0.2236, pick=lambda r: float(r[1])),
         ),
         Mistake(
             "ends scaled",
             lambda T, start=1e-4, end=0.02: torch.linspace(start * 1000 / T, end * 1000 / T, T),
             "You change the ends that you were given: three betas from 0.1 to 0.5 reach 167 with "
             "you. To scale them with T is a good thought, and the caller's choice.",
+            example(3, 0.1, 0.5, gives=166.667, pick=lambda r: float(r[-1])),
         ),
         Mistake(
             "ends ignored",
             lambda T, start=1e-4, end=0.02: torch.linspace(1e-4, 0.02, T),
             "Your betas are the same whatever the ends: from 0.1 to 0.5 was asked, and yours end "
             "at 0.02.",
+            example(3, 0.1, 0.5, gives=0.02, pick=lambda r: float(r[-1])),
         ),
     ),
     probes=(
         call("three betas from 0.1 to 0.5", 3, 0.1, 0.5),
-        call("1,000 betas, as in the paper", 1000, 1e-4, 0.02, atol=1e-7),
+        call("1,000 betas, the ends of the paper", 1000, atol=1e-7),
         call("seven betas from 0.01 to 0.02", 7, 0.01, 0.02),
     ),
 )
@@ -156,76 +166,103 @@ COSINE_BETAS = Exercise(
             _cosine(power=1),
             "Your ᾱ is a cosine, not its square: halfway it should be about ½ and is 0.70. In four "
             "steps the first β is 0.153; yours is 0.080.",
+            example(4, gives=0.0796, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "offset ignored",
             _cosine(offset=lambda u, s: u),
-            "Change s: your betas stay. Without the offset the first of many steps are so small "
+            "Without the offset the first of many steps are so small "
             "that the network cannot see their noise: at T = 1000 β₀ is 0.0000025, not 0.000041.",
+            example(1000, gives=0.024674, pick=lambda r: 1e4 * float(r[0])),
+        ),
+        Mistake(
+            "offset fixed",
+            lambda T, s=0.008: cosine_betas(T),
+            "Change s: your betas stay. In ten steps with s = 0.1 the first β is {expected:.3f}; "
+            "you say {got:.3f}.",
+            example(10, 0.1, gives=0.0279, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "offset not divided out",
             _cosine(offset=lambda u, s: u + s),
-            "Your curve runs past its end: u + s reaches 1 + s, and cos² rises again. With s = "
-            "0.1 it should end at 0; yours ends at 0.024.",
+            "Your curve runs past its end: u + s reaches 1 + s, and cos² rises again. With s = 0.1 "
+            "the first of ten betas is {expected:.3f}; yours is {got:.3f}.",
+            example(10, 0.1, gives=0.0728, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "not held at 0.999",
             _cosine(most=2.0),
             "Your last β is 1: it leaves nothing of the picture, ᾱ = 0, and x̂₀ divides by its "
             "root.",
+            example(4, gives=0.0, pick=lambda r: 1000 * float(1 - r[-1])),
+        ),
+        Mistake(
+            "held from below",
+            lambda T, s=0.008: cosine_betas(T, s).clamp(min=1e-4),
+            "You hold the betas from below too. At T = 1000 the first β is 0.000041, so small that "
+            "the offset s had to keep it from being smaller still; you say 0.0001.",
+            example(1000, gives=1.0, pick=lambda r: 1e4 * float(r[0])),
         ),
         Mistake(
             "one too few",
             _cosine(points=0),
             "You return T − 1 betas: T points of the curve have T − 1 steps between them.",
+            example(4, gives=3, pick=len),
         ),
         Mistake(
             "the curve itself",
             lambda T, s=0.008: _cosine(betas=lambda a: a[1:] / a[0])(T, s),
             "You return ᾱ, which falls to 0. Betas are what each step takes: in four steps 0.153, "
             "0.417, 0.708, 0.999, and they rise.",
+            example(4, gives=0.0, pick=lambda r: float(r[-1])),
         ),
         Mistake(
             "alphas",
             _cosine(betas=lambda a: a[1:] / a[:-1]),
             "You return α, the share that a step leaves. In four steps the first leaves 0.847, so "
             "its β is 0.153; you say 0.847.",
+            example(4, gives=0.8467, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "differences",
             _cosine(betas=lambda a: a[:-1] - a[1:]),
             "You subtract where shares belong. A step from ᾱ = 0.494 to 0.144 leaves 29 %, so β is "
             "0.708; you say 0.350. Your betas multiply to a picture that never goes away.",
+            example(4, gives=0.350, pick=lambda r: float(r[2])),
         ),
         Mistake(
             "upside down",
             _cosine(betas=lambda a: 1 - a[:-1] / a[1:]),
             "Your betas are negative: ᾱ falls, so before / after is above 1. In four steps the "
             "first should be 0.153; you say −0.181.",
+            example(4, gives=-0.181, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "half the angle missing",
             _cosine(half=1.0),
             "Your curve falls to 0 halfway and rises again: the angle goes to π, where cos² is 1. "
             "After all T steps the whole picture would be back.",
+            example(4, gives=None, pick=lambda r: float(r[2])),
         ),
         Mistake(
             "sine",
             _cosine(wave=torch.sin),
             "Your ᾱ rises from 0 to 1: at the start nothing of the picture is there, at the end "
             "all of it. The chain runs backwards.",
+            example(4, gives=None, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "held at 0.02",
             _cosine(most=0.02),
             "You hold the betas at 0.02, the end of the other schedule. In four steps they should "
             "be 0.153, 0.417, 0.708 and 0.999.",
+            example(4, gives=0.02, pick=lambda r: float(r[0])),
         ),
     ),
     probes=(
         call("four steps", 4),
         call("ten steps, s = 0.1", 10, 0.1),
+        call("six steps, s = 0.03", 6, 0.03),
         call("1,000 steps", 1000, atol=1e-6, rtol=1e-3),
     ),
 )
@@ -261,8 +298,16 @@ def _noised(
 
 
 def _pictures(label: str, n: int, shape: tuple, t: list, seed: int, betas: Tensor) -> Probe:
-    x0, noise = normal(n, *shape, seed=seed).tanh(), normal(n, *shape, seed=seed + 1)
-    return call(label, x0, torch.tensor(t), noise, betas, grad=(0, 2))
+    x0, noise = normal(n, *shape, seed=seed), normal(n, *shape, seed=seed + 1)
+    return call(label, x0, torch.tensor(t), noise, betas)
+
+
+def _jump(picture: float, noise: float, bar: float, gives: float, steps: int = 1) -> Any:
+    """One pixel, after steps that leave `bar` of the variance."""
+    one = torch.ones(1, 1, 1, 1)
+    betas = torch.tensor([0.1, 0.2]) if steps == 2 else torch.tensor([1 - bar])
+    time = torch.tensor([steps - 1])
+    return example(picture * one, time, noise * one, betas, gives=gives, pick=float)
 
 
 Q_SAMPLE = Exercise(
@@ -295,6 +340,7 @@ Q_SAMPLE = Exercise(
             _noised(left=lambda betas: betas.cumprod(0)),
             "After two steps of β = 0.1 and 0.2 your picture keeps √0.02 = 0.14 of its size. What "
             "stays is 0.9 · 0.8 = 0.72 of its variance, 0.85 of its size.",
+            _jump(1.0, 0.0, 0.72, gives=0.1414, steps=2),
         ),
         Mistake(
             "sum of betas",
@@ -305,26 +351,30 @@ Q_SAMPLE = Exercise(
         Mistake(
             "no roots",
             _noised(weights=lambda a: (a, 1 - a)),
-            "The squares of your two factors add up to 0.5 at ᾱ = ½, not to 1: pictures of "
-            "variance 1 lose half of it.",
+            "At ᾱ = ½ your picture keeps {got:.2f} of its size and should keep {expected:.2f}: the "
+            "squares of the two factors add up to 1, not the factors.",
+            _jump(1.0, 0.0, 0.5, gives=0.5),
         ),
         Mistake(
             "no root over the noise",
             _noised(weights=lambda a: (a.sqrt(), 1 - a)),
             "The squares of your two factors add up to 0.75 at ᾱ = ½, not to 1: the noise is "
             "too small, 0.5 where it should be 0.71.",
+            _jump(0.0, 1.0, 0.5, gives=0.5),
         ),
         Mistake(
             "no root over the picture",
             _noised(weights=lambda a: (a, (1 - a).sqrt())),
             "The squares of your two factors add up to 0.75 at ᾱ = ½, not to 1: the picture is "
             "too faint, 0.5 where it should be 0.71.",
+            _jump(1.0, 0.0, 0.5, gives=0.5),
         ),
         Mistake(
             "one minus the root",
             _noised(weights=lambda a: (a.sqrt(), 1 - a.sqrt())),
             "Your two factors add up to 1; it is their squares that should. At ᾱ = ¼ the noise "
             "has 0.5 with you, and should have 0.87.",
+            _jump(0.0, 1.0, 0.25, gives=0.5),
         ),
         Mistake(
             "swapped",
@@ -364,6 +414,15 @@ Q_SAMPLE = Exercise(
             "−1, which in Python is the last: pure noise.",
         ),
         Mistake(
+            "a step less",
+            lambda x0, t, noise, betas: _noised(
+                left=lambda b: torch.cat([torch.ones(1), (1 - b).cumprod(0)])[:-1]
+            )(x0, t, noise, betas),
+            "You are a step behind: your picture at time t has the noise of t − 1, and at t = 0 "
+            "none. After one step of β = ¾ half of the picture's size is left; you say {got:.0f}.",
+            _jump(1.0, 0.0, 0.25, gives=1.0),
+        ),
+        Mistake(
             "own noise",
             lambda x0, t, noise, betas: q_sample(x0, t, torch.randn_like(x0), betas),
             "The noise in your picture is another than the one you were given. The network would "
@@ -379,6 +438,7 @@ Q_SAMPLE = Exercise(
     probes=(
         _pictures("4 pictures of 1 × 4 × 4, t = 0, 1, 3, 4", 4, (1, 4, 4), [0, 1, 3, 4], 1, _BETAS),
         _pictures("1 picture of 3 × 2 × 5, t = 2", 1, (3, 2, 5), [2], 3, _BETAS),
+        _pictures("1 other picture, t = 4, other betas", 1, (3, 2, 5), [4], 7, 0.5 * _BETAS),
         _pictures(
             "3 pictures of 1 × 3 × 2, T = 1000, t = 999, 500, 0",
             3,
@@ -434,7 +494,7 @@ def _posterior_variance(b, bar, prev):
 
 
 def _posterior_probe(label: str, shape: tuple, t: int, betas: Tensor, seed: int) -> Probe:
-    x0, xt = normal(*shape, seed=seed).tanh(), normal(*shape, seed=seed + 1)
+    x0, xt = normal(*shape, seed=seed), normal(*shape, seed=seed + 1)
 
     def observe(candidate: Callable) -> dict[str, Any]:
         mean, variance = candidate(x0.clone(), xt.clone(), t, betas.clone())
@@ -445,6 +505,14 @@ def _posterior_probe(label: str, shape: tuple, t: int, betas: Tensor, seed: int)
 
     return Probe(label, observe, rtol=1e-3, atol=1e-5)
 
+
+def _second(gives: float, pick: Callable, x0: float = 0.0, xt: float = 0.0) -> Any:
+    """At t = 1 of the betas 0.1 and 0.2."""
+    x0, xt = torch.tensor([x0]), torch.tensor([xt])
+    return example(x0, xt, 1, torch.tensor([0.1, 0.2]), gives=gives, pick=pick)
+
+
+_mean, _variance = (lambda r: float(r[0])), (lambda r: float(r[1]))
 
 POSTERIOR = Exercise(
     id="ddpm.posterior",
@@ -477,18 +545,21 @@ POSTERIOR = Exercise(
             _between(before=lambda bars, t: bars[t]),
             "Your variance is β_t itself: (1 − ᾱ_t) / (1 − ᾱ_t) is 1. Knowing x₀ must make it "
             "smaller; for betas of 0.1 and 0.2 it is 0.071 at t = 1, not 0.2.",
+            _second(0.2, _variance),
         ),
         Mistake(
             "variance β",
             _between(variance=lambda b, bar, prev: b),
             "The mean is right. Your variance is that of the step forward, β_t. Where x₀ is known, "
             "x_{t−1} is known better: for betas of 0.1 and 0.2 it is 0.071 at t = 1, not 0.2.",
+            _second(0.2, _variance),
         ),
         Mistake(
             "standard deviation",
             _between(variance=lambda b, bar, prev: _posterior_variance(b, bar, prev).sqrt()),
             "The mean is right. You return the standard deviation: for betas of 0.1 and 0.2 it is "
             "0.267 at t = 1, the variance 0.071.",
+            _second(0.2673, _variance),
         ),
         Mistake(
             "logarithm",
@@ -511,6 +582,36 @@ POSTERIOR = Exercise(
             ),
             "The roots over ᾱ_{t−1} and α_t are missing. For betas of 0.1 and 0.2 x₀ has the "
             "factor 0.678 at t = 1; yours is 0.643.",
+            _second(0.6429, _mean, x0=1.0),
+        ),
+        Mistake(
+            "no root over ᾱ_{t−1}",
+            _between(
+                mean=lambda b, bar, prev, x0, xt: (
+                    prev * b / (1 - bar) * x0 + (1 - b).sqrt() * (1 - prev) / (1 - bar) * xt
+                )
+            ),
+            "The root over ᾱ_{t−1} is missing. For betas of 0.1 and 0.2 x₀ has the factor "
+            "{expected:.3f} at t = 1; yours is {got:.3f}.",
+            _second(0.6429, _mean, x0=1.0),
+        ),
+        Mistake(
+            "no root over α_t",
+            _between(
+                mean=lambda b, bar, prev, x0, xt: (
+                    prev.sqrt() * b / (1 - bar) * x0 + (1 - b) * (1 - prev) / (1 - bar) * xt
+                )
+            ),
+            "The root over α_t is missing. For betas of 0.1 and 0.2 x_t has the factor "
+            "{expected:.3f} at t = 1; yours is {got:.3f}.",
+            _second(0.2857, _mean, xt=1.0),
+        ),
+        Mistake(
+            "α_t for ᾱ_{t−1}",
+            _between(before=lambda bars, t: bars[t] / bars[t - 1] if t > 0 else torch.ones(())),
+            "You take α_t, what one step leaves, for ᾱ_{t−1}, what all steps before have left. For "
+            "betas of 0.1 and 0.2 the variance at t = 1 is {expected:.3f}; yours is {got:.3f}.",
+            _second(0.1429, _variance),
         ),
         Mistake(
             "roots exchanged",
@@ -552,8 +653,8 @@ POSTERIOR = Exercise(
     probes=(
         _posterior_probe("t = 1 of 5, one picture", (1, 1, 3, 4), 1, _BETAS, 1),
         _posterior_probe("t = 0", (2, 1, 2, 2), 0, _BETAS, 3),
-        _posterior_probe("t = 4, the last of 5", (3, 2, 2, 3), 4, _BETAS, 5),
-        _posterior_probe("t = 500 of 1,000", (2, 1, 3, 3), 500, _LONG, 7),
+        _posterior_probe("t = 4, the last of 5", (2, 1, 2, 2), 4, _BETAS, 5),
+        _posterior_probe("t = 500 of 1,000", (3, 2, 2, 3), 500, _LONG, 7),
     ),
 )
 
@@ -602,6 +703,7 @@ TIMESTEP_EMBEDDING = Exercise(
             _embedded(join=lambda a: torch.stack([a.cos(), a.sin()], dim=2).flatten(1)),
             "You give cosine and sine in turn. At t = 0 it should be 1, 1, 0, 0; you say 1, 0, 1, "
             "0.",
+            example(torch.tensor([0]), 4, gives=torch.tensor([[1.0, 0.0, 1.0, 0.0]])),
         ),
         Mistake(
             "another divisor",
@@ -616,6 +718,7 @@ TIMESTEP_EMBEDDING = Exercise(
             _embedded(omega=lambda half: 10_000 ** (-torch.arange(half) / (2 * half))),
             "Your frequencies fall half as fast as asked. With dim = 4 the second should be 0.01; "
             "yours is 0.1.",
+            example(torch.tensor([1]), 4, gives=0.0998, pick=lambda r: float(r[0, 3])),
         ),
         Mistake(
             "faster and faster",
@@ -634,16 +737,19 @@ TIMESTEP_EMBEDDING = Exercise(
             _embedded(omega=lambda half: 1 - torch.arange(half) / half),
             "Your frequencies lie evenly between 0 and 1. Times that are far apart then look "
             "alike: no hand is slow enough to count hundreds of steps.",
+            example(torch.tensor([1]), 4, gives=0.4794, pick=lambda r: float(r[0, 3])),
         ),
         Mistake(
             "cosines twice",
             _embedded(join=lambda a: torch.cat([a.cos(), a.cos()], dim=1)),
             "There is no sine: at t = 0 all your numbers are 1.",
+            example(torch.tensor([0]), 4, gives=torch.ones(1, 4)),
         ),
         Mistake(
             "twice as long",
             lambda t, dim: timestep_embedding(t, 2 * dim),
             "You return 2 · dim numbers: dim frequencies, each with a cosine and a sine.",
+            example(torch.tensor([0]), 4, gives=8, pick=lambda r: r.shape[1]),
         ),
         Mistake(
             "time ignored",
@@ -661,6 +767,7 @@ TIMESTEP_EMBEDDING = Exercise(
     probes=(
         call("t = 0, 1, 100; dim = 4", torch.tensor([0, 1, 100]), 4),
         call("t = 7; dim = 2", torch.tensor([7]), 2),
+        call("t = 250; dim = 2", torch.tensor([250]), 2),
         call("t = 500, 3, 20, 999; dim = 6", torch.tensor([500, 3, 20, 999]), 6, atol=1e-3),
     ),
 )
@@ -692,7 +799,14 @@ def _solved(xt: Tensor, a: Tensor, eps: Tensor) -> Tensor:
 
 def _guess_probe(label: str, n: int, shape: tuple, t: list, seed: int, bars: Tensor) -> Probe:
     xt, eps = normal(n, *shape, seed=seed), 1.5 * normal(n, *shape, seed=seed + 1)
-    return call(label, xt, torch.tensor(t), eps, bars, grad=(0, 2), rtol=1e-3)
+    return call(label, xt, torch.tensor(t), eps, bars, rtol=1e-3)
+
+
+def _unmixed(xt: float, eps: float, bar: float, gives: float) -> Any:
+    one = torch.ones(1, 1, 1, 1)
+    return example(
+        xt * one, torch.tensor([0]), eps * one, torch.tensor([bar]), gives=gives, pick=float
+    )
 
 
 PREDICT_X0 = Exercise(
@@ -716,17 +830,20 @@ PREDICT_X0 = Exercise(
             "still faint",
             _behind(lambda xt, a, eps: xt - (1 - a).sqrt() * eps),
             "Your picture is still as faint as in x_t: at ᾱ = ¼ half its size.",
+            _unmixed(0.5, 0.0, 0.25, gives=0.5),
         ),
         Mistake(
             "divided by ᾱ",
             _behind(lambda xt, a, eps: (xt - (1 - a).sqrt() * eps) / a),
             "Your picture is too strong: at ᾱ = ¼ it is faint by ½ and you make it 4 times as "
             "large, not twice.",
+            _unmixed(1.0, 0.0, 0.25, gives=4.0),
         ),
         Mistake(
             "no root over the noise",
             _behind(lambda xt, a, eps: (xt - (1 - a) * eps) / a.sqrt()),
             "You take away too little: at ᾱ = ¾ the noise in x_t has size ½ and you remove ¼.",
+            _unmixed(0.0, 1.0, 0.75, gives=-0.2887),
         ),
         Mistake(
             "noise added",
@@ -756,6 +873,7 @@ PREDICT_X0 = Exercise(
             lambda xt, t, eps, alpha_bar: predict_x0(xt, t, eps, alpha_bar).clamp(-1, 1),
             "Your result is held in [−1, 1]. Samplers do that, for pictures; asked is the x₀ that "
             "solves the equation, which the noise given may put anywhere.",
+            _unmixed(1.0, 0.0, 0.25, gives=1.0),
         ),
         Mistake(
             "time along the width",
@@ -779,6 +897,7 @@ PREDICT_X0 = Exercise(
             "4 pictures of 1 × 2 × 4, t = 0, 4, 2, 3", 4, (1, 2, 4), [0, 4, 2, 3], 1, _ALPHA_BAR
         ),
         _guess_probe("1 picture of 3 × 3 × 2, t = 1", 1, (3, 3, 2), [1], 3, _ALPHA_BAR),
+        _guess_probe("1 other picture, t = 3, other ᾱ", 1, (3, 3, 2), [3], 7, _ALPHA_BAR.square()),
         _guess_probe("2 pictures, T = 1000, t = 10, 500", 2, (1, 3, 3), [10, 500], 5, _LONG_BAR),
     ),
 )
@@ -817,13 +936,25 @@ def _back(
     return function
 
 
+def _clipped_step(xt: Tensor, t: int, eps: Tensor, noise: Tensor, betas: Tensor) -> Tensor:
+    bar = (1 - betas).cumprod(0)[t]
+    mean, _ = posterior(_solved(xt, bar, eps).clamp(-1, 1), xt, t, betas)
+    return mean + betas[t].sqrt() * noise if t > 0 else mean
+
+
 def _step_mean(xt, eps, b, bar):
     return (xt - b / (1 - bar).sqrt() * eps) / (1 - b).sqrt()
 
 
 def _step_probe(label: str, shape: tuple, t: int, betas: Tensor, seed: int) -> Probe:
     xt, eps, noise = (normal(*shape, seed=seed + i) for i in range(3))
-    return call(label, xt, t, eps, noise, betas, grad=(0, 2, 3), rtol=1e-3)
+    return call(label, xt, t, eps, noise, betas, rtol=1e-3)
+
+
+def _late(gives: float, xt: float = 0.0, eps: float = 0.0, noise: float = 0.0, t: int = 500) -> Any:
+    """One pixel at t = 500 of 1,000."""
+    xt, eps, noise = (torch.tensor([value]) for value in (xt, eps, noise))
+    return example(xt, t, eps, noise, _LONG, gives=gives, pick=float)
 
 
 DDPM_STEP = Exercise(
@@ -872,6 +1003,7 @@ DDPM_STEP = Exercise(
             _back(sigma=lambda b, bar, prev: (1 - bar).sqrt()),
             "You add as much noise as all steps together: √(1−ᾱ_t), at t = 500 of 1,000 0.96 in "
             "place of 0.10. The picture never clears.",
+            _late(None, noise=1.0),
         ),
         Mistake(
             "the slide",
@@ -884,6 +1016,7 @@ DDPM_STEP = Exercise(
             _back(mean=lambda xt, eps, b, bar: (xt - (1 - bar).sqrt() * eps) / bar.sqrt()),
             "You jump to x̂₀ and add a little noise. One step takes away β/√(1−ᾱ) of eps: at t = "
             "500 of 1,000 about 0.010; you take 0.96.",
+            _late(None, eps=1.0),
         ),
         Mistake(
             "no root under β",
@@ -896,12 +1029,32 @@ DDPM_STEP = Exercise(
             _back(mean=lambda xt, eps, b, bar: (xt - b.sqrt() * eps) / (1 - b).sqrt()),
             "You take away what this one step added. But eps is the noise of all steps together, "
             "and this step's part in it is β/√(1−ᾱ): at t = 500 of 1,000 0.010, not 0.10.",
+            _late(None, eps=1.0),
         ),
         Mistake(
             "ᾱ for α",
             _back(mean=lambda xt, eps, b, bar: (xt - b / (1 - bar).sqrt() * eps) / bar.sqrt()),
             "You make the picture stronger by all steps at once, 1/√ᾱ_t: at t = 500 of 1,000 by "
             "3.6, and that in every step. One step is 1/√α_t, here 1.005.",
+            _late(None, xt=1.0),
+        ),
+        Mistake(
+            "not made stronger",
+            _back(mean=lambda xt, eps, b, bar: xt - b / (1 - bar).sqrt() * eps),
+            "You take the noise away and leave the picture as faint as it was: each step forward "
+            "multiplied by √α, each step back divides by it. Over all 1,000 steps that is a factor "
+            "of 157.",
+        ),
+        Mistake(
+            "held in [−1, 1]",
+            lambda xt, t, eps, noise, betas: ddpm_step(xt, t, eps, noise, betas).clamp(-1, 1),
+            "You hold the result in [−1, 1]. x_{t−1} is noisy, and noise does not stop at 1.",
+        ),
+        Mistake(
+            "x̂₀ held in [−1, 1]",
+            lambda xt, t, eps, noise, betas: _clipped_step(xt, t, eps, noise, betas),
+            "You hold the guess x̂₀ in [−1, 1] on the way. Samplers for pictures may do that; asked "
+            "is the formula, which holds nothing.",
         ),
         Mistake(
             "fainter, not stronger",
@@ -924,6 +1077,7 @@ DDPM_STEP = Exercise(
         _step_probe("t = 3 of 5, two pictures", (2, 1, 3, 2), 3, _BETAS, 1),
         _step_probe("t = 1", (1, 1, 2, 2), 1, _BETAS, 4),
         _step_probe("t = 0, the last step", (2, 1, 2, 3), 0, _BETAS, 7),
+        _step_probe("t = 4, other betas", (2, 1, 2, 3), 4, 0.5 * _BETAS, 13),
         _step_probe("t = 500 of 1,000", (3, 2), 500, _LONG, 10),
     ),
 )
@@ -960,7 +1114,13 @@ def _to_earlier(
 
 def _jump_probe(label: str, shape: tuple, t: int, s: int, bars: Tensor, seed: int) -> Probe:
     xt, eps = (normal(*shape, seed=seed + i) for i in range(2))
-    return call(label, xt, t, s, eps, bars, grad=(0, 3), rtol=1e-3)
+    return call(label, xt, t, s, eps, bars, rtol=1e-3)
+
+
+def _jumped(now: float, then: float, gives: float | None, xt: float = 0.0, eps: float = 0.0) -> Any:
+    """One pixel, from ᾱ = now to ᾱ = then."""
+    xt, eps = torch.tensor([xt]), torch.tensor([eps])
+    return example(xt, 1, 0, eps, torch.tensor([then, now]), gives=gives, pick=float)
 
 
 DDIM_STEP = Exercise(
@@ -1033,12 +1193,29 @@ DDIM_STEP = Exercise(
             _to_earlier(formula=lambda x0, eps, xt, now, then: then * x0 + (1 - then) * eps),
             "The roots are missing in the second move: at ᾱ_s = ½ the squares of your factors add "
             "up to 0.5, not to 1.",
+            _jumped(0.25, 0.5, 1.0, xt=1.0),
         ),
         Mistake(
             "no root in the guess",
             _to_earlier(guess=lambda xt, eps, now: (xt - (1 - now) * eps) / now),
             "Your x̂₀ is wrong: at ᾱ = ¼ the noise in x_t has size 0.87 and the picture ½; you "
             "take away 0.75 and divide by ¼.",
+            _jumped(0.25, 0.5, None, xt=1.0),
+        ),
+        Mistake(
+            "x̂₀ held in [−1, 1]",
+            _to_earlier(
+                formula=lambda x0, eps, xt, now, then: (
+                    then.sqrt() * x0.clamp(-1, 1) + (1 - then).sqrt() * eps
+                )
+            ),
+            "You hold x̂₀ in [−1, 1]. Samplers for pictures may do that; asked is the step itself, "
+            "which also serves codes, and those may lie anywhere.",
+        ),
+        Mistake(
+            "held in [−1, 1]",
+            lambda xt, t, s, eps, alpha_bar: ddim_step(xt, t, s, eps, alpha_bar).clamp(-1, 1),
+            "You hold the result in [−1, 1]. x_s is noisy, and noise does not stop at 1.",
         ),
         Mistake(
             "x_t for x̂₀",
@@ -1070,6 +1247,7 @@ DDIM_STEP = Exercise(
         _jump_probe("from t = 4 to s = 1", (2, 1, 3, 2), 4, 1, _ALPHA_BAR, 1),
         _jump_probe("from t = 2 to the picture, s = −1", (1, 2, 2, 2), 2, -1, _ALPHA_BAR, 3),
         _jump_probe("from t = 3 to s = 0", (3, 1, 1, 2), 3, 0, _ALPHA_BAR, 5),
+        _jump_probe("from t = 2 to s = 1, other ᾱ", (3, 1, 1, 2), 2, 1, _ALPHA_BAR.square(), 9),
         _jump_probe("from t = 500 to s = 480 of 1,000", (2, 4), 500, 480, _LONG_BAR, 7),
     ),
 )
@@ -1086,7 +1264,7 @@ def guided_noise(
 
 
 def _guidance_probe(label: str, shape: tuple, w: float, seed: int) -> Probe:
-    return call(label, normal(*shape, seed=seed), normal(*shape, seed=seed + 1), w, grad=(0, 1))
+    return call(label, normal(*shape, seed=seed), normal(*shape, seed=seed + 1), w)
 
 
 GUIDED_NOISE = Exercise(
@@ -1116,6 +1294,7 @@ GUIDED_NOISE = Exercise(
             "difference alone",
             lambda c, u, w: w * (c - u),
             "Where both answers agree, yours is 0: as if there were no noise in the picture.",
+            example(torch.tensor([1.0]), torch.tensor([1.0]), 3.0, gives=0.0, pick=float),
         ),
         Mistake(
             "conditional enlarged",
@@ -1127,17 +1306,27 @@ GUIDED_NOISE = Exercise(
             "no difference",
             lambda c, u, w: u + w * c,
             "Where both answers agree, yours is 1 + w times as large: at w = 1 twice the noise.",
+            example(torch.tensor([1.0]), torch.tensor([1.0]), 1.0, gives=2.0, pick=float),
         ),
         Mistake(
             "plain conditional",
             lambda c, u, w: c,
-            "Change w: your answer stays at w = 1.",
+            "Change w: your answer stays the conditional one. With answers 1 and 0 and w = 3 it is "
+            "{expected:.0f}; you say {got:.0f}.",
+            example(torch.tensor([1.0]), torch.tensor([0.0]), 3.0, gives=1.0, pick=float),
         ),
         Mistake(
             "between the two only",
             lambda c, u, w: u + min(max(w, 0.0), 1.0) * (c - u),
             "You stop at w = 1. Guidance is what comes beyond: at w = 3 three times the "
             "difference.",
+        ),
+        Mistake(
+            "only above 1",
+            lambda c, u, w: u + w * (c - u) if w > 1 else c,
+            "You leave guidance out where w is 1 or less. Between 0 and 1 the answer lies between "
+            "the two: with answers 1 and 0 and w = 0.5 it is {expected:.1f}; you say {got:.0f}.",
+            example(torch.tensor([1.0]), torch.tensor([0.0]), 0.5, gives=1.0, pick=float),
         ),
         Mistake(
             "divided by the sum",
@@ -1149,8 +1338,8 @@ GUIDED_NOISE = Exercise(
     probes=(
         _guidance_probe("w = 3", (2, 1, 3, 2), 3.0, 1),
         _guidance_probe("w = 1", (1, 4), 1.0, 3),
-        _guidance_probe("w = 0", (2, 3), 0.0, 5),
-        _guidance_probe("w = 0.5", (3, 1, 2, 2), 0.5, 7),
+        _guidance_probe("w = 0", (3, 2), 0.0, 5),
+        _guidance_probe("w = 0.5", (3, 2), 0.5, 7),
     ),
 )
 
@@ -1188,12 +1377,12 @@ def _loss(
     return function
 
 
-class _Half(nn.Module):
-    """Knows x₀, and answers with half of the noise that must be in x_t."""
+class _Part(nn.Module):
+    """Knows x₀, and answers with a share of the noise that must be in x_t."""
 
-    def __init__(self, x0: Tensor, alpha_bar: Tensor):
+    def __init__(self, share: float, x0: Tensor, alpha_bar: Tensor):
         super().__init__()
-        self.share, self.x0, self.bars = nn.Parameter(torch.tensor(0.5)), x0, alpha_bar
+        self.share, self.x0, self.bars = nn.Parameter(torch.tensor(share)), x0, alpha_bar
 
     def forward(self, xt: Tensor, t: Tensor) -> Tensor:
         self.t, times = t, torch.as_tensor(t).long().flatten().expand(len(xt))
@@ -1202,43 +1391,66 @@ class _Half(nn.Module):
         return self.share * self.noise
 
 
-def _loss_probe(label: str, n: int, value: float, T: int) -> Probe:
-    bars = torch.linspace(0.8, 0.2, T)
+def _differs_along(noise: Tensor) -> list[str]:
+    """Along which axes of the pictures the noise is not all the same."""
+    names = ("pictures", "channels", "rows", "columns")
+    return [
+        name
+        for axis, name in enumerate(names)
+        if noise.shape[axis] > 1 and noise.std(axis).mean() > 0.1
+    ]
+
+
+def _loss_probe(label: str, shape: tuple, value: float, T: int, share: float) -> Probe:
+    bars, many = torch.linspace(0.8, 0.2, T), shape[0] > 1000
 
     def observe(candidate: Callable) -> dict[str, Any]:
-        x0 = torch.full((n, 1, 2, 2), value)
-        model = _Half(x0, bars)
+        x0 = torch.full(shape, value)
+        model = _Part(share, x0, bars)
         loss = candidate(model, x0.clone(), bars.clone())
         if not hasattr(model, "noise"):
             return {"the model is asked": False}
-        t = torch.as_tensor(model.t)
+        t, noise = torch.as_tensor(model.t), model.noise
         if not (isinstance(loss, Tensor) and loss.requires_grad):
             gradient = False
         else:
             loss.sum().backward()
             gradient = bool(model.share.grad.abs() > 0)
-        loss = torch.as_tensor(loss).detach()
-        return {
+        loss, truth = torch.as_tensor(loss).detach().double(), ((1 - share) * noise).double()
+        seen = {
             "the model is asked": True,
             "shape of the loss": str(tuple(loss.shape)),
             "a gradient reaches the model": gradient,
             "shape of t": str(tuple(t.shape)),
-            "smallest time": int(t.min()),
-            "largest time": int(t.max()),
-            "different times": len(t.unique()),
-            "mean of the noise": float(model.noise.mean()),
-            "spread of the noise": float(model.noise.std()),
-            "pixels of one picture differ": bool(model.noise[0].std() > 1e-3),
-            "loss of a model that finds half of the noise": float(loss.float().mean()),
+            "t holds whole numbers": not t.is_floating_point(),
+            "the noise differs along": _differs_along(noise),
+            "loss, in mean squared errors": round(float(loss.mean() / truth.square().mean()), 3),
         }
+        if many:
+            counts = torch.bincount(t.long().flatten(), minlength=T)
+            seen |= {
+                "smallest time": int(t.min()),
+                "largest time": int(t.max()),
+                "share of each time": (counts / counts.sum()).tolist(),
+                "mean of the noise": float(noise.mean()),
+                "spread of the noise": float(noise.std()),
+            }
+            candidate(model, x0.clone(), bars.clone())
+            seen["drawn anew each time"] = not torch.equal(noise, model.noise)
+        return seen
 
     explain = {
         "the model is asked": "Your loss never asks the model.",
         "a gradient reaches the model": "No gradient reaches the model: it could not learn.",
         "mean of the noise": "The noise in the pictures that your model sees is not N(0, 1).",
         "spread of the noise": "The noise in the pictures that your model sees is not N(0, 1).",
+        "share of each time": "All times from 0 to T − 1 should be equally likely.",
+        "the noise differs along": "Each pixel of each picture should get a noise of its own.",
+        "drawn anew each time": "Called a second time, your loss uses the same noise again.",
+        "loss, in mean squared errors": "The model answers with a known share of the noise in the "
+        "picture that it sees; your loss is not the mean of the squared differences.",
     }
-    return Probe(label, observe, rtol=0.03, atol=0.03, explain=explain)
+    return Probe(label, observe, rtol=0.002, atol=0.03, explain=explain)
 
 
 TRAINING_LOSS = Exercise(
@@ -1303,8 +1515,8 @@ TRAINING_LOSS = Exercise(
         Mistake(
             "time not told",
             _loss(shown=lambda xt, x0, t: (xt, torch.zeros_like(t))),
-            "Your model is told t = 0 for every picture: it cannot know how much noise to look "
-            "for.",
+            "Your model is given the same time for every picture: it cannot know how much noise to "
+            "look for.",
         ),
         Mistake(
             "no roots",
@@ -1324,16 +1536,42 @@ TRAINING_LOSS = Exercise(
             "to shrink with them. Asked is the mean.",
         ),
         Mistake(
+            "Huber",
+            _loss(
+                error=lambda gap: torch.where(
+                    gap.abs() < 1, 0.5 * gap.square(), gap.abs() - 0.5
+                ).mean()
+            ),
+            "You take the Huber loss, `F.smooth_l1_loss`: it grows like a square for small errors "
+            "and like the absolute value for large ones. Asked is the mean of the squares.",
+        ),
+        Mistake(
+            "half the square",
+            _loss(error=lambda gap: 0.5 * gap.square().mean()),
+            "Your loss is half of the mean squared error.",
+        ),
+        Mistake(
+            "one noise for all",
+            _loss(draw=lambda x: torch.randn(1, *x.shape[1:]).expand_as(x)),
+            "All pictures of the batch get the same noise.",
+        ),
+        Mistake(
+            "summed over a picture",
+            _loss(error=lambda gap: gap.square().flatten(1).sum(1).mean()),
+            "You add up the squares of a picture and take the mean over pictures. Asked is the "
+            "mean over all pixels: larger pictures must not cost more.",
+        ),
+        Mistake(
             "absolute error",
             _loss(error=lambda gap: gap.abs().mean()),
-            "You take absolute differences. A model that finds half of the noise pays 0.40 with "
-            "you; squared it is 0.25. Only the squared error makes the mean the best answer.",
+            "You take absolute differences. Only the squared error makes the mean of all noises "
+            "that fit x_t the best answer.",
         ),
         Mistake(
             "root of the mean",
             _loss(error=lambda gap: gap.square().mean().sqrt()),
-            "You take the root at the end: a model that finds half of the noise pays 0.5 with you, "
-            "not 0.25.",
+            "You take the root at the end. The mean squared error is what was asked; its root "
+            "pulls less where the model is far off.",
         ),
         Mistake(
             "one number a picture",
@@ -1354,8 +1592,9 @@ TRAINING_LOSS = Exercise(
         ),
     ),
     probes=(
-        _loss_probe("10,000 tiny pictures, all 0.5, T = 4", 10_000, 0.5, 4),
-        _loss_probe("10,000 tiny pictures, all −1, T = 7", 10_000, -1.0, 7),
+        _loss_probe("10,000 tiny pictures, all 0.5, T = 4", (10_000, 2, 2, 3), 0.5, 4, 0.75),
+        _loss_probe("one picture of 1 × 3 × 5, T = 7", (1, 1, 3, 5), -1.5, 7, -1.0),
+        _loss_probe("5,000 tiny pictures, all −1.5, T = 7", (5000, 3, 1, 2), -1.5, 7, -1.0),
     ),
 )
 
@@ -1411,9 +1650,9 @@ def _narrow(x: Tensor, t: int, betas: Tensor, width: float) -> Tensor:
     return (1 - a).sqrt() * x / (a * width**2 + 1 - a)
 
 
-def _denoise_probe(label: str, betas: Tensor, width: float, seed: int) -> Probe:
+def _denoise_probe(label: str, betas: Tensor, width: float, seed: int, n: int = 6) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
-        x, noises = normal(6, 2, seed=seed), normal(len(betas), 6, 2, seed=seed + 1)
+        x, noises = normal(n, 2, seed=seed), normal(len(betas), n, 2, seed=seed + 1)
         asked: list[int] = []
 
         def model(x: Tensor, t: int) -> Tensor:
@@ -1472,6 +1711,12 @@ BUG_LAST_STEP = Exercise(
             "standard deviation. The last step still adds some.",
         ),
         Mistake(
+            "the noises from the other end",
+            lambda model, x, betas, noises: denoise(model, x, betas, noises.flip(0)),
+            "The last step is clean now, but the noises are used from the other end: "
+            "`noises[t − 1]` belongs to the step t, and yours takes it in another.",
+        ),
+        Mistake(
             "the next smaller noise",
             _denoised(lambda t, T: t > 1, lambda b, i: b[i - 1].sqrt()),
             "The last step is clean now, but every other adds the noise of its neighbour.",
@@ -1479,7 +1724,8 @@ BUG_LAST_STEP = Exercise(
     ),
     probes=(
         _denoise_probe("five steps, data of width 0.1", _BETAS, 0.1, 1),
-        _denoise_probe("one step", _BETAS[:1], 0.5, 5),
+        _denoise_probe("five other steps, data of width 2", 0.8 * _BETAS, 2.0, 3),
+        _denoise_probe("one step, one picture", _BETAS[:1], 0.5, 5, n=1),
         _denoise_probe("20 steps, data of width 0.075", torch.linspace(0.02, 0.4, 20), 0.075, 9),
     ),
 )
@@ -1501,15 +1747,19 @@ def hide_labels(
     return hidden
 
 
-def _hide_probe(label: str, n: int, p: float, seed: int) -> Probe:
-    generator = torch.Generator().manual_seed(seed)
-    labels, u = torch.arange(n) % 10 + 1, torch.rand(n, generator=generator)
+def _hide_probe(label: str, n: int, none: int, seed: int, p: float | None = None) -> Probe:
+    """With `p` left out where it is None. To hide where u ≥ 1 − p is as good as where u < p."""
+    labels, u = torch.arange(n) % 10 + 1, uniform(n, seed=seed)
+    share, options = (0.1, {}) if p is None else (p, {"p": p})
+    other = torch.where(u >= 1 - share, none, labels)
 
     def observe(candidate: Callable) -> dict[str, Any]:
         given = labels.clone()
-        hidden = torch.as_tensor(candidate(given, 11, u.clone(), p))
-        share = 100 * float((hidden == 11).float().mean())
-        return {"per cent hidden": share, "result": hidden, "labels afterwards": given}
+        hidden = torch.as_tensor(candidate(given, none, u.clone(), **options))
+        if torch.equal(hidden, other):
+            hidden = hide_labels(labels, none, u, share)
+        found = 100 * float((hidden == none).float().mean())
+        return {"per cent hidden": found, "result": hidden, "labels afterwards": given}
 
     explain = {"labels afterwards": "Your function changes the labels that it was given."}
     return Probe(label, observe, explain=explain)
@@ -1561,6 +1811,17 @@ BUG_HIDDEN_LABELS = Exercise(
             "other pictures.",
         ),
         Mistake(
+            "hidden as −1",
+            lambda labels, none, u, p=0.1: torch.where(u < p, -1, labels),
+            "You write −1 where `none` belongs. The model has a row of its table for `none`; −1 is "
+            "the last row, or an error.",
+        ),
+        Mistake(
+            "p fixed",
+            lambda labels, none, u, p=0.1: torch.where(u < 0.1, none, labels),
+            "Change p: you always hide a tenth of the labels.",
+        ),
+        Mistake(
             "half",
             lambda labels, none, u, p=0.1: torch.where(u < 0.5, none, labels),
             "Change p: you always hide half of the labels.",
@@ -1573,9 +1834,10 @@ BUG_HIDDEN_LABELS = Exercise(
         ),
     ),
     probes=(
-        _hide_probe("1,000 labels, p = 0.1", 1000, 0.1, 1),
-        _hide_probe("200 labels, p = 0.8", 200, 0.8, 2),
-        _hide_probe("5 labels, p = 0.3", 5, 0.3, 3),
+        _hide_probe("1,000 labels, p as it comes", 1000, 11, seed=1),
+        _hide_probe("200 labels, p = 0.8, none = 12", 200, 12, seed=2, p=0.8),
+        _hide_probe("200 other labels, p = 0.3, none = 99", 200, 99, seed=3, p=0.3),
+        _hide_probe("one label, p = 0.999", 1, 11, seed=4, p=0.999),
     ),
 )
 
@@ -1663,7 +1925,8 @@ BUG_SHORT_CHAIN = Exercise(
         Mistake(
             "a thousand after all",
             lambda T: torch.linspace(1e-4, 0.02, 1000),
-            "You return 1,000 betas; T were asked.",
+            "You return {got} betas for T = 200; {expected} were asked.",
+            example(200, gives=1000, pick=len),
         ),
     ),
     probes=(_short_probe(200), _short_probe(100), _short_probe(50)),
