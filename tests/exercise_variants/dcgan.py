@@ -146,46 +146,49 @@ def cut_out_by_hand(in_channels, out_channels):
 # --- init_weights ---------------------------------------------------------------------------------
 
 
-def as_in_the_pytorch_tutorial(module):
-    name = module.__class__.__name__
-    if name.find("Conv") != -1:
-        nn.init.normal_(module.weight.data, 0.0, 0.02)
-    elif name.find("BatchNorm") != -1:
-        nn.init.normal_(module.weight.data, 1.0, 0.02)
-        nn.init.constant_(module.bias.data, 0)
+def as_in_the_pytorch_tutorial(module, generator=None):
+    def weights_init(m):
+        name = m.__class__.__name__
+        if name.find("Conv") != -1:
+            nn.init.normal_(m.weight.data, 0.0, 0.02, generator=generator)
+        elif name.find("BatchNorm") != -1:
+            nn.init.normal_(m.weight.data, 1.0, 0.02, generator=generator)
+            nn.init.constant_(m.bias.data, 0)
+
+    module.apply(weights_init)
 
 
-def without_gradients(module):
-    with torch.no_grad():
-        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-            module.weight.copy_(0.02 * torch.randn(module.weight.shape))
-            if module.bias is not None:
-                module.bias.zero_()
-        if isinstance(module, nn.BatchNorm2d):
-            module.weight.copy_(1 + 0.02 * torch.randn_like(module.weight))
-            module.bias.zero_()
+@torch.no_grad()
+def without_gradients(module, generator=None):
+    for layer in module.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            layer.weight.copy_(0.02 * torch.randn(layer.weight.shape, generator=generator))
+            if layer.bias is not None:
+                layer.bias.zero_()
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.weight.copy_(1 + 0.02 * torch.randn(layer.weight.shape, generator=generator))
+            layer.bias.zero_()
 
 
-def for_the_whole_network(net):
+def for_the_whole_network(net, generator=None):
     for layer in net.modules():
         if type(layer) in (nn.Conv2d, nn.ConvTranspose2d):
-            layer.weight.data.normal_(0, 0.02)
+            layer.weight.data.normal_(0, 0.02, generator=generator)
         elif type(layer) is nn.BatchNorm2d:
-            layer.weight.data.normal_(1, 0.02)
+            layer.weight.data.normal_(1, 0.02, generator=generator)
             layer.bias.data.fill_(0)
     return net
 
 
-def by_names_of_parameters(net):
+def calling_itself(net, generator=None):
+    for child in net.children():
+        calling_itself(child, generator)
     for p in net.parameters(recurse=False):
-        p.requires_grad_(False)
         if p.ndim == 4:
-            torch.nn.init.trunc_normal_(p, std=0.02)
+            torch.nn.init.trunc_normal_(p, std=0.02, generator=generator)
     if hasattr(net, "running_mean"):
-        net.weight.normal_(1.0, 0.02)
-        net.bias.zero_()
-    for p in net.parameters(recurse=False):
-        p.requires_grad_(True)
+        net.weight.data.normal_(1.0, 0.02, generator=generator)
+        net.bias.data.zero_()
 
 
 # --- the two updates ------------------------------------------------------------------------------
@@ -203,7 +206,7 @@ def d_as_on_the_slide(generator, discriminator, g_optimizer, d_optimizer, real, 
     error_fake = criterion(discriminator(fake.detach()).view(-1), label)
     error_fake.backward()
     d_optimizer.step()
-    return error_real + error_fake
+    return (error_real + error_fake).detach()
 
 
 def d_with_probabilities(generator, discriminator, g_optimizer, d_optimizer, real, noise):
@@ -214,7 +217,7 @@ def d_with_probabilities(generator, discriminator, g_optimizer, d_optimizer, rea
     d_optimizer.zero_grad()
     loss.backward()
     d_optimizer.step()
-    return loss
+    return loss.detach()
 
 
 def d_clears_the_generator_afterwards(g, d, g_optimizer, d_optimizer, real, noise):
@@ -321,7 +324,7 @@ VARIANTS = {
         as_in_the_pytorch_tutorial,
         without_gradients,
         for_the_whole_network,
-        by_names_of_parameters,
+        calling_itself,
         dcgan.init_weights,
     ],
     "dcgan.discriminator_update": [

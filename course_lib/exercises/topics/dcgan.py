@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from course_lib import dcgan, gan, shapes
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
-from course_lib.exercises.probing import normal
+from course_lib.exercises.probing import normal, seeded
 
 # --- conv2d_size ----------------------------------------------------------------------------------
 
@@ -247,7 +247,7 @@ CONV_TRANSPOSE2D_SIZE = Exercise(
         ),
     ),
     probes=(
-        call("size 1, kernel 4 and nothing else", 1, 4),
+        call("size 3, kernel 4 and nothing else", 3, 4),
         _transposed(4, 4, 2, 1),
         _transposed(2, 4, 2),
         _transposed(2, 2, 2),
@@ -689,40 +689,77 @@ _CONVS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
 def _init_wrong(conv: Callable = None, norm: Callable = None, kinds: tuple = _CONVS) -> Callable:
-    """Another start for convolutions, conv(weight), or for BatchNorm, norm(weight, bias)."""
-    conv = conv or (lambda weight: nn.init.normal_(weight, 0.0, 0.02))
+    """Another start for convolutions, conv(weight, generator), or for BatchNorm, with its bias."""
 
-    def right(weight: Tensor, bias: Tensor) -> None:
-        nn.init.normal_(weight, 1.0, 0.02)
-        nn.init.zeros_(bias)
-
-    def wrong(module):
-        if isinstance(module, kinds):
-            conv(module.weight)
-        elif isinstance(module, nn.BatchNorm2d):
-            (norm or right)(module.weight, module.bias)
+    def wrong(module, generator=None):
+        for layer in module.modules():
+            if isinstance(layer, kinds):
+                (conv or _bell(0.0, 0.02))(layer.weight, generator)
+            elif isinstance(layer, nn.BatchNorm2d):
+                (norm or _bell_and_zeros(1.0, 0.02))(layer.weight, layer.bias, generator)
 
     return wrong
 
 
-def _same_seed(module):
-    torch.manual_seed(0)
+def _bell(mean: float, spread: float) -> Callable:
+    return lambda w, generator: nn.init.normal_(w, mean, spread, generator=generator)
+
+
+def _bell_and_zeros(mean: float, spread: float) -> Callable:
+    def start(weight: Tensor, bias: Tensor, generator: torch.Generator) -> None:
+        nn.init.normal_(weight, mean, spread, generator=generator)
+        nn.init.zeros_(bias)
+
+    return start
+
+
+def _even(low: float, high: float) -> Callable:
+    return lambda w, generator: nn.init.uniform_(w, low, high, generator=generator)
+
+
+def _without_generator(module, generator=None):
     _init_wrong()(module)
 
 
-def _all_alike(module):
-    for p in module.parameters(recurse=False):
-        nn.init.normal_(p, 0.0, 0.02)
+def _same_seed(module, generator=None):
+    for layer in module.modules():
+        torch.manual_seed(0)
+        if isinstance(layer, (*_CONVS, nn.BatchNorm2d)):
+            _init_wrong()(layer)
 
 
-def _nothing(*weights: Tensor) -> None:
+def _all_alike(module, generator=None):
+    for layer in module.modules():
+        if isinstance(layer, (*_CONVS, nn.BatchNorm2d)):
+            for p in layer.parameters(recurse=False):
+                nn.init.normal_(p, 0.0, 0.02, generator=generator)
+
+
+def _linear_too(module, generator=None):
+    _init_wrong(kinds=(*_CONVS, nn.Linear))(module, generator)
+
+
+def _outer_layers(module, generator=None):
+    for layer in module.children():
+        if not list(layer.children()):
+            _init_wrong()(layer, generator)
+
+
+def _the_module_itself(module, generator=None):
+    if isinstance(module, (*_CONVS, nn.BatchNorm2d)):
+        _init_wrong()(module, generator)
+
+
+def _nothing(*arguments: Any) -> None:
     pass
 
 
 def _started_convolutions(candidate: Callable) -> dict[str, Any]:
     layers = [kind(48, 64, 4) for kind in (*_CONVS, nn.Conv2d)]
-    net = nn.Sequential(layers[0], nn.BatchNorm2d(8), nn.Sequential(*layers[1:], nn.ReLU()))
-    net.apply(candidate)
+    inside = nn.Sequential(nn.ReLU(), nn.Sequential(*layers[1:]))
+    net = nn.Sequential(layers[0], nn.BatchNorm2d(8), inside, nn.Linear(300, 20))
+    linear = net[3].weight.detach().clone()
+    candidate(net)
     seen = {}
     for name, layer in zip(("Conv2d", "ConvTranspose2d"), layers, strict=False):
         w = layer.weight.detach()
@@ -731,13 +768,14 @@ def _started_convolutions(candidate: Callable) -> dict[str, Any]:
         far = ((w - w.mean()).abs() > 2 * w.std()).double().mean()  # of a Gaussian 4.6 %
         seen[f"bell shape of the weights of {name}"] = 0.04 < far.item() < 0.05
     seen["two layers begin alike"] = torch.equal(layers[0].weight, layers[2].weight)
+    seen["weights of Linear stay"] = torch.equal(net[3].weight, linear)
     return seen | {"weights can learn": all(p.requires_grad for p in net.parameters())}
 
 
 def _started_norms(candidate: Callable) -> dict[str, Any]:
-    net = nn.Sequential(nn.BatchNorm2d(100_000), nn.ReLU())
-    net.apply(candidate)
-    norm = net[0]
+    net = nn.Sequential(nn.Sequential(nn.BatchNorm2d(100_000)), nn.ReLU())
+    candidate(net)
+    norm = net[0][0]
     return {
         "mean of the weights of BatchNorm": norm.weight.detach().mean(),
         "spread of the weights of BatchNorm": norm.weight.detach().std(),
@@ -749,19 +787,33 @@ def _started_norms(candidate: Callable) -> dict[str, Any]:
     }
 
 
+def _started_by_a_generator(candidate: Callable) -> dict[str, Any]:
+    drawn = []
+    for seed in (1, 1, 2):
+        net = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4))
+        candidate(net, seeded(seed))
+        drawn.append(torch.cat([p.detach().flatten() for p in net.parameters()]))
+    first, again, other = drawn
+    return {
+        "the same seed gives the same weights": torch.equal(first, again),
+        "another seed gives other weights": not torch.equal(first, other),
+    }
+
+
 INIT_WEIGHTS = Exercise(
     id="dcgan.init_weights",
     title="The first weights of DCGAN",
     reference=dcgan.init_weights,
     hints=(
-        "`net.apply(init_weights)` calls your function on every layer of a network, also on those "
-        "without weights. How does the function find out what layer it has got?",
-        "`isinstance(module, nn.Conv2d)` asks. Which three kinds of layer with weights does a "
-        "DCGAN have? And what does BatchNorm multiply with: where should that begin, if it is to "
-        "change almost nothing at first?",
-        "`nn.init.normal_(module.weight, mean, spread)` changes a weight in place. Convolutions "
-        "of both kinds: mean 0, spread 0.02. BatchNorm2d: mean 1, spread 0.02, and "
-        "`nn.init.zeros_(module.bias)`.",
+        "A network holds layers, and some of these hold layers again. The function is called once, "
+        "with the whole network. What gives you every layer, however deep?",
+        "`for layer in module.modules()` walks through all of them; `isinstance(layer, nn.Conv2d)` "
+        "asks of what kind one is. Which three kinds with weights does a DCGAN have? And what does "
+        "BatchNorm multiply with: where should that begin, if it is to change almost nothing at "
+        "first?",
+        "`nn.init.normal_(layer.weight, mean, spread, generator=generator)` changes a weight in "
+        "place. Convolutions of both kinds: mean 0, spread 0.02. BatchNorm2d: mean 1, spread 0.02, "
+        "and `nn.init.zeros_(layer.bias)`.",
     ),
     mistakes=(
         Mistake(
@@ -789,7 +841,7 @@ INIT_WEIGHTS = Exercise(
         ),
         Mistake(
             "BatchNorm about 0",
-            _init_wrong(norm=lambda w, b: (nn.init.normal_(w, 0.0, 0.02), nn.init.zeros_(b))),
+            _init_wrong(norm=_bell_and_zeros(0.0, 0.02)),
             "BatchNorm multiplies each channel by about 0: it divides by the spread, so that all "
             "channels have spread 1, and then you shrink them to 0.02. After four layers nothing "
             "of the code is left.",
@@ -803,93 +855,110 @@ INIT_WEIGHTS = Exercise(
         ),
         Mistake(
             "BatchNorm's bias drawn too",
-            _init_wrong(
-                norm=lambda w, b: (nn.init.normal_(w, 1, 0.02), nn.init.normal_(b, 0, 0.02))
-            ),
+            _init_wrong(norm=lambda w, b, g: (_bell(1.0, 0.02)(w, g), _bell(0.0, 0.02)(b, g))),
             "The biases of BatchNorm scatter by 0.02. They are meant to begin at exactly 0.",
         ),
         Mistake(
             "BatchNorm's bias at 1",
-            _init_wrong(norm=lambda w, b: (nn.init.normal_(w, 1.0, 0.02), nn.init.ones_(b))),
+            _init_wrong(norm=lambda w, b, g: (_bell(1.0, 0.02)(w, g), nn.init.ones_(b))),
             "The biases of BatchNorm begin at 1: every channel is one spread too high, and ReLU "
             "hardly ever cuts. They are meant to begin at 0.",
         ),
         Mistake(
             "weight and bias swapped",
-            _init_wrong(norm=lambda w, b: (nn.init.zeros_(w), nn.init.normal_(b, 1.0, 0.02))),
+            _init_wrong(norm=lambda w, b, g: (nn.init.zeros_(w), _bell(1.0, 0.02)(b, g))),
             "BatchNorm multiplies by 0 and adds 1: whatever comes in, 1 goes out.",
         ),
         Mistake(
             "0.02 as a variance",
-            _init_wrong(
-                lambda w: nn.init.normal_(w, 0.0, math.sqrt(0.02)),
-                lambda w, b: (nn.init.normal_(w, 1.0, math.sqrt(0.02)), nn.init.zeros_(b)),
-            ),
+            _init_wrong(_bell(0.0, 0.02**0.5), _bell_and_zeros(1.0, 0.02**0.5)),
             "Your weights scatter by 0.14, seven times as far as they should: 0.02 is the spread, "
             "not the variance.",
         ),
         Mistake(
             "0.02 squared",
-            _init_wrong(
-                lambda w: nn.init.normal_(w, 0.0, 0.02**2),
-                lambda w, b: (nn.init.normal_(w, 1.0, 0.02**2), nn.init.zeros_(b)),
-            ),
+            _init_wrong(_bell(0.0, 0.02**2), _bell_and_zeros(1.0, 0.02**2)),
             "Your weights scatter by 0.0004, a fiftieth of what they should. torch's `normal_` "
             "takes the spread, and so does 0.02.",
         ),
         Mistake(
             "mean and spread swapped",
-            _init_wrong(lambda w: nn.init.normal_(w, 0.02, 1.0)),
+            _init_wrong(_bell(0.02, 1.0)),
             "Your kernels scatter by 1, about 0.02. A kernel of 4 × 4 on 512 channels adds up "
             "8,192 products: with a spread of 1 the sum is some 90 times what came in.",
         ),
         Mistake(
             "spread 1",
-            _init_wrong(lambda w: nn.init.normal_(w)),
+            _init_wrong(_bell(0.0, 1.0)),
             "Your kernels scatter by 1. One of 4 × 4 on 512 channels adds up 8,192 products: with "
             "a spread of 1 the sum is some 90 times what came in.",
         ),
         Mistake(
             "uniform",
-            _init_wrong(lambda w: nn.init.uniform_(w, -0.02, 0.02)),
+            _init_wrong(_even(-0.02, 0.02)),
             "Your kernels hold no weight beyond ±0.02, and all in between are equally likely. "
             "Their spread is 0.0115. It should be 0.02, and the shape a bell.",
         ),
         Mistake(
             "uniform of the right spread",
-            _init_wrong(lambda w: nn.init.uniform_(w, -0.02 * 3**0.5, 0.02 * 3**0.5)),
+            _init_wrong(_even(-0.02 * 3**0.5, 0.02 * 3**0.5)),
             "The spread is right, the shape is not: none of your weights lies beyond 0.035. Of a "
             "Gaussian of spread 0.02, one in twenty lies beyond 0.04.",
         ),
         Mistake(
             "always positive",
-            _init_wrong(lambda w: nn.init.uniform_(w, 0.0, 0.02)),
+            _init_wrong(_even(0.0, 0.02)),
             "None of your weights is negative: their mean is 0.01, not 0. Every kernel begins as "
             "a blur.",
         ),
         Mistake(
             "constant",
-            _init_wrong(lambda w: nn.init.constant_(w, 0.02)),
+            _init_wrong(lambda w, g: nn.init.constant_(w, 0.02)),
             "All weights are 0.02. Filters that begin alike get the same gradient and stay alike: "
             "512 channels, one feature.",
         ),
         Mistake(
             "zeros",
-            _init_wrong(nn.init.zeros_),
+            _init_wrong(lambda w, g: nn.init.zeros_(w)),
             "All kernels are 0: whatever comes in, 0 goes out, and no gradient finds its way back "
             "to the layers before.",
         ),
         Mistake(
             "Xavier",
-            _init_wrong(nn.init.xavier_normal_),
+            _init_wrong(lambda w, g: nn.init.xavier_normal_(w, generator=g)),
             "The spread of your kernels depends on the number of channels. DCGAN's rule is "
             "simpler: 0.02 everywhere.",
         ),
         Mistake(
             "Kaiming",
-            _init_wrong(nn.init.kaiming_normal_),
+            _init_wrong(lambda w, g: nn.init.kaiming_normal_(w, generator=g)),
             "The spread of your kernels depends on the number of channels that come in. DCGAN's "
             "rule is simpler: 0.02 everywhere.",
+        ),
+        Mistake(
+            "the module itself",
+            _the_module_itself,
+            "Nothing has changed. The function is called once, with a whole network, and you look "
+            "only at what you are given: a network is no convolution. Its layers lie inside, some "
+            "within other layers.",
+        ),
+        Mistake(
+            "outer layers only",
+            _outer_layers,
+            "You change the layers that lie directly in the network. Those inside another "
+            "nn.Sequential, as in DCGAN's blocks, stay as they are.",
+        ),
+        Mistake(
+            "linear layers, too",
+            _linear_too,
+            "nn.Linear has changed as well. Only convolutions and BatchNorm get new weights; "
+            "other layers stay as they are.",
+        ),
+        Mistake(
+            "the generator unused",
+            _without_generator,
+            "Each weight has the right spread, but does not come from the given generator: with "
+            "one of the same seed your weights are others.",
         ),
         Mistake(
             "the same seed for each layer",
@@ -899,8 +968,9 @@ INIT_WEIGHTS = Exercise(
         ),
     ),
     probes=(
-        Probe("two convolutions and a transposed one", _started_convolutions, 0.03, 5e-4),
+        Probe("a network with layers inside layers", _started_convolutions, 0.03, 5e-4),
         Probe("a BatchNorm of 100,000 channels", _started_norms, 0.03, 5e-4),
+        Probe("a generator of seed 1, the same again, one of seed 2", _started_by_a_generator),
     ),
 )
 
@@ -943,9 +1013,9 @@ def generator_update(
     return g_loss.detach()
 
 
-def _players(seed: int) -> tuple[nn.Module, nn.Module]:
+def _players(seed: int, nc: int) -> tuple[nn.Module, nn.Module]:
     """A small DCGAN whose weights are large enough for scores to differ from 0."""
-    nets = dcgan.Generator(nz=6, ngf=4, nc=2, size=16), dcgan.Discriminator(nc=2, ndf=4, size=16)
+    nets = dcgan.Generator(nz=6, ngf=4, nc=nc, size=16), dcgan.Discriminator(nc, ndf=4, size=16)
     with torch.no_grad():
         for i, p in enumerate(p for net in nets for p in net.parameters()):
             p.copy_(normal(*p.shape, seed=1000 * seed + i) * (0.3 if p.ndim == 4 else 0.1))
@@ -986,13 +1056,13 @@ def _has_gradient(net: nn.Module) -> bool:
     return any(p.grad is not None and bool(p.grad.any()) for p in net.parameters())
 
 
-def _round(player: str, batch: int, seed: int) -> Probe:
+def _round(player: str, batch: int, seed: int, nc: int = 2) -> Probe:
     """One update of D ("D") or G ("G"), with gradients left over from the update before."""
     other = "G" if player == "D" else "D"
 
     def observe(candidate: Callable) -> dict[str, Any]:
-        nets = dict(zip("GD", _players(seed), strict=True))
-        real, noise = normal(batch, 2, 16, 16, seed=seed + 1).tanh(), normal(batch, 6, seed=seed)
+        nets = dict(zip("GD", _players(seed, nc), strict=True))
+        real, noise = normal(batch, nc, 16, 16, seed=seed + 1).tanh(), normal(batch, 6, seed=seed)
         fake = copy.deepcopy(nets["G"])(noise).detach()
         before = {name: _flat(net) for name, net in nets.items()}
         _leave_gradients(nets["D"])  # as an update of G leaves them
@@ -1121,10 +1191,7 @@ DISCRIMINATOR_UPDATE = Exercise(
     id="dcgan.discriminator_update",
     title="The discriminator's turn",
     reference=discriminator_update,
-    allows=(
-        "graph",
-        "number",
-    ),
+    allows=("number",),
     hints=(
         "D is a classifier of pictures with two classes. Which pictures does it learn from here, "
         "and what should it say to each kind? G only supplies: what must not happen to it?",
@@ -1278,7 +1345,7 @@ DISCRIMINATOR_UPDATE = Exercise(
             "pictures, and learns nothing about G.",
         ),
     ),
-    probes=(_round("D", 4, seed=1), _round("D", 2, seed=2), _round("D", 7, seed=3)),
+    probes=(_round("D", 4, seed=1), _round("D", 2, seed=2, nc=1), _round("D", 4, seed=3)),
 )
 
 
@@ -1319,10 +1386,7 @@ GENERATOR_UPDATE = Exercise(
     id="dcgan.generator_update",
     title="The generator's turn",
     reference=generator_update,
-    allows=(
-        "graph",
-        "number",
-    ),
+    allows=("graph", "number"),
     hints=(
         "There is no data in this turn. Who tells G whether its pictures are good, and what would "
         "G like to hear?",
@@ -1456,7 +1520,7 @@ GENERATOR_UPDATE = Exercise(
             "same fakes.",
         ),
     ),
-    probes=(_round("G", 4, seed=4), _round("G", 2, seed=5), _round("G", 7, seed=6)),
+    probes=(_round("G", 4, seed=4), _round("G", 2, seed=5, nc=1), _round("G", 4, seed=6)),
 )
 
 
@@ -1472,6 +1536,8 @@ def _moved(label: str, z: Tensor, n: int, m: int, strength: float, seed: int) ->
     sets = 1 + normal(n, d, seed=seed), normal(m, d, seed=seed + 1) - 0.5
     return call(label, z, *sets, strength)
 
+
+_EQUAL = torch.full((2, 3), 0.5), normal(1, 3, seed=52), normal(1, 3, seed=53)
 
 LATENT_ARITHMETIC = Exercise(
     id="dcgan.latent_arithmetic",
@@ -1583,6 +1649,7 @@ LATENT_ARITHMETIC = Exercise(
         _moved("strength −2: take it off", normal(4, 2, seed=3), 7, 7, -2.0, 30),
         _moved("strength 0", normal(2, 6, seed=4), 3, 2, 0.0, 40),
         _moved("a single face in each set", normal(2, 3, seed=5), 1, 1, 1.5, 50),
+        call("two equal codes", *_EQUAL, 1.5),
         call("no strength given", normal(2, 4, seed=6), normal(3, 4, seed=7), torch.ones(2, 4)),
     ),
 )
