@@ -161,7 +161,7 @@ def gradients_of_each_player(g, d, g_optimizer, d_optimizer, real, noise_d, nois
         for weight, grad in zip(weights, torch.autograd.grad(loss, weights), strict=True):
             weight.grad = grad
         optimizer.step()
-        return loss
+        return loss.detach()
 
     d_loss = learn(d, log_sigmoids(d(real), d(g(noise_d))), d_optimizer)
     return d_loss, learn(g, -F.logsigmoid(d(g(noise_g))).mean(), g_optimizer)
@@ -178,7 +178,7 @@ def two_backward_passes_for_the_discriminator(g, d, g_optimizer, d_optimizer, re
     g_loss = F.softplus(-d(g(z_g))).mean()
     g_loss.backward()
     g_optimizer.step()
-    return on_real + on_fake, g_loss
+    return (on_real + on_fake).detach(), g_loss.detach()
 
 
 def cleared_at_the_end(g, d, g_optimizer, d_optimizer, real, noise_d, noise_g):
@@ -190,7 +190,7 @@ def cleared_at_the_end(g, d, g_optimizer, d_optimizer, real, noise_d, noise_g):
     g_optimizer.step()
     g_optimizer.zero_grad()
     d_optimizer.zero_grad()
-    return d_loss, g_loss
+    return d_loss.detach(), g_loss.item()
 
 
 def frozen_discriminator(g, d, g_optimizer, d_optimizer, real, noise_d, noise_g):
@@ -206,7 +206,7 @@ def frozen_discriminator(g, d, g_optimizer, d_optimizer, real, noise_d, noise_g)
     g_loss.backward()
     g_optimizer.step()
     d.requires_grad_(True)
-    return [d_loss, g_loss]
+    return [d_loss.detach(), g_loss.detach()]
 
 
 # --- nearest neighbours ---------------------------------------------------------------------------

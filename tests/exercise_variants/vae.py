@@ -271,16 +271,6 @@ def clamped_below_one(z_a, z_b, fraction):
     return first * z_a + (fraction * omega).sin() / omega.sin() * z_b
 
 
-def turned_towards_the_second(z_a, z_b, fraction):
-    length = z_a.norm(dim=1, keepdim=True)
-    e1 = z_a / length
-    along = (z_b * e1).sum(1, keepdim=True)
-    across = z_b - along * e1
-    height = across.norm(dim=1, keepdim=True)
-    angle = fraction * torch.atan2(height, along)
-    return length * (angle.cos() * e1 + angle.sin() * across / height.clamp(min=1e-12))
-
-
 def pair_by_pair(z_a, z_b, fraction):
     rows = []
     for a, b in zip(z_a.tolist(), z_b.tolist(), strict=True):
@@ -304,11 +294,6 @@ def by_sinc(z_a, z_b, fraction):
         return f * torch.sinc(f * omega / math.pi) / torch.sinc(omega / math.pi)
 
     return (weight(1 - fraction) * a + weight(fraction) * b).float()
-
-
-def lengths_morphed_apart(z_a, z_b, fraction):
-    length = torch.lerp(z_a.norm(dim=1, keepdim=True), z_b.norm(dim=1, keepdim=True), fraction)
-    return length * shoemake_with_where(F.normalize(z_a, dim=1), F.normalize(z_b, dim=1), fraction)
 
 
 # --- classes --------------------------------------------------------------------------------------
@@ -416,10 +401,8 @@ VARIANTS = {
     "vae.slerp": [
         shoemake_with_where,
         clamped_below_one,
-        turned_towards_the_second,
         pair_by_pair,
         by_sinc,
-        lengths_morphed_apart,
         autoencoders.slerp,
     ],
     "vae.one_hot": [

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,9 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
+from course_lib.exercises.engine import Example, Exercise, Mistake, Probe, Question, call, example
 from course_lib.exercises.probing import normal
-from course_lib.exercises.topics import vae
 
 # --- discriminator_loss ---------------------------------------------------------------------------
 
@@ -604,7 +602,7 @@ def adversarial_step(
     g_optimizer.zero_grad()
     g_loss.backward()
     g_optimizer.step()
-    return d_loss, g_loss
+    return d_loss.detach(), g_loss.detach()
 
 
 def _learn(loss: Tensor, *optimizers: torch.optim.Optimizer, clear: bool = True) -> None:
@@ -948,9 +946,280 @@ ADVERSARIAL_STEP = Exercise(
 )
 
 
-# --- slerp, which is that of lecture 02 -----------------------------------------------------------
+# --- slerp, of lecture 02 too ---------------------------------------------------------------------
 
-SLERP = replace(vae.SLERP, id="gan.slerp", title="Walk between two codes along a sphere")
+
+def slerp(
+    z_a: Float[Tensor, "B d"], z_b: Float[Tensor, "B d"], fraction: float
+) -> Float[Tensor, "B d"]:
+    """From z_a towards z_b along the arc about 0: [sin((1 − f)ω) z_a + sin(f ω) z_b] / sin ω."""
+    cosine = F.cosine_similarity(z_a.double(), z_b.double(), dim=-1)[..., None]  # (B, 1)
+    omega = cosine.clamp(-1, 1).acos()
+    arc = ((1 - fraction) * omega).sin() * z_a + (fraction * omega).sin() * z_b
+    line = torch.lerp(z_a, z_b, fraction)  # what the arc becomes as ω goes to 0
+    return torch.where(omega.sin() < 1e-4, line, arc / omega.sin()).to(z_a.dtype)
+
+
+def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    return F.cosine_similarity(a, b, dim=-1).clamp(-1, 1)[..., None]  # (B, 1)
+
+
+def _arc(a: Tensor, b: Tensor, f: float, angle: Tensor) -> Tensor:
+    """Along a circle by that angle; straight where the angle is too small to divide by its sine."""
+    arc = (((1 - f) * angle).sin() * a + (f * angle).sin() * b) / angle.sin()
+    return torch.where(angle.sin().abs() < 1e-4, torch.lerp(a, b, f), arc)
+
+
+def _unguarded(a: Tensor, b: Tensor, f: float) -> Tensor:
+    angle = _cosine(a, b).acos()
+    return (((1 - f) * angle).sin() * a + (f * angle).sin() * b) / angle.sin()
+
+
+def _straight_where_any_is_parallel(a: Tensor, b: Tensor, f: float) -> Tensor:
+    any_parallel = bool((_cosine(a, b) > 0.9999).any())
+    return torch.lerp(a, b, f) if any_parallel else _unguarded(a, b, f)
+
+
+def _straight_where_all_are_parallel(a: Tensor, b: Tensor, f: float) -> Tensor:
+    all_parallel = bool((_cosine(a, b) > 0.9999).all())
+    return torch.lerp(a, b, f) if all_parallel else _unguarded(a, b, f)
+
+
+def _cosines_for_sines(a: Tensor, b: Tensor, f: float) -> Tensor:
+    angle = _cosine(a, b).acos()
+    return (((1 - f) * angle).cos() * a + (f * angle).cos() * b) / angle.cos()
+
+
+def _not_divided(a: Tensor, b: Tensor, f: float) -> Tensor:
+    angle = _cosine(a, b).acos()
+    return ((1 - f) * angle).sin() * a + (f * angle).sin() * b
+
+
+def _straight_then_lengthened(a: Tensor, b: Tensor, f: float) -> Tensor:
+    return F.normalize(torch.lerp(a, b, f), dim=-1) * a.norm(dim=-1, keepdim=True)
+
+
+def _length_apart(a: Tensor, b: Tensor, f: float) -> Tensor:
+    length = torch.lerp(a.norm(dim=-1, keepdim=True), b.norm(dim=-1, keepdim=True), f)
+    return length * slerp(F.normalize(a, dim=-1), F.normalize(b, dim=-1), f)
+
+
+def _line_below(cosine: float) -> Callable:
+    return lambda a, b, f: torch.where(_cosine(a, b) > cosine, torch.lerp(a, b, f), slerp(a, b, f))
+
+
+def _of_length(length: float, *shape: int, seed: int) -> Tensor:
+    return length * F.normalize(normal(*shape, seed=seed), dim=-1)
+
+
+def _degrees(*angles: float) -> Tensor:
+    """Points of the plane at these angles, on a circle of radius 0.5."""
+    radians = torch.tensor(angles).deg2rad()
+    return 0.5 * torch.stack([radians.cos(), radians.sin()], dim=1)
+
+
+_FINITE = {
+    "finite numbers": "Between opposite codes some of your numbers are nan or infinite: "
+    "rounding can put a cosine just below −1."
+}
+_ONE_PAIR = _of_length(3, 1, 5, seed=1), _of_length(3, 1, 5, seed=2)
+_AXES = torch.eye(3)
+
+
+def _walk(
+    a: tuple, b: tuple, fraction: float, gives: Any, pick: Callable = lambda z: z[0]
+) -> Example:
+    """One pair of codes of the plane."""
+    codes = (torch.tensor([code], dtype=torch.float32) for code in (a, b))
+    return example(*codes, fraction, pick=pick, gives=gives)
+
+
+def _opposite(candidate: Callable) -> dict[str, Any]:
+    codes = normal(20, 7, seed=6)
+    path = [candidate(codes, -2 * codes, f) for f in (0.25, 0.5)]
+    return {"finite numbers": all(bool(torch.as_tensor(z).isfinite().all()) for z in path)}
+
+
+def _path(label: str, z_a: Tensor, z_b: Tensor, fraction: float) -> Probe:
+    return call(label, z_a, z_b, fraction, rtol=1e-3, atol=1e-3)
+
+
+SLERP = Exercise(
+    id="gan.slerp",
+    title="Walk between two codes along a sphere",
+    reference=slerp,
+    hints=(
+        "Random codes in many dimensions all have nearly the same length. How long is the point "
+        "halfway between (1, 0) and (0, 1) on the straight line, and how long on the circle? What "
+        "should grow evenly with the fraction: a distance or an angle?",
+        "With ω the angle between the codes, the weights are sin((1 − f)ω) / sin ω and sin(f ω) / "
+        "sin ω. Each pair of the batch has its own ω. What do these weights become as ω goes to "
+        "0, and what does the computer make of 0 / 0?",
+        "The cosine of ω is z_a · z_b / (‖z_a‖ ‖z_b‖), summed over the last axis with "
+        "keepdim=True; clamp it to [−1, 1] before `acos`. Where sin ω is tiny, take the straight "
+        "line: `torch.where` chooses for each pair.",
+    ),
+    mistakes=(
+        Mistake(
+            "straight line",
+            lambda a, b, f: torch.lerp(a, b, f),
+            "Your codes take the short cut through the sphere. Halfway from (1, 0) to (0, 1) you "
+            "have length 0.71; every point of the circle has length 1. In 100 dimensions no "
+            "random code is that short: the network has never seen one.",
+        ),
+        Mistake(
+            "straight line, then lengthened",
+            _straight_then_lengthened,
+            "The right circle at the wrong speed. From 0° to 90°, a quarter of the way is 22.5°; "
+            "you are at 18.4°. Halfway one does not notice.",
+        ),
+        Mistake(
+            "the wrong way round",
+            lambda a, b, f: _arc(b, a, f, _cosine(a, b).acos()),
+            "Your slider runs backwards: at fraction 0 the second code is there, at 1 the first. "
+            "From 0° to 90°, a quarter of the way is 22.5°; you are at 67.5°.",
+        ),
+        Mistake(
+            "nan for parallel codes",
+            _unguarded,
+            "From (1, 0) to (1, 0), or to a code right beside it, you return nan: the angle is 0, "
+            "and you divide 0 by 0. Two equal codes end your film. The answer is (1, 0).",
+        ),
+        Mistake(
+            "one parallel pair straightens all",
+            _straight_where_any_is_parallel,
+            "One pair of equal codes in the batch changes what the other pairs get. From 0° to "
+            "90° halfway is of length {expected}; put a pair (1, 0), (1, 0) beside it, and you say "
+            "{got:.2f}.",
+            example(_AXES[[0, 0]], _AXES[[1, 0]], 0.5, pick=lambda z: z[0].norm(), gives=0.707),
+        ),
+        Mistake(
+            "nan for a parallel pair among others",
+            _straight_where_all_are_parallel,
+            "Equal codes alone come out right; beside another pair they become nan. The batch "
+            "with the pairs (1, 0), (1, 0) and (1, 0), (0, 1) gives nan for the first: each pair "
+            "has its own angle, and you decided for all of them at once.",
+        ),
+        Mistake(
+            "zero for parallel codes",
+            lambda a, b, f: _unguarded(a, b, f).nan_to_num(),
+            "From (1, 0) to (1, 0), or to a code right beside it, you return {got}. Every point "
+            "between equal codes is that code.",
+            _walk((1, 0), (1, 0), 0.5, gives=[0.0, 0.0]),
+        ),
+        Mistake(
+            "lengths not divided out",
+            lambda a, b, f: _arc(a, b, f, (a * b).sum(-1, keepdim=True).clamp(-1, 1).acos()),
+            "Your angle changes when both codes become longer. Between (1, 0) and (0.5, 0.87) "
+            "there are 60°; between (0.5, 0) and (0.25, 0.43), the same directions, you measure "
+            "83°.",
+        ),
+        Mistake(
+            "length lost",
+            lambda a, b, f: _arc(
+                F.normalize(a, dim=-1), F.normalize(b, dim=-1), f, _cosine(a, b).acos()
+            ),
+            "All your codes have length 1. From (3, 0) to (0, 3), none of the way is {expected}; "
+            "you say {got}. In 100 dimensions codes are about 10 long.",
+            _walk((3, 0), (0, 3), 0.0, gives=[1.0, 0.0]),
+        ),
+        Mistake(
+            "length on its own",
+            _length_apart,
+            "You turn the direction, and let the length grow evenly beside it. The formula weighs "
+            "the codes themselves: halfway from (2, 0) to (0, 1) lies {expected}; you say {got}. "
+            "For codes of equal length one does not notice.",
+            _walk((2, 0), (0, 1), 0.5, gives=[1.06, 1.06]),
+        ),
+        Mistake(
+            "held at the first length",
+            lambda a, b, f: F.normalize(slerp(a, b, f), dim=-1) * a.norm(dim=-1, keepdim=True),
+            "All your codes have the length of the first. All the way from (2, 0) to (0, 1) is "
+            "{expected}; you say {got}.",
+            _walk((2, 0), (0, 1), 1.0, gives=[0.0, 2.0]),
+        ),
+        Mistake(
+            "line for small angles",
+            _line_below(0.9),
+            "For small angles you take the straight line. It is right where codes are parallel, "
+            "and only there: between codes 20° apart, both of length 2, the point halfway has "
+            "length {expected:.4f}; yours has {got:.4f}.",
+            _walk((2, 0), (1.8794, 0.684), 0.5, pick=lambda z: z[0].norm(), gives=1.9696),
+        ),
+        Mistake(
+            "angles up to 90°",
+            lambda a, b, f: _arc(a, b, f, _cosine(a, b).clamp(min=0).acos()),
+            "No angle of yours is above 90°. From (1, 0) to (−0.5, 0.87) there are 120°: halfway "
+            "lies {expected}; you say {got}.",
+            _walk((1, 0), (-0.5, 0.866), 0.5, gives=[0.354, 0.612]),
+        ),
+        Mistake(
+            "sign of the cosine lost",
+            lambda a, b, f: _arc(a, b, f, _cosine(a, b).abs().acos()),
+            "You take the size of the cosine, and no angle of yours is above 90°. From (1, 0) to "
+            "(−0.5, 0.87) there are 120°: halfway lies {expected}; you say {got}.",
+            _walk((1, 0), (-0.5, 0.866), 0.5, gives=[0.289, 0.5]),
+        ),
+        Mistake(
+            "not divided by the sine",
+            _not_divided,
+            "Your ends are not the codes themselves. Between (1, 0) and (0.5, 0.87), none of the "
+            "way is {expected}; you say {got}. At 90° one does not notice.",
+            _walk((1, 0), (0.5, 0.866), 0.0, gives=[0.866, 0.0]),
+        ),
+        Mistake(
+            "cosines for sines",
+            _cosines_for_sines,
+            "At fraction 0 the second code is in the picture already. Between (1, 0) and (0.5, "
+            "0.87), none of the way is {expected}; you say {got}.",
+            _walk((1, 0), (0.5, 0.866), 0.0, gives=[2.0, 1.73]),
+        ),
+        Mistake(
+            "degrees",
+            lambda a, b, f: _arc(a, b, f, _cosine(a, b).acos().rad2deg()),
+            "The ends are right and the way between is wild: `sin` wants radians. Halfway from "
+            "(1, 0) to (0, 1) lies {expected}; you say {got}.",
+            _walk((1, 0), (0, 1), 0.5, gives=[0.952, 0.952]),
+        ),
+        Mistake(
+            "the cosine taken for the angle",
+            lambda a, b, f: _arc(a, b, f, _cosine(a, b)),
+            "For codes at right angles you take the straight line: you use the cosine, 0 there, "
+            "as the angle. Halfway from (1, 0) to (0, 1) you have length 0.71, and it should be 1.",
+        ),
+        Mistake(
+            "one angle for the batch",
+            lambda a, b, f: _arc(a, b, f, _cosine(a.flatten(), b.flatten()).acos()),
+            "All pairs of the batch get the same angle. (1, 0) to (0, 1) are 90°, (1, 0) to (1, "
+            "0) are 0°; you use 60° for both. A pair alone comes out right.",
+        ),
+    ),
+    probes=(
+        _path(
+            "60° apart, on a circle of radius 0.5, a quarter of the way",
+            _degrees(0),
+            _degrees(60),
+            0.25,
+        ),
+        _path("90° apart, halfway", _degrees(0), _degrees(90), 0.5),
+        _path("none of the way, 5 latents", *_ONE_PAIR, 0.0),
+        _path("all the way, 5 latents", *_ONE_PAIR, 1.0),
+        _path(
+            "10°, 40°, 120° and 170° apart, of unequal lengths, 0.7 of the way",
+            torch.tensor([[4.0], [1.0], [2.0], [1.0]]) * _degrees(0, 20, 90, 30),
+            torch.tensor([[4.0], [6.0], [1.0], [3.0]]) * _degrees(10, 60, 210, 200),
+            0.7,
+        ),
+        _path(
+            "3 pairs, each with its own angle", 2 * normal(3, 7, seed=3), normal(3, 7, seed=4), 0.3
+        ),
+        _path("20 pairs of equal codes", normal(20, 7, seed=5), normal(20, 7, seed=5), 0.25),
+        _path("parallel codes of lengths 1 and 3", _AXES, 3 * _AXES, 0.25),
+        _path("nearly parallel codes", torch.tensor([[2.0, 0]]), torch.tensor([[2.0, 2e-4]]), 0.25),
+        _path("two pairs, of which one is parallel", _AXES[[0, 0]], _AXES[[1, 0]], 0.5),
+        Probe("20 pairs of opposite codes", _opposite, explain=_FINITE),
+    ),
+)
 
 
 # --- nearest_neighbours ---------------------------------------------------------------------------
@@ -1012,9 +1281,8 @@ def _last_first(queries: Tensor, images: Tensor, k: int) -> tuple[Tensor, Tensor
 
 
 def _neighbours(label: str, n: int, m: int, k: int, shape: tuple[int, ...], seed: int) -> Probe:
-    images = normal(m, *shape, seed=seed).tanh()
-    noise = 0.1 * normal(n, *shape, seed=seed + 1)
-    queries = (images[torch.arange(n) * 2 % m] * 0.5 + noise).clamp(-1, 1)
+    images = normal(m, *shape, seed=seed)
+    queries = 0.5 * images[torch.arange(n) * 2 % m] + 0.2 * normal(n, *shape, seed=seed + 1)
 
     def observe(candidate: Callable) -> dict[str, Any]:
         indices, distances = candidate(queries.clone(), images.clone(), k)
@@ -1022,7 +1290,9 @@ def _neighbours(label: str, n: int, m: int, k: int, shape: tuple[int, ...], seed
         shapes = f"{tuple(indices.shape)} and {tuple(distances.shape)}"
         if shapes != f"{(n, k)} and {(n, k)}":
             indices, distances = torch.zeros(0, dtype=torch.int64), torch.zeros(0)
-        return {"shapes": shapes, "indices": indices.long(), "distances": distances.float()}
+        half = distances.dtype in (torch.float16, torch.bfloat16)
+        seen = {"shapes": shapes, "indices": indices.long(), "distances": distances.float()}
+        return seen | {"distances in 16 bits": half}
 
     return Probe(label, observe, rtol=1e-3, atol=1e-3)
 
@@ -1128,6 +1398,7 @@ NEAREST_NEIGHBOURS = Exercise(
         _neighbours("one query, 5 images of 3 × 2 × 3, k = 1", 1, 5, 1, (3, 2, 3), seed=3),
         _neighbours("4 queries, 6 images, k = 3", 4, 6, 3, (1, 3, 3), seed=5),
         _neighbours("2 queries, 4 images, all of them", 2, 4, 4, (1, 5, 5), seed=7),
+        _neighbours("3 other queries, 9 images of 1 × 4 × 4, k = 4", 3, 9, 4, (1, 4, 4), seed=9),
     ),
 )
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch.distributions import Normal
 from course_lib import autoencoders
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
 from course_lib.exercises.probing import normal
+from course_lib.exercises.topics import gan
 
 
 def _value(result: Any, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -1018,205 +1020,9 @@ MORPH = Exercise(
 )
 
 
-# --- slerp ----------------------------------------------------------------------------------------
+# --- slerp, which is that of lecture 03 -----------------------------------------------------------
 
-
-def slerp(
-    z_a: Float[Tensor, "B d"], z_b: Float[Tensor, "B d"], fraction: float
-) -> Float[Tensor, "B d"]:
-    """From z_a towards z_b along the arc about 0: [sin((1 − f)ω) z_a + sin(f ω) z_b] / sin ω."""
-    cosine = F.cosine_similarity(z_a, z_b, dim=-1)[..., None]  # (B, 1)
-    omega = cosine.clamp(-1, 1).acos()
-    arc = ((1 - fraction) * omega).sin() * z_a + (fraction * omega).sin() * z_b
-    line = torch.lerp(z_a, z_b, fraction)  # what the arc becomes as ω goes to 0
-    return torch.where(omega.sin() < 1e-3, line, arc / omega.sin())
-
-
-def _cosine(a: Tensor, b: Tensor) -> Tensor:
-    return F.cosine_similarity(a, b, dim=-1).clamp(-1, 1)[..., None]  # (B, 1)
-
-
-def _arc(a: Tensor, b: Tensor, f: float, angle: Tensor) -> Tensor:
-    """Along a circle by that angle; straight where the angle is too small to divide by its sine."""
-    arc = (((1 - f) * angle).sin() * a + (f * angle).sin() * b) / angle.sin()
-    return torch.where(angle.sin().abs() < 1e-4, torch.lerp(a, b, f), arc)
-
-
-def _unguarded(a: Tensor, b: Tensor, f: float) -> Tensor:
-    angle = _cosine(a, b).acos()
-    return (((1 - f) * angle).sin() * a + (f * angle).sin() * b) / angle.sin()
-
-
-def _straight_where_any_is_parallel(a: Tensor, b: Tensor, f: float) -> Tensor:
-    any_parallel = bool((_cosine(a, b) > 0.9999).any())
-    return torch.lerp(a, b, f) if any_parallel else _unguarded(a, b, f)
-
-
-def _straight_where_all_are_parallel(a: Tensor, b: Tensor, f: float) -> Tensor:
-    all_parallel = bool((_cosine(a, b) > 0.9999).all())
-    return torch.lerp(a, b, f) if all_parallel else _unguarded(a, b, f)
-
-
-def _cosines_for_sines(a: Tensor, b: Tensor, f: float) -> Tensor:
-    angle = _cosine(a, b).acos()
-    return (((1 - f) * angle).cos() * a + (f * angle).cos() * b) / angle.cos()
-
-
-def _not_divided(a: Tensor, b: Tensor, f: float) -> Tensor:
-    angle = _cosine(a, b).acos()
-    return ((1 - f) * angle).sin() * a + (f * angle).sin() * b
-
-
-def _straight_then_lengthened(a: Tensor, b: Tensor, f: float) -> Tensor:
-    return F.normalize(torch.lerp(a, b, f), dim=-1) * a.norm(dim=-1, keepdim=True)
-
-
-def _of_length(length: float, *shape: int, seed: int) -> Tensor:
-    return length * F.normalize(normal(*shape, seed=seed), dim=-1)
-
-
-def _degrees(*angles: float) -> Tensor:
-    """Points of the plane at these angles, on a circle of radius 0.5."""
-    radians = torch.tensor(angles).deg2rad()
-    return 0.5 * torch.stack([radians.cos(), radians.sin()], dim=1)
-
-
-_ONE_PAIR = _of_length(3, 1, 5, seed=1), _of_length(3, 1, 5, seed=2)
-_AXES = torch.eye(3)
-
-
-def _path(label: str, z_a: Tensor, z_b: Tensor, fraction: float) -> Probe:
-    return call(label, z_a, z_b, fraction, rtol=1e-3, atol=1e-3)
-
-
-SLERP = Exercise(
-    id="vae.slerp",
-    title="Morph along a sphere",
-    reference=slerp,
-    hints=(
-        "Random codes in many dimensions all have nearly the same length. How long is the point "
-        "halfway between (1, 0) and (0, 1) on the straight line, and how long on the circle? What "
-        "should grow evenly with the fraction: a distance or an angle?",
-        "With ω the angle between the codes, the weights are sin((1 − f)ω) / sin ω and sin(f ω) / "
-        "sin ω. Each pair of the batch has its own ω. What do these weights become as ω goes to "
-        "0, and what does the computer make of 0 / 0?",
-        "The cosine of ω is z_a · z_b / (‖z_a‖ ‖z_b‖), summed over the last axis with "
-        "keepdim=True; clamp it to [−1, 1] before `acos`. Where sin ω is tiny, take the straight "
-        "line: `torch.where` chooses for each pair.",
-    ),
-    mistakes=(
-        Mistake(
-            "straight line",
-            lambda a, b, f: torch.lerp(a, b, f),
-            "Your codes take the short cut through the sphere. Halfway from (1, 0) to (0, 1) you "
-            "have length 0.71; every point of the circle has length 1. In 100 dimensions no "
-            "random code is that short: the decoder has never seen one.",
-        ),
-        Mistake(
-            "straight line, then lengthened",
-            _straight_then_lengthened,
-            "The right circle at the wrong speed. From 0° to 90°, a quarter of the way is 22.5°; "
-            "you are at 18.4°. Halfway one does not notice.",
-        ),
-        Mistake(
-            "the wrong way round",
-            lambda a, b, f: _arc(b, a, f, _cosine(a, b).acos()),
-            "Your slider runs backwards: at fraction 0 the second code is there, at 1 the first. "
-            "From 0° to 90°, a quarter of the way is 22.5°; you are at 67.5°.",
-        ),
-        Mistake(
-            "nan for parallel codes",
-            _unguarded,
-            "From (1, 0) to (1, 0), or to a code right beside it, you return nan: the angle is 0, "
-            "and you divide 0 by 0. Two pictures that the encoder takes for the same one end your "
-            "film. The answer is (1, 0).",
-        ),
-        Mistake(
-            "one parallel pair straightens all",
-            _straight_where_any_is_parallel,
-            "One pair of equal codes in the batch changes what the other pairs get. From 0° to "
-            "90° halfway is of length 1; put a pair (1, 0), (1, 0) beside it, and you say 0.71.",
-        ),
-        Mistake(
-            "nan for a parallel pair among others",
-            _straight_where_all_are_parallel,
-            "Equal codes alone come out right; beside another pair they become nan. The batch "
-            "with the pairs (1, 0), (1, 0) and (1, 0), (0, 1) gives nan for the first: each pair "
-            "has its own angle, and you decided for all of them at once.",
-        ),
-        Mistake(
-            "zero for parallel codes",
-            lambda a, b, f: _unguarded(a, b, f).nan_to_num(),
-            "From (1, 0) to (1, 0), or to a code right beside it, you return (0, 0), and the film "
-            "shows the face of nobody. Every point between equal codes is that code.",
-        ),
-        Mistake(
-            "lengths not divided out",
-            lambda a, b, f: _arc(a, b, f, (a * b).sum(-1, keepdim=True).clamp(-1, 1).acos()),
-            "Your angle changes when both codes become longer. Between (1, 0) and (0.5, 0.87) "
-            "there are 60°; between (0.5, 0) and (0.25, 0.43), the same directions, you measure "
-            "83°.",
-        ),
-        Mistake(
-            "length lost",
-            lambda a, b, f: _arc(
-                F.normalize(a, dim=-1), F.normalize(b, dim=-1), f, _cosine(a, b).acos()
-            ),
-            "All your codes have length 1. From (3, 0) to (0, 3), none of the way is (3, 0); you "
-            "say (1, 0). In 100 dimensions codes are about 10 long.",
-        ),
-        Mistake(
-            "not divided by the sine",
-            _not_divided,
-            "Your ends are not the codes themselves. Between (1, 0) and (0.5, 0.87), none of the "
-            "way is (1, 0); you say (0.87, 0). At 90° one does not notice.",
-        ),
-        Mistake(
-            "cosines for sines",
-            _cosines_for_sines,
-            "At fraction 0 the second code is in the picture already. Between (1, 0) and (0.5, "
-            "0.87), none of the way is (1, 0); you say (2, 1.73).",
-        ),
-        Mistake(
-            "degrees",
-            lambda a, b, f: _arc(a, b, f, _cosine(a, b).acos().rad2deg()),
-            "The ends are right and the way between is wild: `sin` wants radians. Halfway from "
-            "(1, 0) to (0, 1) lies (0.71, 0.71); you say (0.95, 0.95).",
-        ),
-        Mistake(
-            "the cosine taken for the angle",
-            lambda a, b, f: _arc(a, b, f, _cosine(a, b)),
-            "For codes at right angles you take the straight line: you use the cosine, 0 there, "
-            "as the angle. Halfway from (1, 0) to (0, 1) you have length 0.71, and it should be 1.",
-        ),
-        Mistake(
-            "one angle for the batch",
-            lambda a, b, f: _arc(a, b, f, _cosine(a.flatten(), b.flatten()).acos()),
-            "All pairs of the batch get the same angle. (1, 0) to (0, 1) are 90°, (1, 0) to (1, "
-            "0) are 0°; you use 60° for both. A pair alone comes out right.",
-        ),
-    ),
-    probes=(
-        _path(
-            "60° apart, on a circle of radius 0.5, a quarter of the way",
-            _degrees(0),
-            _degrees(60),
-            0.25,
-        ),
-        _path("90° apart, halfway", _degrees(0), _degrees(90), 0.5),
-        _path("none of the way, 5 latents", *_ONE_PAIR, 0.0),
-        _path("all the way, 5 latents", *_ONE_PAIR, 1.0),
-        _path(
-            "3 pairs of length 2, each with its own angle",
-            _of_length(2, 3, 7, seed=3),
-            _of_length(2, 3, 7, seed=4),
-            0.7,
-        ),
-        _path("equal codes", _AXES[:1], _AXES[:1], 0.25),
-        _path("nearly parallel codes", torch.tensor([[2.0, 0]]), torch.tensor([[2.0, 2e-4]]), 0.25),
-        _path("two pairs, of which one is parallel", _AXES[[0, 0]], _AXES[[1, 0]], 0.5),
-    ),
-)
+SLERP = replace(gan.SLERP, id="vae.slerp", title="Morph along a sphere")
 
 
 # --- one_hot --------------------------------------------------------------------------------------
