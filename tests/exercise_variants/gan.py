@@ -46,25 +46,25 @@ def minus_the_value(real_scores, fake_scores):
     return -value
 
 
-def g_cross_entropy(fake_scores, kind):
+def g_cross_entropy(fake_scores, kind="non_saturating"):
     if kind == "non_saturating":
         return F.binary_cross_entropy_with_logits(fake_scores, torch.ones_like(fake_scores))
     return -F.binary_cross_entropy_with_logits(fake_scores, torch.zeros_like(fake_scores))
 
 
-def g_log_sigmoids(fake_scores, kind="minimax"):
+def g_log_sigmoids(fake_scores, kind="non_saturating"):
     return {
         "minimax": F.logsigmoid(-fake_scores).mean(),
         "non_saturating": (-F.logsigmoid(fake_scores)).mean(),
     }[kind]
 
 
-def g_one_sign(fake_scores, kind):
+def g_one_sign(fake_scores, kind="non_saturating"):
     sign = 1 if kind == "minimax" else -1
     return -sign * F.softplus(sign * fake_scores).sum() / fake_scores.numel()
 
 
-def g_from_the_table(fake_scores, kind):
+def g_from_the_table(fake_scores, kind="non_saturating"):
     return gan_losses.LOSSES[kind].g_loss(fake_scores)
 
 

@@ -152,7 +152,7 @@ DISCRIMINATOR_LOSS = Exercise(
         ),
     ),
     probes=(
-        call("two images each, all scores 0", torch.zeros(2), torch.zeros(2), grad=(0, 1)),
+        call("two images each, all scores 0", torch.zeros(2), torch.zeros(2)),
         call("four images each", *_FOUR, grad=(0, 1)),
         call("one image each", torch.tensor([2.0]), torch.tensor([-2.0]), grad=(0, 1)),
         call("scores of a D that is sure and right", *_SURE, grad=(0, 1)),
@@ -174,7 +174,9 @@ def generator_loss(
 
 
 def _g_call(label: str, scores: list[float], kind: str) -> Probe:
-    return call(label, torch.tensor(scores, dtype=torch.float32), kind, grad=(0,))
+    # at exactly 0 some right forms, as relu(s) + log1p(exp(-|s|)), have no slope
+    grad = (0,) if all(scores) else ()
+    return call(label, torch.tensor(scores, dtype=torch.float32), kind, grad=grad)
 
 
 def _by_kind(minimax: Callable, non_saturating: Callable) -> Callable:
@@ -322,6 +324,7 @@ GENERATOR_LOSS = Exercise(
         _g_call("minimax, four fakes", [10, 4.4, -5.5, 3.6], "minimax"),
         _g_call("non-saturating, one fake at D(G(z)) = 0.01", [-4.595], "non_saturating"),
         _g_call("minimax, one fake at D(G(z)) = 0.01", [-4.595], "minimax"),
+        call("kind left out, which means non-saturating", torch.tensor([1.0, -2.0]), grad=(0,)),
         _g_call("minimax, scores of a D that is sure", [40, -40, 0.5], "minimax"),
         _g_call("non-saturating, scores of a D that is sure", [40, -40, 0.5], "non_saturating"),
     ),
@@ -1292,7 +1295,8 @@ def _neighbours(label: str, n: int, m: int, k: int, shape: tuple[int, ...], seed
             indices, distances = torch.zeros(0, dtype=torch.int64), torch.zeros(0)
         half = distances.dtype in (torch.float16, torch.bfloat16)
         seen = {"shapes": shapes, "indices": indices.long(), "distances": distances.float()}
-        return seen | {"distances in 16 bits": half}
+        whole = not indices.is_floating_point()
+        return seen | {"distances in 16 bits": half, "indices are whole numbers": whole}
 
     return Probe(label, observe, rtol=1e-3, atol=1e-3)
 
