@@ -479,7 +479,7 @@ plots.bars(distances, "Fréchet distance to held-out clothes")
 #
 # ### Exercise 6 · Nearest neighbours
 #
-# For each query the `k` nearest images by Euclidean distance over all pixels: indices and distances, nearest first. `torch.cdist` and `topk` or `sort` are allowed. *Three lines, four minutes.*
+# For each query the `k` nearest images by Euclidean distance over all pixels: indices and distances, nearest first. The next cell asks for 500 queries among thousands of pictures: all differences at once, `(n, m, C, H, W)`, do not fit into memory. `torch.cdist` and `topk` or `sort` are allowed. *Three lines, four minutes.*
 
 
 # %%
@@ -517,7 +517,7 @@ assert of_samples.median() > 0.5 * of_held_out.median()
 #
 # $$\frac{\sin((1-f)\,\omega)}{\sin\omega}\, z_a + \frac{\sin(f\,\omega)}{\sin\omega}\, z_b .$$
 #
-# You have done this in lecture 02; if you skipped it there, do it here. Where codes are parallel, use the straight line. *Six lines, eight minutes.*
+# You have done this in lecture 02; if you skipped it there, do it here. Where codes are parallel, use the straight line. Opposite codes have no arc of their own: any finite numbers will do. *Six lines, eight minutes.*
 
 
 # %%

@@ -312,8 +312,8 @@ generator_block = check("dcgan.generator_block", generator_block)
 # %% [markdown]
 # ### Exercise 6 · First weights
 #
-# For every layer inside `module`: convolutions, also transposed ones, get weights from $\mathcal N(0, 0.02^2)$; BatchNorm gets weights from $\mathcal N(1, 0.02^2)$ and bias 0. Other layers stay as they are.
-# `nn.init.normal_(tensor, mean, std, generator=generator)` draws. *Six lines, six minutes.*
+# Write a function that is called once, with a whole network. For every layer inside `module`, however deep: convolutions, also transposed ones, get weights from $\mathcal N(0, 0.02^2)$; BatchNorm gets weights from $\mathcal N(1, 0.02^2)$ and bias 0. Other layers stay as they are.
+# `nn.init.normal_(tensor, mean, std, generator=generator)` draws; all numbers come from the given generator. *Six lines, six minutes.*
 
 
 # %%
@@ -382,7 +382,7 @@ discriminator_update = check("dcgan.discriminator_update", discriminator_update)
 # %% [markdown]
 # ### Exercise 8 · The generator's turn
 #
-# $G$ wants its fakes to get 1. *Five lines, four minutes.*
+# $G$ wants its fakes to get 1: the non-saturating loss. Clear $G$'s old gradients. $D$ judges in training mode, must not move, and its weights stay trainable. Return the loss. *Five lines, four minutes.*
 
 
 # %%

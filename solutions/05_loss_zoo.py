@@ -81,7 +81,7 @@ home = device.choose().device  # networks for pictures are trained here
 # ### Exercises 1 and 2 · A critic
 #
 # A $D$ whose score has no bounds is called a **critic**: it gives marks. It wants data to have higher marks than fakes, by as much as possible. Write its loss and that of the generator. You get scores, `(B,)` each; return one
-# number, the mean over the batch. *One line each, three minutes.*
+# number, the mean over the batch, as a tensor from which `backward()` can start. *One line each, three minutes.*
 
 
 # %%
@@ -896,7 +896,7 @@ plots.panels(
 # %% [markdown]
 # ### Exercise 13 · Bug 3: not between
 #
-# `real` and `fake` are `(B, C, H, W)`. Draw with `torch.rand(…, generator=generator)`, so that the same seed gives the same points. *Two lines, three minutes.*
+# `real` and `fake` are `(B, C, H, W)`. Each pair gets its own share of the way, all shares from 0 to 1 equally likely. Draw with `torch.rand(…, generator=generator)`, so that the same seed gives the same points. *Two lines, three minutes.*
 
 
 # %%
@@ -1031,7 +1031,7 @@ plots.curves(
 # ### Exercise 16 · Precision and recall
 #
 # Around every real point lies a ball that reaches to its $k$-th nearest neighbour among the real. **Precision** is the share of fakes that lie in any ball of the real. **Recall** is the share of the real that lie in any ball of the fakes, built in the same way. A point is not its own
-# neighbour. `real` is `(n, d)`, `fake` `(m, d)`; `torch.cdist` gives distances, `.kthvalue(k, dim=1).values` the $k$-th smallest of each row. *Six lines, twelve minutes.*
+# neighbour, but a copy of it is one, at distance 0; the border belongs to the ball. `real` is `(n, d)`, `fake` `(m, d)`; `torch.cdist` gives distances, `.kthvalue(k, dim=1).values` the $k$-th smallest of each row. *Six lines, twelve minutes.*
 
 
 # %%
