@@ -1043,7 +1043,7 @@ assert max(seconds.values()) < 2
 #
 # ### Exercise 8 · A model card
 #
-# Write the card of a model of your own: one of these lectures, or the flow of faces. `auditing.CARD` has the headings with the question that each answers. The check looks for what is *missing*: a heading, a number where there must be one, a placeholder. It does not judge what you say. `auditing.model_card(name, sections,
+# Write the card of a model of your own: one of these lectures, or the flow of faces. `auditing.CARD` has the headings with the question that each answers. The check looks for what is *missing*: a title (`# …`), a heading (`## …`), fewer than five words under one, a number under Evaluation, Copies and members, or Attributes, a placeholder left standing. It does not judge what you say. `auditing.model_card(name, sections,
 # measured)` puts a card together. *Half an hour, if you mean it.*
 
 # %%
