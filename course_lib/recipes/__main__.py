@@ -13,9 +13,10 @@ from course_lib.recipes import (
     metrics,
     styles,
     translation,
+    words,
 )
 
-LECTURES = (metrics, autoencoders, gan, dcgan, translation, diffusion, auditing, styles)
+LECTURES = (metrics, autoencoders, gan, dcgan, translation, diffusion, auditing, styles, words)
 RECIPES: dict[str, Callable[[], None]] = {
     recipe.__name__: recipe for lecture in LECTURES for recipe in lecture.RECIPES
 }
