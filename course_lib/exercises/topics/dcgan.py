@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from course_lib import dcgan, gan, shapes
-from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
+from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call, example
 from course_lib.exercises.probing import normal, seeded
 
 # --- conv2d_size ----------------------------------------------------------------------------------
@@ -123,6 +123,20 @@ CONV2D_SIZE = Exercise(
             lambda n, k, s=1, p=0, d=1: (n - 1) * s - 2 * p + d * (k - 1) + 1,
             "Your layer makes pictures larger. Size 5, kernel 3: a window has 3 places, and you "
             "say 7. That is what the transposed convolution does.",
+        ),
+        Mistake(
+            "rounded",
+            lambda n, k, s=1, p=0, d=1: round((n + 2 * p - d * (k - 1) - 1) / s + 1),
+            "You round to the nearest whole number. Size 8, kernel 3, stride 2: the window that "
+            "would begin at pixel 6 hangs over the edge. There are {expected} places; you say "
+            "{got}.",
+            example(8, 3, 2, gives=4),
+        ),
+        Mistake(
+            "stride 2 by default",
+            lambda n, k, s=2, p=0, d=1: (n + 2 * p - d * (k - 1) - 1) // s + 1,
+            "Where no stride is given it is 1: size 28, kernel 3 make {expected}; you say {got}.",
+            example(28, 3, gives=13),
         ),
     ),
     probes=(
@@ -245,6 +259,27 @@ CONV_TRANSPOSE2D_SIZE = Exercise(
             lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s - 2 * p + d * (k - 1) + o,
             "One too few, always. One pixel, kernel 4 paints 4 output pixels, and you say 3.",
         ),
+        Mistake(
+            "as on the slides",
+            lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s - 2 * p + k,
+            "That is the formula of the slides: neither output_padding nor dilation has any "
+            "influence. 4 pixels, kernel 3, stride 2, padding 1, output_padding 1 make "
+            "{expected}; you say {got}.",
+            example(4, 3, 2, 1, 1, gives=7),
+        ),
+        Mistake(
+            "output_padding times stride",
+            lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s - 2 * p + d * (k - 1) + s * o + 1,
+            "Your output_padding is multiplied by the stride; it counts output pixels. 4 pixels, "
+            "kernel 3, stride 2, padding 1, output_padding 1 make {expected}; you say {got}.",
+            example(4, 3, 2, 1, 1, gives=9),
+        ),
+        Mistake(
+            "stride 2 by default",
+            lambda n, k, s=2, p=0, o=0, d=1: (n - 1) * s - 2 * p + d * (k - 1) + o + 1,
+            "Where no stride is given it is 1: 3 pixels, kernel 4 make {expected}; you say {got}.",
+            example(3, 4, gives=8),
+        ),
     ),
     probes=(
         call("size 3, kernel 4 and nothing else", 3, 4),
@@ -359,6 +394,20 @@ CONV2D_PARAMS = Exercise(
             lambda i, o, k, bias=True, groups=1: o * (k * k + bias),
             "Your filters see one channel. On a picture of 3 channels a filter of 4 × 4 has 48 "
             "weights; you count 16.",
+        ),
+        Mistake(
+            "no bias by default",
+            lambda i, o, k, bias=False, groups=1: o * (i // groups) * k * k + o * bias,
+            "Where nothing is said the layer has a bias: 3 channels in, 64 out, kernel 4 make "
+            "{expected}; you count {got}.",
+            example(3, 64, 4, gives=3072),
+        ),
+        Mistake(
+            "kernel doubled",
+            lambda i, o, k, bias=True, groups=1: o * (i // groups) * 2 * k + o * bias,
+            "A window of kernel × kernel has kernel² pixels, not 2 · kernel. One channel in, one "
+            "out, kernel 4: {expected}; you count {got}.",
+            example(1, 1, 4, gives=9),
         ),
     ),
     probes=(
@@ -476,6 +525,20 @@ RECEPTIVE_FIELD = Exercise(
             _field_wrong(lambda field, jump, k, s: (k * jump, jump * s)),
             "What earlier layers had seen is gone from your answer. Kernel 5 with stride 1, then "
             "kernel 1: still 5 pixels; you say 1.",
+        ),
+        Mistake(
+            "stride and kernel swapped",
+            lambda layers: shapes.receptive_field([(s, k) for k, s in layers]),
+            "You take the stride for the kernel: layers are (kernel, stride). One layer (4, 2) "
+            "sees {expected} pixels; you say {got}.",
+            example([(4, 2)], gives=2),
+        ),
+        Mistake(
+            "steps of its own stride",
+            lambda layers: 1 + sum((k - 1) * s for k, s in layers),
+            "Each layer's steps are as wide as its own stride for you. They are as wide as all "
+            "strides *before* it: one layer (4, 2) sees {expected} pixels; you say {got}.",
+            example([(4, 2)], gives=7),
         ),
     ),
     probes=(
@@ -735,6 +798,16 @@ def _all_alike(module, generator=None):
                 nn.init.normal_(p, 0.0, 0.02, generator=generator)
 
 
+@torch.no_grad()
+def _every_parameter(module, generator=None):
+    for p in module.parameters():
+        p.normal_(0.0, 0.02, generator=generator)
+
+
+def _own_generator(module, generator=None):
+    _init_wrong()(module, seeded(0))
+
+
 def _linear_too(module, generator=None):
     _init_wrong(kinds=(*_CONVS, nn.Linear))(module, generator)
 
@@ -965,6 +1038,30 @@ INIT_WEIGHTS = Exercise(
             _same_seed,
             "Two layers of one shape begin with the same numbers: you set the seed anew for each "
             "layer.",
+        ),
+        Mistake(
+            "all parameters alike, of all layers",
+            _every_parameter,
+            "Every parameter of the network begins about 0: those of nn.Linear, which should "
+            "stay, and those of BatchNorm, which should begin about 1.",
+        ),
+        Mistake(
+            "0.02 as a variance, in convolutions",
+            _init_wrong(_bell(0.0, 0.02**0.5)),
+            "Your kernels scatter by 0.14, seven times as far as they should: 0.02 is the spread,"
+            " not the variance.",
+        ),
+        Mistake(
+            "0.02 squared, in convolutions",
+            _init_wrong(_bell(0.0, 0.02**2)),
+            "Your kernels scatter by 0.0004, a fiftieth of what they should. torch's `normal_` "
+            "takes the spread, and so does 0.02.",
+        ),
+        Mistake(
+            "a generator of its own",
+            _own_generator,
+            "With the given generator your weights are always the same, whatever its seed: you "
+            "draw from another, or seed it anew.",
         ),
     ),
     probes=(
@@ -1641,6 +1738,44 @@ LATENT_ARITHMETIC = Exercise(
             lambda z, a, b, strength=1.0: z + strength * (a.mean(0) + b.mean(0)),
             "You add both means. With both at (5, 5) there is nothing to tell the sets apart, and "
             "you move by (10, 10).",
+        ),
+        Mistake(
+            "half by default",
+            lambda z, a, b, strength=0.5: z + strength * _direction(a, b),
+            "Where no strength is given it is 1; yours is ½.",
+        ),
+        Mistake(
+            "medians",
+            lambda z, a, b, strength=1.0: z + strength * (a.median(0).values - b.median(0).values),
+            "You take medians; asked is the difference of the means.",
+        ),
+        Mistake(
+            "half the way",
+            lambda z, a, b, strength=1.0: z + strength * _direction(a, b) / 2,
+            "You go half as far as asked. Means at (4, 0) and (0, 0): at strength 1 the code (0, "
+            "0) must come to {expected}; you say {got}.",
+            example(
+                torch.zeros(1, 2),
+                torch.tensor([[4.0, 0.0]]),
+                torch.zeros(1, 2),
+                pick=lambda z: z[0],
+                gives=[2.0, 0.0],
+            ),
+        ),
+        Mistake(
+            "length kept",
+            lambda z, a, b, strength=1.0: (
+                F.normalize(z + strength * _direction(a, b), dim=1) * z.norm(dim=1, keepdim=True)
+            ),
+            "You put the code back to the length it had. Nothing asks for it: from (3, 0), with "
+            "means at (4, 0) and (0, 0), strength 1 leads to {expected}; you say {got}.",
+            example(
+                torch.tensor([[3.0, 0.0]]),
+                torch.tensor([[4.0, 0.0]]),
+                torch.zeros(1, 2),
+                pick=lambda z: z[0],
+                gives=[3.0, 0.0],
+            ),
         ),
     ),
     probes=(

@@ -150,6 +150,27 @@ DISCRIMINATOR_LOSS = Exercise(
             "The value is right, and no gradient reaches the scores: raise the score of one image "
             "of the data from 0 to 0.1, and the loss must know that it falls.",
         ),
+        Mistake(
+            "soft label",
+            lambda real, fake: _log_loss(real, 0.9) + _log_loss(fake, 0.0),
+            "Your target for data is 0.9: scores 2 and −2 should cost {expected}; you say {got}. "
+            "(Labels softened like that are another trick; nothing here asks for it.)",
+            example(torch.tensor([2.0]), torch.tensor([-2.0]), gives=0.454),
+        ),
+        Mistake(
+            "bits",
+            lambda real, fake: discriminator_loss(real, fake) / math.log(2),
+            "Your logarithm is that of base 2. All scores 0 should cost 2 log 2 = {expected}; you"
+            " say {got}.",
+            example(torch.zeros(1), torch.zeros(1), gives=2.0),
+        ),
+        Mistake(
+            "1 − log D for fakes",
+            lambda real, fake: F.softplus(-real).mean() - (1 - F.logsigmoid(fake)).mean(),
+            "For fakes you take 1 − log D; asked is log(1 − D). Scores 2 and −2 should cost "
+            "{expected}; you say {got}.",
+            example(torch.tensor([2.0]), torch.tensor([-2.0]), gives=-3.0),
+        ),
     ),
     probes=(
         call("two images each, all scores 0", torch.zeros(2), torch.zeros(2)),
@@ -794,6 +815,12 @@ def _rounds(label: str, n: int, batch: int, seed: int) -> Probe:
     return Probe(label, observe, rtol=1e-3, atol=1e-5, explain=explain)
 
 
+def _d_steps_again(g, d, g_optimizer, d_optimizer, real, noise_d, noise_g):
+    losses = adversarial_step(g, d, g_optimizer, d_optimizer, real, noise_d, noise_g)
+    d_optimizer.step()
+    return losses
+
+
 ADVERSARIAL_STEP = Exercise(
     id="gan.adversarial_step",
     title="One round of the game",
@@ -939,6 +966,18 @@ ADVERSARIAL_STEP = Exercise(
             _other_noise(lambda a, b: (torch.randn_like(a), torch.randn_like(b))),
             "You drew your own noise and left the given one unused: nobody can repeat or check "
             "your round.",
+        ),
+        Mistake(
+            "D steps again",
+            _d_steps_again,
+            "D moved once more after G's lesson, by the gradient that G's loss left there: a step"
+            " that makes itself easier to fool.",
+        ),
+        Mistake(
+            "D's loss halved",
+            _round(d_loss=lambda g, d, real, noise: _d_loss(g, d, real, noise) / 2),
+            "Your d_loss is half of what is asked, and D's step half as long: the two means are "
+            "added up.",
         ),
     ),
     probes=(
