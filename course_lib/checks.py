@@ -1,27 +1,74 @@
-"""What the public functions ask of their arguments, in one line each."""
+"""What the public functions ask of their arguments, in one line each.
 
+Of a tensor only `finite` looks at the values, and a GPU waits for it: not within a training step.
+"""
+
+import math
 import operator
+from collections.abc import Collection
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+
+DEPTH = 1000  # layers, at most: more is a slip, and building them would never end
 
 
-def whole(name: str, value: Any, least: int = 1, unit: str = "") -> int:
+# Numbers
+
+
+def whole(name: str, value: Any, least: int = 1, unit: str = "", *, most: float = math.inf) -> int:
     """`value` as an int of Python; NumPy's and torch's integers are whole numbers too.
 
-    Raises ValueError for anything else, and below `least`. `unit`: what is counted.
+    Raises ValueError for anything else, below `least` and above `most`. `unit`: what is counted.
     """
     number = _index(value)
-    if number is None or number < least:
+    if number is None or not least <= number <= most:
         unit = f" of {unit}" if unit else ""
-        raise ValueError(f"{name} must be a whole number{unit}, at least {least}, got {value!r}")
+        limits = f"at least {least}" + (f" and at most {most}" if most < math.inf else "")
+        raise ValueError(f"{name} must be a whole number{unit}, {limits}, got {value!r}")
     return number
 
 
 def is_whole(value: Any) -> bool:
     """Whether `whole` takes it for an integer: truth values and lists of one are none."""
     return _index(value) is not None
+
+
+def number(
+    name: str,
+    value: Any,
+    least: float = -math.inf,
+    most: float = math.inf,
+    *,
+    above: float = -math.inf,
+) -> float:
+    """`value` as a float of Python, finite, in [least, most] and greater than `above`.
+
+    NumPy's and torch's single numbers too. Raises TypeError for what is no real number, such as a
+    truth value or a complex one, ValueError outside the range and for NaN and infinity.
+    """
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if isinstance(value, Tensor):
+        real = value.numel() == 1 and not (value.is_complex() or value.dtype == torch.bool)
+        real = real and not value.is_meta
+    if not real:
+        raise TypeError(f"{name} must be a number; got {value!r}")
+    found = float(value)
+    if not (least <= found <= most and found > above and math.isfinite(found)):
+        bounds = (("at least", least), ("above", above), ("at most", most))
+        limits = " and ".join(f"{word} {x:g}" for word, x in bounds if math.isfinite(x))
+        limits = limits and f", {limits}"
+        raise ValueError(f"{name} must be a finite number{limits}; got {value}")
+    return found
+
+
+def one_of(name: str, value: Any, choices: Collection[str]) -> None:
+    """Raises ValueError, with the choices, unless `value` is one of them."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
 
 
 def _index(value: Any) -> int | None:
@@ -32,3 +79,35 @@ def _index(value: Any) -> int | None:
         return operator.index(value)
     except (TypeError, RuntimeError):  # torch's, of a tensor on the meta device
         return None
+
+
+# Tensors
+
+
+def floats(name: str, x: Any, rank: int | None = None) -> Tensor:
+    """x, a tensor of real decimal numbers with that many axes (one at least), not empty.
+
+    Raises TypeError for other kinds, ValueError for another rank and for no numbers at all.
+    """
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(f"{name} must be a tensor of decimal numbers; got {kind}")
+    if not x.numel() or not x.ndim or rank not in (None, x.ndim):
+        axes = "" if rank is None else f" of {rank} dimension{'s' * (rank > 1)}"
+        raise ValueError(f"{name} must be a tensor{axes} that is not empty; got {tuple(x.shape)}")
+    return x
+
+
+def integers(name: str, x: Any) -> Tensor:
+    """x, a tensor of whole numbers. Raises TypeError for any other kind, truth values included."""
+    kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+    if not isinstance(x, Tensor) or kind.is_floating_point or kind.is_complex or kind == torch.bool:
+        raise TypeError(f"{name} must be whole numbers (int64); got {kind}")
+    return x
+
+
+def finite(name: str, x: Tensor) -> Tensor:
+    """x. Raises ValueError where it holds NaN or infinity."""
+    if not x.is_meta and not x.isfinite().all():
+        raise ValueError(f"{name} must be finite; it contains NaN or infinity")
+    return x

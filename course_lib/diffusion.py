@@ -22,9 +22,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib import device, plots
+from course_lib.checks import finite, floats, integers, is_whole, number, one_of, whole
 from course_lib.training import EMA
 
 PREDICTIONS = ("eps", "v")
+VARIANCES = ("posterior", "beta")
+MANY = 100_000  # steps, at most
 DROP = 0.1  # the share of labels that training hides, so that the model also learns to do without
 FLOW_TIME = 1000  # flow's t runs from 0 to 1; networks made for 1,000 steps see 1,000 t
 
@@ -42,8 +45,8 @@ def linear_betas(T: int, start: float = 1e-4, end: float = 0.02) -> Float[Tensor
     picture is still there after 200 steps. Raises ValueError unless 0 < start ≤ end < 1 and T ≥ 1.
     Source: Ho et al. 2020, section 4.
     """
-    _check_count("T", T)
-    if not 0 < start <= end < 1:
+    whole("T", T)
+    if not 0 < number("start", start) <= number("end", end) < 1:
         raise ValueError(f"start and end must be 0 < start ≤ end < 1; got {start} and {end}")
     return torch.linspace(start, end, T, dtype=torch.float64)
 
@@ -55,9 +58,8 @@ def cosine_betas(T: int, s: float = 0.008) -> Float[Tensor, " T"]:
 
     Raises ValueError unless T ≥ 1 and s ≥ 0. Source: Nichol and Dhariwal 2021, eq. 17.
     """
-    _check_count("T", T)
-    if not 0 <= s < math.inf:
-        raise ValueError(f"s must be a number of at least 0; got {s}")
+    whole("T", T)
+    number("s", s, 0)
     u = torch.arange(T + 1, dtype=torch.float64) / T
     alpha_bar = ((u + s) / (1 + s) * math.pi / 2).cos().square()
     return (1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999)
@@ -74,11 +76,11 @@ def guided_noise(
     The paper's (1 + w) eps_cond − w eps_uncond has a w that is smaller by 1. Raises ValueError for
     two shapes and a w that is not finite. Source: Ho and Salimans 2022, eq. 6.
     """
+    number("w", w)
+    floats("eps_cond", eps_cond), floats("eps_uncond", eps_uncond)
     if eps_cond.shape != eps_uncond.shape:
         shapes = f"{tuple(eps_cond.shape)} and {tuple(eps_uncond.shape)}"
         raise ValueError(f"eps_cond and eps_uncond must have one shape; got {shapes}")
-    if not math.isfinite(w):
-        raise ValueError(f"w must be a finite number; got {w}")
     return eps_uncond + w * (eps_cond - eps_uncond)
 
 
@@ -99,8 +101,9 @@ class Diffusion:
 
     .beta, .alpha_bar and .snr = ᾱ / (1 − ᾱ) are float64 (T,). Where a method takes t, it is an
     integer tensor (B,), a time for each picture, or one int for all. Pictures may have any shape
-    (B, …). Raises ValueError for betas outside (0, 1) or not (T,), for t outside 0 … T−1 (looked at
-    on the CPU only: a GPU would wait for it), TypeError for t that is not whole.
+    (B, …) of decimal numbers. Raises ValueError for betas outside (0, 1) or not (T,), for no
+    pictures, for t outside 0 … T−1 (looked at on the CPU only: a GPU would wait for it), TypeError
+    for t that is not whole and for pictures of whole or complex numbers.
     """
 
     def __init__(self, betas: Float[Tensor, " T"]):
@@ -126,14 +129,14 @@ class Diffusion:
 
     def q_step(self, x: Tensor, t: Tensor | int, noise: Tensor) -> Tensor:
         """One step of the chain, x_{t−1} -> x_t = √(1−β_t) x_{t−1} + √β_t noise (x_{−1} is x₀)."""
-        self._check(x, t, noise=noise)
+        self._check(t, x=x, noise=noise)
         return self._at("keep", t, x) * x + self._at("add", t, x) * noise
 
     def q_sample(
         self, x0: Float[Tensor, "B ..."], t: Int[Tensor, " B"] | int, noise: Float[Tensor, "B ..."]
     ) -> Float[Tensor, "B ..."]:
         """x_t at once: √ᾱ_t x₀ + √(1−ᾱ_t) noise (Ho et al. 2020, eq. 4)."""
-        self._check(x0, t, noise=noise)
+        self._check(t, x0=x0, noise=noise)
         return self._at("signal", t, x0) * x0 + self._at("noise", t, x0) * noise
 
     def posterior(
@@ -144,7 +147,7 @@ class Diffusion:
         mean = √ᾱ_{t−1} β_t / (1−ᾱ_t) x₀ + √α_t (1−ᾱ_{t−1}) / (1−ᾱ_t) x_t
         variance = β_t (1−ᾱ_{t−1}) / (1−ᾱ_t)                   (Ho et al. 2020, eq. 7)
         """
-        self._check(xt, t, x0=x0)
+        self._check(t, xt=xt, x0=x0)
         mean = self._at("mean_x0", t, xt) * x0 + self._at("mean_xt", t, xt) * xt
         variance = torch.as_tensor(self._at("variance", t, xt), dtype=xt.dtype, device=xt.device)
         return mean, variance.expand(len(xt), *[1] * (xt.ndim - 1))
@@ -155,17 +158,17 @@ class Diffusion:
         self, xt: Float[Tensor, "B ..."], t: Int[Tensor, " B"] | int, eps: Float[Tensor, "B ..."]
     ) -> Float[Tensor, "B ..."]:
         """The picture that x_t was made of if its noise is eps: (x_t − √(1−ᾱ_t) eps) / √ᾱ_t."""
-        self._check(xt, t, eps=eps)
+        self._check(t, xt=xt, eps=eps)
         return (xt - self._at("noise", t, xt) * eps) / self._at("signal", t, xt)
 
     def predict_eps(self, xt: Tensor, t: Tensor | int, x0: Tensor) -> Tensor:
         """The noise in x_t if its picture is x0: (x_t − √ᾱ_t x0) / √(1−ᾱ_t)."""
-        self._check(xt, t, x0=x0)
+        self._check(t, xt=xt, x0=x0)
         return (xt - self._at("signal", t, xt) * x0) / self._at("noise", t, xt)
 
     def velocity(self, x0: Tensor, t: Tensor | int, noise: Tensor) -> Tensor:
         """v = √ᾱ_t noise − √(1−ᾱ_t) x0 (Salimans and Ho 2022): x̂₀ = √ᾱ_t x_t − √(1−ᾱ_t) v."""
-        self._check(x0, t, noise=noise)
+        self._check(t, x0=x0, noise=noise)
         return self._at("signal", t, x0) * noise - self._at("noise", t, x0) * x0
 
     # training
@@ -186,7 +189,8 @@ class Diffusion:
         weighs each error by min(snr, γ) / snr, for v by min(snr, γ) / (snr + 1).
         Source: Ho et al. 2020, eq. 14; the weights: Hang et al. 2023.
         """
-        _check_choice("prediction", prediction, PREDICTIONS)
+        one_of("prediction", prediction, PREDICTIONS)
+        floats("x0", x0)
         t = torch.randint(self.T, (len(x0),), generator=generator, device=_place(generator, x0))
         t, noise = t.to(x0.device), _normal(x0.shape, x0, generator)
         target = noise if prediction == "eps" else self.velocity(x0, t, noise)
@@ -198,7 +202,8 @@ class Diffusion:
 
     def min_snr_weight(self, gamma: float = 5.0, prediction: str = "eps") -> Float[Tensor, " T"]:
         """min(snr, γ) / snr for errors of the noise, min(snr, γ) / (snr + 1) for those of v."""
-        _check_choice("prediction", prediction, PREDICTIONS)
+        one_of("prediction", prediction, PREDICTIONS)
+        number("gamma", gamma, above=0)
         return self.snr.clamp(max=gamma) / (self.snr + (prediction == "v"))
 
     # steps back
@@ -220,8 +225,9 @@ class Diffusion:
         added. variance: "posterior" as in `posterior`, or "beta", which is β_t (between t and s:
         1 − ᾱ_t / ᾱ_s). clip holds x̂₀ in [-1, 1]. Source: Ho et al. 2020, algorithm 2.
         """
+        s = self._earlier(xt, t, s, noise)
         x0 = self._clipped(self.predict_x0(xt, t, eps), clip)
-        return self._ancestral(xt, t, t - 1 if s is None else s, x0, noise, variance)
+        return self._ancestral(xt, t, s, x0, noise, variance)
 
     def ddim_step(
         self,
@@ -241,11 +247,13 @@ class Diffusion:
         eta = 0 adds no noise, eta = 1 is ancestral sampling. With clip, x̂₀ is held in [-1, 1], and
         ε is what then remains of x_t. Source: Song, Meng and Ermon 2021, eq. 12 and 16.
         """
+        number("eta", eta, 0, 1)
+        s = self._earlier(xt, t, s, noise)
         x0 = self._clipped(self.predict_x0(xt, t, eps), clip)
         return self._implicit(xt, t, s, x0, noise, eta)
 
     def _ancestral(self, xt, t: int, s: int, x0, noise, variance: str) -> Tensor:
-        _check_choice("variance", variance, ("posterior", "beta"))
+        one_of("variance", variance, VARIANCES)
         now, then = self._alpha_bar(t), self._alpha_bar(s)
         alpha, rest = now / then, 1 - now
         mean = then**0.5 * (1 - alpha) / rest * x0 + alpha**0.5 * (1 - then) / rest * xt
@@ -269,9 +277,8 @@ class Diffusion:
         Leading ones end below T−1, where the sampler nevertheless starts from pure noise: usual in
         older code, poor for few steps. Source of both: Lin et al. 2024, table 2.
         """
-        _check_choice("spacing", spacing, ("trailing", "leading"))
-        if not isinstance(steps, int) or not 1 <= steps <= self.T:
-            raise ValueError(f"steps must be a whole number in 1 … {self.T}; got {steps!r}")
+        one_of("spacing", spacing, ("trailing", "leading"))
+        steps = whole("steps", steps, most=self.T)
         if spacing == "leading":
             return [i * (self.T // steps) for i in reversed(range(steps))]
         return [round(self.T * i / steps) - 1 for i in range(steps, 0, -1)]
@@ -299,6 +306,7 @@ class Diffusion:
         both answers come from one pass. clip holds x̂₀ in [-1, 1]: False for latents. start: x_T,
         drawn unless given. trace=True returns a `Trace`. Raises ValueError for what does not fit.
         """
+        one_of("variance", variance, VARIANCES)
         step = partial(self._ancestral, variance=variance)
         times = self.times(self.T if steps is None else steps, spacing)
         ask = partial(self._guess, model, labels, guidance, prediction, clip)
@@ -324,8 +332,7 @@ class Diffusion:
 
         With eta = 0 the picture follows from x_T alone.
         """
-        if not 0 <= eta <= 1:
-            raise ValueError(f"eta must lie in [0, 1]; got {eta}")
+        number("eta", eta, 0, 1)
         step, times = partial(self._implicit, eta=eta), self.times(steps, spacing)
         ask = partial(self._guess, model, labels, guidance, prediction, clip)
         return self._walk(ask, step, times, eta > 0, model, shape, generator, trace, start)
@@ -352,8 +359,8 @@ class Diffusion:
         x_t, so that both parts can agree. mask: anything that broadcasts to x0. Other arguments as
         of `ddpm_sample`. Source: Lugmayr et al. 2022, algorithm 1.
         """
-        mask = _check_mask(mask, x0)
-        _check_count("repeats", repeats)
+        mask = _check_mask(mask, floats("x0", x0))
+        whole("repeats", repeats, most=MANY)
 
         def step(xt, t, s, guess, noise):
             x = self._ancestral(xt, t, s, guess, noise, "posterior")
@@ -377,7 +384,7 @@ class Diffusion:
         out = _ask(model, x, times, labels, guidance).to(x.dtype)
         if prediction == "eps":
             return self._clipped(self.predict_x0(x, t, out), clip)
-        _check_choice("prediction", prediction, PREDICTIONS)
+        one_of("prediction", prediction, PREDICTIONS)
         x0 = self._at("signal", t, x) * x - self._at("noise", t, x) * out
         return self._clipped(x0, clip)
 
@@ -404,12 +411,12 @@ class Diffusion:
 
     def _at(self, name: str, t: Tensor | int, x: Tensor) -> Tensor | float:
         """The coefficient `name` at the times t, so that it multiplies pictures like x."""
-        if isinstance(t, int):
+        if not isinstance(t, Tensor):
             return self.tables[name][t].item()  # of the CPU: nothing waits
         key = (name, x.device, x.dtype)
         if key not in self._moved:
             self._moved[key] = self.tables[name].to(x.dtype).to(x.device)
-        return self._moved[key][t].view(-1, *[1] * (x.ndim - 1))
+        return self._moved[key][t.long()].view(-1, *[1] * (x.ndim - 1))
 
     def _alpha_bar(self, t: int) -> float:
         return self.alpha_bar[t].item() if t >= 0 else 1.0
@@ -417,29 +424,31 @@ class Diffusion:
     def _clipped(self, x0: Tensor, clip: bool) -> Tensor:
         return x0.clamp(-1, 1) if clip else x0
 
-    def _check(self, x: Tensor, t: Tensor | int, **others: Tensor) -> None:
-        for name, other in others.items():
-            if other.shape != x.shape:
-                raise ValueError(
-                    f"{name} must have the shape of the pictures, {tuple(x.shape)}; got "
-                    f"{tuple(other.shape)}"
-                )
-        if isinstance(t, Tensor):
-            if t.is_floating_point() or t.dtype == torch.bool:
-                raise TypeError(f"t must be whole numbers (int64); got {t.dtype}")
-            if t.shape != (len(x),):
+    def _check(self, t: Tensor | int, **pictures: Tensor) -> None:
+        (_, x), *others = pictures.items()
+        for name, some in pictures.items():
+            floats(name, some)
+        for name, other in others:
+            _check_shape(name, other, x)
+        if is_whole(t) and not isinstance(t, Tensor):
+            low = high = t
+        else:
+            if integers("t", t).shape != (len(x),):
                 raise ValueError(
                     f"t must be ({len(x)},), a time for each picture; got {tuple(t.shape)}"
                 )
-            if t.device.type != "cpu" or not len(t):
+            if t.device.type != "cpu":
                 return
             low, high = t.min().item(), t.max().item()
-        elif isinstance(t, int):
-            low = high = t
-        else:
-            raise TypeError(f"t must be an integer tensor (B,) or an int; got {type(t).__name__}")
         if low < 0 or high >= self.T:
             raise ValueError(f"t must lie in 0 … {self.T - 1}; got {low} … {high}")
+
+    def _earlier(self, xt: Tensor, t: int, s: int | None, noise: Tensor | None) -> int:
+        """The time to go to from t, which one step must be able to reach."""
+        t = whole("t", t, 0, most=self.T - 1)
+        if noise is not None:
+            _check_shape("noise", floats("noise", noise), xt)
+        return t - 1 if s is None else whole("s", s, -1, most=t - 1)
 
 
 # Flow matching: straight paths
@@ -461,6 +470,7 @@ def flow_loss(
     of the path. Labels are hidden as in `Diffusion.loss`. Source: Lipman et al. 2023; Liu et al.
     2023; the choice of t: Esser et al. 2024, section 3.1.
     """
+    floats("x0", x0)
     draw = torch.randn if middle else torch.rand
     t = draw(len(x0), generator=generator, device=_place(generator, x0)).to(x0.device)
     t = t.sigmoid() if middle else t
@@ -486,7 +496,7 @@ def flow_sample(
 
     x ← x − model(x, 1000 t) / steps. Arguments as of `Diffusion.ddpm_sample`; Trace.t is 1000 t.
     """
-    _check_count("steps", steps)
+    whole("steps", steps, most=MANY)
     x = _start(shape, start, generator, model)
     seen: tuple[list, list] = ([x], [])
     times = [1 - i / steps for i in range(steps)]
@@ -517,6 +527,9 @@ class _Step:
     """
 
     def __init__(self, model: nn.Module, lr: float, ema: float, steps: int | None):
+        number("lr", lr, above=0)
+        if steps is not None:
+            whole("steps", steps)
         weights = list(model.parameters())
         fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
         self.model, self.ema, self.seen = model, EMA(model, ema), _Seen()
@@ -579,7 +592,9 @@ class DiffusionStep(_Step):
         min_snr: float | None = None,
         clip: bool = True,
     ):
-        _check_choice("prediction", prediction, PREDICTIONS)
+        one_of("prediction", prediction, PREDICTIONS)
+        if min_snr is not None:
+            number("min_snr", min_snr, above=0)
         super().__init__(model, lr, ema, steps)
         self.diffusion, self.prediction, self.clip = diffusion, prediction, clip
         self.min_snr = min_snr
@@ -648,13 +663,23 @@ class _Seen:
 def _ask(model, x: Tensor, t: Tensor, labels: Tensor | None = None, guidance: float = 1.0):
     """The model's answer; with guidance the conditional and the other one in a single pass."""
     if guidance == 1:
-        return model(x, t) if labels is None else model(x, t, labels)
+        told = (x, t) if labels is None else (x, t, labels)
+        return _answered(model(*told), x)
     unconditional = getattr(_net(model), "unconditional", None)
     if labels is None or unconditional is None:
         missing = "labels" if labels is None else "a model with an unconditional class"
         raise ValueError(f"guidance other than 1 needs {missing}; got guidance {guidance}")
     both = torch.cat([labels, unconditional(labels)])
-    return guided_noise(*model(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2), guidance)
+    x, t = torch.cat([x, x]), torch.cat([t, t])
+    return guided_noise(*_answered(model(x, t, both), x).chunk(2), guidance)
+
+
+def _answered(out: Tensor, x: Tensor) -> Tensor:
+    if out.shape != x.shape:
+        raise ValueError(
+            f"model must answer in the shape of x, {tuple(x.shape)}; it gave {tuple(out.shape)}"
+        )
+    return out
 
 
 def _some_hidden(model, labels: Tensor | None, generator: torch.Generator | None) -> Tensor | None:
@@ -695,12 +720,13 @@ def _ready(model: Callable):
 
 
 def _start(shape, start: Tensor | None, generator, model: Callable) -> Tensor:
+    shape = tuple(whole("shape", n) for n in shape)
     if start is None:
         net = _net(model)
         weights = net.parameters() if isinstance(net, nn.Module) else iter(())
-        return _normal(tuple(shape), next(weights, torch.empty(())), generator)
-    if start.shape != tuple(shape):
-        raise ValueError(f"start must be {tuple(shape)}; got {tuple(start.shape)}")
+        return _normal(shape, next(weights, torch.empty(())), generator)
+    if floats("start", start).shape != shape:
+        raise ValueError(f"start must be {shape}; got {tuple(start.shape)}")
     return start
 
 
@@ -729,29 +755,27 @@ def _needed(noise: Tensor | None) -> Tensor:
     return noise
 
 
-def _check_count(name: str, value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number, at least 1; got {value!r}")
-
-
-def _check_choice(name: str, value: str, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
+def _check_shape(name: str, other: Tensor, x: Tensor) -> None:
+    if other.shape != x.shape:
+        raise ValueError(
+            f"{name} must have the shape of the pictures, {tuple(x.shape)}; got "
+            f"{tuple(other.shape)}"
+        )
 
 
 def _check_betas(betas: Tensor) -> None:
-    if not isinstance(betas, Tensor) or not betas.is_floating_point():
-        raise TypeError(f"betas must be a float tensor; got {getattr(betas, 'dtype', type(betas))}")
-    if betas.ndim != 1 or not len(betas):
-        raise ValueError(f"betas must be (T,), T at least 1; got {tuple(betas.shape)}")
+    floats("betas", betas, 1)
     if not betas.is_meta and not ((betas > 0) & (betas < 1)).all():
         low, high = betas.min().item(), betas.max().item()
         raise ValueError(f"betas must lie in (0, 1), ends excluded; got {low:.4g} … {high:.4g}")
 
 
 def _check_mask(mask: Tensor, x0: Tensor) -> Tensor:
+    if mask.dtype != torch.bool:
+        finite("mask", mask)
+        mask = mask > 0.5
     try:
-        return (mask > 0.5 if mask.dtype != torch.bool else mask).expand(x0.shape)
+        return mask.expand(x0.shape)
     except RuntimeError:
         raise ValueError(
             f"mask must broadcast to the pictures, {tuple(x0.shape)}; got {tuple(mask.shape)}"
