@@ -97,8 +97,8 @@ def with_bce(fake_scores, fake, target, l1=100.0):
     return verdict + l1 * nn.L1Loss()(fake, target)
 
 
-def with_probabilities(fake_scores, fake, target, l1=100.0):
-    return -torch.log(torch.sigmoid(fake_scores)).mean() + l1 * torch.mean(abs(target - fake))
+def with_log_sigmoid(fake_scores, fake, target, l1=100.0):
+    return -F.logsigmoid(fake_scores).mean() + l1 * torch.mean(abs(target - fake))
 
 
 def picture_by_picture(fake_scores, fake, target, l1=100.0):
@@ -236,7 +236,7 @@ def as_the_authors(G, F_, D_x, D_y, optimizer, x, y, cycle=10.0, identity=0.5): 
     for d in (D_x, D_y):
         for p in d.parameters():
             p.requires_grad = True
-    return loss
+    return loss.data
 
 
 def with_still(g, f, d_x, d_y, g_optimizer, x, y, cycle=10.0, identity=0.5):
@@ -315,7 +315,7 @@ VARIANTS = {
     "cyclegan.condition_on_class": [one_hot_expanded, multiplied_by_ones, filled_in, repeated],
     "cyclegan.patch_output_size": [layer_by_layer, shifted, asked_of_torch, whole_quotient],
     "cyclegan.patch_receptive_field": [backwards, closed_form, forwards, as_a_sum],
-    "cyclegan.pix2pix_loss": [with_bce, with_probabilities, picture_by_picture, from_the_table],
+    "cyclegan.pix2pix_loss": [with_bce, with_log_sigmoid, picture_by_picture, from_the_table],
     "cyclegan.cycle_loss": [l1_of_round_trips, named_steps, by_the_library],
     "cyclegan.identity_loss": [
         identity_by_l1,

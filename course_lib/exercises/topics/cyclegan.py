@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from course_lib import shapes, translation
-from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
+from course_lib.exercises.engine import Example, Exercise, Mistake, Probe, Question, call, example
 from course_lib.exercises.probing import normal
 
 # --- condition_on_class ---------------------------------------------------------------------------
@@ -51,6 +51,13 @@ def _conditioned(label: str, shape: tuple, labels: list[int], classes: int) -> P
     return call(label, normal(*shape, seed=classes), torch.tensor(labels), classes, grad=(0,))
 
 
+def _type_kept(candidate: Callable) -> dict[str, Any]:
+    result = candidate(normal(2, 1, 2, 3, seed=3).double(), torch.tensor([1, 1]), 3)
+    return {"type": str(getattr(result, "dtype", "none"))}
+
+
+_ZERO = torch.tensor([0])
+
 CONDITION_ON_CLASS = Exercise(
     id="cyclegan.condition_on_class",
     title="Tell a network the class of its picture",
@@ -68,8 +75,9 @@ CONDITION_ON_CLASS = Exercise(
         Mistake(
             "nothing is told",
             lambda x, labels, classes: x.clone(),
-            "The class is not there. A picture of 3 channels with 4 classes makes 7 channels; "
-            "yours has 3.",
+            "The class is not there. A picture of 3 channels with 4 classes makes {expected} "
+            "channels; yours has {got}.",
+            example(torch.zeros(1, 3, 1, 1), _ZERO, 4, pick=lambda r: r.shape[1], gives=3),
         ),
         Mistake(
             "the label as a number",
@@ -120,7 +128,15 @@ CONDITION_ON_CLASS = Exercise(
         Mistake(
             "turned round",
             _planes_wrong(lambda planes: 1 - planes),
-            "Your maps are 0 at the class and 1 everywhere else.",
+            "Of 2 classes, label 0 says {expected} in the two maps; you say {got}. Yours are 0 at "
+            "the class and 1 everywhere else.",
+            example(
+                torch.zeros(1, 0, 1, 1),
+                _ZERO,
+                2,
+                pick=lambda r: r.flatten(),
+                gives=torch.tensor([0.0, 1.0]),
+            ),
         ),
         Mistake(
             "minus one for the others",
@@ -133,6 +149,11 @@ CONDITION_ON_CLASS = Exercise(
             "All maps are 1, whatever the label: every picture is of every class.",
         ),
         Mistake(
+            "in another type",
+            lambda x, labels, classes: translation.condition_on_class(x, labels, classes).float(),
+            "The result is always float32. It should have the type of x.",
+        ),
+        Mistake(
             "as many maps as labels in the batch",
             _classes_present,
             "The number of your maps depends on the batch: labels (0, 1) of 5 classes make 2 maps. "
@@ -143,6 +164,7 @@ CONDITION_ON_CLASS = Exercise(
         _conditioned("3 pictures of 2 channels, 4 classes", (3, 2, 4, 5), [2, 0, 3], 4),
         _conditioned("2 grey pictures, 5 classes, labels 0 and 1", (2, 1, 2, 2), [0, 1], 5),
         _conditioned("one code as a map of one pixel", (1, 6, 1, 1), [1], 2),
+        Probe("a picture in float64", _type_kept),
     ),
 )
 
@@ -209,26 +231,30 @@ PATCH_OUTPUT_SIZE = Exercise(
         Mistake(
             "no padding",
             lambda size, layers=3: _patches(size, [(4, 2, 0)] * layers + [(4, 1, 0)] * 2),
-            "Your layers have no padding. With kernel 4, stride 2, padding 1, 64 pixels become 32; "
-            "you make 31 of them.",
+            "Your layers have no padding, and lose pixels at every border. 64 pixels and layers = "
+            "1 give {expected} verdicts; you say {got}.",
+            example(64, 1, gives=25),
         ),
         Mistake(
             "one layer less",
             lambda size, layers=3: _patches(size, [_HALF] * (layers - 1) + [_SAME] * 2),
             "You halve once too few. layers counts the layers of stride 2, the first among them: "
-            "64 pixels and layers = 1 give 30 verdicts; you say 62.",
+            "64 pixels and layers = 1 give {expected} verdicts; you say {got}.",
+            example(64, 1, gives=62),
         ),
         Mistake(
             "one layer more",
             lambda size, layers=3: _patches(size, [_HALF] * (layers + 1) + [_SAME] * 2),
             "You halve once too often. layers counts all layers of stride 2: 64 pixels and layers "
-            "= 1 give 30 verdicts; you say 14.",
+            "= 1 give {expected} verdicts; you say {got}.",
+            example(64, 1, gives=14),
         ),
         Mistake(
             "always three",
             lambda size, layers=3: _patches(size, [_HALF] * 3 + [_SAME] * 2),
-            "Your answer does not depend on layers. 64 pixels and layers = 1 give 30 verdicts; you "
-            "say 6.",
+            "Your answer does not depend on layers. 64 pixels and layers = 1 give {expected} "
+            "verdicts; you say {got}.",
+            example(64, 1, gives=6),
         ),
         Mistake(
             "a decimal number",
@@ -239,14 +265,16 @@ PATCH_OUTPUT_SIZE = Exercise(
         Mistake(
             "rounded up",
             _rounded_up,
-            "You count a window that hangs over the edge. 35 pixels, kernel 4, stride 2, padding 1 "
-            "make 17; you make 18.",
+            "You count a window that hangs over the edge: 70 pixels become 35, and those 17. With "
+            "layers = 3 that makes {expected} verdicts; you say {got}.",
+            example(70, 3, gives=7),
         ),
         Mistake(
             "all verdicts together",
             lambda size, layers=3: _patches(size, [_HALF] * layers + [_SAME] * 2) ** 2,
-            "You count all verdicts of a square picture, 900 for 256 pixels. Asked for is the "
+            "You count all verdicts of a square picture: {got} for 256 pixels. Asked for is the "
             "number along one side.",
+            example(256, gives=900),
         ),
     ),
     probes=(
@@ -278,8 +306,8 @@ PATCH_RECEPTIVE_FIELD = Exercise(
         "From the verdict back to the picture: one number sees 4 of the map before, and 4 + 3 of "
         "the one before that. Each layer of stride 2, further back, makes f pixels into 2 (f − 1) "
         "+ 4.",
-        "`shapes.receptive_field([(4, 2)] * layers + [(4, 1)] * 2)`, or begin with 7 and apply "
-        "`field = 2 * (field - 1) + 4` layers times.",
+        "The two layers of stride 1 make 7 pixels of one verdict. Begin with `field = 7` and "
+        "apply `field = 2 * (field - 1) + 4` layers times.",
     ),
     mistakes=(
         Mistake(
@@ -292,55 +320,64 @@ PATCH_RECEPTIVE_FIELD = Exercise(
             "the last two layers forgotten",
             lambda layers=3: _field(layers, 0),
             "You stop behind the halving layers. Two more of kernel 4 follow, and each takes in 3 "
-            "more neighbours: with layers = 1 a verdict sees 16 pixels; you say 4.",
+            "more neighbours: with layers = 1 a verdict sees {expected} pixels; you say {got}.",
+            example(1, gives=4),
         ),
         Mistake(
             "one of the last two",
             lambda layers=3: _field(layers, 1),
-            "You have one layer of stride 1; there are two. With layers = 1 a verdict sees 16 "
-            "pixels; you say 10.",
+            "You have one layer of stride 1; there are two. With layers = 1 a verdict sees "
+            "{expected} pixels; you say {got}.",
+            example(1, gives=10),
         ),
         Mistake(
             "all halve",
             lambda layers=3: _field(layers, 2, stride=2),
             "Your layers all halve. The next to last has stride 1: with layers = 1 a verdict sees "
-            "16 pixels; you say 22.",
+            "{expected} pixels; you say {got}.",
+            example(1, gives=22),
         ),
         Mistake(
             "strides ignored",
             lambda layers=3: 1 + 3 * (layers + 2),
             "Strides change nothing in your answer. Behind a stride of 2, neighbours are 2 pixels "
-            "apart: with layers = 1 a verdict sees 16 pixels; you say 10.",
+            "apart: with layers = 1 a verdict sees {expected} pixels; you say {got}.",
+            example(1, gives=10),
         ),
         Mistake(
             "kernels added up",
             lambda layers=3: 4 * (layers + 2),
             "You add up kernels, 4 for each layer. Windows overlap, and behind a stride of 2 they "
-            "are further apart: with layers = 1 a verdict sees 16 pixels; you say 12.",
+            "are further apart: with layers = 1 a verdict sees {expected} pixels; you say {got}.",
+            example(1, gives=12),
         ),
         Mistake(
             "from the wrong end",
             lambda layers=3: shapes.receptive_field([(4, 1)] * 2 + [(4, 2)] * layers),
             "You walk through the layers from the other end, as if those of stride 1 came first. "
-            "With layers = 1 a verdict sees 16 pixels; you say 10.",
+            "With layers = 1 a verdict sees {expected} pixels; you say {got}.",
+            example(1, gives=10),
         ),
         Mistake(
             "a kernel, doubled each time",
             lambda layers=3: 4 * 2**layers,
             "You double the kernel with each halving and stop there: with layers = 1 a verdict "
-            "sees 16 pixels; you say 8.",
+            "sees {expected} pixels; you say {got}.",
+            example(1, gives=8),
         ),
         Mistake(
             "one layer less",
             lambda layers=3: _field(layers - 1, 2),
-            "You halve once too few: 34 for 3 layers is the answer for 2. layers counts all layers "
-            "of stride 2, the first among them.",
+            "You halve once too few: your {got} for 3 layers is the answer for 2. layers counts "
+            "all layers of stride 2, the first among them.",
+            example(3, gives=34),
         ),
         Mistake(
             "one layer more",
             lambda layers=3: _field(layers + 1, 2),
-            "You halve once too often: 142 for 3 layers is the answer for 4. layers counts all "
-            "layers of stride 2.",
+            "You halve once too often: your {got} for 3 layers is the answer for 4. layers counts "
+            "all layers of stride 2.",
+            example(3, gives=142),
         ),
         Mistake(
             "always 70",
@@ -351,7 +388,8 @@ PATCH_RECEPTIVE_FIELD = Exercise(
         Mistake(
             "an area",
             lambda layers=3: _field(layers, 2) ** 2,
-            "You count all pixels of a patch, 4,900 for 3 layers. Asked for is its width.",
+            "You count all pixels of a patch: {got} for 3 layers. Asked for is its width.",
+            example(3, gives=4900),
         ),
     ),
     probes=(
@@ -381,10 +419,24 @@ def _pix2pix_wrong(gan: Callable = _to_one, distance: Callable = _apart) -> Call
     return lambda scores, fake, target, l1=100.0: gan(scores) + l1 * distance(fake, target)
 
 
+def _summed_up(made: Tensor, wanted: Tensor) -> Tensor:
+    return (made - wanted).abs().sum()
+
+
+def _summed_per_picture(made: Tensor, wanted: Tensor) -> Tensor:
+    return (made - wanted).abs().flatten(1).sum(1).mean()
+
+
 def _pix2pix_case(label: str, patches: tuple, size: tuple, seed: int, **l1: float) -> Probe:
-    fake, target = (normal(patches[0], *size, seed=seed + i).tanh() for i in (1, 2))
+    fake, target = (2 * normal(patches[0], *size, seed=seed + i) for i in (1, 2))
     scores = 2 * normal(patches[0], 1, *patches[1:], seed=seed)
     return call(label, scores, fake, target, grad=(0, 1), **l1)
+
+
+def _at_score(score: float, gives: float, away: float = 0.0, l1: float = 100.0) -> Example:
+    """One score, and one grey pixel that is so far away from its target."""
+    pixel = torch.zeros(1, 1, 1, 1)
+    return example(pixel + score, pixel + away, pixel, l1, gives=gives)
 
 
 PIX2PIX_LOSS = Exercise(
@@ -420,8 +472,9 @@ PIX2PIX_LOSS = Exercise(
         Mistake(
             "always 100",
             lambda scores, fake, target, l1=100.0: _to_one(scores) + 100 * _apart(fake, target),
-            "Your λ is 100 whatever is asked for: with l1 = 10 your distance weighs ten times too "
-            "much.",
+            "Your λ does not depend on l1. With l1 = 10, a picture 0.1 away from its target should "
+            "pay {expected} for that; with you it pays {got}.",
+            _at_score(100.0, away=0.1, l1=10.0, gives=10.0),
         ),
         Mistake(
             "squares",
@@ -431,9 +484,15 @@ PIX2PIX_LOSS = Exercise(
         ),
         Mistake(
             "distance summed up",
-            _pix2pix_wrong(distance=lambda a, b: (a - b).abs().sum()),
+            _pix2pix_wrong(distance=_summed_up),
             "You add up the distances of all pixels. A picture four times as large pays four times "
             "as much, and D's verdict, which is a mean, is drowned.",
+        ),
+        Mistake(
+            "distance summed up in each picture",
+            _pix2pix_wrong(distance=_summed_per_picture),
+            "You add up the distances of all pixels of a picture, then average over pictures. A "
+            "picture four times as large pays four times as much, and D's verdict is drowned.",
         ),
         Mistake(
             "sign lost",
@@ -449,26 +508,30 @@ PIX2PIX_LOSS = Exercise(
         Mistake(
             "D's target",
             _pix2pix_wrong(lambda scores: F.softplus(scores).mean()),
-            'Your G is content where D says "fake": at a score of 5 its loss should be 0.007, '
-            "and you say 5.007.",
+            'Your G is content where D says "fake": at a score of 5 its loss should be '
+            "{expected:.3f}, and you say {got:.3f}.",
+            _at_score(5.0, gives=5.007),
         ),
         Mistake(
             "minimax",
             _pix2pix_wrong(lambda scores: -F.softplus(scores).mean()),
             "Your G has the minimax loss, log(1 − D). Where D is sure of a fake, at a score of −5, "
-            "its slope is 0.007: G learns nothing just when it has most to learn.",
+            "it is {got:.3f} and almost flat: G learns nothing just when it has most to learn.",
+            _at_score(-5.0, gives=-0.0067),
         ),
         Mistake(
             "a critic's loss",
             _pix2pix_wrong(lambda scores: -scores.mean()),
             "You take the score itself. pix2pix's D gives a probability, sigmoid(score): at a "
-            "score of 5 the loss should be 0.007, and you say −5.",
+            "score of 5 the loss should be {expected:.3f}, and you say {got}.",
+            _at_score(5.0, gives=-5.0),
         ),
         Mistake(
             "least squares",
             _pix2pix_wrong(lambda scores: (scores - 1).square().mean()),
             "That is CycleGAN's verdict, (score − 1)². pix2pix takes −log sigmoid(score): at a "
-            "score of 5 it is 0.007, and you say 16.",
+            "score of 5 it is {expected:.3f}, and you say {got}.",
+            _at_score(5.0, gives=16.0),
         ),
         Mistake(
             "one verdict for all patches",
@@ -485,8 +548,25 @@ PIX2PIX_LOSS = Exercise(
         Mistake(
             "sigmoid twice",
             _pix2pix_wrong(lambda scores: F.softplus(-scores.sigmoid()).mean()),
-            "You take the sigmoid twice: your loss cannot fall below 0.313, the logarithm of 1 + "
-            "1/e, however real the picture looks.",
+            "You take the sigmoid twice. However real the picture looks, your loss cannot fall "
+            "below the logarithm of 1 + 1/e: at a score of 100 you say {got}.",
+            _at_score(100.0, gives=0.3133),
+        ),
+        Mistake(
+            "logarithm of a probability",
+            _pix2pix_wrong(lambda scores: -scores.sigmoid().log().mean()),
+            "You take the logarithm of a probability that has become 0: at a score of −200 the "
+            "loss should be {expected}, and you say {got}. Begin from the score.",
+            _at_score(-200.0, gives=math.inf),
+        ),
+        Mistake(
+            "log-loss of a probability",
+            _pix2pix_wrong(
+                lambda s: F.binary_cross_entropy(s.sigmoid(), torch.ones_like(s)),
+            ),
+            "You give the log-loss a probability, and it holds its logarithm at −100: at a score "
+            "of −200 the loss should be {expected}, and you say {got}. Begin from the score.",
+            _at_score(-200.0, gives=100.0),
         ),
         Mistake(
             "no verdict",
@@ -505,6 +585,12 @@ PIX2PIX_LOSS = Exercise(
         _pix2pix_case("2 pictures, 3 × 3 patches", (2, 3, 3), (3, 4, 4), 0),
         _pix2pix_case("one grey picture, 1 × 4 patches, λ = 10", (1, 1, 4), (1, 5, 6), 10, l1=10.0),
         _pix2pix_case("3 pictures, one patch each, λ = 0.5", (3, 1, 1), (3, 2, 2), 20, l1=0.5),
+        call(
+            "scores of −200 and 200",
+            torch.tensor([-200.0, 200.0]).view(1, 1, 1, 2),
+            *(normal(1, 2, 2, 3, seed=seed) for seed in (31, 32)),
+            grad=(0, 1),
+        ),
     ),
 )
 
@@ -545,12 +631,13 @@ class _Painter(nn.Module):
         return torch.tanh(torch.einsum("oc,bchw->bohw", self.weight, x))
 
 
-def _there_and_back(label: str, *shape: int, seed: int) -> Probe:
-    """The loss, and what each generator learns from it."""
+def _there_and_back(label: str, *shape: int, more: int = 0, seed: int) -> Probe:
+    """The loss, and what each generator learns from it; `more` pictures in y than in x."""
 
     def observe(candidate: Callable) -> dict[str, Any]:
         g, f = (_Painter(shape[1], seed=seed + i) for i in (1, 2))
-        x, y = (normal(*shape, seed=seed + i).tanh() for i in (3, 4))
+        x = 2 * normal(*shape, seed=seed + 3)
+        y = 2 * normal(shape[0] + more, *shape[1:], seed=seed + 4)
         loss = candidate(x, y, g, f)
         seen = {"loss": loss}
         slopes = [torch.zeros_like(g.weight)] * 2
@@ -586,10 +673,25 @@ def _gradients_off(loss: Callable) -> Callable:
     return lambda x, y, g, f: loss(x, y, g, f).detach()
 
 
+_PIXEL = torch.zeros(1, 1, 1, 1)
+
+
+def _one_more(x: Tensor) -> Tensor:
+    return x + 1
+
+
+def _one_less(x: Tensor) -> Tensor:
+    return x - 1
+
+
+def _unchanged(x: Tensor) -> Tensor:
+    return x
+
+
 _CYCLE_PROBES = (
     _there_and_back("2 pictures of 3 channels", 2, 3, 4, 4, seed=0),
     _there_and_back("one grey picture", 1, 1, 3, 5, seed=10),
-    _there_and_back("3 pictures of one pixel", 3, 2, 1, 1, seed=20),
+    _there_and_back("x of 3 pictures, y of 5", 3, 2, 1, 3, more=2, seed=20),
 )
 
 CYCLE_LOSS = Exercise(
@@ -608,8 +710,10 @@ CYCLE_LOSS = Exercise(
         Mistake(
             "no way back",
             lambda x, y, g, f: _apart(g(x), x) + _apart(f(y), y),
-            "You did not come back: you compare the zebra with the horse that it was made of. "
-            "Your loss is 0 only for a generator that does nothing.",
+            "You did not come back: you compare the zebra with the horse that it was made of. Let "
+            "generator_xy add 1 to every pixel, and generator_yx take 1 away: the loss is "
+            "{expected}; you say {got}.",
+            example(_PIXEL, _PIXEL, _one_more, _one_less, gives=2.0),
         ),
         Mistake(
             "the same road twice",
@@ -663,9 +767,15 @@ CYCLE_LOSS = Exercise(
         ),
         Mistake(
             "summed up",
-            _cycle_wrong(lambda a, b: (a - b).abs().sum()),
+            _cycle_wrong(_summed_up),
             "You add up the pixels. Twice the pictures, twice the loss, and λ = 10 would have to "
             "change with every size.",
+        ),
+        Mistake(
+            "summed up in each picture",
+            _cycle_wrong(_summed_per_picture),
+            "You add up the pixels of a picture, then average over pictures. A picture four times "
+            "as large has four times the loss, and λ = 10 would have to change with every size.",
         ),
         Mistake(
             "halved",
@@ -675,8 +785,9 @@ CYCLE_LOSS = Exercise(
         Mistake(
             "with λ",
             lambda x, y, g, f: 10 * cycle_loss(x, y, g, f),
-            "Your loss has λ = 10 in it already. It is multiplied with it where all losses are "
-            "added up, and then it would be there twice.",
+            "λ is in your loss already. If every round trip ends 1 higher, the loss is "
+            "{expected}; you say {got}. λ comes where all losses are added up.",
+            example(_PIXEL, _PIXEL, _one_more, _unchanged, gives=20.0),
         ),
     ),
     probes=_CYCLE_PROBES,
@@ -745,8 +856,14 @@ IDENTITY_LOSS = Exercise(
         ),
         Mistake(
             "summed up",
-            _identity_wrong(lambda a, b: (a - b).abs().sum()),
+            _identity_wrong(_summed_up),
             "You add up the pixels. Twice the pictures, twice the loss.",
+        ),
+        Mistake(
+            "summed up in each picture",
+            _identity_wrong(_summed_per_picture),
+            "You add up the pixels of a picture, then average over pictures. A picture four times "
+            "as large has four times the loss.",
         ),
         Mistake(
             "halved",
@@ -757,8 +874,9 @@ IDENTITY_LOSS = Exercise(
         Mistake(
             "with λ",
             lambda x, y, g, f: 5 * identity_loss(x, y, g, f),
-            "Your loss has its weight, ½ λ = 5, in it already. It is multiplied with it where all "
-            "losses are added up, and then it would be there twice.",
+            "The weight ½ λ is in your loss already. If both generators add 1 to every pixel, the "
+            "loss is {expected}; you say {got}. Weights come where all losses are added up.",
+            example(_PIXEL, _PIXEL, _one_more, _one_more, gives=10.0),
         ),
     ),
     probes=_CYCLE_PROBES,
@@ -862,6 +980,24 @@ class _AList(_Buffer):
         return [self.one(image[None].detach()) for image in images]
 
 
+class _Fifty(_Buffer):
+    def __init__(self, capacity: int = 50):
+        super().__init__(50)
+
+
+class _OneTooMany(_Buffer):
+    def __init__(self, capacity: int = 50):
+        super().__init__(capacity + 1)
+
+
+class _FilledByTheBatch(_Buffer):
+    def __call__(self, images):
+        if len(self.images) >= self.capacity:
+            return super().__call__(images)
+        self.images += [image[None].detach() for image in images]
+        return images.detach()
+
+
 class _Seldom(_Buffer):
     def one(self, image):
         if len(self.images) < self.capacity:
@@ -881,16 +1017,33 @@ def _given(result: Any, n: int) -> list[int]:
     return result.detach()[:, 0, 0, 0].round().long().tolist()
 
 
-def _filling(candidate: Callable) -> dict[str, Any]:
-    buffer = candidate(6)
-    images = _numbered(0, 2).clone().requires_grad_() * 1
-    first = buffer(images)
-    later = [_given(buffer(_numbered(i, 2)), 2) for i in (2, 4)]
+def _learning(start: int, n: int) -> Tensor:
+    """Numbered pictures as a generator makes them, with a history."""
+    return _numbered(start, n) + torch.zeros((), requires_grad=True)
+
+
+def _filling(make: Callable, capacity: int, batch: int, buffers: int = 30) -> dict[str, Any]:
+    """Batches until the buffer is full, and a little more; once again for each of many buffers."""
+    runs, shapes_kept, learning = [], True, False
+    for _ in range(buffers):
+        buffer, run = make(), []
+        for start in range(0, capacity + 1, batch):
+            images = _learning(start, batch)
+            result = buffer(images)
+            shapes_kept &= isinstance(result, Tensor) and result.shape == images.shape
+            learning |= isinstance(result, Tensor) and result.requires_grad
+            run += _given(result, batch)
+        runs.append(run)
+    after = range(capacity, len(runs[0]))
     return {
-        "a batch of pictures comes out": isinstance(first, Tensor) and first.shape == images.shape,
-        "until it is full, all come straight back": [_given(first, 2), *later]
-        == [[0, 1], [2, 3], [4, 5]],
-        "what comes out has a gradient": isinstance(first, Tensor) and first.requires_grad,
+        "a batch of pictures comes out": shapes_kept,
+        "until it is full, all come straight back": all(
+            run[:capacity] == [*range(capacity)] for run in runs
+        ),
+        "the pictures that follow are exchanged at times": [
+            any(run[i] != i for run in runs) for i in after
+        ],
+        "what comes out has a gradient": learning,
     }
 
 
@@ -923,12 +1076,17 @@ def _exchanging(candidate: Callable, capacity: int = 10, rounds: int = 2000) -> 
 def _batches_of_eight(candidate: Callable, capacity: int = 10) -> dict[str, Any]:
     buffer = candidate(capacity)
     buffer(_numbered(0, capacity))
-    mixed = 0
+    mixed, learning = 0, False
     for i in range(capacity, capacity + 8 * 100, 8):
-        given = _given(buffer(_numbered(i, 8)), 8)
+        result = buffer(_learning(i, 8))
+        learning |= isinstance(result, Tensor) and result.requires_grad
+        given = _given(result, 8)
         straight = [number == i + j for j, number in enumerate(given)]
         mixed += any(straight) and not all(straight)
-    return {"each picture of a batch has its own lot": mixed > 60}
+    return {
+        "each picture of a batch has its own lot": mixed > 60,
+        "what comes out has a gradient": learning,
+    }
 
 
 IMAGE_BUFFER = Exercise(
@@ -999,6 +1157,23 @@ IMAGE_BUFFER = Exercise(
             "back.",
         ),
         Mistake(
+            "capacity ignored",
+            _Fifty,
+            "`capacity` has no influence: a buffer of 5 keeps as many pictures as one of 50.",
+        ),
+        Mistake(
+            "one too many",
+            _OneTooMany,
+            "One picture too many is kept. A buffer of 5 is full when it holds 5; yours takes the "
+            "sixth without a lot.",
+        ),
+        Mistake(
+            "filled by the batch",
+            _FilledByTheBatch,
+            "You ask once a batch whether there is room, so the buffer grows beyond its capacity: "
+            "5 pictures have room, and two batches of 4 are all kept.",
+        ),
+        Mistake(
             "one lot for the batch",
             _OneLot,
             "One lot is drawn for a whole batch: all 8 pictures are exchanged, or none. Each "
@@ -1017,9 +1192,10 @@ IMAGE_BUFFER = Exercise(
         ),
     ),
     probes=(
-        Probe("a buffer of 6, three batches of 2", _filling),
+        Probe("30 buffers of 5, two batches of 4 each", lambda f: _filling(lambda: f(5), 5, 4)),
         Probe("a buffer of 10, then 2,000 pictures one by one", _exchanging),
         Probe("a buffer of 10, then 100 batches of 8", _batches_of_eight),
+        Probe("30 buffers, nothing said of the capacity", lambda f: _filling(f, 50, 13)),
     ),
 )
 
@@ -1065,13 +1241,14 @@ class _Judge(nn.Module):
 _NAMES = ("generator_xy", "generator_yx", "discriminator_x", "discriminator_y")
 
 
-def _round(label: str, *shape: int, seed: int, **weights: float) -> Probe:
-    """One update, with gradients left over from D's update before."""
+def _round(label: str, *shape: int, seed: int, more: int = 0, **weights: float) -> Probe:
+    """One update, with gradients left over from D's update before; `more` pictures in y."""
 
     def observe(candidate: Callable) -> dict[str, Any]:
         kinds = (_Painter, _Painter, _Judge, _Judge)
         nets = [kind(shape[1], seed=seed + i) for i, kind in enumerate(kinds)]
-        x, y = (normal(*shape, seed=seed + i).tanh() for i in (8, 9))
+        x = 1.5 * normal(*shape, seed=seed + 8)
+        y = 1.5 * normal(shape[0] + more, *shape[1:], seed=seed + 9)
         before, told = [net.weight.detach().clone() for net in nets], set()
         for net in nets:
             net.weight.grad = torch.full_like(net.weight, 0.5)
@@ -1128,6 +1305,12 @@ def _update_wrong(*calls: str, total: Callable | None = None, **terms: Callable)
     return wrong
 
 
+def _judges_left_frozen(g, f, d_x, d_y, *rest, **weights):
+    d_x.requires_grad_(False)
+    d_y.requires_grad_(False)
+    return generator_update(g, f, d_x, d_y, *rest, **weights)
+
+
 def _verdicts(loss: Callable) -> Callable:
     return lambda g, f, d_x, d_y, x, y: loss(d_y(g(x))) + loss(d_x(f(y)))
 
@@ -1136,10 +1319,7 @@ GENERATOR_UPDATE = Exercise(
     id="cyclegan.generator_update",
     title="The generators' half of a CycleGAN step",
     reference=generator_update,
-    allows=(
-        "graph",
-        "number",
-    ),
+    allows=("number",),
     hints=(
         "Three losses are added up. Which two networks judge, and which picture goes before which "
         "judge? What do λ and the share of the identity loss weigh?",
@@ -1180,10 +1360,22 @@ GENERATOR_UPDATE = Exercise(
             "change with it.",
         ),
         Mistake(
+            "always the same λ",
+            _update_wrong(
+                total=lambda p, c, i: p["gan"] + 10 * p["cycle"] + 10 * i * p["identity"]
+            ),
+            "`cycle` has no influence: its default is written into your sum.",
+        ),
+        Mistake(
+            "always the same share",
+            _update_wrong(total=lambda p, c, i: p["gan"] + c * p["cycle"] + c / 2 * p["identity"]),
+            "`identity` has no influence: its default is written into your sum.",
+        ),
+        Mistake(
             "identity without λ",
             _update_wrong(total=lambda p, c, i: p["gan"] + c * p["cycle"] + i * p["identity"]),
-            "Your identity loss weighs 0.5, and should weigh half of λ: 5. Against a cycle loss "
-            "with weight 10 it is not heard.",
+            "Your identity loss lacks the factor λ: it weighs `identity` alone. Against a cycle "
+            "loss with weight λ it is not heard.",
         ),
         Mistake(
             "no identity loss",
@@ -1255,25 +1447,30 @@ GENERATOR_UPDATE = Exercise(
         Mistake(
             "D's target",
             _update_wrong(gan=_verdicts(lambda scores: scores.square().mean())),
-            "Your generators want scores of 0, which is D's target for fakes. They play against "
-            "it: theirs is 1.",
+            "Your generators want what D wants: scores of 0 for fakes. They play against it.",
         ),
         Mistake(
             "log-loss",
             _update_wrong(gan=_verdicts(_to_one)),
-            "That is pix2pix's verdict, −log sigmoid(score). CycleGAN takes (score − 1)²: at a "
-            "score of 1 it is 0; you say 0.31.",
+            "That is pix2pix's verdict, −log sigmoid(score). CycleGAN takes (score − 1)², which is "
+            "0 at a score of 1, and grows again beyond it.",
         ),
         Mistake(
             "one verdict for all patches",
             _update_wrong(gan=_verdicts(lambda scores: (scores.mean() - 1).square())),
-            "You average the scores before you square. Patches of score 0 and 2 are both wrong; "
-            "their mean is 1, and you say 0. Every patch has its own verdict.",
+            "You average the scores before you square. Patches of score 0 and 2 are both wrong, "
+            "and their mean, 1, looks perfect. Every patch has its own verdict.",
         ),
         Mistake(
             "halved verdicts",
             _update_wrong(gan=_verdicts(lambda scores: (scores - 1).square().mean() / 2)),
             "You halve the verdicts. It is the discriminators' loss that is halved.",
+        ),
+        Mistake(
+            "judges left frozen",
+            _judges_left_frozen,
+            "The generators are right, but the judges are left frozen: D's next update will not "
+            "move them.",
         ),
         Mistake(
             "gradients of before",
@@ -1302,7 +1499,15 @@ GENERATOR_UPDATE = Exercise(
         _round(
             "one grey picture, λ = 2, identity ¼", 1, 1, 3, 5, seed=20, cycle=2.0, identity=0.25
         ),
-        _round("3 pictures, λ = 1, identity 1", 3, 2, 2, 3, seed=40, cycle=1.0, identity=1.0),
+        _round(
+            "x of 3 pictures, y of 4, λ = 1, identity 1",
+            *(3, 2, 2, 3),
+            seed=40,
+            more=1,
+            cycle=1.0,
+            identity=1.0,
+        ),
+        _round("2 other pictures, λ = 10, identity ½", 2, 3, 4, 4, seed=60),
     ),
 )
 
@@ -1312,6 +1517,13 @@ GENERATOR_UPDATE = Exercise(
 
 def _decayed(fall: Callable[[float, float, float], float]) -> Callable:
     return lambda epoch, constant, decay: 1 - min(max(fall(epoch, constant, decay), 0.0), 1.0)
+
+
+def _jump(constant_at: Callable[[float, float], bool]) -> Callable:
+    """1 at first, then a line that was drawn from epoch 0."""
+    return lambda epoch, constant, decay: (
+        1.0 if constant_at(epoch, constant) else max(1 - epoch / (constant + decay), 0.0)
+    )
 
 
 LINEAR_DECAY = Exercise(
@@ -1329,48 +1541,57 @@ LINEAR_DECAY = Exercise(
         Mistake(
             "below zero",
             lambda epoch, constant, decay: 1 - max(epoch - constant, 0) / decay,
-            "At epoch 250 of 100 + 100 your factor is −0.5: the networks would climb where they "
+            "At epoch 250 of 100 + 100 your factor is {got}: the networks would climb where they "
             "should descend.",
+            example(250, 100, 100, gives=-0.5),
         ),
         Mistake(
             "above one",
             lambda epoch, constant, decay: max(1 - (epoch - constant) / decay, 0),
-            "At epoch 0 of 100 + 100 your factor is 2: you fall from the first epoch on. It stays "
-            "at 1 until epoch 100.",
+            "At epoch 0 of 100 + 100 your factor is {got}: you fall from the first epoch on. It "
+            "stays at 1 until epoch 100.",
+            example(0, 100, 100, gives=2.0),
         ),
         Mistake(
             "one epoch late",
             _decayed(lambda epoch, constant, decay: (epoch - constant - 1) / decay),
-            "One epoch late: at epoch 200 of 100 + 100 nothing should be left; with you 0.01 is.",
+            "One epoch late: at epoch 200 of 100 + 100 nothing should be left; with you {got} is.",
+            example(200, 100, 100, gives=0.01),
         ),
         Mistake(
             "one epoch early",
             _decayed(lambda epoch, constant, decay: (epoch - constant + 1) / decay),
             "One epoch early: at epoch 100 of 100 + 100 the fall begins, and the factor is still "
-            "1; you say 0.99.",
+            "{expected}; you say {got}.",
+            example(100, 100, 100, gives=0.99),
         ),
         Mistake(
             "as in the authors' code",
             _decayed(lambda epoch, constant, decay: (epoch - constant + 1) / (decay + 1)),
-            "So the authors' code counts, with decay + 1 steps from 1 to 0. Here it is 1 at epoch "
-            "100 and 0 at epoch 200; you say 0.990 and 0.",
+            "So the authors' code counts, with decay + 1 steps from 1 to 0. Here the factor is "
+            "still {expected} at epoch 100 of 100 + 100; you say {got}.",
+            example(100, 100, 100, gives=0.990099),
         ),
         Mistake(
             "a share of all epochs",
             _decayed(lambda epoch, constant, decay: (epoch - constant) / (constant + decay)),
             "Your line falls too slowly: at epoch 200 of 100 + 100 nothing should be left; with "
-            "you half is.",
+            "you {got} is.",
+            example(200, 100, 100, gives=0.5),
         ),
         Mistake(
             "from the start",
             _decayed(lambda epoch, constant, decay: epoch / (constant + decay)),
-            "You fall from the first epoch on: at epoch 99 of 100 + 100 the factor should be 1, "
-            "and you say 0.505.",
+            "You fall from the first epoch on: at epoch 99 of 100 + 100 the factor should be "
+            "{expected}, and you say {got}.",
+            example(99, 100, 100, gives=0.505),
         ),
         Mistake(
             "constant ignored",
             _decayed(lambda epoch, constant, decay: epoch / decay),
-            "You do not wait: at epoch 99 of 100 + 100 the factor should be 1, and you say 0.01.",
+            "You do not wait: at epoch 99 of 100 + 100 the factor should be {expected}, and you "
+            "say {got}.",
+            example(99, 100, 100, gives=0.01),
         ),
         Mistake(
             "all at once",
@@ -1385,8 +1606,9 @@ LINEAR_DECAY = Exercise(
         Mistake(
             "in whole steps",
             _decayed(lambda epoch, constant, decay: (epoch - constant) // decay),
-            "You divide whole numbers: at epoch 150 of 100 + 100 the factor should be 0.5, and "
-            "you say 1.",
+            "You divide whole numbers: at epoch 150 of 100 + 100 the factor should be {expected}, "
+            "and you say {got}.",
+            example(150, 100, 100, gives=1.0),
         ),
         Mistake(
             "a rate",
@@ -1397,7 +1619,23 @@ LINEAR_DECAY = Exercise(
         Mistake(
             "what is lost",
             lambda epoch, constant, decay: 1 - translation.linear_decay(epoch, constant, decay),
-            "Your factor is 0 at first and 1 at the end.",
+            "You return what is lost: {got} at epoch 0 of 100 + 100, where the factor is "
+            "{expected}.",
+            example(0, 100, 100, gives=0.0),
+        ),
+        Mistake(
+            "a jump",
+            _jump(lambda epoch, constant: epoch <= constant),
+            "Your factor jumps at epoch `constant`: the line is drawn from epoch 0. Half-way down, "
+            "at epoch 150 of 100 + 100, {expected} is left; with you {got}.",
+            example(150, 100, 100, gives=0.25),
+        ),
+        Mistake(
+            "a jump, an epoch before",
+            _jump(lambda epoch, constant: epoch < constant),
+            "Your factor jumps at epoch `constant`: the line is drawn from epoch 0. There, at "
+            "epoch 100 of 100 + 100, it is still {expected}; with you {got}.",
+            example(100, 100, 100, gives=0.5),
         ),
     ),
     probes=(
@@ -1468,10 +1706,16 @@ class _AnyChannels(nn.Module):
         return (weight * x * (1 + beside)).sum(1, keepdim=True)[:, :, ::2]
 
 
-def _judged(label: str, *shape: int, seed: int) -> Probe:
+def _with_probabilities(d, x, y, made):
+    real, fake = (d(torch.cat([x, z], 1)).sigmoid() for z in (y, made.detach()))
+    loss = F.binary_cross_entropy(real, torch.ones_like(real))
+    return (loss + F.binary_cross_entropy(fake, torch.zeros_like(fake))) / 2
+
+
+def _judged(label: str, *shape: int, seed: int, scale: float = 1.0) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
         d = _AnyChannels(seed)
-        x, target, fake = (normal(*shape, seed=seed + i).tanh() for i in (1, 2, 3))
+        x, target, fake = (scale * normal(*shape, seed=seed + i) for i in (1, 2, 3))
         fake.requires_grad_()
         loss = candidate(d, x, target, fake * 1)
         seen = {"loss": loss}
@@ -1559,6 +1803,12 @@ BUG_PAIRS = Exercise(
             "The pairs are mended, but D now learns to say 1 to fakes and 0 to data.",
         ),
         Mistake(
+            "log-loss of a probability",
+            _with_probabilities,
+            "The pairs are mended, but the loss begins from probabilities. Where D is very sure, "
+            "they round to 0 or 1, and D learns nothing from its worst errors. Keep the scores.",
+        ),
+        Mistake(
             "not halved",
             lambda d, x, y, made: 2 * pair_loss(d, x, y, made),
             "The pairs are mended, and the ½ is gone: D learns twice as fast as the paper lets it.",
@@ -1567,6 +1817,9 @@ BUG_PAIRS = Exercise(
     probes=(
         _judged("4 maps and pictures in colour", 4, 3, 4, 4, seed=0),
         _judged("one grey map and picture", 1, 1, 4, 6, seed=10),
+        _judged(
+            "2 maps and pictures of strong colours, scores of ±200", 2, 3, 2, 3, seed=20, scale=9.0
+        ),
     ),
 )
 
