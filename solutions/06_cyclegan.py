@@ -258,7 +258,7 @@ for name, (net, printed) in papers.items():
 # $$L_G = -\,\mathbb E \log D(x, G(x)) \;+\; \lambda\, \mathbb E\,\lvert G(x) - y\rvert, \qquad \lambda = 100, \quad D = \sigma(\text{score}).$$
 #
 # The first term is lecture 03's non-saturating loss, averaged over all verdicts: `fake_scores` is `(B, 1, h, w)`. The second is the mean over all numbers of `fake` and `target`, `(B, C, H, W)`. `l1` is $\lambda$. Work with scores:
-# $-\log\sigma(s)$ is `F.softplus(-s)`. *One or two lines, four minutes.*
+# $-\log\sigma(s)$ is `F.softplus(-s)`, which holds for a score of −200 too. *One or two lines, four minutes.*
 
 
 # %%
@@ -521,7 +521,7 @@ assert abs(kept - swapped) < 1e-5
 # %% [markdown]
 # ### Exercise 5 · Mend it
 #
-# `x`, `target` and `fake` are `(B, C, H, W)`. `discriminator` takes $x$ and a picture together, in this order, and returns scores. Keep what is right: log-loss from scores, 1 for true pairs, 0 for fakes, no gradient into the fake, and the half. *Six
+# `x`, `target` and `fake` are `(B, C, H, W)`. `discriminator` takes $x$ and a picture together, in this order, and returns scores. Keep what is right: log-loss from scores, 1 for true pairs, 0 for fakes, no gradient into the fake, and the half. Scores may be large. *Six
 # lines, of which two change; five minutes.*
 
 
@@ -556,7 +556,7 @@ assert abs(kept - swapped) > 1e-4
 #
 # ### Exercise 6 · There and back
 #
-# `x` and `y` are two batches that have nothing to do with each other. Return the sum of two means of absolute differences, one for each round trip, without $\lambda$. Both generators are to learn from it: do not detach anything. *Three lines, five minutes.*
+# `x` and `y` are two batches that have nothing to do with each other; they may differ in number. Return the sum of two means of absolute differences, one for each round trip, without $\lambda$. Both generators are to learn from it: do not detach anything. *Three lines, five minutes.*
 
 
 # %%
@@ -705,7 +705,7 @@ assert abs(share - 0.5) < 0.03 and abs(waited.mean() - 100) < 10
 # $$\mathbb E\big(D_Y(G(x)) - 1\big)^2 + \mathbb E\big(D_X(F(y)) - 1\big)^2 \;+\; \lambda\, L_\text{cyc} \;+\; \lambda\,\iota\, L_\text{id},$$
 #
 # with $\lambda$ = `cycle` = 10 and $\iota$ = `identity` = ½. Scores are maps of verdicts, and each mean goes over all of them. `g_optimizer` holds the weights of both generators and of nothing else. Gradients may be left over from $D$'s step before. Return
-# the loss, detached. You may call your functions from above. (They compute $G(x)$ and $F(y)$ a second time; the library's step computes each once and shares it.) *Eight lines, ten minutes.*
+# the loss before the step, detached. The judges keep their weights, and can learn afterwards. You may call your functions from above. (They compute $G(x)$ and $F(y)$ a second time; the library's step computes each once and shares it.) *Eight lines, ten minutes.*
 
 
 # %%
