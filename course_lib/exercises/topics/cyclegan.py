@@ -1,5 +1,6 @@
 """Exercises and questions of lecture 06: conditional GAN, pix2pix, CycleGAN."""
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -49,11 +50,6 @@ def _along_the_batch(x: Tensor, labels: Tensor, classes: int) -> Tensor:
 
 def _conditioned(label: str, shape: tuple, labels: list[int], classes: int) -> Probe:
     return call(label, normal(*shape, seed=classes), torch.tensor(labels), classes, grad=(0,))
-
-
-def _type_kept(candidate: Callable) -> dict[str, Any]:
-    result = candidate(normal(2, 1, 2, 3, seed=3).double(), torch.tensor([1, 1]), 3)
-    return {"type": str(getattr(result, "dtype", "none"))}
 
 
 _ZERO = torch.tensor([0])
@@ -121,6 +117,12 @@ CONDITION_ON_CLASS = Exercise(
             "picture says 2 as well.",
         ),
         Mistake(
+            "all labels for all",
+            _planes_wrong(lambda planes: planes.amax(0, keepdim=True).expand_as(planes)),
+            "Every picture gets the labels of the whole batch. With the labels 0 and 1, both "
+            "pictures say 0 and 1.",
+        ),
+        Mistake(
             "one class on",
             _planes_wrong(lambda planes: planes.roll(1, 1)),
             "Your ones stand in the next class's map: label 0 fills map 1. Labels begin at 0.",
@@ -149,11 +151,6 @@ CONDITION_ON_CLASS = Exercise(
             "All maps are 1, whatever the label: every picture is of every class.",
         ),
         Mistake(
-            "in another type",
-            lambda x, labels, classes: translation.condition_on_class(x, labels, classes).float(),
-            "The result is always float32. It should have the type of x.",
-        ),
-        Mistake(
             "as many maps as labels in the batch",
             _classes_present,
             "The number of your maps depends on the batch: labels (0, 1) of 5 classes make 2 maps. "
@@ -164,7 +161,6 @@ CONDITION_ON_CLASS = Exercise(
         _conditioned("3 pictures of 2 channels, 4 classes", (3, 2, 4, 5), [2, 0, 3], 4),
         _conditioned("2 grey pictures, 5 classes, labels 0 and 1", (2, 1, 2, 2), [0, 1], 5),
         _conditioned("one code as a map of one pixel", (1, 6, 1, 1), [1], 2),
-        Probe("a picture in float64", _type_kept),
     ),
 )
 
@@ -234,6 +230,22 @@ PATCH_OUTPUT_SIZE = Exercise(
             "Your layers have no padding, and lose pixels at every border. 64 pixels and layers = "
             "1 give {expected} verdicts; you say {got}.",
             example(64, 1, gives=25),
+        ),
+        Mistake(
+            "no padding in the last two",
+            lambda size, layers=3: _patches(size, [_HALF] * layers + [(4, 1, 0)] * 2),
+            "Your last two layers have no padding. All five have padding 1: 64 pixels and layers = "
+            "1 give {expected} verdicts; you say {got}.",
+            example(64, 1, gives=26),
+        ),
+        Mistake(
+            "+ 1 forgotten",
+            lambda size, layers=3: (
+                functools.reduce(lambda n, _: (n - 2) // 2, range(layers), size) - 2
+            ),
+            "A window that fits just once has one place, not none: your halving lacks the + 1. 64 "
+            "pixels and layers = 1 give {expected} verdicts; you say {got}.",
+            example(64, 1, gives=29),
         ),
         Mistake(
             "one layer less",
@@ -357,6 +369,15 @@ PATCH_RECEPTIVE_FIELD = Exercise(
             "You walk through the layers from the other end, as if those of stride 1 came first. "
             "With layers = 1 a verdict sees {expected} pixels; you say {got}.",
             example(1, gives=10),
+        ),
+        Mistake(
+            "f gaps",
+            lambda layers=3: functools.reduce(
+                lambda f, stride: f * stride + 4, [1, 1] + [2] * layers, 1
+            ),
+            "You count as many steps as neighbours. Between f neighbours there is one step less: "
+            "with layers = 1 a verdict sees {expected} pixels; you say {got}.",
+            example(1, gives=22),
         ),
         Mistake(
             "a kernel, doubled each time",
@@ -483,6 +504,12 @@ PIX2PIX_LOSS = Exercise(
             "mends the few worst pixels first, and the rest stays blurred.",
         ),
         Mistake(
+            "Huber's distance",
+            _pix2pix_wrong(distance=F.smooth_l1_loss),
+            "Your distance is Huber's: it squares differences below 1, so a pixel 0.1 away pays "
+            "0.005 for that, and small errors stay.",
+        ),
+        Mistake(
             "distance summed up",
             _pix2pix_wrong(distance=_summed_up),
             "You add up the distances of all pixels. A picture four times as large pays four times "
@@ -587,9 +614,14 @@ PIX2PIX_LOSS = Exercise(
         _pix2pix_case("3 pictures, one patch each, λ = 0.5", (3, 1, 1), (3, 2, 2), 20, l1=0.5),
         call(
             "scores of −200 and 200",
-            torch.tensor([-200.0, 200.0]).view(1, 1, 1, 2),
-            *(normal(1, 2, 2, 3, seed=seed) for seed in (31, 32)),
+            torch.tensor([-200.0, 200.0]).view(2, 1, 1, 1),
+            *(normal(2, 3, 3, 4, seed=seed) for seed in (31, 32)),
+            l1=100.0,
             grad=(0, 1),
+            explain={
+                "result": "At a score of −200, −log σ is 200: the probability has rounded to 0, "
+                "the score has not."
+            },
         ),
     ),
 )
@@ -676,6 +708,24 @@ def _gradients_off(loss: Callable) -> Callable:
 _PIXEL = torch.zeros(1, 1, 1, 1)
 
 
+_POOLED = (
+    "You take one mean over both batches. The formula adds two means, and the larger batch must "
+    "not weigh more than the other."
+)
+_HUBER = (
+    "Your distance is Huber's: it squares differences below 1, so a pixel 0.1 off costs 0.005. The "
+    "formula takes absolute values."
+)
+_LENGTH = (
+    "You take the length of the difference, a root of a sum of squares. It grows with the number "
+    "of pixels and pictures; asked for is a mean of absolute values."
+)
+
+
+def _pooled(a: Tensor, x: Tensor, b: Tensor, y: Tensor) -> Tensor:
+    return torch.cat([(a - x).abs().flatten(), (b - y).abs().flatten()]).mean()
+
+
 def _one_more(x: Tensor) -> Tensor:
     return x + 1
 
@@ -742,6 +792,38 @@ CYCLE_LOSS = Exercise(
             lambda x, y, g, f: _apart(f(g(x)), y) + _apart(g(f(y)), x),
             "You compare what came back with a picture of the other kind. x and y are no pair: "
             "nothing says that they should be alike.",
+        ),
+        Mistake(
+            "x compared with y",
+            lambda x, y, g, f: _apart(g(x), y) + _apart(f(y), x),
+            "You ask generator_xy to make this y of this x. x and y are no pair, and nobody comes "
+            "back.",
+        ),
+        Mistake(
+            "y on x's road",
+            lambda x, y, g, f: _apart(f(g(x)), x) + _apart(f(g(y)), y),
+            "y takes the same road as x: generator_xy first. y is in Y already; its trip begins "
+            "with generator_yx.",
+        ),
+        Mistake(
+            "one mean for both",
+            lambda x, y, g, f: _pooled(f(g(x)), x, g(f(y)), y),
+            _POOLED,
+        ),
+        Mistake(
+            "twice one mean for both",
+            lambda x, y, g, f: 2 * _pooled(f(g(x)), x, g(f(y)), y),
+            _POOLED,
+        ),
+        Mistake(
+            "Huber's distance",
+            _cycle_wrong(F.smooth_l1_loss),
+            _HUBER,
+        ),
+        Mistake(
+            "length of the difference",
+            _cycle_wrong(lambda a, b: (a - b).norm()),
+            _LENGTH,
         ),
         Mistake(
             "first generator detached",
@@ -827,6 +909,32 @@ IDENTITY_LOSS = Exercise(
             lambda x, y, g, f: _apart(g(x), y) + _apart(f(y), x),
             "You ask generator_xy to make this y of this x. x and y are no pair: who x would be "
             "with glasses is nowhere in the data.",
+        ),
+        Mistake(
+            "y for both",
+            lambda x, y, g, f: _apart(g(y), y) + _apart(f(y), y),
+            "Both generators get y. generator_yx leads into X: it is pictures of X that it should "
+            "leave alone.",
+        ),
+        Mistake(
+            "one mean for both",
+            lambda x, y, g, f: _pooled(g(y), y, f(x), x),
+            _POOLED,
+        ),
+        Mistake(
+            "twice one mean for both",
+            lambda x, y, g, f: 2 * _pooled(g(y), y, f(x), x),
+            _POOLED,
+        ),
+        Mistake(
+            "Huber's distance",
+            _identity_wrong(F.smooth_l1_loss),
+            _HUBER,
+        ),
+        Mistake(
+            "length of the difference",
+            _identity_wrong(lambda a, b: (a - b).norm()),
+            _LENGTH,
         ),
         Mistake(
             "only generator_xy",
@@ -944,6 +1052,14 @@ class _Copies(_Buffer):
         return old
 
 
+class _KeptAnyway(_Buffer):
+    def one(self, image):
+        if len(self.images) < self.capacity:
+            return super().one(image)
+        old = self.swap(image)
+        return old if torch.rand(()) < 0.5 else image
+
+
 class _NoEnd(_Buffer):
     def one(self, image):
         self.images.append(image)
@@ -1022,21 +1138,21 @@ def _learning(start: int, n: int) -> Tensor:
     return _numbered(start, n) + torch.zeros((), requires_grad=True)
 
 
-def _filling(make: Callable, capacity: int, batch: int, buffers: int = 30) -> dict[str, Any]:
+def _filling(make: Callable, capacity: int, batch: int, buffers: int = 20) -> dict[str, Any]:
     """Batches until the buffer is full, and a little more; once again for each of many buffers."""
-    runs, shapes_kept, learning = [], True, False
+    runs, shape, learning = [], "", False
     for _ in range(buffers):
         buffer, run = make(), []
         for start in range(0, capacity + 1, batch):
             images = _learning(start, batch)
             result = buffer(images)
-            shapes_kept &= isinstance(result, Tensor) and result.shape == images.shape
+            shape = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
             learning |= isinstance(result, Tensor) and result.requires_grad
             run += _given(result, batch)
         runs.append(run)
     after = range(capacity, len(runs[0]))
     return {
-        "a batch of pictures comes out": shapes_kept,
+        "shape of what comes out": str(shape),
         "until it is full, all come straight back": all(
             run[:capacity] == [*range(capacity)] for run in runs
         ),
@@ -1054,6 +1170,12 @@ def _often(share: float) -> str:
     return "every other time" if abs(share - 0.5) < 0.06 else f"{often} than every other time"
 
 
+def _about(mean: float, wanted: int) -> str:
+    if abs(mean - wanted) < 0.3 * wanted:
+        return f"about {wanted}"
+    return f"less than {wanted}" if mean < wanted else f"more than {wanted}"
+
+
 def _exchanging(candidate: Callable, capacity: int = 10, rounds: int = 2000) -> dict[str, Any]:
     buffer = candidate(capacity)
     for i in range(capacity):
@@ -1068,7 +1190,7 @@ def _exchanging(candidate: Callable, capacity: int = 10, rounds: int = 2000) -> 
         "a new picture comes straight back": _often(1 - len(waited) / rounds),
         "pictures given twice": len(set(given)) < len(given),
         "all old pictures come out at some time": {*range(capacity)} <= {*given},
-        "they wait for 2 · capacity rounds on average": bool((mean / capacity - 2).abs() < 0.6),
+        "for how many rounds they wait": _about(float(mean), 2 * capacity),
         "some wait much longer than others": bool(spread > mean / 2),
     }
 
@@ -1145,6 +1267,12 @@ IMAGE_BUFFER = Exercise(
             "old ones come out twice, others are overwritten and never come out.",
         ),
         Mistake(
+            "kept anyway",
+            _KeptAnyway,
+            "A picture that comes straight back is kept as well: it comes out a second time later, "
+            "and the one that it replaced is lost.",
+        ),
+        Mistake(
             "no end",
             _NoEnd,
             "Your buffer grows without end, and what it gives back stays in it. After a day of "
@@ -1192,10 +1320,10 @@ IMAGE_BUFFER = Exercise(
         ),
     ),
     probes=(
-        Probe("30 buffers of 5, two batches of 4 each", lambda f: _filling(lambda: f(5), 5, 4)),
+        Probe("20 buffers of 5, two batches of 4 each", lambda f: _filling(lambda: f(5), 5, 4)),
         Probe("a buffer of 10, then 2,000 pictures one by one", _exchanging),
         Probe("a buffer of 10, then 100 batches of 8", _batches_of_eight),
-        Probe("30 buffers, nothing said of the capacity", lambda f: _filling(f, 50, 13)),
+        Probe("20 buffers, nothing said of the capacity", lambda f: _filling(f, 50, 13)),
     ),
 )
 
@@ -1315,6 +1443,14 @@ def _verdicts(loss: Callable) -> Callable:
     return lambda g, f, d_x, d_y, x, y: loss(d_y(g(x))) + loss(d_x(f(y)))
 
 
+def _told_afterwards(*networks_and_batches, cycle=10.0, identity=0.5):
+    generator_update(*networks_and_batches, cycle, identity)
+    g, f, d_x, d_y, _, x, y = networks_and_batches
+    parts = _parts(g, f, d_x, d_y, x, y)
+    loss = parts["gan"] + cycle * (parts["cycle"] + identity * parts["identity"])
+    return loss.detach()
+
+
 GENERATOR_UPDATE = Exercise(
     id="cyclegan.generator_update",
     title="The generators' half of a CycleGAN step",
@@ -1370,6 +1506,42 @@ GENERATOR_UPDATE = Exercise(
             "always the same share",
             _update_wrong(total=lambda p, c, i: p["gan"] + c * p["cycle"] + c / 2 * p["identity"]),
             "`identity` has no influence: its default is written into your sum.",
+        ),
+        Mistake(
+            "both weights written in",
+            _update_wrong(total=lambda p, c, i: p["gan"] + 10 * p["cycle"] + 5 * p["identity"]),
+            "`cycle` and `identity` have no influence: their defaults are written into your sum.",
+        ),
+        Mistake(
+            "identity weighs λ",
+            _update_wrong(total=lambda p, c, i: p["gan"] + c * p["cycle"] + c * p["identity"]),
+            "Change `identity`: your loss stays. The third loss weighs λ alone.",
+        ),
+        Mistake(
+            "one identity",
+            _update_wrong(identity=lambda g, f, d_x, d_y, x, y: _apart(g(y), y)),
+            "Your identity loss has one part: generator_yx is free to change what is in X already.",
+        ),
+        Mistake(
+            "real pictures judged",
+            _update_wrong(
+                gan=lambda g, f, d_x, d_y, x, y: (
+                    (d_y(y) - 1).square().mean() + (d_x(x) - 1).square().mean()
+                )
+            ),
+            "Your judges look at the real pictures: no generator hears of that verdict. They are "
+            "to judge the fakes.",
+        ),
+        Mistake(
+            "patches summed up",
+            _update_wrong(gan=_verdicts(lambda scores: (scores - 1).square().sum())),
+            "You add up the patches. Each verdict is a mean over all of them.",
+        ),
+        Mistake(
+            "the loss after the step",
+            _told_afterwards,
+            "The step is right, but you compute the loss once more after it. Asked for is the loss "
+            "that the step was made from.",
         ),
         Mistake(
             "identity without λ",
@@ -1706,6 +1878,11 @@ class _AnyChannels(nn.Module):
         return (weight * x * (1 + beside)).sum(1, keepdim=True)[:, :, ::2]
 
 
+def _pairs_judged(real: Callable, fake: Callable) -> Callable:
+    """The right pairs; real(scores) and fake(scores) make the loss."""
+    return lambda d, x, y, made: (real(d(_beside(x, y))) + fake(d(_beside(x, made.detach())))) / 2
+
+
 def _with_probabilities(d, x, y, made):
     real, fake = (d(torch.cat([x, z], 1)).sigmoid() for z in (y, made.detach()))
     loss = F.binary_cross_entropy(real, torch.ones_like(real))
@@ -1801,6 +1978,36 @@ BUG_PAIRS = Exercise(
             "targets swapped",
             _pairs_wrong(_beside, _beside, yes=0.0, no=1.0),
             "The pairs are mended, but D now learns to say 1 to fakes and 0 to data.",
+        ),
+        Mistake(
+            "least squares",
+            _pairs_judged(lambda s: (s - 1).square().mean(), lambda s: s.square().mean()),
+            "The pairs are mended, but that is CycleGAN's loss, least squares. Keep the log-loss.",
+        ),
+        Mistake(
+            "sigmoid twice",
+            _pairs_judged(
+                lambda s: F.softplus(-s.sigmoid()).mean(), lambda s: F.softplus(s.sigmoid()).mean()
+            ),
+            "The pairs are mended, but the sigmoid is taken twice: D can never be sure.",
+        ),
+        Mistake(
+            "logarithm of a probability",
+            _pairs_judged(
+                lambda s: -s.sigmoid().log().mean(), lambda s: -(1 - s.sigmoid()).log().mean()
+            ),
+            "The pairs are mended, but you take the logarithm of a probability. Where D is very "
+            "sure, it rounds to 0, and the loss is infinite. Keep the scores.",
+        ),
+        Mistake(
+            "true pairs alone",
+            _pairs_judged(lambda s: F.softplus(-s).mean(), lambda s: 0 * s.sum()),
+            "The fakes are missing from your loss: a D that calls everything true is perfect.",
+        ),
+        Mistake(
+            "patches summed up",
+            _pairs_judged(lambda s: F.softplus(-s).sum(), lambda s: F.softplus(s).sum()),
+            "The pairs are mended, but you add up the patches. Keep the means.",
         ),
         Mistake(
             "log-loss of a probability",
