@@ -73,7 +73,7 @@ home = device.choose().device  # networks are trained here, and looked at on the
 # ### Exercise 1 · Give a convolution the class
 #
 # A convolution takes maps, so the class becomes maps: one for each class, 1 everywhere if it is the picture's class, else 0. Append them **behind** the channels of `x`. `x` is `(B, C, H, W)`, `labels` is `(B,)` with whole numbers from 0, and
-# the result `(B, C + classes, H, W)`, in the type of `x`. Codes get their class in the same way, as pictures of one pixel. *Two or three lines, five minutes.*
+# the result `(B, C + classes, H, W)`, floats as `x`. Codes get their class in the same way, as pictures of one pixel. *Two or three lines, five minutes.*
 
 
 # %%
