@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from course_lib import autoencoders
-from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call
+from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call, example
 from course_lib.exercises.probing import normal
 from course_lib.exercises.topics import gan
 
@@ -22,9 +22,19 @@ def _value(result: Any, shape: tuple[int, ...]) -> dict[str, Any]:
 
     So all programs that mix up the same two axes look alike, whatever else they compute.
     """
+    if isinstance(result, tuple):  # the engine says what was asked
+        return {}
     result = torch.as_tensor(result)
     seen = result if result.shape == shape else torch.zeros(0)
     return {"shape": str(tuple(result.shape)), "result": seen}
+
+
+def _rows(*rows: tuple[float, ...]) -> Tensor:
+    return torch.tensor(rows, dtype=torch.float32)
+
+
+def _list(result: Tensor) -> list:
+    return result.tolist()
 
 
 # --- pca_components -------------------------------------------------------------------------------
@@ -44,6 +54,8 @@ def _components(label: str, x: Tensor, k: int) -> Probe:
 
     def observe(candidate: Callable) -> dict[str, Any]:
         seen = _value(candidate(x.clone(), k), (k, x.shape[1]))
+        if not seen:
+            return seen
         rows = seen.pop("result").double().reshape(-1, x.shape[1])
         scatter = (centred @ rows.T).square().sum(0) if len(rows) else most.new_zeros(k)
         seen["products of the rows with each other"] = rows @ rows.T
@@ -55,10 +67,10 @@ def _components(label: str, x: Tensor, k: int) -> Probe:
     return Probe(label, observe, rtol=1e-3, atol=2e-3, explain=explain)
 
 
-def _cloud(n: int, d: int, seed: int) -> Tensor:
-    """Points about (5, 5, …) that scatter half as much along each next direction."""
+def _cloud(n: int, d: int, seed: int, centre: float = 5) -> Tensor:
+    """Points about (5, 5, …) that scatter a quarter as much along each next direction."""
     rotation = torch.linalg.qr(normal(d, d, seed=seed + 1)).Q
-    return 5 + normal(n, d, seed=seed) * 0.5 ** torch.arange(d) @ rotation
+    return centre + normal(n, d, seed=seed) * 0.25 ** torch.arange(d) @ rotation
 
 
 def _svd(x: Tensor) -> Any:
@@ -69,6 +81,19 @@ def _eigenvectors(x: Tensor) -> Tensor:
     centred = x - x.mean(0)
     return torch.linalg.eigh(centred.T @ centred).eigenvectors  # columns, smallest first
 
+
+def _first(rows: Tensor) -> list:
+    """The first direction, so turned that it begins above 0."""
+    return (rows[0] * rows[0, 0].sign()).tolist()
+
+
+def _sizes(rows: Tensor) -> list:
+    """The first direction without signs."""
+    return rows[0].abs().tolist()
+
+
+_ON_A_LINE = _rows((-3, 0), (0, 0), (3, 0))
+_SCATTERED = torch.cat([s * _rows((6, 3, 6), (4, -4, -2), (1, 2, -2)) for s in (1, -1)])
 
 PCA_COMPONENTS = Exercise(
     id="vae.pca_components",
@@ -91,6 +116,7 @@ PCA_COMPONENTS = Exercise(
             "Your first direction points at the mean face, not at a difference between faces. The "
             "points (10, 0) and (10, 2) differ in the second coordinate only; you say that they "
             "scatter along (0.99, 0.10).",
+            example(_rows((10, 0), (10, 2)), 1, gives=[0.995, 0.1], pick=_first),
         ),
         Mistake(
             "one mean for all pixels",
@@ -98,6 +124,7 @@ PCA_COMPONENTS = Exercise(
             "You took the same number from every pixel. (0, 10) and (2, 10) differ in the first "
             "coordinate only; with the mean 5.5 of all four numbers you say that they scatter "
             "along (0.72, −0.70): the mean face is still in it.",
+            example(_rows((0, 10), (2, 10)), 1, gives=[0.72, -0.696], pick=_first),
         ),
         Mistake(
             "each image centred",
@@ -110,25 +137,29 @@ PCA_COMPONENTS = Exercise(
             lambda x, k: _svd(x).Vh[:k].T,
             "Rows and columns have changed places. Points with 3 coordinates and k = 2 give you 3 "
             "rows; asked are 2, one for each direction.",
+            example(normal(6, 3, seed=11), 2, gives=3, pick=len),
         ),
         Mistake(
             "left singular vectors",
             lambda x, k: _svd(x).U[:, :k].T,
             "You return one number for each image, not for each pixel: 60 points in 5-D give you "
             "rows of 60 numbers. A direction in 5-D has 5, and can be drawn as an image.",
+            example(normal(60, 5, seed=12), 1, gives=60, pick=lambda r: r.shape[-1]),
         ),
         Mistake(
             "codes",
             lambda x, k: (x - x.mean(0)) @ _svd(x).Vh[:k].T,
             "You return the coordinates of the points along the directions: one row for each of "
             "60 points. Asked are the directions themselves, k rows whatever the number of points.",
+            example(normal(60, 5, seed=12), 1, gives=60, pick=len),
         ),
         Mistake(
             "rows of V",
             lambda x, k: _eigenvectors(x).flip(1)[:k],
             "Your row 1 holds the first entries of all directions, not all entries of the first. "
-            "Points on the line through (1, 2, 2) scatter along (0.33, 0.67, 0.67): you have the "
-            "0.33, and behind it come numbers that belong to other directions.",
+            "The points ±(6, 3, 6), ±(4, −4, −2) and ±(1, 2, −2) scatter most along (0.67, 0.33, "
+            "0.67); the entries of yours are 0.67, 0.67, 0.33 in size.",
+            example(_SCATTERED, 1, gives=[0.667, 0.667, 0.333], pick=_sizes),
         ),
         Mistake(
             "smallest first",
@@ -136,6 +167,7 @@ PCA_COMPONENTS = Exercise(
             "You return the directions along which the points scatter least. (−3, 0), (3, 0), (0, "
             "1) and (0, −1) are widest along (1, 0); you say (0, 1). Rebuilt from these, all "
             "faces look the same.",
+            example(_rows((-3, 0), (3, 0), (0, 1), (0, -1)), 1, gives=[0.0, 1.0], pick=_sizes),
         ),
         Mistake(
             "largest last",
@@ -148,12 +180,14 @@ PCA_COMPONENTS = Exercise(
             lambda x, k: _svd(x).S[:k, None] * _svd(x).Vh[:k],
             "Your rows are not of length 1. (−3, 0), (0, 0) and (3, 0) give you (4.24, 0). "
             "Projected on it and back, the point (3, 0) becomes (54, 0).",
+            example(_ON_A_LINE, 1, gives=[4.243, 0.0], pick=_sizes),
         ),
         Mistake(
             "scaled by the spread",
             lambda x, k: _svd(x).S[:k, None] * _svd(x).Vh[:k] / math.sqrt(len(x) - 1),
             "Your rows have the length of the spread, not 1. (−3, 0), (0, 0) and (3, 0) give you "
             "(3, 0). Projected on it and back, the point (3, 0) becomes (27, 0).",
+            example(_ON_A_LINE, 1, gives=[3.0, 0.0], pick=_sizes),
         ),
         Mistake(
             "pixels standardised",
@@ -161,13 +195,14 @@ PCA_COMPONENTS = Exercise(
             "You gave every pixel the same spread before you looked. (0, 0) and (10, 1) lie on a "
             "line of slope 0.1; you say (0.71, 0.71), slope 1. A corner that hardly changes now "
             "counts as much as the mouth.",
+            example(_rows((0, 0), (10, 1)), 1, gives=[0.707, 0.707], pick=_sizes),
         ),
     ),
     probes=(
         _components("6 points in 3-D, k = 2", _cloud(6, 3, seed=1), 2),
         _components("60 points in 5-D, k = 3", _cloud(60, 5, seed=3), 3),
         _components("fewer points than dimensions: 7 points in 12-D, k = 1", _cloud(7, 12, 5), 1),
-        _components("all 4 directions of 20 points in 4-D", _cloud(20, 4, seed=7), 4),
+        _components("all directions of 6 points about 0 in 3-D", _cloud(6, 3, seed=7, centre=0), 3),
     ),
 )
 
@@ -189,6 +224,13 @@ def _orthonormal(k: int, d: int, seed: int) -> Tensor:
 
 _FIRST_AXIS = torch.tensor([[1.0, 0]])
 
+
+def _mean_itself(components: Tensor = _FIRST_AXIS, *, gives: list) -> Any:
+    """The mean (5, 5) as the image."""
+    mean = torch.tensor([5.0, 5])
+    return example(mean[None], mean, components, gives=[gives], pick=_list)
+
+
 PCA_RECONSTRUCT = Exercise(
     id="vae.pca_reconstruct",
     title="Rebuild images from a few principal components",
@@ -207,24 +249,28 @@ PCA_RECONSTRUCT = Exercise(
             lambda x, mean, c: (x - mean) @ c.T @ c,
             "The mean face is gone. Mean (5, 5), component (1, 0): the mean itself must come back "
             "as (5, 5), and you say (0, 0). Faces come out as differences, half of them black.",
+            _mean_itself(gives=[0.0, 0.0]),
         ),
         Mistake(
             "mean not taken off",
             lambda x, mean, c: x @ c.T @ c + mean,
             "The mean counts twice along the components. Mean (5, 5), component (1, 0): the mean "
             "itself must come back as (5, 5), and you say (10, 5).",
+            _mean_itself(gives=[10.0, 5.0]),
         ),
         Mistake(
             "no mean at all",
             lambda x, mean, c: x @ c.T @ c,
             "What the components do not see falls to 0, not to the mean. Mean (5, 5), component "
             "(1, 0): the mean itself must come back as (5, 5), and you say (5, 0).",
+            _mean_itself(gives=[5.0, 0.0]),
         ),
         Mistake(
             "mean taken off again",
             lambda x, mean, c: (x - mean) @ c.T @ c - mean,
             "The mean has the wrong sign at the end. Mean (5, 5): the mean itself must come back, "
             "and you say (−5, −5), its negative.",
+            _mean_itself(gives=[-5.0, -5.0]),
         ),
         Mistake(
             "mean of these images",
@@ -235,33 +281,43 @@ PCA_RECONSTRUCT = Exercise(
         Mistake(
             "codes only",
             lambda x, mean, c: (x - mean) @ c.T,
-            "You stopped halfway: k numbers for each image, and nothing to look at. A 64 × 64 "
-            "colour face with 7 components must come back as 12,288 numbers; you return 7.",
+            "You stopped halfway: k numbers for each image, and nothing to look at. A 32 × 32 "
+            "colour face with 7 components must come back as 3,072 numbers; you return 7.",
+            example(
+                torch.zeros(1, 3072),
+                torch.zeros(3072),
+                torch.eye(7, 3072),
+                gives=7,
+                pick=lambda r: r.shape[-1],
+            ),
         ),
         Mistake(
             "what is left over",
             lambda x, mean, c: (x - mean) - (x - mean) @ c.T @ c,
             "You return what the components cannot explain. Mean (0, 0), component (1, 0), image "
             "(3, 4): asked is (3, 0), and you say (0, 4).",
+            example(_rows((3, 4)), torch.zeros(2), _FIRST_AXIS, gives=[[0.0, 4.0]], pick=_list),
         ),
         Mistake(
             "first component only",
             lambda x, mean, c: (x - mean) @ c[:1].T @ c[:1] + mean,
             "More components do not help: only the first is used. With (1, 0) and (0, 1) nothing "
             "is lost in the plane, yet you turn (3, 4) into (3, 0).",
+            example(_rows((3, 4)), torch.zeros(2), torch.eye(2), gives=[[3.0, 0.0]], pick=_list),
         ),
         Mistake(
             "mean once per component",
             lambda x, mean, c: (x - mean) @ c.T @ c + len(c) * mean,
             "The mean is added once for each component. Mean (5, 5) with the components (1, 0) "
             "and (0, 1): the mean itself must come back as (5, 5), and you say (10, 10).",
+            _mean_itself(torch.eye(2), gives=[10.0, 10.0]),
         ),
     ),
     probes=(
         call(
             "one image of 2 pixels, 1 component",
-            torch.tensor([[3.0, 4]]),
-            torch.tensor([5.0, 5]),
+            _rows((0.4, 0.8)),
+            torch.tensor([0.1, 0.2]),
             _FIRST_AXIS,
         ),
         call(
@@ -277,8 +333,14 @@ PCA_RECONSTRUCT = Exercise(
             _orthonormal(3, 12, 6),
         ),
         call(
-            "images of one pixel",
-            normal(3, 1, seed=7),
+            "another image of 2 pixels, another component",
+            _rows((-2, 5)),
+            torch.tensor([-1.0, 3]),
+            _rows((0.6, -0.8)),
+        ),
+        call(
+            "5 images of one pixel, two of them equal",
+            _rows((1,), (4,), (1,), (-3,), (0,)),
             torch.tensor([2.0]),
             torch.tensor([[-1.0]]),
         ),
@@ -289,12 +351,21 @@ PCA_RECONSTRUCT = Exercise(
 # --- reparameterise -------------------------------------------------------------------------------
 
 
+_ANY_NUMBER = "logvar may be any number, and some of these are far from 0."
+
+
 def _std(logvar: Tensor) -> Tensor:
     return (logvar / 2).exp()
 
 
 def _draw(label: str, mu: Tensor, logvar: Tensor, noise: Tensor) -> Probe:
     return call(label, mu, logvar, noise, grad=(0, 1))
+
+
+def _drawn_once(mu: float, logvar: float, noise: float, gives: float) -> Any:
+    """One latent of one image."""
+    given = torch.tensor([mu, logvar, noise], dtype=torch.float32).view(3, 1, 1)
+    return example(*given, gives=gives, pick=float)
 
 
 def _follows_the_noise(candidate: Callable) -> dict[str, Any]:
@@ -305,6 +376,12 @@ def _follows_the_noise(candidate: Callable) -> dict[str, Any]:
         "the same draw from the same noise": bool((first == again).all()),
         "every entry moves with its noise": bool((first != other).all()),
     }
+
+
+def _in_units_of_sigma(candidate: Callable) -> dict[str, Any]:
+    logvar = torch.linspace(-12, 25, 20).view(2, 10)
+    z = candidate(torch.zeros(2, 10), logvar.clone(), normal(2, 10, seed=9))
+    return {"z divided by σ": torch.as_tensor(z) / _std(logvar)}
 
 
 REPARAMETERISE = Exercise(
@@ -326,6 +403,7 @@ REPARAMETERISE = Exercise(
             lambda mu, logvar, noise: mu + logvar.exp() * noise,
             "Your spread is a variance. μ = 0, logvar = 2, noise 1: you say 7.39, and one "
             "standard deviation is 2.72. At logvar = 0 one does not notice.",
+            _drawn_once(0, 2, 1, gives=7.389),
         ),
         Mistake(
             "noise ignores sigma",
@@ -333,18 +411,21 @@ REPARAMETERISE = Exercise(
             "Your noise does not feel σ. An encoder that is sure, σ = 0.01, still gets noise of "
             "size 1: the code 3 becomes 4 where it should become 3.01. No gradient reaches logvar "
             "either.",
+            _drawn_once(3, -9.21, 1, gives=4.0),
         ),
         Mistake(
             "logvar as spread",
             lambda mu, logvar, noise: mu + logvar * noise,
             "You multiply the noise by logvar itself. At logvar = 0 the spread should be 1, and "
             "you draw no noise at all; at logvar = −1 your spread is negative.",
+            _drawn_once(0, 0, 1, gives=0.0),
         ),
         Mistake(
             "half outside the exponential",
             lambda mu, logvar, noise: mu + 0.5 * logvar.exp() * noise,
             "At logvar = 0 the spread must be 1, and yours is 0.5. At logvar = 2 it must be 2.72, "
             "and yours is 3.69: half of a variance is not a standard deviation.",
+            _drawn_once(0, 2, 1, gives=3.695),
         ),
         Mistake(
             "logarithm forgotten",
@@ -357,12 +438,14 @@ REPARAMETERISE = Exercise(
             lambda mu, logvar, noise: mu + (2 * logvar).exp() * noise,
             "Your spread grows far too fast. μ = 0, logvar = 2, noise 1: one standard deviation "
             "is 2.72, and you say 54.6.",
+            _drawn_once(0, 2, 1, gives=54.6),
         ),
         Mistake(
             "sign of the exponent",
             lambda mu, logvar, noise: mu + (-logvar / 2).exp() * noise,
             "The surer the encoder, the more noise you add. At logvar = −9.2 the spread should be "
             "0.01; yours is 100.",
+            _drawn_once(0, -9.21, 1, gives=100.0),
         ),
         Mistake(
             "softplus",
@@ -370,12 +453,14 @@ REPARAMETERISE = Exercise(
             "Your spread is positive and grows with logvar, but it is not σ: at logvar = 0 it "
             "must be 1, and yours is 0.69. The KL term of the same network would speak of another "
             "σ.",
+            _drawn_once(0, 0, 1, gives=0.693),
         ),
         Mistake(
             "sigma times everything",
             lambda mu, logvar, noise: (mu + noise) * _std(logvar),
             "Your σ moves the centre too. μ = 3, σ = 0.01, noise 0: the draw must be 3, and you "
             "say 0.03.",
+            _drawn_once(3, -9.21, 0, gives=0.03),
         ),
         Mistake(
             "one noise for the whole batch",
@@ -426,6 +511,7 @@ REPARAMETERISE = Exercise(
             "Your draw is the mean each time. μ = 0, σ = 1, noise 1 gives 0, not 1. So a plain "
             "autoencoder is trained, whose decoder knows single points of the latent space and "
             "nothing between.",
+            _drawn_once(0, 0, 1, gives=0.0),
         ),
     ),
     probes=(
@@ -441,11 +527,10 @@ REPARAMETERISE = Exercise(
         _draw("one latent: μ = 0.5, logvar = 2, noise 1", *torch.tensor([0.5, 2, 1]).view(3, 1, 1)),
         _draw("3 images, 5 latents", *(normal(3, 5, seed=s) for s in (1, 2, 3))),
         _draw("one image, 7 latents", *(normal(1, 7, seed=s) for s in (4, 5, 6))),
-        _draw(
-            "a sure encoder, σ = 0.01",
-            normal(4, 2, seed=7),
-            torch.full((4, 2), -9.21),
-            normal(4, 2, seed=8),
+        Probe(
+            "μ = 0, logvar from −12 to 25",
+            _in_units_of_sigma,
+            explain={"z divided by σ": _ANY_NUMBER},
         ),
     ),
 )
@@ -468,6 +553,17 @@ def _divergence(label: str, mu: Tensor, logvar: Tensor) -> Probe:
     return call(label, mu, logvar, grad=(0, 1))
 
 
+def _of_means(*mu: tuple[float, ...], logvar: float = 0, gives: Any) -> Any:
+    """A row for each image, the same logvar everywhere."""
+    means = _rows(*mu)
+    return example(means, torch.full_like(means, logvar), gives=gives, pick=_list)
+
+
+def _logarithm(candidate: Callable) -> dict[str, Any]:
+    logvar = torch.linspace(-12, 25, 6)[:, None].repeat(1, 4)
+    return {"logarithm of the KL": torch.as_tensor(candidate(normal(6, 4, seed=8), logvar)).log()}
+
+
 KL_TO_STANDARD_NORMAL = Exercise(
     id="vae.kl_to_standard_normal",
     title="How far a posterior is from the prior",
@@ -488,12 +584,14 @@ KL_TO_STANDARD_NORMAL = Exercise(
             "Your KL does not grow when latents are added. One latent with μ = 1, σ = 1 costs "
             "0.5; two such latents cost 1, and you say 0.5 again. The KL of independent latents "
             "adds up.",
+            _of_means((1, 1), gives=[0.5]),
         ),
         Mistake(
             "sum over the batch as well",
             lambda mu, logvar: _terms(mu, logvar).sum(),
             "Twice the images, twice your KL, and a single number for all. Two images with μ = 1, "
             "σ = 1 and one latent must give (0.5, 0.5); you say 1.",
+            _of_means((1,), (1,), gives=1.0),
         ),
         Mistake(
             "mean over everything",
@@ -501,12 +599,14 @@ KL_TO_STANDARD_NORMAL = Exercise(
             "A single number, averaged over images and latents alike. One image whose two latents "
             "have μ = 1, σ = 1 must give (1,); you say 0.5. With 32 latents the KL counts 32 "
             "times too little.",
+            _of_means((1, 1), gives=0.5),
         ),
         Mistake(
             "mean over the batch as well",
             lambda mu, logvar: _kl(mu, logvar).mean(),
             "A single number for the whole batch: one no longer sees which image is far from the "
             "prior. Two images with μ = 0 and μ = 1, σ = 1, must give (0, 0.5); you say 0.25.",
+            _of_means((0,), (1,), gives=0.25),
         ),
         Mistake(
             "sum over the wrong axis",
@@ -525,30 +625,54 @@ KL_TO_STANDARD_NORMAL = Exercise(
             lambda mu, logvar: -_kl(mu, logvar),
             "A KL divergence is never negative. At μ = 1, σ = 1 it is 0.5, and you say −0.5: an "
             "optimiser would push the codes away from the prior without end.",
+            _of_means((1,), gives=[-0.5]),
         ),
         Mistake(
             "one half missing",
             lambda mu, logvar: 2 * _kl(mu, logvar),
             "Twice too large everywhere. At μ = 1, σ = 1 it is 0.5, and you say 1: an unannounced "
             "β = 2.",
+            _of_means((1,), gives=[1.0]),
         ),
         Mistake(
             "minus one half missing",
             lambda mu, logvar: -2 * _kl(mu, logvar),
             "A KL divergence is never negative. At μ = 1, σ = 1 it is 0.5, and you say −1: both "
             "the sign and the size are off.",
+            _of_means((1,), gives=[-1.0]),
+        ),
+        Mistake(
+            "half of the mean's part only",
+            lambda mu, logvar: (mu.square() / 2 + logvar.exp() - 1 - logvar).sum(1),
+            "Your ½ stands before μ² alone: where does the bracket end? At μ = 0, logvar = 1 the "
+            "KL is 0.359; you say 0.718.",
+            _of_means((0,), logvar=1, gives=[0.718]),
+        ),
+        Mistake(
+            "half of the variance's part only",
+            lambda mu, logvar: (mu.square() + (logvar.exp() - 1 - logvar) / 2).sum(1),
+            "Your ½ does not reach μ². At μ = 1, σ = 1 the KL is 0.5; you say 1.",
+            _of_means((1,), gives=[1.0]),
+        ),
+        Mistake(
+            "mean's size, not its square",
+            lambda mu, logvar: (mu.abs() + logvar.exp() - 1 - logvar).sum(1) / 2,
+            "You take |μ| where μ² belongs. μ = 2, σ = 1 costs 2; you say 1.",
+            _of_means((2,), gives=[1.0]),
         ),
         Mistake(
             "prior and posterior swapped",
             lambda mu, logvar: ((1 + mu.square()) * (-logvar).exp() - 1 + logvar).sum(1) / 2,
             "You measured the prior with respect to the posterior. At μ = 0, logvar = 1 the "
             "answer is 0.359; the other way round it is your 0.184. At σ = 1 both agree.",
+            _of_means((0,), logvar=1, gives=[0.184]),
         ),
         Mistake(
             "logvar taken for log sigma",
             lambda mu, logvar: (mu.square() + (2 * logvar).exp() - 1 - 2 * logvar).sum(1) / 2,
             "Your variance is the square of ours. At μ = 0, logvar = 1 you say 2.195, and it is "
             "0.359. Is the second argument log σ, or log σ²?",
+            _of_means((0,), logvar=1, gives=[2.195]),
         ),
         Mistake(
             "logvar taken for log sigma in one place",
@@ -556,18 +680,21 @@ KL_TO_STANDARD_NORMAL = Exercise(
             "The σ² in one of your terms and the log σ² in another do not belong together. At μ = "
             "0, logvar = 1 you say 2.695, and it is 0.359; near logvar = −0.35 you even go below "
             "0.",
+            _of_means((0,), logvar=1, gives=[2.695]),
         ),
         Mistake(
             "standard deviation for the variance",
             lambda mu, logvar: (mu.square() + _std(logvar) - 1 - logvar).sum(1) / 2,
             "You used the standard deviation where the variance belongs. At μ = 0, logvar = 1 you "
             "say −0.176: below 0, where no KL can be. It is 0.359.",
+            _of_means((0,), logvar=1, gives=[-0.1756]),
         ),
         Mistake(
             "logvar taken for the variance",
             lambda mu, logvar: (mu.square() + logvar - 1 - logvar.log()).sum(1) / 2,
             "The logarithm of a negative number: at logvar = −1 you return nan, at logvar = 0 "
             "infinity. logvar = 0 is nothing special: σ is 1 there, and with μ = 0 the KL is 0.",
+            _of_means((0,), gives=[math.inf]),
         ),
         Mistake(
             "logvar taken for sigma",
@@ -582,24 +709,28 @@ KL_TO_STANDARD_NORMAL = Exercise(
             lambda mu, logvar: (mu + logvar.exp() - 1 - logvar).sum(1) / 2,
             "Your KL falls when the mean moves down. μ = 2 and μ = −2, σ = 1, are equally far "
             "from the prior, 2.0 each; you say 1 and −1.",
+            _of_means((2,), (-2,), gives=[1.0, -1.0]),
         ),
         Mistake(
             "sign of the logarithm",
             lambda mu, logvar: (mu.square() + logvar.exp() - 1 + logvar).sum(1) / 2,
             "A small σ costs you nothing, it even pays. At μ = 0, logvar = −2 the KL is 0.568; "
             "you say −1.432, and any encoder would run there.",
+            _of_means((0,), logvar=-2, gives=[-1.432]),
         ),
         Mistake(
             "minus one missing",
             lambda mu, logvar: (mu.square() + logvar.exp() - logvar).sum(1) / 2,
             "The prior itself must cost nothing. At μ = 0, σ = 1 you say 0.5 for each latent: "
             "with 32 latents 16 nats too much, for every image.",
+            _of_means((0,), gives=[0.5]),
         ),
         Mistake(
             "the mean's part only",
             lambda mu, logvar: mu.square().sum(1) / 2,
             "Your KL does not feel σ. At μ = 0, logvar = 1 it is 0.359, and you say 0: the "
             "encoder may shrink its σ to nothing, and becomes a plain autoencoder.",
+            _of_means((0,), logvar=1, gives=[0.0]),
         ),
         Mistake(
             "gradient cut",
@@ -622,8 +753,17 @@ KL_TO_STANDARD_NORMAL = Exercise(
         _divergence("3 images, 5 latents", normal(3, 5, seed=1), normal(3, 5, seed=2)),
         _divergence("one image, 7 latents", normal(1, 7, seed=3), normal(1, 7, seed=4)),
         _divergence("4 images, one latent", normal(4, 1, seed=5), normal(4, 1, seed=6)),
-        _divergence("the prior itself: μ = 0, logvar = 0", torch.zeros(2, 3), torch.zeros(2, 3)),
-        _divergence("a sure encoder, σ = 0.01", normal(2, 2, seed=7), torch.full((2, 2), -9.21)),
+        call(
+            "the prior itself: μ = 0, logvar = 0",
+            torch.zeros(2, 3),
+            torch.zeros(2, 3),
+            explain={"result": "Where posterior and prior are the same, the KL is 0."},
+        ),
+        Probe(
+            "logvar from −12 to 25",
+            _logarithm,
+            explain={"logarithm of the KL": _ANY_NUMBER},
+        ),
     ),
 )
 
@@ -648,6 +788,15 @@ def _spoilt(
     return wrong
 
 
+def _costs(
+    *off: float | tuple[float, ...], mu: tuple[float, ...] = (0,), gives: float, **beta: float
+) -> Any:
+    """Images, each given by the pixels that are off by so much, all with σ = 1 and this mean."""
+    x = torch.tensor(off, dtype=torch.float32).view(len(off), 1, 1, -1)
+    means = _rows(mu).repeat(len(x), 1)
+    return example(x, 0 * x, means, 0 * means, **beta, gives=gives, pick=_list)
+
+
 def _cross_entropy(x: Tensor, r: Tensor) -> Tensor:
     return F.binary_cross_entropy(r, x, reduction="sum") / len(x)
 
@@ -661,7 +810,8 @@ def _cross_entropy_of_scores(x: Tensor, r: Tensor) -> Tensor:
 
 
 def _loss(label: str, shape: tuple[int, ...], latents: int, seed: int, **beta: float) -> Probe:
-    x, reconstruction = normal(2, *shape, seed=seed).tanh()
+    x, reconstruction = normal(2, *shape, seed=seed)
+    x = x.tanh()  # a picture lies in [-1, 1], its reconstruction need not
     mu, logvar = normal(2, shape[0], latents, seed=seed + 1)
     return _loss_of(label, x, reconstruction, mu, logvar, **beta)
 
@@ -672,6 +822,7 @@ def _loss_of(label: str, *args: Tensor, **beta: float) -> Probe:
 
 _PIXEL = torch.ones(1, 1, 1, 1)
 _PERFECT = normal(2, 3, 4, 5, seed=9).tanh()
+_DRAWN = normal(2, 3, 2, 5, 4, seed=1).tanh()  # images, and how they are drawn
 _IN_UNITS = (
     "Cross-entropy needs targets and outputs in [0, 1], and images here reach −1: a pixel of −1 "
     "drawn perfectly as −1 must cost 0. "
@@ -721,11 +872,40 @@ NEGATIVE_ELBO = Exercise(
             "Expect every sample to be the mean face.",
         ),
         Mistake(
+            "mean over pixels, KL summed over the batch",
+            _spoilt(lambda x, r: F.mse_loss(r, x), lambda mu, logvar: _kl(mu, logvar).sum()),
+            "Your error is an average over all pixels, your KL a sum over latents and batch. For "
+            "128 colour images of 32 × 32 the KL counts nearly 200,000 times too much: every "
+            "sample will be the mean face.",
+        ),
+        Mistake(
+            "sum over the channels only",
+            _spoilt(error=lambda x, r: (x - r).square().sum(1).mean() / 2),
+            "You add up the colours of a pixel and average over the pixels: `sum(dim=1)` of "
+            "(B, C, H, W) adds one axis of three. Two pixels, each off by 1, cost 1; you say ½.",
+            _costs((1, 1), gives=0.5),
+        ),
+        Mistake(
+            "one half of the KL missing",
+            _spoilt(kl=lambda mu, logvar: 2 * _kl(mu, logvar).mean()),
+            "Your KL is twice too large beside the error. A perfect image with μ = 1, σ = 1 costs "
+            "0.5; you say 1: an unannounced β = 2.",
+            _costs(0, mu=(1,), gives=1.0),
+        ),
+        Mistake(
+            "Huber loss",
+            _spoilt(error=lambda x, r: F.smooth_l1_loss(r, x, reduction="sum") / len(x)),
+            "Beyond a difference of 1 your error grows in a straight line. A pixel off by 2 costs "
+            "2 under a Gaussian with σ = 1; you say 1.5.",
+            _costs(2, gives=1.5),
+        ),
+        Mistake(
             "sum over pixels, mean over latents",
             _spoilt(kl=lambda mu, logvar: _terms(mu, logvar).mean()),
             "Your KL is an average over the latents, your error a sum over the pixels. Two "
             "latents with μ = 1, σ = 1 cost 1 together; you say 0.5. The more latents, the less "
             "yours are held to the prior.",
+            _costs(0, mu=(1, 1), gives=0.5),
         ),
         Mistake(
             "means everywhere",
@@ -733,6 +913,7 @@ NEGATIVE_ELBO = Exercise(
             "You average over pixels and over latents. An image twice as large, twice as wrong, "
             "costs you the same: two pixels, each off by 1, cost ½ + ½ = 1, and you say 1 for a "
             "single one too. The balance of the terms shifts with every change of the network.",
+            _costs(1, gives=1.0),
         ),
         Mistake(
             "means everywhere, halved",
@@ -741,6 +922,7 @@ NEGATIVE_ELBO = Exercise(
             ),
             "You average over pixels and over latents. Two pixels, each off by 1, cost ½ + ½ = 1; "
             "you say ½, as for a single one. Two latents with μ = 1, σ = 1 cost 1; you say ½.",
+            _costs((1, 1), gives=0.5),
         ),
         Mistake(
             "sum over the batch",
@@ -749,6 +931,7 @@ NEGATIVE_ELBO = Exercise(
             ),
             "Twice the images, twice the loss. One image that costs 0.5 and its copy cost 0.5 on "
             "average; you say 1. The right step size would depend on the size of the batch.",
+            _costs(1, 1, gives=1.0),
         ),
         Mistake(
             "error summed over the batch, KL averaged",
@@ -761,6 +944,7 @@ NEGATIVE_ELBO = Exercise(
             _spoilt(error=lambda x, r: F.mse_loss(r, x, reduction="sum")),
             "Your error adds up the whole batch, your KL averages it. One image off by 1 in one "
             "pixel costs 0.5, and two such images 0.5 on average; you say 1 and 2.",
+            _costs(1, 1, gives=2.0),
         ),
         Mistake(
             "squares and KL summed over the batch",
@@ -770,6 +954,7 @@ NEGATIVE_ELBO = Exercise(
             ),
             "Twice the images, twice the loss; and one pixel off by 1 costs you 1, where a "
             "Gaussian with σ = 1 charges 0.5.",
+            _costs(1, gives=1.0),
         ),
         Mistake(
             "KL summed over the batch",
@@ -782,58 +967,67 @@ NEGATIVE_ELBO = Exercise(
             _spoilt(error=lambda x, r: 2 * _half_square(x, r).mean()),
             "Your error is twice too large beside the KL. One pixel off by 1 costs 0.5 under a "
             "Gaussian with σ = 1; you say 1, which is a Gaussian with σ² = ½, or β = ½.",
+            _costs(1, gives=1.0),
         ),
         Mistake(
             "ELBO where its negative is asked",
             _spoilt(together=lambda error, kl, beta: -error - beta * kl),
             "The sign is turned: one pixel off by 1 gives −0.5. An optimiser minimises, so it "
             "would make pictures worse and the KL larger, without end.",
+            _costs(1, gives=-0.5),
         ),
         Mistake(
             "KL subtracted",
             _spoilt(together=lambda error, kl, beta: error - beta * kl),
             "A code far from the prior lowers your loss. A perfect image with μ = 1, σ = 1 costs "
             "0.5; you say −0.5. The codes would run away, and random codes decode to nothing.",
+            _costs(0, mu=(1,), gives=-0.5),
         ),
         Mistake(
             "error subtracted",
             _spoilt(together=lambda error, kl, beta: beta * kl - error),
             "Wrong pixels lower your loss. One pixel off by 1 costs 0.5; you say −0.5. The "
             "optimiser would paint images as wrong as it can.",
+            _costs(1, gives=-0.5),
         ),
         Mistake(
             "beta ignored",
             _spoilt(together=lambda error, kl, beta: error + kl),
             "Your loss does not feel β. A KL of 0.5 with β = 4 costs 2; you say 0.5.",
+            _costs(0, mu=(1,), beta=4.0, gives=0.5),
         ),
         Mistake(
             "beta on the error",
             _spoilt(together=lambda error, kl, beta: beta * error + kl),
             "Your β weighs the wrong term. A perfect image with a KL of 0.5 and β = 4 costs 2; "
             "you say 0.5. A larger β makes your pictures sharper, not the codes tidier.",
+            _costs(0, mu=(1,), beta=4.0, gives=0.5),
         ),
         Mistake(
             "beta on both",
             _spoilt(together=lambda error, kl, beta: beta * (error + kl)),
             "Your β weighs both terms alike, so their balance never changes. One pixel off by 1 "
             "costs 0.5 for every β; with β = 4 you say 2.",
+            _costs(1, beta=4.0, gives=2.0),
         ),
         Mistake(
             "KL forgotten",
             _spoilt(together=lambda error, kl, beta: error),
             "Your loss does not look at the codes at all. A perfect image with μ = 1, σ = 1 costs "
             "0.5; you say 0. This trains a plain autoencoder.",
+            _costs(0, mu=(1,), gives=0.0),
         ),
         Mistake(
             "error forgotten",
             _spoilt(together=lambda error, kl, beta: beta * kl),
             "Your loss does not look at the pictures. One pixel off by 1 costs 0.5; you say 0. "
             "The encoder says μ = 0, σ = 1 for every image, and is done.",
+            _costs(1, gives=0.0),
         ),
         Mistake(
             "cross-entropy on [-1, 1]",
             _spoilt(error=_cross_entropy),
-            _IN_UNITS + "Yours stops at the first output below 0.",
+            _IN_UNITS + "Yours stops at the first negative output.",
         ),
         Mistake(
             "cross-entropy on [-1, 1] by hand",
@@ -859,18 +1053,21 @@ NEGATIVE_ELBO = Exercise(
             _spoilt(error=lambda x, r: _cross_entropy((x + 1) / 2, (r + 1) / 2)),
             "A sound loss, for black or white pixels; asked is the Gaussian one. A grey pixel, 0, "
             "drawn perfectly as 0 costs nothing there; you say 0.693.",
+            _costs(0, gives=0.693),
         ),
         Mistake(
             "absolute difference",
             _spoilt(error=lambda x, r: F.l1_loss(r, x, reduction="sum") / len(x)),
             "You charge |x − x̂|. A pixel off by 1 costs 0.5 under a Gaussian with σ = 1, one off "
             "by 0.1 costs 0.005; you say 1 and 0.1.",
+            _costs(0.1, gives=0.1),
         ),
         Mistake(
             "distance not squared",
             _spoilt(error=lambda x, r: (x - r).flatten(1).norm(dim=1).mean()),
             "You charge the distance between the images, not half its square. Off by 1 in one "
             "pixel, by 1 in each of four: 0.5 and 2; you say 1 and 2.",
+            _costs(1, gives=1.0),
         ),
         Mistake(
             "constant kept",
@@ -919,7 +1116,7 @@ NEGATIVE_ELBO = Exercise(
             torch.zeros(1, 1),
             torch.zeros(1, 1),
         ),
-        _loss("3 images of 2 × 5 × 4, 3 latents", (3, 2, 5, 4), 3, seed=1),
+        _loss_of("3 images of 2 × 5 × 4, 3 latents", *_DRAWN, *normal(2, 3, 3, seed=2)),
         _loss("3 images of 2 × 5 × 4, 3 latents, β = 4", (3, 2, 5, 4), 3, seed=3, beta=4.0),
         _loss("one image of 3 × 3 × 3, 7 latents", (1, 3, 3, 3), 7, seed=5),
         _loss("β = 0", (2, 1, 3, 5), 1, seed=7, beta=0.0),
@@ -934,6 +1131,10 @@ NEGATIVE_ELBO = Exercise(
 def _in_place(z_a: Tensor, z_b: Tensor, fraction: float) -> Tensor:
     z_a += fraction * (z_b - z_a)
     return z_a
+
+
+def _on_the_way(a: float, b: float, fraction: float, gives: float) -> Any:
+    return example(_rows((a,)), _rows((b,)), fraction, gives=gives, pick=float)
 
 
 _TWO_CODES = torch.tensor([[1.0, 0, 3]]), torch.tensor([[5.0, 2, -1]])
@@ -955,60 +1156,69 @@ MORPH = Exercise(
             lambda a, b, f: f * a + (1 - f) * b,
             "Your slider runs backwards: at fraction 0 the second face is there, at 1 the first. "
             "From 0 to 10, a quarter of the way is 2.5; you say 7.5.",
+            _on_the_way(0, 10, 0.25, gives=7.5),
         ),
         Mistake(
             "second code added, first kept",
             lambda a, b, f: a + f * b,
             "At fraction 1 the first face is still in the picture, under the second. From 1 to 5, "
             "all the way is 5; you say 6.",
+            _on_the_way(1, 5, 1.0, gives=6.0),
         ),
         Mistake(
             "first code faded only",
             lambda a, b, f: (1 - f) * a,
             "The second face never comes: at fraction 1 your code is 0 whatever z_b is. From 1 to "
             "5, all the way is 5.",
+            _on_the_way(1, 5, 1.0, gives=0.0),
         ),
         Mistake(
             "second code in full",
             lambda a, b, f: (1 - f) * a + b,
             "At fraction 0 the second face is there already. From 1 to 5, none of the way is 1; "
             "you say 6.",
+            _on_the_way(1, 5, 0.0, gives=6.0),
         ),
         Mistake(
             "always halfway",
             lambda a, b, f: (a + b) / 2,
             "Your slider does nothing: each fraction gives the mean of both codes. From 1 to 5, a "
             "quarter of the way is 2; you say 3.",
+            _on_the_way(1, 5, 0.25, gives=3.0),
         ),
         Mistake(
             "sum of both",
             lambda a, b, f: a + b,
             "You add the codes, whatever the fraction is. From 1 to 5, a quarter of the way is 2; "
             "you say 6. Far from both faces the decoder has never been.",
+            _on_the_way(1, 5, 0.25, gives=6.0),
         ),
         Mistake(
             "per cent",
             lambda a, b, f: a + f / 100 * (b - a),
             "Your morph hardly moves: all the way, fraction 1, from 1 to 5, you reach 1.04. The "
             "fraction runs from 0 to 1, not to 100.",
+            _on_the_way(1, 5, 1.0, gives=1.04),
         ),
         Mistake(
             "walking away",
             lambda a, b, f: a + f * (a - b),
             "You walk away from the second face. From 1 to 5, a quarter of the way is 2; you say "
             "0.",
+            _on_the_way(1, 5, 0.25, gives=0.0),
         ),
         Mistake(
             "the nearer of the two",
             lambda a, b, f: (a if f < 0.5 else b).clone(),
             "Your morph jumps: up to one half it is the first face, then the second. From 1 to 5, "
             "a quarter of the way is 2; you say 1.",
+            _on_the_way(1, 5, 0.25, gives=1.0),
         ),
         Mistake(
             "first code overwritten",
             _in_place,
-            "Your function changes z_a itself. From 1 to 5, half of the way is 3; ask a second "
-            "time and you say 4, because the start has moved.",
+            "Your function changes z_a itself. From 1 to 5, half of the way is 3; a second call "
+            "gives 4, because the start has moved.",
         ),
     ),
     probes=(
@@ -1037,11 +1247,17 @@ def _with_dtype(label: str, shape: tuple[int, ...], *args: Any) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
         given = [arg.clone() if isinstance(arg, Tensor) else arg for arg in args]
         seen = _value(result := candidate(*given), shape)
+        if not seen:
+            return seen
         seen["result"] = seen["result"].double()
         return seen | {"dtype": str(torch.as_tensor(result).dtype)}
 
     sentence = "A network computes in float32 and refuses to mix it with another kind of number."
     return Probe(label, observe, explain={"dtype": sentence})
+
+
+def _labelled(*labels: int, of: int, gives: Any, pick: Callable = _list) -> Any:
+    return example(torch.tensor(labels), of, gives=gives, pick=pick)
 
 
 def _all_rows_get_all_labels(labels: Tensor, classes: int) -> Tensor:
@@ -1084,15 +1300,17 @@ ONE_HOT = Exercise(
         Mistake(
             "classes counted in the batch",
             lambda labels, classes: F.one_hot(labels).float(),
-            "Your row is as long as the largest label of this batch asks. The labels (0, 1) of 4 "
-            "classes give you 2 columns, the next batch gives 4: the decoder's first layer fits "
-            "only one of them.",
+            "Your row is as long as the largest label of this batch asks. Label 1 of 4 classes "
+            "gives you 2 columns, label 3 gives 4: the decoder's first layer fits only one of "
+            "them.",
+            _labelled(1, of=4, gives=[[0.0, 1.0]]),
         ),
         Mistake(
             "labels counted from one",
             lambda labels, classes: torch.eye(classes)[labels - 1],
             "All your ones are one place too far to the left. Of 4 classes, label 1 must give (0, "
             "1, 0, 0); you say (1, 0, 0, 0), and label 0 lands in the last column.",
+            _labelled(1, of=4, gives=[[1.0, 0.0, 0.0, 0.0]]),
         ),
         Mistake(
             "the label as a number",
@@ -1105,42 +1323,49 @@ ONE_HOT = Exercise(
             lambda labels, classes: F.one_hot(labels, classes).float().T,
             "Rows and columns have changed places. 3 labels of 4 classes must give 3 rows of 4; "
             "you give 4 rows of 3.",
+            _labelled(0, 2, 3, of=4, gives=4, pick=len),
         ),
         Mistake(
             "one row for the batch",
             lambda labels, classes: F.one_hot(labels, classes).amax(0).float(),
             "One row, which says what occurs in the batch. The labels (0, 2) of 3 classes must "
             "give two rows, (1, 0, 0) and (0, 0, 1); you say (1, 0, 1).",
+            _labelled(0, 2, of=3, gives=[1.0, 0.0, 1.0]),
         ),
         Mistake(
             "every row gets all labels",
             _all_rows_get_all_labels,
             "All your rows are equal: each has a one for every label of the batch. The labels (0, "
             "2) of 3 classes must give (1, 0, 0) and (0, 0, 1); you say (1, 0, 1) twice.",
+            _labelled(0, 2, of=3, gives=[[1.0, 0.0, 1.0], [1.0, 0.0, 1.0]]),
         ),
         Mistake(
             "the label where the one belongs",
             lambda labels, classes: (F.one_hot(labels, classes) * labels[:, None]).float(),
             "The label stands where a 1 belongs. Of 3 classes, label 2 must give (0, 0, 1); you "
             "say (0, 0, 2), and for label 0 nothing at all.",
+            _labelled(2, of=3, gives=[[0.0, 0.0, 2.0]]),
         ),
         Mistake(
             "all classes up to the label",
             lambda labels, classes: (torch.arange(classes) <= labels[:, None]).float(),
             "Your rows fill up like a thermometer. Of 3 classes, label 2 must give (0, 0, 1); you "
             "say (1, 1, 1), as if class 2 held the other two.",
+            _labelled(2, of=3, gives=[[1.0, 1.0, 1.0]]),
         ),
         Mistake(
             "zero at the label",
             lambda labels, classes: 1 - F.one_hot(labels, classes).float(),
             "Turned over: ones everywhere, and a zero at the label. Of 3 classes, label 2 must "
             "give (0, 0, 1); you say (1, 1, 0).",
+            _labelled(2, of=3, gives=[[1.0, 1.0, 0.0]]),
         ),
     ),
     probes=(
         _with_dtype("labels 0, 2, 1, 2 of 5 classes", (4, 5), torch.tensor([0, 2, 1, 2]), 5),
         _with_dtype("one label, 3 of 4 classes", (1, 4), torch.tensor([3]), 4),
         _with_dtype("7 images, all of class 0 of 2", (7, 2), torch.zeros(7, dtype=torch.long), 2),
+        _with_dtype("labels 1, 0, 2, 3 of 5 classes", (4, 5), torch.tensor([1, 0, 2, 3]), 5),
         _with_dtype("a single class", (2, 1), torch.tensor([0, 0]), 1),
     ),
 )
@@ -1160,6 +1385,13 @@ def _condition(label: str, z: Tensor, labels: list[int], classes: int) -> Probe:
     return call(label, z, torch.tensor(labels), classes, grad=(0,))
 
 
+def _appended(
+    latents: int, *labels: int, of: int, gives: Any, pick: Callable = lambda r: r.shape[1]
+) -> Any:
+    codes = torch.zeros(len(labels), latents)
+    return example(codes, torch.tensor(labels), of, gives=gives, pick=pick)
+
+
 CONDITION = Exercise(
     id="vae.condition",
     title="Tell the decoder which class to draw",
@@ -1177,6 +1409,7 @@ CONDITION = Exercise(
             lambda z, labels, classes: torch.cat([z, labels[:, None].float()], 1),
             "One number more, the label. So class 8 shouts 8 times as loud as class 1, and 2 lies "
             "between 1 and 3. A code of 3 latents with 4 classes is 7 long; yours is 4.",
+            _appended(3, 0, of=4, gives=4),
         ),
         Mistake(
             "classes counted in the batch",
@@ -1184,6 +1417,7 @@ CONDITION = Exercise(
             "How long your row is depends on the labels that happen to come. A code of 2 latents "
             "and label 1 of 5 classes must give 7 numbers; you give 4, and the decoder does not "
             "fit.",
+            _appended(2, 1, of=5, gives=4),
         ),
         Mistake(
             "class first",
@@ -1191,6 +1425,9 @@ CONDITION = Exercise(
             "All is there, but the class comes first. The code (0.5, 0.7) with class 0 of 2 must "
             "give (0.5, 0.7, 1, 0); you say (1, 0, 0.5, 0.7), and the decoder reads the class as "
             "a code.",
+            example(
+                _rows((0.5, 0.7)), torch.tensor([0]), 2, gives=[[1.0, 0.0, 0.5, 0.7]], pick=_list
+            ),
         ),
         Mistake(
             "label ignored",
@@ -1208,6 +1445,7 @@ CONDITION = Exercise(
             "code only",
             lambda z, labels, classes: z.clone(),
             "The class is not there. A code of 3 latents with 4 classes is 7 long; yours is 3.",
+            _appended(3, 0, of=4, gives=3),
         ),
         Mistake(
             "added to the code",
@@ -1221,6 +1459,7 @@ CONDITION = Exercise(
             lambda z, labels, classes: torch.cat([z, one_hot(labels, classes)], 0),
             "You put the classes under the codes, as if they were further images: 3 codes and 3 "
             "labels make 6 rows, and the decoder would draw 6 pictures.",
+            example(torch.zeros(3, 3), torch.tensor([0, 1, 2]), 3, gives=6, pick=len),
         ),
         Mistake(
             "the first label for all",
@@ -1229,6 +1468,7 @@ CONDITION = Exercise(
             ),
             "Every image gets the class of the first. The labels (0, 2) must give rows that end "
             "in (1, 0, 0) and (0, 0, 1); both of yours end in (1, 0, 0).",
+            _appended(1, 0, 2, of=3, gives=[1.0, 0.0, 0.0], pick=lambda r: r[1, -3:].tolist()),
         ),
         Mistake(
             "gradient cut",
@@ -1255,32 +1495,38 @@ def sample(
     return decode(noise)
 
 
-_ENCODER, _DECODER = normal(4, 12, seed=1), normal(2, 12, seed=2)
+def _networks(*shape: int) -> tuple[Callable, Callable]:
+    """An encoder and a decoder of pictures of this shape, with 2 latents, both linear."""
+    pixels = math.prod(shape)
+    weight, back = normal(pixels, 4, seed=1), normal(2, pixels, seed=2)
 
+    def encode(x: Tensor) -> tuple[Tensor, Tensor]:
+        mu, logvar = (x.flatten(1) @ weight).chunk(2, dim=1)
+        return mu, logvar - 2
 
-def _encode(x: Tensor) -> tuple[Tensor, Tensor]:
-    mu, logvar = (x.flatten(1) @ _ENCODER.T).chunk(2, dim=1)
-    return mu, logvar - 2
-
-
-def _decode(z: Tensor) -> Tensor:
-    return (z @ _DECODER).tanh().view(len(z), 3, 2, 2)
+    return encode, lambda z: (z @ back).view(len(z), *shape)
 
 
 def _posterior(encode: Callable, x: Tensor, noise: Tensor) -> Tensor:
     mu, logvar = encode(x)
-    return mu + _std(logvar) * noise[: len(x)]
+    return mu + _std(logvar) * noise
 
 
-def _drawn(label: str, images: int, n: int) -> Probe:
+def _drawn(label: str, images: int, n: int, shape: tuple[int, ...]) -> Probe:
+    encode, decode = _networks(*shape)
+
     def observe(candidate: Callable) -> dict[str, Any]:
-        noise, results = normal(n, 2, seed=3), []
-        for seed in (4, 5):
-            torch.manual_seed(0)  # whoever draws noise of her own draws the same twice
-            x = normal(images, 3, 2, 2, seed=seed).tanh()
-            results.append(torch.as_tensor(candidate(_encode, _decode, x, noise.clone())))
-        same = torch.equal(*results)
-        return {"depends on the images": not same} | _value(results[0], (n, 3, 2, 2))
+        noise, state = normal(2, n, 2, seed=3), torch.get_rng_state()
+        x = normal(2, images, *shape, seed=4).tanh()
+        first = candidate(encode, decode, x[0].clone(), noise[0].clone())
+        if isinstance(first, tuple):
+            return {}
+        torch.set_rng_state(state)  # whoever draws noise of her own draws the same twice
+        again = candidate(encode, decode, x[1].clone(), noise[0].clone())
+        other = candidate(encode, decode, x[1].clone(), noise[1].clone())
+        moved = not torch.equal(torch.as_tensor(first), torch.as_tensor(again))
+        seen = {"depends on the images": moved} | _value(first, (n, *shape))
+        return seen | {"result for other noise": torch.as_tensor(other)}
 
     sentence = "With other images x you return other pictures: these are not samples of the model."
     return Probe(label, observe, explain={"depends on the images": sentence})
@@ -1311,6 +1557,12 @@ SAMPLE = Exercise(
             "out, at every call. A sample may not look at any image.",
         ),
         Mistake(
+            "noise on the images' codes",
+            lambda encode, decode, x, noise: decode(encode(x)[0] + noise),
+            "You add the noise to the codes of the images x: what you draw lies about them, and "
+            "there can be no more samples than images. A sample may not look at any image.",
+        ),
+        Mistake(
             "the batch's mean code",
             lambda encode, decode, x, noise: decode(encode(x)[0].mean(0) + noise),
             "Your draws lie about the mean code of this batch. With 3 smiling faces in x, all "
@@ -1318,7 +1570,7 @@ SAMPLE = Exercise(
         ),
         Mistake(
             "the images' spread",
-            lambda encode, decode, x, noise: decode(_std(encode(x)[1]) * noise[: len(x)]),
+            lambda encode, decode, x, noise: decode(_std(encode(x)[1]) * noise),
             "Your draws have the spread that the encoder gives to these images, not the prior's. "
             "Where σ is 0.1 all samples are nearly the same picture. A sample may not look at any "
             "image.",
@@ -1331,13 +1583,13 @@ SAMPLE = Exercise(
         Mistake(
             "noise squashed",
             lambda encode, decode, x, noise: decode(noise.sigmoid()),
-            "Your codes are all between 0 and 1. The prior puts half of each latent below 0; with "
+            "Your codes are never negative. The prior puts half of each latent below 0; with "
             "2 latents you never visit three quarters of the plane.",
         ),
         Mistake(
             "uniform codes",
             lambda encode, decode, x, noise: decode(torch.rand_like(noise)),
-            "Your codes are uniform in [0, 1], and the given noise is unused. The prior is a "
+            "Your codes are uniform, never negative, and the given noise is unused. The prior is a "
             "Gaussian about 0: with 2 latents you never visit three quarters of the plane.",
         ),
         Mistake(
@@ -1349,7 +1601,7 @@ SAMPLE = Exercise(
         Mistake(
             "the prior's mean",
             lambda encode, decode, x, noise: decode(torch.zeros_like(noise)),
-            "All your samples are one picture, the one at code 0. Different noise must give "
+            "All your samples are one picture, that of the code zero. Different noise must give "
             "different pictures.",
         ),
         Mistake(
@@ -1359,9 +1611,9 @@ SAMPLE = Exercise(
         ),
     ),
     probes=(
-        _drawn("3 samples, with 3 images at hand", 3, 3),
-        _drawn("one sample, with one image at hand", 1, 1),
-        _drawn("5 samples, with 5 images at hand", 5, 5),
+        _drawn("3 samples, with 3 images of 3 × 2 × 2 at hand", 3, 3, (3, 2, 2)),
+        _drawn("one sample, with one image of 1 × 2 × 4 at hand", 1, 1, (1, 2, 4)),
+        _drawn("5 samples, with 2 images of 3 × 2 × 2 at hand", 2, 5, (3, 2, 2)),
     ),
 )
 
@@ -1434,8 +1686,9 @@ QUESTIONS = (
     ),
     Question(
         "vae.red_sky",
-        "A VAE learns from skylines by day and by night; every sunset was left out. Of its random "
-        "skies, how many are redder than the reddest in the data?",
+        "A VAE learns from skylines by day and by night; every sunset was left out. A sky is red "
+        "if its redness, divided by its brightness, exceeds 0.05: none in the data is. How many of "
+        "the VAE's random skies are?",
         {
             "none": "Every sky that it learned from is less red, and a mean of such skies is too. "
             "But nothing holds a decoder to means: beyond the codes that it was trained on it "
