@@ -547,6 +547,20 @@ PIX2PIX_LOSS = Exercise(
             _at_score(-5.0, gives=-0.0067),
         ),
         Mistake(
+            "sign of the logarithm",
+            _pix2pix_wrong(lambda scores: -F.softplus(-scores).mean()),
+            "Your verdict is log D, not −log D: made small, it asks G for pictures that D calls "
+            "fake. At a score of −5 it should be {expected:.3f}, and you say {got:.3f}.",
+            _at_score(-5.0, gives=-5.0067),
+        ),
+        Mistake(
+            "hinge",
+            _pix2pix_wrong(lambda scores: (1 - scores).relu().mean()),
+            "That is a hinge. pix2pix takes −log sigmoid(score): at a score of −5 it is "
+            "{expected:.3f}, and you say {got}.",
+            _at_score(-5.0, gives=6.0),
+        ),
+        Mistake(
             "a critic's loss",
             _pix2pix_wrong(lambda scores: -scores.mean()),
             "You take the score itself. pix2pix's D gives a probability, sigmoid(score): at a "
@@ -1106,6 +1120,11 @@ class _OneTooMany(_Buffer):
         super().__init__(capacity + 1)
 
 
+class _TakenOut(_Buffer):
+    def swap(self, image):
+        return self.images.pop(int(torch.randint(len(self.images), ())))
+
+
 class _FilledByTheBatch(_Buffer):
     def __call__(self, images):
         if len(self.images) >= self.capacity:
@@ -1265,6 +1284,12 @@ IMAGE_BUFFER = Exercise(
             _Copies,
             "The new picture is kept in another slot than the one that the old came from: some "
             "old ones come out twice, others are overwritten and never come out.",
+        ),
+        Mistake(
+            "taken out",
+            _TakenOut,
+            "An old picture is taken out, and the new one is not put in its place. The buffer has "
+            "a gap, and the next picture comes straight back for sure.",
         ),
         Mistake(
             "kept anyway",
@@ -1628,6 +1653,21 @@ GENERATOR_UPDATE = Exercise(
             "0 at a score of 1, and grows again beyond it.",
         ),
         Mistake(
+            "a critic's verdict",
+            _update_wrong(gan=_verdicts(lambda scores: -scores.mean())),
+            "That is a critic's verdict, the score itself, and it has no end. CycleGAN takes "
+            "(score − 1)².",
+        ),
+        Mistake(
+            "squares in the cycle",
+            _update_wrong(
+                cycle=lambda g, f, d_x, d_y, x, y: (
+                    (f(g(x)) - x).square().mean() + (g(f(y)) - y).square().mean()
+                )
+            ),
+            "Your cycle loss squares the differences. It takes their absolute values.",
+        ),
+        Mistake(
             "one verdict for all patches",
             _update_wrong(gan=_verdicts(lambda scores: (scores.mean() - 1).square())),
             "You average the scores before you square. Patches of score 0 and 2 are both wrong, "
@@ -1781,6 +1821,15 @@ LINEAR_DECAY = Exercise(
             "You divide whole numbers: at epoch 150 of 100 + 100 the factor should be {expected}, "
             "and you say {got}.",
             example(150, 100, 100, gives=1.0),
+        ),
+        Mistake(
+            "in whole steps, to 0",
+            lambda epoch, constant, decay: (
+                1.0 if epoch <= constant else float(max(constant + decay - epoch, 0) // decay)
+            ),
+            "You divide whole numbers: at epoch 150 of 100 + 100 the factor should be {expected}, "
+            "and you say {got}.",
+            example(150, 100, 100, gives=0.0),
         ),
         Mistake(
             "a rate",
