@@ -63,6 +63,10 @@ def second_moment_minus_squared_mean(x, k):
     return torch.linalg.eigh(covariance).eigenvectors.flip(1).T[:k].float()
 
 
+def randomised_svd(x, k):
+    return torch.pca_lowrank(x, q=min(x.shape))[2][:, :k].T
+
+
 def projector(x, mean, components):
     return mean + (x - mean) @ (components.T @ components)
 
@@ -157,6 +161,11 @@ def latent_by_latent(mu, logvar):
     return total
 
 
+def logarithm_kept_from_zero(mu, logvar):
+    variance = logvar.exp()
+    return -0.5 * torch.sum(1 + torch.log(variance + 1e-10) - mu.pow(2) - variance, dim=1)
+
+
 def by_traces_and_determinants(mu, logvar):
     covariance = torch.diag_embed(logvar.exp())
     trace = covariance.diagonal(dim1=1, dim2=2).sum(1)
@@ -200,6 +209,12 @@ def on_flattened_images(x, reconstruction, mu, logvar, beta=1.0):
     x, reconstruction = x.view(x.size(0), -1), reconstruction.view(x.size(0), -1)
     error = F.mse_loss(reconstruction, x, reduction="none").sum(1).mul(0.5)
     return torch.mean(error) + beta * torch.mean(by_independent_distributions(mu, logvar))
+
+
+def gaussian_nll_of_variance_one(x, reconstruction, mu, logvar, beta=1.0):
+    one = torch.ones_like(x)
+    error = F.gaussian_nll_loss(reconstruction, x, one, reduction="none", eps=0)
+    return error.flatten(1).sum(1).mean() + beta * from_sigma(mu, logvar).mean()
 
 
 # --- new images -----------------------------------------------------------------------------------
@@ -354,6 +369,7 @@ VARIANTS = {
         the_librarys_class,
         all_signs_turned,
         second_moment_minus_squared_mean,
+        randomised_svd,
     ],
     "vae.pca_reconstruct": [
         projector,
@@ -378,6 +394,7 @@ VARIANTS = {
         from_sigma,
         with_expm1,
         latent_by_latent,
+        logarithm_kept_from_zero,
         by_traces_and_determinants,
     ],
     "vae.negative_elbo": [
@@ -387,6 +404,7 @@ VARIANTS = {
         image_by_image,
         by_scalar_products,
         on_flattened_images,
+        gaussian_nll_of_variance_one,
         autoencoders.negative_elbo,
     ],
     "vae.sample": [without_gradients, one_at_a_time, through_the_prior, positional],
