@@ -338,7 +338,9 @@ def _locked(folder: Path) -> IO | None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             file = path.open("a+", encoding="utf-8")
-        except FileNotFoundError:  # its last user has just removed the folder
+        except (FileNotFoundError, FileExistsError):  # its last user has just removed the folder
+            if folder.exists() and not folder.is_dir():
+                return None
             continue
         except OSError:
             return None

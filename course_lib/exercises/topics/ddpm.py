@@ -1751,13 +1751,13 @@ def _hide_probe(label: str, n: int, none: int, seed: int, p: float | None = None
     """With `p` left out where it is None. To hide where u ≥ 1 − p is as good as where u < p."""
     labels, u = torch.arange(n) % 10 + 1, uniform(n, seed=seed)
     share, options = (0.1, {}) if p is None else (p, {"p": p})
-    other = torch.where(u >= 1 - share, none, labels)
+    usual, other = torch.where(u < share, none, labels), torch.where(u >= 1 - share, none, labels)
 
     def observe(candidate: Callable) -> dict[str, Any]:
         given = labels.clone()
         hidden = torch.as_tensor(candidate(given, none, u.clone(), **options))
         if torch.equal(hidden, other):
-            hidden = hide_labels(labels, none, u, share)
+            hidden = usual
         found = 100 * float((hidden == none).float().mean())
         return {"per cent hidden": found, "result": hidden, "labels afterwards": given}
 

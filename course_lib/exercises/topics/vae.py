@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,7 +13,6 @@ from torch.distributions import Normal
 from course_lib import autoencoders
 from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call, example
 from course_lib.exercises.probing import normal
-from course_lib.exercises.topics import gan
 
 
 def _value(result: Any, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -1230,11 +1228,6 @@ MORPH = Exercise(
 )
 
 
-# --- slerp, which is that of lecture 03 -----------------------------------------------------------
-
-SLERP = replace(gan.SLERP, id="vae.slerp", title="Morph along a sphere")
-
-
 # --- one_hot --------------------------------------------------------------------------------------
 
 
@@ -1625,7 +1618,6 @@ EXERCISES = (
     NEGATIVE_ELBO,
     SAMPLE,
     MORPH,
-    SLERP,
     ONE_HOT,
     CONDITION,
 )
