@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
+from course_lib.checks import finite, floats, number, whole
 from course_lib.gan import nearest_neighbours
 
 Interval = tuple[float, float]
@@ -36,8 +37,7 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
     0 … 0.161 and not 0 … 0. Raises ValueError unless 0 ≤ successes ≤ n, n ≥ 1, 0 < level < 1.
     Source: Wilson 1927; Brown, Cai and DasGupta 2001, eq. 4.
     """
-    if not n >= 1 or not 0 <= successes <= n:
-        raise ValueError(f"successes must be 0 … n, and n at least 1; got {successes} of {n}")
+    whole("successes", successes, 0, most=whole("n", n))
     z = _normal_quantile(level)
     middle = (successes + z**2 / 2) / (n + z**2)
     half = z * math.sqrt(successes * (n - successes) / n + z**2 / 4) / (n + z**2)
@@ -113,8 +113,7 @@ def memorisation_rate(
     """
     if threshold is None:
         threshold = _left_out_threshold(training)
-    if not threshold >= 0:
-        raise ValueError(f"threshold must be at least 0; got {threshold}")
+    number("threshold", threshold, 0)
     ratios, _ = copy_ratios(generated, training)
     return (ratios < threshold).double().mean().item()
 
@@ -236,11 +235,8 @@ def auc_interval(auc: float, positives: int, negatives: int, level: float = 0.95
     Raises ValueError for what is no area, and for an empty class.
     Source: Newcombe 2006, method 5.
     """
-    if not 0 <= auc <= 1 or min(positives, negatives) < 1:
-        raise ValueError(
-            f"auc must lie in [0, 1], and both classes have members; got {auc}, {positives} and "
-            f"{negatives}"
-        )
+    number("auc", auc, 0, 1)
+    whole("positives", positives), whole("negatives", negatives)
     z, mean = _normal_quantile(level), (positives + negatives) / 2
 
     def refuted(a):
@@ -276,6 +272,8 @@ def membership_auc(
 
 def _row(name: str, values: Tensor) -> Float[Tensor, " n"]:
     values = torch.as_tensor(values).detach()
+    if values.is_complex():
+        raise TypeError(f"{name} must be real numbers; got {values.dtype}")
     values = (values.cpu() if values.device.type == "mps" else values).double()
     if values.ndim != 1 or not len(values):
         raise ValueError(f"{name} must be (n,), one number an image; got {tuple(values.shape)}")
@@ -315,13 +313,12 @@ class DetectionStep:
     """
 
     def __init__(self, detector: nn.Module, fakes: Float[Tensor, "n C H W"], lr: float = 1e-3):
-        if fakes.ndim != 4 or not len(fakes):
-            raise ValueError(f"fakes must be (n, C, H, W), one or more; got {tuple(fakes.shape)}")
+        finite("fakes", floats("fakes", fakes, 4))
         self.detector, self.fakes = detector, fakes.to(next(detector.parameters()).device)
         self.optimizer = torch.optim.Adam(detector.parameters(), lr)
 
     def __call__(self, real: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
-        if real.shape[1:] != self.fakes.shape[1:]:
+        if floats("real", real, 4).shape[1:] != self.fakes.shape[1:]:
             raise ValueError(
                 f"fakes must have the shape of the data, {tuple(real.shape[1:])}; got "
                 f"{tuple(self.fakes.shape[1:])}"
@@ -404,9 +401,8 @@ def amplification(
     Raises ValueError for shares outside [0, 1], for a training share of 0, and for an interval
     without the generated share. Source: Zhao et al. 2017, eq. 3, for the difference.
     """
-    for name, share in (("training_share", training_share), ("generated_share", generated_share)):
-        if not 0 <= share <= 1:
-            raise ValueError(f"{name} must be a share from 0 to 1; got {share}")
+    number("training_share", training_share, 0, 1)
+    number("generated_share", generated_share, 0, 1)
     if training_share == 0:
         raise ValueError("training_share must be above 0: nothing can be a multiple of 0")
     points, verdict, around = 100 * (generated_share - training_share), "", None
@@ -549,11 +545,9 @@ def _check_images(images: Tensor) -> None:
 def jpeg(images: Float[Tensor, "B C H W"], quality: int = 75) -> Float[Tensor, "B C H W"]:
     """Stored as JPEG of that quality (1 … 95) and read again; 1 or 3 channels."""
     _check_images(images)
-    if not 1 <= quality <= 95 or images.shape[1] not in (1, 3):
-        raise ValueError(
-            f"quality must be 1 … 95 and images have 1 or 3 channels; got {quality} and "
-            f"{tuple(images.shape)}"
-        )
+    quality = whole("quality", quality, most=95)
+    if images.shape[1] not in (1, 3):
+        raise ValueError(f"images must have 1 or 3 channels; got {tuple(images.shape)}")
     pixels, stored = ((images.detach().cpu() + 1) * 127.5).round(), []
     for picture in pixels.clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1):
         file = io.BytesIO()
@@ -565,6 +559,7 @@ def jpeg(images: Float[Tensor, "B C H W"], quality: int = 75) -> Float[Tensor, "
 def resize(images: Float[Tensor, "B C H W"], factor: float = 0.5) -> Float[Tensor, "B C H W"]:
     """Made smaller (or larger) by a factor and back to the old size, bilinear and antialiased."""
     _check_images(images)
+    number("factor", factor, above=0)
     small = [round(side * factor) for side in images.shape[2:]]
     if min(small) < 1:
         raise ValueError(f"factor must leave at least one pixel; got {factor}")
@@ -574,9 +569,10 @@ def resize(images: Float[Tensor, "B C H W"], factor: float = 0.5) -> Float[Tenso
 def crop(images: Float[Tensor, "B C H W"], share: float = 0.9) -> Float[Tensor, "B C H W"]:
     """The middle, a share of each side, enlarged to the old size."""
     _check_images(images)
+    number("share", share, above=0, most=1)
     height, width = (round(side * share) for side in images.shape[2:])
-    if not 0 < share <= 1 or min(height, width) < 1:
-        raise ValueError(f"share must lie above 0, leave a pixel, and be at most 1; got {share}")
+    if min(height, width) < 1:
+        raise ValueError(f"share must leave at least one pixel; got {share}")
     top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
     middle = images[:, :, top : top + height, left : left + width]
     return _interpolated(middle, images.shape[2:]).clamp(-1, 1)
@@ -599,8 +595,7 @@ def noise(
 ) -> Float[Tensor, "B C H W"]:
     """With Gaussian noise of standard deviation sigma on every value."""
     _check_images(images)
-    if not 0 <= sigma < math.inf:
-        raise ValueError(f"sigma must be at least 0; got {sigma}")
+    number("sigma", sigma, 0)
     drawn = torch.randn(
         images.shape, generator=generator, device=None if generator is None else generator.device
     )

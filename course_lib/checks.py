@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-DEPTH = 1000  # layers, at most: more is a slip, and building them would never end
+# More is a slip, and would never end.
+DEPTH = 1000  # layers, at most
+MANY = 100_000  # steps, at most
 
 
 # Numbers
@@ -35,6 +37,12 @@ def whole(name: str, value: Any, least: int = 1, unit: str = "", *, most: float 
 def is_whole(value: Any) -> bool:
     """Whether `whole` takes it for an integer: truth values and lists of one are none."""
     return _index(value) is not None
+
+
+def at_least_one(**numbers: Any) -> None:
+    """Raises ValueError unless all are whole numbers, 1 or more."""
+    for name, value in numbers.items():
+        whole(name, value)
 
 
 def number(
@@ -108,6 +116,8 @@ def integers(name: str, x: Any) -> Tensor:
 
 def finite(name: str, x: Tensor) -> Tensor:
     """x. Raises ValueError where it holds NaN or infinity."""
-    if not x.is_meta and not x.isfinite().all():
+    if x.is_meta:
+        return x
+    if not torch.stack(torch.aminmax(x.detach())).isfinite().all():  # x.isfinite() would copy x
         raise ValueError(f"{name} must be finite; it contains NaN or infinity")
     return x

@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from course_lib.checks import at_least_one, number, whole
+
 FAST = torch.channels_last  # channels side by side in memory: convolutions 5 to 10 % faster
 
 
@@ -29,7 +31,7 @@ class Generator(nn.Module):
 
     def __init__(self, nz: int = 100, ngf: int = 64, nc: int = 3, size: int = 64):
         super().__init__()
-        _at_least_one(nz=nz, ngf=ngf, nc=nc)
+        at_least_one(nz=nz, ngf=ngf, nc=nc)
         self.nz = nz
         start, widths = _scheme(size, ngf)  # widths from the picture inwards
         layers = _rectified(nn.ConvTranspose2d(nz, widths[-1], start, bias=False))
@@ -65,9 +67,8 @@ class Discriminator(nn.Module):
         noise: float = 0.0,
     ):
         super().__init__()
-        _at_least_one(ndf=ndf, nc=nc)
-        if not noise >= 0:
-            raise ValueError(f"noise must be at least 0; got {noise}")
+        at_least_one(ndf=ndf, nc=nc)
+        number("noise", noise, 0)
         self.shape, self.noise = (nc, size, size), noise
         start, widths = _scheme(size, ndf)
         layers = []
@@ -106,9 +107,8 @@ class UpsampleGenerator(nn.Module):
 
     def __init__(self, nz: int = 100, ngf: int = 64, nc: int = 3, size: int = 64):
         super().__init__()
-        _at_least_one(nz=nz, ngf=ngf, nc=nc)
-        if size < 4:
-            raise ValueError(f"size must be at least 4; got {size}")
+        at_least_one(nz=nz, ngf=ngf, nc=nc)
+        whole("size", size, 4)
         self.nz = nz
         quarter, half = -(-size // 4), -(-size // 2)  # rounded up
         features = 2 * ngf * quarter**2
@@ -160,12 +160,6 @@ def _rectified(layer: nn.Module) -> list[nn.Module]:
 
 
 # What students get wrong
-
-
-def _at_least_one(**numbers: int) -> None:
-    for name, value in numbers.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1; got {value}")
 
 
 def _codes(module: nn.Module, z: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from course_lib.checks import MANY, at_least_one, finite, number, whole
+
 # A block of distances holds 1024 x 6144 float64 numbers, 50 MB. With its temporaries and a block of
 # centres (39 MB for 784 dimensions) that stays below 200 MB however many points there are. Smaller
 # blocks take more: below 32 MB glibc keeps them on its heap, where they leave holes.
@@ -50,7 +52,7 @@ def gaussian_sample(
     stay in the subspace of the data. Raises ValueError where shapes disagree, values are not
     finite, or the covariance is not symmetric or has a negative eigenvalue beyond rounding.
     """
-    _check_count(n, "n")
+    whole("n", n)
     _check_points(mean=mean[None] if isinstance(mean, Tensor) else mean, covariance=covariance)
     if covariance.shape != (len(mean), len(mean)):
         raise ValueError(
@@ -82,7 +84,7 @@ def parzen_log_density(
     Source: Parzen 1962, eq. 2.
     """
     _check_points(x=x, centers=centers)
-    return _log_densities(x, centers, [_positive(sigma, "sigma")])[0].to(x)
+    return _log_densities(x, centers, [number("sigma", sigma, above=0)])[0].to(x)
 
 
 def parzen_sample(
@@ -96,8 +98,8 @@ def parzen_sample(
     x = cⱼ + σ ε   with j uniform on the m centres and ε ~ N(0, I)
     """
     _check_points(centers=centers)
-    _check_count(n, "n")
-    sigma = _positive(sigma, "sigma")
+    whole("n", n)
+    sigma = number("sigma", sigma, above=0)
     j = _draw(torch.randint, len(centers), (n,), like=centers, generator=generator)
     noise = _draw(torch.randn, n, centers.shape[1], like=centers, generator=generator)
     return centers[j] + sigma * noise
@@ -163,7 +165,7 @@ def mmd_witness(
     Raises ValueError as `mmd2` for bad points or sigma. Source: Gretton et al. 2012, section 2.3.
     """
     _check_points(where=where, x=x, y=y)
-    s = _positive(sigma, "sigma")
+    s = number("sigma", sigma, above=0)
     of_x, of_y = (
         (-torch.cdist(_double(where), _double(z)).square() / (2 * s**2)).exp().mean(1)
         for z in (x, y)
@@ -246,8 +248,7 @@ def random_mlp(
     Weights ~ N(0, 2 / fan-in) keep the scale through the layers (He et al. 2015, eq. 10), biases
     ~ N(0, 1/4) move the folds off the origin. The weights are fixed: none requires a gradient.
     """
-    for value, name in ((in_dim, "in_dim"), (out_dim, "out_dim"), (hidden, "hidden")):
-        _check_count(value, name)
+    at_least_one(in_dim=in_dim, out_dim=out_dim, hidden=hidden)
     device = generator.device if generator is not None else "cpu"
     layers = []
     for fan_in, fan_out in ((in_dim, hidden), (hidden, hidden), (hidden, out_dim)):
@@ -267,8 +268,8 @@ def kmeans(
     points; a centre without points stays. Raises ValueError where k exceeds the number of points.
     """
     _check_points(x=x)
-    _check_count(k, "k", largest=len(x))
-    _check_count(steps, "steps")
+    whole("k", k, most=len(x))
+    whole("steps", steps, most=MANY)
     x = x.detach()
     shift = x.mean(dim=0)  # distances by matmul are accurate near the origin
     chosen = _draw(torch.randperm, len(x), like=x, generator=generator)[:k]
@@ -293,8 +294,7 @@ def distance_concentration(
     "nearest" loses its meaning: about 0.01, 0.87, 0.97 on average at d = 2, 784, 12288.
     Source: Beyer et al. 1999.
     """
-    _check_count(d, "d")
-    _check_count(n, "n")
+    at_least_one(d=d, n=n)
     device = generator.device if generator is not None else None
     query, points = torch.randn(n + 1, d, generator=generator, device=device).split([1, n])
     distances = (points - query).norm(dim=1)  # (n,)
@@ -382,8 +382,7 @@ def _check_points(**points: Tensor) -> None:
             raise ValueError(
                 f"{name} must have shape (n, d) with n, d at least 1, got {tuple(x.shape)}"
             )
-        if not torch.stack(torch.aminmax(x.detach())).isfinite().all():  # isfinite(x) would copy x
-            raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+        finite(name, x)
     if len({x.shape[1] for x in points.values()}) > 1:
         shapes = ", ".join(str(tuple(x.shape)) for x in points.values())
         raise ValueError(f"{names} must have the same number of columns, got {shapes}")
@@ -392,28 +391,10 @@ def _check_points(**points: Tensor) -> None:
         raise ValueError(f"{names} must lie on one device, got {devices}")
 
 
-def _check_count(value: int, name: str, largest: float = math.inf) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if not 1 <= value <= largest:
-        limit = "at least 1" if largest == math.inf else f"between 1 and {largest}"
-        raise ValueError(f"{name} must be {limit}, got {value}")
-
-
-def _positive(sigma: float, name: str) -> float:
-    try:
-        value = float(sigma)
-    except (TypeError, ValueError, RuntimeError):
-        raise TypeError(f"{name} must be one number, got {sigma!r}") from None
-    if not (0 < value < math.inf):
-        raise ValueError(f"{name} must be positive and finite, got {value}")
-    return value
-
-
 def _bandwidths(sigmas: float | Sequence[float] | Tensor) -> list[float]:
     if isinstance(sigmas, int | float):
         sigmas = [sigmas]
-    values = [_positive(s, "sigmas") for s in sigmas]
+    values = [number("sigmas", s, above=0) for s in sigmas]
     if not values:
         raise ValueError("sigmas must hold at least one bandwidth, got none")
     return values

@@ -22,12 +22,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib import device, plots
-from course_lib.checks import finite, floats, integers, is_whole, number, one_of, whole
+from course_lib.checks import MANY, finite, floats, integers, is_whole, number, one_of, whole
 from course_lib.training import EMA
 
 PREDICTIONS = ("eps", "v")
 VARIANCES = ("posterior", "beta")
-MANY = 100_000  # steps, at most
 DROP = 0.1  # the share of labels that training hides, so that the model also learns to do without
 FLOW_TIME = 1000  # flow's t runs from 0 to 1; networks made for 1,000 steps see 1,000 t
 

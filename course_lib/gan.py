@@ -20,6 +20,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from course_lib import device, plots
 from course_lib.autoencoders import slerp
+from course_lib.checks import DEPTH, MANY, at_least_one, finite, floats, is_whole, number, whole
 from course_lib.gan_losses import (
     LOSSES,
     BeganBalance,
@@ -91,8 +92,7 @@ class AdversarialStep:
         ema: float | None = None,
         nz: int | None = None,
     ):
-        if not isinstance(d_steps, int) or d_steps < 1:
-            raise ValueError(f"d_steps must be a whole number, at least 1; got {d_steps!r}")
+        whole("d_steps", d_steps)
         self.generator, self.discriminator, self.d_steps = generator, discriminator, d_steps
         self.loss = _loss(loss, g_loss, d_loss)
         self.balance = BeganBalance() if self.loss.autoencoder else None
@@ -227,8 +227,8 @@ def _loss(loss: Any, g_loss: Callable | None, d_loss: Callable | None) -> Loss:
 
 
 def _nz(generator: nn.Module, nz: int | None) -> int:
-    nz = nz or getattr(generator, "nz", None)
-    if not isinstance(nz, int) or nz < 1:
+    nz = getattr(generator, "nz", None) if nz is None else nz
+    if not is_whole(nz) or nz < 1:
         raise ValueError(f"nz must say how many numbers of noise the generator takes; got {nz!r}")
     return nz
 
@@ -255,6 +255,7 @@ def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
 
 def latents(n: int, nz: int, generator: torch.Generator | None = None) -> Float[Tensor, "n nz"]:
     """n draws of z ~ N(0, I)."""
+    at_least_one(n=n, nz=nz)
     place = None if generator is None else generator.device
     return torch.randn(n, nz, generator=generator, device=place)
 
@@ -271,8 +272,7 @@ def sample(
 
     labels: the class of each, for a generator that takes them. nz as in `AdversarialStep`.
     """
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"n must be a whole number above 0; got {n!r}")
+    whole("n", n)
     if labels is not None and len(labels) != n:
         raise ValueError(f"labels must be {n}, one a picture; got {len(labels)}")
     z = latents(n, _nz(net, nz), generator)
@@ -314,10 +314,12 @@ def jensen_shannon(
     ½ KL(p ‖ m) + ½ KL(q ‖ m),  m = (p + q) / 2,  which makes V(D*) = −log 4 + 2 JSD(p ‖ q)
 
     p, q: probabilities of n outcomes, or densities on a grid of spacing dx. Computed in float64.
-    Raises ValueError unless they are at least 0 and Σ p dx = Σ q dx = 1, to one in a thousand.
+    Raises ValueError unless they are at least 0 and Σ p dx = Σ q dx = 1, to one in a thousand,
+    TypeError for whole numbers.
     Source: Goodfellow et al. 2014, theorem 1.
     """
     _check_densities(p, q)
+    number("dx", dx, above=0)
     for name, density in (("p", p), ("q", q)):
         sums = density.double().sum(-1) * dx
         if not ((sums - 1).abs() < 1e-3).all():
@@ -330,7 +332,7 @@ def jensen_shannon(
 
 
 def _check_densities(p: Tensor, q: Tensor) -> None:
-    if p.shape != q.shape:
+    if floats("p", p).shape != floats("q", q).shape:
         raise ValueError(f"q must have the shape of p, {tuple(p.shape)}; got {tuple(q.shape)}")
     for name, density in (("p", p), ("q", q)):
         if not ((density >= 0) & density.isfinite()).all():
@@ -360,13 +362,13 @@ def modes_covered(
     when at least one good sample lies nearest to it. Usual are 2,500 samples. Raises ValueError for
     shapes that disagree, NaN, sigma ≤ 0. Source: Srivastava et al. 2017 (VEEGAN), section 4.1.
     """
-    if samples.ndim != 2 or not len(samples) or samples.shape[1:] != centers.shape[1:]:
+    floats("samples", samples, 2), finite("centers", floats("centers", centers, 2))
+    if samples.shape[1] != centers.shape[1]:
         raise ValueError(
             f"samples must be (n, d) and centers (m, d); got {tuple(samples.shape)} and "
             f"{tuple(centers.shape)}"
         )
-    if not sigma > 0 or not within > 0:
-        raise ValueError(f"sigma and within must be above 0; got {sigma} and {within}")
+    number("sigma", sigma, above=0), number("within", within, above=0)
     if samples.isnan().any():
         raise ValueError("samples must be numbers; they contain NaN")
     distance, nearest = torch.cdist(samples, centers.to(samples)).min(dim=1)
@@ -384,19 +386,20 @@ def nearest_neighbours(
     √ Σ (query − image)² over all pixels, in the end from the differences themselves (the shortcut
     ‖a‖² − 2ab + ‖b‖² loses what near copies differ by). Of equally near images the first comes
     first. Both uint8 or both float. Raises TypeError for two ranges of values, ValueError for other
-    shapes, NaN, k < 1 and k > m.
+    shapes, NaN, images that are infinite, k < 1 and k > m.
     """
     if queries.shape[1:] != images.shape[1:] or queries.ndim < 2:
         raise ValueError(
             f"queries and images must be (n, …) and (m, …) of one size; got {tuple(queries.shape)} "
             f"and {tuple(images.shape)}"
         )
-    if queries.is_floating_point() != images.is_floating_point():
+    if queries.is_floating_point() != images.is_floating_point() or queries.is_complex():
         raise TypeError(
             f"queries and images must share one range; got {queries.dtype} and {images.dtype}"
         )
-    if not isinstance(k, int) or not 1 <= k <= len(images):
-        raise ValueError(f"k must be 1 … {len(images)}, the number of images; got {k!r}")
+    k = whole("k", k, most=len(images))
+    if queries.is_floating_point():
+        finite("images", images)
     found = [_nearest(block, images, k) for block in queries.split(128)]
     indices, distances = (torch.cat(parts) for parts in zip(*found, strict=True))
     if distances.isnan().any():
@@ -445,6 +448,7 @@ def latent_arithmetic(
                 f"{name} must be (n, {z.shape[-1]}), the codes of one picture or more; "
                 f"got {tuple(codes.shape)}"
             )
+    number("strength", strength)
     return z + strength * (with_attribute.mean(0) - without_attribute.mean(0))
 
 
@@ -456,6 +460,8 @@ class ToyGenerator(nn.Module):
 
     def __init__(self, nz: int = 2, d: int = 2, hidden: int = 128, layers: int = 2):
         super().__init__()
+        at_least_one(nz=nz, d=d, hidden=hidden)
+        whole("layers", layers, 0, most=DEPTH)
         self.nz = nz
         self.net = _mlp([nz, *[hidden] * layers, d], nn.ReLU)
 
@@ -469,6 +475,8 @@ class ToyDiscriminator(nn.Module):
 
     def __init__(self, d: int = 2, hidden: int = 128, layers: int = 2):
         super().__init__()
+        at_least_one(d=d, hidden=hidden)
+        whole("layers", layers, 0, most=DEPTH)
         self.d = d
         self.net = _mlp([d, *[hidden] * layers, 1], lambda: nn.LeakyReLU(0.2))
 
@@ -482,6 +490,7 @@ class MLPGenerator(nn.Module):
 
     def __init__(self, nz: int = 64, nc: int = 1, size: int = 28, hidden: int = 512):
         super().__init__()
+        at_least_one(nz=nz, nc=nc, size=size, hidden=hidden)
         self.nz, self.shape = nz, (nc, size, size)
         self.net = _mlp([nz, hidden, hidden, nc * size * size], lambda: nn.LeakyReLU(0.2))
 
@@ -495,6 +504,7 @@ class MLPDiscriminator(nn.Module):
 
     def __init__(self, nc: int = 1, size: int = 28, hidden: int = 512):
         super().__init__()
+        at_least_one(nc=nc, size=size, hidden=hidden)
         self.shape = (nc, size, size)
         self.net = _mlp([nc * size * size, hidden, hidden, 1], lambda: nn.LeakyReLU(0.2))
 
@@ -531,6 +541,7 @@ def snapshot(
 
     The arrows are −∂ g_loss / ∂x times n: a point's own slope, whatever the number of points.
     """
+    number("reach", reach, above=0), whole("resolution", resolution)
     side = torch.linspace(-reach, reach, resolution)
     y, x = torch.meshgrid(side, side, indexing="ij")
     with frozen(step.discriminator), frozen(step.generator):
@@ -564,10 +575,9 @@ def dirac_gan(
     penalty or clipping that the loss asks for besides is left out. Float64.
     Raises ValueError for steps < 1, lr ≤ 0, r1 < 0. Source: Mescheder et al. 2018, section 2.
     """
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps must be a whole number, at least 1; got {steps!r}")
-    if not lr > 0 or not r1 >= 0:
-        raise ValueError(f"lr must be above 0 and r1 at least 0; got {lr} and {r1}")
+    whole("steps", steps, most=MANY)
+    number("lr", lr, above=0), number("r1", r1, 0)
+    start = [number("start", place) for place in start]
     players = _loss(loss, None, None)
 
     def slopes(theta: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:

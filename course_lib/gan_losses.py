@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from course_lib.checks import floats, number
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -35,6 +37,11 @@ class Loss:
     penalty_weight: float = 10.0
     clip: float | None = None
     autoencoder: bool = False
+
+    def __post_init__(self):
+        number("penalty_weight", self.penalty_weight, 0)
+        if self.clip is not None:
+            number("clip", self.clip, above=0)
 
 
 # Each loss. With σ the logistic function, D = σ(score) and −log σ(s) = softplus(−s)
@@ -109,6 +116,7 @@ def gradient_penalty(
     where the scores do not depend on them. Source: Gulrajani et al. 2017, eq. 3.
     """
     _check_images("points", points, least=2)
+    number("target", target, 0)
     points = points.detach().requires_grad_()
     scores = critic(points)
     if not scores.requires_grad:
@@ -151,8 +159,7 @@ def dragan_points(
 @torch.no_grad()
 def clip_weights(module: nn.Module, limit: float = 0.01) -> None:
     """Put every weight into [−limit, limit], after the step (Arjovsky et al. 2017)."""
-    if not limit > 0:
-        raise ValueError(f"limit must be above 0; got {limit}")
+    number("limit", limit, above=0)
     for parameter in module.parameters():
         parameter.clamp_(-limit, limit)
 
@@ -169,10 +176,8 @@ class BeganBalance:
     """
 
     def __init__(self, gamma: float = 0.75, lambda_k: float = 0.001):
-        if not 0 < gamma <= 1:
-            raise ValueError(f"gamma must lie in (0, 1]; got {gamma}")
-        if not lambda_k >= 0:
-            raise ValueError(f"lambda_k must be at least 0; got {lambda_k}")
+        number("gamma", gamma, above=0, most=1)
+        number("lambda_k", lambda_k, 0)
         self.gamma, self.lambda_k, self.k = gamma, lambda_k, torch.zeros(())
 
     def update(self, real_scores: Tensor, fake_scores: Tensor) -> Float[Tensor, ""]:
@@ -225,11 +230,7 @@ LOSSES: Mapping[str, Loss] = {
 
 
 def _scores(name: str, scores: Tensor) -> Tensor:
-    if not isinstance(scores, Tensor) or not scores.is_floating_point():
-        kind = getattr(scores, "dtype", type(scores).__name__)
-        raise TypeError(f"{name} must be a tensor of decimal numbers; got {kind}")
-    if scores.ndim == 0 or scores.numel() == 0:
-        raise ValueError(f"{name} must hold a score for each image; got {tuple(scores.shape)}")
+    floats(name, scores)
     return scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores
 
 
@@ -244,10 +245,7 @@ def _both(real_scores: Tensor, fake_scores: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _check_images(name: str, images: Tensor, least: int = 1) -> None:
-    if not isinstance(images, Tensor) or not images.is_floating_point():
-        kind = getattr(images, "dtype", type(images).__name__)
-        raise TypeError(f"{name} must be a tensor of decimal numbers; got {kind}")
-    if images.ndim < least or images.numel() == 0:
+    if floats(name, images).ndim < least:
         raise ValueError(f"{name} must be (B, …), one image at least; got {tuple(images.shape)}")
 
 

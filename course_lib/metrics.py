@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from course_lib.checks import finite, floats, number, whole
 from course_lib.data import downloads
 from course_lib.pretrained import load_weights
 
@@ -112,8 +113,7 @@ def precision_recall(
     Raises ValueError for NaN, other ranks, different widths or k ≥ the rows of either set.
     Source: Kynkäänniemi et al. 2019, eq. 1 and 2 (k = 3).
     """
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise ValueError(f"k, the number of neighbours, must be an integer above 0; got {k!r}")
+    k = whole("k", k, unit="neighbours")
     real, fake = _two_sets("real", real, "fake", fake, rows=k + 1)
     centre = real.mean(0)  # distances by a·b lose digits far from the origin
     real, fake = real - centre, fake - centre
@@ -196,17 +196,8 @@ def sharpness(x: Float[Tensor, "B C H W"]) -> Float[Tensor, " B"]:
 
 
 def _double(name: str, x: Tensor, rank: int | None = None) -> Tensor:
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise TypeError(f"{name} must be a floating-point tensor; got {kind}")
-    if x.numel() == 0 or (rank is not None and x.ndim != rank):
-        wanted = "not empty" if rank is None else f"a non-empty tensor of {rank} dimensions"
-        raise ValueError(f"{name} must be {wanted}; got shape {tuple(x.shape)}")
-    x = x.detach()
-    x = (x.cpu() if x.device.type == "mps" else x).double()  # MPS knows no float64
-    if not torch.isfinite(x).all():
-        raise ValueError(f"{name} must be finite; it contains NaN or infinity")
-    return x
+    x = finite(name, floats(name, x, rank)).detach()
+    return (x.cpu() if x.device.type == "mps" else x).double()  # MPS knows no float64
 
 
 def _two_sets(name_a: str, a: Tensor, name_b: str, b: Tensor, rows: int) -> tuple[Tensor, Tensor]:
@@ -222,8 +213,7 @@ def _two_sets(name_a: str, a: Tensor, name_b: str, b: Tensor, rows: int) -> tupl
 
 
 def _two_images(a: Tensor, b: Tensor, data_range: float) -> tuple[Tensor, Tensor]:
-    if not 0 < data_range < math.inf:
-        raise ValueError(f"data_range must be above 0; got {data_range}")
+    number("data_range", data_range, above=0)
     a, b = _double("a", a), _double("b", b)
     if a.shape != b.shape:
         raise ValueError(f"a and b must have one shape; got {tuple(a.shape)} and {tuple(b.shape)}")

@@ -24,6 +24,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.optim.lr_scheduler import LambdaLR
 
 from course_lib import dcgan, device, plots, shapes
+from course_lib.checks import DEPTH, at_least_one, floats, integers, number, one_of, whole
 from course_lib.data.imageset import Batches, ImageSet
 from course_lib.gan import _adam, _answer, _descend, frozen
 from course_lib.gan_losses import LOSSES
@@ -43,9 +44,8 @@ def condition_on_class(
     Raises ValueError for labels of another number or outside 0 … classes − 1, TypeError for labels
     that are not whole numbers. Source: Mirza and Osindero 2014.
     """
-    if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise TypeError(f"labels must be whole numbers, one a picture; got {labels.dtype}")
-    if labels.shape != x.shape[:1]:
+    whole("classes", classes)
+    if integers("labels", labels).shape != x.shape[:1]:
         raise ValueError(f"labels must be ({len(x)},), one a picture; got {tuple(labels.shape)}")
     if labels.device.type == "cpu" and not ((labels >= 0) & (labels < classes)).all():
         outside = sorted({*labels.tolist()} - {*range(classes)})
@@ -60,7 +60,7 @@ class ConditionalGenerator(nn.Module):
 
     def __init__(self, classes: int, nz: int = 100, ngf: int = 64, nc: int = 3, size: int = 64):
         super().__init__()
-        _at_least_one(classes=classes)
+        at_least_one(classes=classes)
         self.classes, self.nz = classes, nz
         self.net = dcgan.Generator(nz + classes, ngf, nc, size)
 
@@ -73,7 +73,7 @@ class ConditionalDiscriminator(nn.Module):
 
     def __init__(self, classes: int, nc: int = 3, ndf: int = 64, size: int = 64):
         super().__init__()
-        _at_least_one(classes=classes)
+        at_least_one(classes=classes)
         self.classes = classes
         self.net = dcgan.Discriminator(nc + classes, ndf, size)
 
@@ -134,9 +134,8 @@ class ResnetGenerator(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, filters: int = 64, blocks: int = 9):
         super().__init__()
-        _at_least_one(in_channels=in_channels, out_channels=out_channels, filters=filters)
-        if blocks < 0:
-            raise ValueError(f"blocks must be at least 0; got {blocks}")
+        at_least_one(in_channels=in_channels, out_channels=out_channels, filters=filters)
+        whole("blocks", blocks, 0, most=DEPTH)
         self.in_channels, f = in_channels, filters
         self.layers = nn.Sequential(
             ReflectionPad(3),
@@ -199,9 +198,8 @@ class UNetGenerator(nn.Module):
         dropout: float = 0.5,
     ):
         super().__init__()
-        _at_least_one(in_channels=in_channels, out_channels=out_channels, filters=filters)
-        if downs < 2:
-            raise ValueError(f"downs must be at least 2; got {downs}")
+        at_least_one(in_channels=in_channels, out_channels=out_channels, filters=filters)
+        whole("downs", downs, 2, most=DEPTH), number("dropout", dropout, 0, 1)
         self.in_channels, self.downs = in_channels, downs
         bias = _norm_layer(norm) is InstanceNorm  # BatchNorm would take a bias away again
         widths = [filters * min(2**i, 8) for i in range(downs)]
@@ -251,7 +249,8 @@ class PatchDiscriminator(nn.Module):
         self, in_channels: int, filters: int = 64, layers: int = 3, norm: str = "instance"
     ):
         super().__init__()
-        _at_least_one(in_channels=in_channels, filters=filters, layers=layers)
+        at_least_one(in_channels=in_channels, filters=filters)
+        whole("layers", layers, most=DEPTH)
         self.in_channels, self.halvings = in_channels, layers
         normed = _norm_layer(norm)
         widths = [filters * min(2**i, 8) for i in range(layers + 1)]
@@ -293,6 +292,7 @@ def patch_receptive_field(layers: int = 3) -> int:
 
 def translate(net: nn.Module, x: Float[Tensor, "B C H W"], block: int = 64) -> Tensor:
     """What a trained generator makes of x: in evaluation mode, without gradients, in blocks."""
+    whole("block", block)
     return _answer(net, x, [], block)
 
 
@@ -331,8 +331,7 @@ def pix2pix_loss(
     Means over all patches and all numbers. Raises ValueError for two shapes and for l1 below 0.
     Source: Isola et al. 2017, eq. 4, with the non-saturating loss that they train with.
     """
-    if not l1 >= 0:
-        raise ValueError(f"l1 must be at least 0; got {l1}")
+    number("l1", l1, 0)
     return LOG.g_loss(fake_scores) + l1 * _l1("fake", fake, "target", target)
 
 
@@ -364,8 +363,7 @@ class ImageBuffer:
     """
 
     def __init__(self, capacity: int = 50, generator: torch.Generator | None = None):
-        if not isinstance(capacity, int) or capacity < 0:
-            raise ValueError(f"capacity must be a whole number, at least 0; got {capacity!r}")
+        whole("capacity", capacity, 0)
         self.capacity, self.generator, self.images = capacity, generator, []
 
     def __len__(self) -> int:
@@ -488,7 +486,7 @@ class Pix2PixStep:
         schedule: tuple[int, int] | None = None,
         ema: float | None = None,
     ):
-        _at_least_nought(l1=l1)
+        number("l1", l1, 0)
         if not adversarial and l1 == 0:
             raise ValueError("l1 must be above 0 where adversarial is False: G would learn nothing")
         self.generator, self.discriminator = generator, discriminator
@@ -580,7 +578,7 @@ class CycleGANStep:
         schedule: tuple[int, int] | None = None,
         ema: float | None = None,
     ):
-        _at_least_nought(cycle=cycle, identity=identity)
+        number("cycle", cycle, 0), number("identity", identity, 0)
         self.generator_xy, self.generator_yx = generator_xy, generator_yx
         self.discriminator_x, self.discriminator_y = discriminator_x, discriminator_y
         self.cycle, self.identity = cycle, cycle * identity
@@ -695,8 +693,7 @@ def _normed(conv: nn.Module) -> list[nn.Module]:
 
 def _norm_layer(norm: str) -> type[nn.Module]:
     kinds = {"batch": nn.BatchNorm2d, "instance": InstanceNorm}
-    if norm not in kinds:
-        raise ValueError(f"norm must be one of {', '.join(kinds)}; got {norm!r}")
+    one_of("norm", norm, kinds)
     return kinds[norm]
 
 
@@ -710,23 +707,11 @@ def _init_weights(net: nn.Module) -> None:
 
 def _patch_layers(layers: int) -> list[tuple[int, int]]:
     """(kernel, stride) of each convolution; the padding is 1."""
-    _at_least_one(layers=layers)
+    layers = whole("layers", layers, most=DEPTH)
     return [(4, 2)] * layers + [(4, 1)] * 2
 
 
 # What students get wrong
-
-
-def _at_least_one(**numbers: int) -> None:
-    for name, value in numbers.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number, at least 1; got {value!r}")
-
-
-def _at_least_nought(**numbers: float) -> None:
-    for name, value in numbers.items():
-        if not value >= 0:
-            raise ValueError(f"{name} must be at least 0; got {value}")
 
 
 def _check_pictures(name: str, x: Tensor, channels: int | None = None) -> None:
@@ -734,7 +719,7 @@ def _check_pictures(name: str, x: Tensor, channels: int | None = None) -> None:
         raise TypeError(
             f"{name} must be float pictures in [-1, 1], as `.floats()` gives; got {x.dtype}"
         )
-    if x.ndim != 4 or (channels is not None and x.shape[1] != channels):
+    if x.ndim != 4 or not len(x) or (channels is not None and x.shape[1] != channels):
         wanted = f"(B, {channels or 'C'}, H, W)"
         raise ValueError(f"{name} must be {wanted} for this network; got {tuple(x.shape)}")
 
@@ -765,7 +750,7 @@ def _same_shape(net: str, made: Tensor, name: str, wanted: Tensor) -> None:
 
 
 def _l1(name: str, made: Tensor, wanted_name: str, wanted: Tensor) -> Float[Tensor, ""]:
-    if made.shape != wanted.shape:
+    if floats(name, made).shape != floats(wanted_name, wanted).shape:
         raise ValueError(
             f"{name} must have the shape of {wanted_name}, {tuple(wanted.shape)}; "
             f"got {tuple(made.shape)}"

@@ -18,6 +18,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
+from course_lib.checks import DEPTH, at_least_one, floats, is_whole, whole
+
 FAST = torch.channels_last
 INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -33,7 +35,9 @@ def timestep_embedding(t: Shaped[Tensor, " B"], dim: int) -> Float[Tensor, "B di
     """
     if t.ndim != 1:
         raise ValueError(f"t must be (B,), a time for each picture; got {tuple(t.shape)}")
-    if dim < 2 or dim % 2:
+    if t.is_complex():
+        raise TypeError(f"t must be whole numbers or decimals; got {t.dtype}")
+    if not is_whole(dim) or dim < 2 or dim % 2:
         raise ValueError(f"dim must be even, at least 2; got {dim}")
     half = dim // 2
     exponents = torch.arange(half, device=t.device, dtype=torch.float32) / half
@@ -73,8 +77,10 @@ class UNet(nn.Module):
         beside: int = 0,
     ):
         super().__init__()
-        _at_least_one(channels=channels, blocks=blocks, patch=patch, levels=len(multipliers))
-        if width < 16 or width % 16:
+        at_least_one(channels=channels, patch=patch, levels=len(multipliers))
+        at_least_one(**{f"multipliers[{i}]": m for i, m in enumerate(multipliers)})
+        whole("blocks", blocks, most=DEPTH), whole("beside", beside, 0)
+        if not is_whole(width) or width < 16 or width % 16:
             raise ValueError(f"width must be a multiple of 16; got {width}")
         self.channels, self.patch, self.beside, self.classes = channels, patch, beside, classes
         self.multiple = patch * 2 ** (len(multipliers) - 1)  # of which sizes must be multiples
@@ -83,9 +89,9 @@ class UNet(nn.Module):
         self.width = width
         self.time = nn.Sequential(nn.Linear(width, told), nn.SiLU(), nn.Linear(told, told))
         if classes is not None:
-            counts = torch.tensor([classes] if isinstance(classes, int) else list(classes))
+            counts = torch.tensor(_counts(classes))
             rows = torch.cat([torch.zeros(1, dtype=torch.int64), (counts + 1).cumsum(0)])
-            self.label = nn.Embedding(_rows(classes), told)
+            self.label = nn.Embedding(int(rows[-1]), told)
             self.register_buffer("none", counts, persistent=False)  # the unconditional classes
             self.register_buffer("first_row", rows[:-1], persistent=False)
 
@@ -146,7 +152,7 @@ class UNet(nn.Module):
         return told + self.label(labels + self.first_row).sum(1)
 
     def _check(self, x, t, labels, beside) -> None:
-        if x.ndim != 4 or x.shape[1] != self.channels:
+        if floats("x", x).ndim != 4 or x.shape[1] != self.channels:
             raise ValueError(f"x must be (B, {self.channels}, H, W); got {tuple(x.shape)}")
         if x.shape[2] % self.multiple or x.shape[3] % self.multiple:
             raise ValueError(
@@ -238,14 +244,8 @@ def _pairs(modules: nn.ModuleList) -> list[tuple[nn.Module, nn.Module]]:
     return list(zip(modules[::2], modules[1::2], strict=True))
 
 
-def _rows(classes: int | Sequence[int]) -> int:
-    """Of the table of labels: for each attribute its values and 'unconditional'."""
-    counts = [classes] if isinstance(classes, int) else list(classes)
-    _at_least_one(**{f"classes[{i}]": count for i, count in enumerate(counts)})
-    return sum(count + 1 for count in counts)
-
-
-def _at_least_one(**numbers: int) -> None:
-    for name, value in numbers.items():
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1; got {value}")
+def _counts(classes: int | Sequence[int]) -> list[int]:
+    """How many values each attribute has."""
+    if isinstance(classes, int):
+        return [whole("classes", classes)]
+    return [whole(f"classes[{i}]", count) for i, count in enumerate(classes)]

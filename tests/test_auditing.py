@@ -69,10 +69,10 @@ def test_none_of_20_may_still_be_16_percent():  # Brown, Cai and DasGupta 2001: 
 
 
 @pytest.mark.parametrize(
-    "k, n, level", [(-1, 3, 0.9), (4, 3, 0.9), (0, 0, 0.9), (1, 3, 0.0), (1, 3, 1.0)]
+    "k, n, level", [(-1, 3, 0.9), (4, 3, 0.9), (0, 0, 0.9), (1.5, 3, 0.9), (1, 3, 0.0), (1, 3, 1.0)]
 )
 def test_wilson_interval_refuses_what_is_no_share(k, n, level):
-    with pytest.raises(ValueError, match="successes|level"):
+    with pytest.raises(ValueError, match="^(successes|n|level) must"):
         wilson_interval(k, n, level)
 
 
@@ -276,6 +276,8 @@ def test_members_with_lower_losses_give_a_high_auc():
             membership_auc(members, others)
     with pytest.raises(ValueError, match="losses_non_members .* NaN"):
         membership_auc(low, torch.tensor([math.nan]))
+    with pytest.raises(TypeError, match="losses_members must be real"):
+        membership_auc(low * 1j, high)
 
 
 def test_the_interval_of_an_auc_holds_the_truth_as_often_as_it_says():
@@ -296,6 +298,14 @@ def test_an_auc_of_1_is_no_certainty():
     assert auc_interval(1.0, 200, 200)[0] > low
     with pytest.raises(ValueError, match="auc"):
         auc_interval(1.1, 20, 20)
+    with pytest.raises(ValueError, match="negatives must be a whole number"):
+        auc_interval(0.5, 20, 1.5)
+
+
+@pytest.mark.parametrize("threshold", [-1, math.nan])
+def test_a_threshold_below_every_ratio_is_refused(threshold):
+    with pytest.raises(ValueError, match="threshold must be a finite number, at least 0; got"):
+        memorisation_rate(draw(4, 3), draw(20, 3), threshold)
 
 
 # Detectors
@@ -348,6 +358,10 @@ def test_fakes_of_another_shape_are_named():
         DetectionStep(Detector(), draw(8, 1, 9, 9))(draw(4, 1, 8, 8))
     with pytest.raises(ValueError, match="fakes must be"):
         DetectionStep(Detector(), draw(8, 64))
+    with pytest.raises(ValueError, match="fakes must be finite"):
+        DetectionStep(Detector(), draw(8, 1, 8, 8) * math.nan)
+    with pytest.raises(ValueError, match="real must be .* not empty"):
+        DetectionStep(Detector(), draw(8, 1, 8, 8))(draw(0, 1, 8, 8))
 
 
 # Shares
@@ -610,6 +624,9 @@ def test_resizing_by_one_changes_nothing(faces):
     [
         (auditing.jpeg, 0),
         (auditing.jpeg, 100),
+        (auditing.jpeg, 75.5),
+        (auditing.resize, math.nan),
+        (auditing.crop, math.nan),
         (auditing.resize, 0.0),
         (auditing.crop, 0.0),
         (auditing.crop, 1.5),
@@ -617,6 +634,7 @@ def test_resizing_by_one_changes_nothing(faces):
         (auditing.blur, math.nan),
         (auditing.blur, 100.0),
         (auditing.noise, -1.0),
+        (auditing.noise, math.nan),
     ],
 )
 def test_attacks_refuse_what_they_cannot_do(attack, bad):

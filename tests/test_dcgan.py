@@ -241,13 +241,15 @@ def test_a_discriminator_without_batchnorm_judges_a_single_picture_in_training()
         (Generator, {"nc": 0}),
         (Discriminator, {"ndf": 0}),
         (Discriminator, {"nc": -1}),
+        (Discriminator, {"nc": 1.5}),
         (UpsampleGenerator, {"nz": 0}),
         (UpsampleGenerator, {"size": 3}),
+        (UpsampleGenerator, {"size": 16.0}),
     ],
 )
 def test_numbers_below_the_least_are_refused(network, numbers):
     ((name, value),) = numbers.items()
-    with pytest.raises(ValueError, match=f"{name} must be at least .; got {value}"):
+    with pytest.raises(ValueError, match=f"{name} must be a whole number, at least ., got {value}"):
         network(**numbers)
 
 
@@ -267,7 +269,7 @@ def test_without_noise_training_looks_at_the_picture_itself():
     assert judge(torch.zeros(2, 1, 32, 32)).count_nonzero() == 0
 
 
-@pytest.mark.parametrize("noise", [-0.1, float("nan")])
+@pytest.mark.parametrize("noise", [-0.1, float("nan"), float("inf")])
 def test_noise_below_zero_is_refused(noise):
-    with pytest.raises(ValueError, match=f"noise must be at least 0; got {noise}"):
+    with pytest.raises(ValueError, match=f"noise must be a finite number, at least 0; got {noise}"):
         Discriminator(noise=noise)

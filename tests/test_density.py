@@ -602,9 +602,11 @@ def test_bad_bandwidths_are_refused_by_name(name, argument, bad, error):
         (lambda: density.mmd2(GOOD, GOOD[:1], 1.0), ValueError, "y"),
         (lambda: density.proxy_a_distance(GOOD, GOOD[:3]), ValueError, "y"),
         (lambda: density.parzen_sample(GOOD, 1.0, 0), ValueError, "n"),
-        (lambda: density.parzen_sample(GOOD, 1.0, 2.5), TypeError, "n"),
+        (lambda: density.parzen_sample(GOOD, 1.0, 2.5), ValueError, "n"),
+        (lambda: density.parzen_sample(GOOD, 1.0, True), ValueError, "n"),
         (lambda: density.kmeans(GOOD, 5), ValueError, "k"),
         (lambda: density.kmeans(GOOD, 2, steps=0), ValueError, "steps"),
+        (lambda: density.kmeans(GOOD, 2, steps=10**12), ValueError, "steps"),
         (lambda: density.distance_concentration(0), ValueError, "d"),
         (lambda: density.distance_concentration(2, 0), ValueError, "n"),
         (lambda: density.random_mlp(2, 0, 8), ValueError, "out_dim"),
@@ -661,5 +663,5 @@ def test_the_witness_refuses_bad_input():
     x = torch.zeros(3, 2)
     with pytest.raises(ValueError, match="where and x and y must have the same number of columns"):
         density.mmd_witness(torch.zeros(3, 4), x, x, 1.0)
-    with pytest.raises(ValueError, match="sigma must be positive"):
+    with pytest.raises(ValueError, match="sigma must be a finite number, above 0"):
         density.mmd_witness(x, x, x, 0.0)

@@ -519,6 +519,10 @@ def test_what_is_no_pair_of_densities_is_refused(function):
 def test_jensen_shannon_refuses_what_does_not_sum_to_one():
     with pytest.raises(ValueError, match="q must sum to 1.*2"):
         jensen_shannon(torch.tensor([0.5, 0.5]), torch.tensor([1.0, 1.0]))
+    with pytest.raises(ValueError, match="dx must be .* got nan"):
+        jensen_shannon(torch.tensor([0.5, 0.5]), torch.tensor([0.5, 0.5]), float("nan"))
+    with pytest.raises(TypeError, match="p must be a tensor of decimal numbers"):
+        jensen_shannon(torch.tensor([1, 0]), torch.tensor([0, 1]))  # 0.69, and whole: 0
 
 
 # Modes
@@ -549,6 +553,11 @@ def test_modes_refuse_other_shapes_and_nan():
         modes_covered(torch.zeros(4, 2), centers, 0)
     with pytest.raises(ValueError, match="NaN"):
         modes_covered(torch.full((4, 2), float("nan")), centers, 0.1)
+    with pytest.raises(ValueError, match="centers must be finite"):
+        modes_covered(torch.zeros(4, 2), centers * float("nan"), 0.1)
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="within must be"):
+            modes_covered(torch.zeros(4, 2), centers, 0.1, bad)
 
 
 def test_a_gan_learns_a_mixture_of_two():
@@ -610,11 +619,15 @@ def test_neighbours_refuse_other_sizes_ranges_and_counts():
         nearest_neighbours(x, draw(4, 1, 3, 3))
     with pytest.raises(TypeError, match="one range"):
         nearest_neighbours(x, x.byte())
-    for bad in (0, 5, 1.0):
-        with pytest.raises(ValueError, match="k must be 1 … 4"):
+    for bad in (0, 5, 1.0, True):
+        with pytest.raises(ValueError, match="k must be .* at most 4, got"):
             nearest_neighbours(x, x, bad)
     with pytest.raises(ValueError, match="NaN"):
         nearest_neighbours(x * float("nan"), x)
+    with pytest.raises(ValueError, match="images must be finite"):  # far from all queries
+        nearest_neighbours(x, torch.cat([x, x[:1] * float("nan")]))
+    with pytest.raises(TypeError, match="one range"):
+        nearest_neighbours(x * 1j, x * 1j)
 
 
 def test_a_direction_is_the_difference_of_means():
@@ -648,6 +661,33 @@ def test_toy_networks_keep_their_shapes_and_refuse_others():
         ToyGenerator()(draw(5, 3))
     with pytest.raises(ValueError, match=r"x must be \(B, 2\)"):
         ToyDiscriminator()(draw(5))
+
+
+def toy_snapshot(**options):
+    return snapshot(AdversarialStep(ToyGenerator(), ToyDiscriminator()), draw(3, 2), **options)
+
+
+@pytest.mark.parametrize(
+    "make, name",
+    [
+        (lambda: ToyGenerator(nz=-1), "nz"),
+        (lambda: ToyGenerator(layers=10**12), "layers"),
+        (lambda: ToyDiscriminator(hidden=1.5), "hidden"),
+        (lambda: MLPGenerator(size=-1), "size"),
+        (lambda: MLPDiscriminator(nc=0), "nc"),
+        (lambda: sample(ToyGenerator(), 2, nz=0), "nz"),
+        (lambda: sample(ToyGenerator(), True), "n"),
+        (lambda: gan.latents(-1, 2), "n"),
+        (lambda: toy_snapshot(reach=float("nan")), "reach"),
+        (lambda: toy_snapshot(resolution=-1), "resolution"),
+        (lambda: dirac_gan(steps=10**12), "steps"),
+        (lambda: dirac_gan(start=(float("nan"), 0)), "start"),
+        (lambda: latent_arithmetic(draw(3), draw(2, 3), draw(2, 3), float("nan")), "strength"),
+    ],
+)
+def test_sizes_and_settings_that_cannot_be_are_named(make, name):
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        make()
 
 
 @pytest.mark.parametrize("nc, size", [(1, 28), (3, 9)])

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -228,6 +229,12 @@ def test_the_penalty_refuses_what_is_no_batch_of_images(points, error):
         gradient_penalty(linear(1, 1), points)
 
 
+@pytest.mark.parametrize("target", [-1, float("nan"), float("inf")])
+def test_the_penalty_refuses_a_slope_that_cannot_be(target):
+    with pytest.raises(ValueError, match="target must be a finite number, at least 0; got"):
+        gradient_penalty(linear(1, 1), draw(3, 2), target)
+
+
 def test_the_penalty_refuses_a_critic_without_a_gradient():
     with pytest.raises(ValueError, match="critic"):
         gradient_penalty(lambda x: x.detach().sum(1), draw(3, 2))
@@ -305,6 +312,10 @@ def test_clipping_holds_every_weight_within_the_limit_and_leaves_small_ones():
     assert net[1].weight.requires_grad
     with pytest.raises(ValueError, match="limit"):
         clip_weights(net, 0)
+    with pytest.raises(ValueError, match="clip must be .* above 0; got -1"):
+        replace(LOSSES["wasserstein"], clip=-1)
+    with pytest.raises(ValueError, match="penalty_weight must be .* got nan"):
+        replace(LOSSES["wgan_gp"], penalty_weight=float("nan"))
 
 
 def test_the_balance_moves_k_by_the_gap_and_says_how_far_it_is():
@@ -347,6 +358,8 @@ def test_a_balance_refuses_numbers_that_make_no_sense():
             BeganBalance(gamma=bad)
     with pytest.raises(ValueError, match="lambda_k"):
         BeganBalance(lambda_k=-1)
+    with pytest.raises(ValueError, match="lambda_k"):
+        BeganBalance(lambda_k=float("inf"))
 
 
 def test_the_reconstruction_error_is_the_mean_over_the_pixels_of_each_image():

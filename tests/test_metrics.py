@@ -360,11 +360,14 @@ def test_two_images_are_checked(function):
         (x * float("nan"), ValueError),
         (x[:0], ValueError),
         (x.to(torch.uint8), TypeError),
+        (x * 1j, TypeError),
     ):
         with pytest.raises(error, match="[ab]"):
             function(x, bad)
     with pytest.raises(ValueError, match="data_range"):
         function(x, x, data_range=0)
+    with pytest.raises(ValueError, match="data_range"):
+        function(x, x, data_range=float("nan"))
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (1, 3, 10, 30)])

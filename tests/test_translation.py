@@ -427,6 +427,11 @@ def test_pix2pix_is_the_log_loss_and_a_hundred_times_the_distance():
 def test_two_shapes_that_would_broadcast_are_refused(loss):
     with pytest.raises(ValueError, match="must have the shape of"):
         loss(draw(2, 3, 4, 4), draw(2, 1, 4, 4))
+    with pytest.raises(ValueError, match="must be a tensor that is not empty"):
+        loss(draw(0, 3, 4, 4), draw(0, 3, 4, 4))
+    for kind in (torch.uint8, torch.complex64):
+        with pytest.raises(TypeError, match="must be a tensor of decimal numbers"):
+            loss(draw(2, 3, 4, 4), draw(2, 3, 4, 4).to(kind))
 
 
 def test_the_learning_rate_stays_and_then_falls_in_a_line_to_nought():
@@ -863,6 +868,9 @@ def test_labels_that_do_not_fit_are_refused(labels, message):
         condition_on_class(draw(3, 4), labels, 3)
     with pytest.raises(TypeError, match="labels must be whole numbers"):
         condition_on_class(draw(3, 4), torch.zeros(3), 3)
+    for classes in (1.5, -1, 0):
+        with pytest.raises(ValueError, match="classes must be a whole number"):
+            condition_on_class(draw(3, 4), torch.zeros(3).long(), classes)
 
 
 def conditional(seed: int = 0) -> tuple[nn.Module, nn.Module]:
@@ -925,15 +933,18 @@ def test_pictures_that_do_not_fit_a_network_are_refused(make, shape, message):
     "make, message",
     [
         (lambda: ResnetGenerator(0, 3), "in_channels must be a whole number"),
-        (lambda: ResnetGenerator(3, 3, blocks=-1), "blocks must be at least 0"),
-        (lambda: UNetGenerator(3, 3, downs=1), "downs must be at least 2"),
+        (lambda: ResnetGenerator(3, 3, blocks=-1), "blocks must be .* at least 0 .* got -1"),
+        (lambda: UNetGenerator(3, 3, downs=1), "downs must be .* at least 2 .* got 1"),
         (lambda: UNetGenerator(3, 3, norm="layer"), "norm must be one of batch, instance"),
         (lambda: PatchDiscriminator(3, layers=0), "layers must be a whole number, at least 1"),
         (lambda: patch_output_size(23), "size must be at least 24 pixels for layers = 3; got 23"),
         (lambda: patch_receptive_field(0), "layers must be a whole number"),
-        (lambda: pix2pix_loss(*[draw(1, 1, 2, 2)] * 3, l1=-1), "l1 must be at least 0"),
-        (lambda: CycleGANStep(*four(), cycle=-1), "cycle must be at least 0"),
-        (lambda: CycleGANStep(*four(), identity=float("nan")), "identity must be at least 0"),
+        (lambda: pix2pix_loss(*[draw(1, 1, 2, 2)] * 3, l1=-1), "l1 must be .* at least 0; got -1"),
+        (lambda: CycleGANStep(*four(), cycle=-1), "cycle must be .* at least 0; got -1"),
+        (
+            lambda: CycleGANStep(*four(), identity=float("nan")),
+            "identity must be .* got nan",
+        ),
         (lambda: CycleGANStep(*four(), schedule=(5, 0)), "decay above 0"),
         (lambda: Pix2PixStep(*two(), l1=0, adversarial=False), "G would learn nothing"),
         (lambda: unpaired(pictures(5, "a"), pictures(50, "b"), 8), "8, and a has 5 pictures"),
@@ -942,6 +953,15 @@ def test_pictures_that_do_not_fit_a_network_are_refused(make, shape, message):
             "one size; got 16 × 16 and 32 × 32",
         ),
         (lambda: ConditionalGenerator(0), "classes must be a whole number"),
+        (lambda: ConditionalGenerator(1.5), "classes must be .* got 1.5"),
+        (lambda: translate(two()[0], draw(1, 3, 16, 16), -1), "block must be"),
+        (lambda: ResnetGenerator(3, -1), "out_channels must be a whole number"),
+        (lambda: ResnetGenerator(3, 3, blocks=10**12), "blocks must be .* at most 1000"),
+        (lambda: UNetGenerator(3, 3, downs=10**12), "downs must be .* at most 1000"),
+        (lambda: UNetGenerator(3, 3, dropout=float("nan")), "dropout must be .* got nan"),
+        (lambda: PatchDiscriminator(3, layers=10**12), "layers must be .* at most 1000"),
+        (lambda: patch_receptive_field(10**12), "layers must be .* at most 1000"),
+        (lambda: Pix2PixStep(*two(), l1=float("nan")), "l1 must be .* got nan"),
     ],
 )
 def test_what_cannot_be_made_is_refused(make, message):
@@ -954,6 +974,7 @@ def test_what_cannot_be_made_is_refused(make, message):
     [
         (draw(4, 3, 16, 16), "pictures of both kinds, as `unpaired` gives"),
         ((draw(4, 3, 16, 16),) * 3, "pictures of both kinds"),
+        ((draw(0, 3, 16, 16),) * 2, "x must be .*got"),
         ((draw(4, 3, 16, 16), draw(3, 3, 16, 16)), "as many and of one size"),
         ((draw(4, 3, 16, 16), draw(4, 3, 32, 32)), "as many and of one size"),
         ((draw(4, 3, 16, 16), draw(4, 1, 16, 16)), "identity must be 0 where x has 3"),

@@ -55,6 +55,11 @@ def test_a_bad_embedding_is_named(t, dim, word):
         timestep_embedding(torch.zeros(t), dim)
 
 
+def test_complex_times_are_refused():
+    with pytest.raises(TypeError, match="t must be whole numbers or decimals; got torch.complex64"):
+        timestep_embedding(torch.ones(3) * 1j, 8)
+
+
 # The network
 
 
@@ -172,6 +177,12 @@ def test_a_size_that_cannot_be_halved_is_named(options, size, words):
     "options, error, words",
     [
         ({"x": draw(2, 3, 8, 8)}, ValueError, r"x must be \(B, 1, H, W\); got \(2, 3, 8, 8\)"),
+        (
+            {"x": draw(2, 1, 8, 8).byte()},
+            TypeError,
+            "x must be .* got torch.uint8",
+        ),
+        ({"x": draw(0, 1, 8, 8)}, ValueError, "x must be .* not empty"),
         ({"t": torch.tensor([0])}, ValueError, r"t must be \(2,\).*got \(1,\)"),
         ({"labels": torch.tensor([0.0, 1.0])}, TypeError, "labels must be integers.*float32"),
         ({"labels": torch.tensor([0, 4])}, ValueError, "labels must lie in 0 … 3 .*got 0 … 4"),
@@ -199,11 +210,18 @@ def test_labels_and_guidance_need_a_network_with_classes():
     [
         ({"width": 40}, "width must be a multiple of 16; got 40"),
         ({"width": 0}, "width must be a multiple of 16; got 0"),
-        ({"channels": 0}, "channels must be at least 1; got 0"),
-        ({"blocks": 0}, "blocks must be at least 1; got 0"),
-        ({"patch": 0}, "patch must be at least 1; got 0"),
-        ({"multipliers": ()}, "levels must be at least 1; got 0"),
-        ({"classes": (2, 0)}, r"classes\[1\] must be at least 1; got 0"),
+        ({"channels": 0}, "channels must be a whole number, at least 1, got 0"),
+        ({"blocks": 0}, "blocks must be .* at least 1 .* got 0"),
+        ({"patch": 0}, "patch must be a whole number, at least 1, got 0"),
+        ({"multipliers": ()}, "levels must be a whole number, at least 1, got 0"),
+        ({"classes": (2, 0)}, r"classes\[1\] must be a whole number, at least 1, got 0"),
+        ({"channels": -1}, "channels must be .* got -1"),
+        ({"beside": -1}, "beside must be .* at least 0, got -1"),
+        ({"width": 32.0}, "width must be a multiple of 16; got 32.0"),
+        ({"blocks": 10**12}, "blocks must be .* at most 1000, got 1000000000000"),
+        ({"multipliers": (1, -2)}, r"multipliers\[1\] must be .* got -2"),
+        ({"classes": (2, 1.5)}, r"classes\[1\] must be .* got 1.5"),
+        ({"classes": True}, "classes must be .* got True"),
     ],
 )
 def test_a_network_that_cannot_be_is_named(options, words):
