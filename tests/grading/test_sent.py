@@ -26,7 +26,7 @@ from tests.grading.notebooks import RANGE, SIZE, C, W
         (1, [2.0, ()]), {"a": 1, (1, 2): [None]}, torch.tensor(2.5), torch.zeros(0, 3),
         torch.tensor([[True, False]]), torch.arange(6, dtype=torch.uint8).view(2, 3),
         torch.randn(3, 2).T, torch.randn(2, dtype=torch.bfloat16), torch.randn(2) * 1j,
-        (torch.randn(2) * 1j).conj(),
+        (torch.randn(2) * 1j).conj(), torch.tensor(2.0).expand(1), torch.ones(()).expand(3, 2),
     ],
     ids=repr,
 )  # fmt: skip

@@ -69,7 +69,9 @@ def text(value: Any) -> str:
 def encoded(value: Any) -> Any:
     """A snapshot as JSON: what JSON lacks is a list that begins with a tag."""
     if isinstance(value, torch.Tensor):
-        flat = value.resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8)
+        flat = value.resolve_conj().resolve_neg().reshape(-1)
+        # a copy, since one number of an expanded tensor keeps its stride of 0, which no view takes
+        flat = flat.clone(memory_format=torch.contiguous_format).view(torch.uint8)
         data = base64.b64encode(flat.numpy().tobytes()).decode()
         return ["tensor", str(value.dtype), list(value.shape), data]
     if isinstance(value, float):
