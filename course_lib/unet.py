@@ -89,9 +89,10 @@ class UNet(nn.Module):
         self.width = width
         self.time = nn.Sequential(nn.Linear(width, told), nn.SiLU(), nn.Linear(told, told))
         if classes is not None:
-            counts = torch.tensor(_counts(classes))
+            known = _counts(classes)  # of the table each attribute has its values, and "none"
+            counts = torch.tensor(known)
             rows = torch.cat([torch.zeros(1, dtype=torch.int64), (counts + 1).cumsum(0)])
-            self.label = nn.Embedding(int(rows[-1]), told)
+            self.label = nn.Embedding(sum(known) + len(known), told)
             self.register_buffer("none", counts, persistent=False)  # the unconditional classes
             self.register_buffer("first_row", rows[:-1], persistent=False)
 

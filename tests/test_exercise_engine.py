@@ -758,7 +758,7 @@ def test_random_numbers_drawn_or_put_back_are_no_error(given, action):
 
 
 def put_back(action):
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         action()
 
 
