@@ -29,7 +29,9 @@ NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
 BROWSER = "tests/test_browser.py"
 # These send functions to forks, to which slipcover's marks do not travel.
 GRADING = ["tests/grading/test_whole.py", "tests/grading/test_attacks.py"]
-UNIT = ["-m", "not benchmark and not everywhere", *map("--ignore={}".format, [BROWSER, *GRADING])]
+PRETEND = "tests/test_pretend_gpu.py"  # a device must be there before torch's first backward pass
+APART = [BROWSER, PRETEND, *GRADING]
+UNIT = ["-m", "not benchmark and not everywhere", *map("--ignore={}".format, APART)]
 Stage = tuple[str, list[str], dict[str, str]]  # name, arguments of Python, environment
 
 
@@ -47,6 +49,7 @@ def stages() -> list[Stage]:
         ("browser", [*PYTEST, BROWSER], {}),
         notebooks("notebooks, solved", "solutions", "correct"),
         ("grading", [*PYTEST, *GRADING], {}),
+        ("pretend GPU", [*PYTEST, PRETEND], {}),
         ("wrong answers", ["tests/exercise_mutants.py"], {}),
     ]
 
