@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from jaxtyping import Float
+from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -38,7 +39,7 @@ def variance_kept(kept: Float[Tensor, " k"], guess: Any = None) -> Figure:
 
 def attribute_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
     """For each attribute, how much of each component's variance it explains (0 to 1)."""
-    figure, axes = subplots(figsize=(6.5, 0.45 * len(shares) + 1))
+    figure, axes = subplots(figsize=(7.5, 0.4 * len(shares) + 1))
     values = np.array(list(shares.values()))
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
@@ -69,13 +70,66 @@ def code_planes(
         with torch.no_grad():
             mu, _ = model.encode(x)
         axes[0, i].scatter(*mu.T, s=3, color=DATA)
-        axes[0, i].add_patch(plt.Circle((0, 0), 2, fill=False, color=GREY))
-        outside = (mu.abs() > 2 * reach).any(dim=1).float().mean()
-        title = name + (f"\n{outside:.0%} outside" if outside > 0.005 else "\n")
+        axes[0, i].add_patch(plt.Circle((0, 0), 2, fill=False, color="black"))
+        outside = (mu.norm(dim=1) > 2).float().mean()
         axes[0, i].set(xlim=(-2 * reach, 2 * reach), ylim=(-2 * reach, 2 * reach), aspect="equal")
-        bare(axes[0, i], title)
-        axes[1, i].imshow(decoded_plane(model, faces, reach), vmin=0, vmax=1)
-        bare(axes[1, i])
+        axes[0, i].set_title(f"{name}\n{outside:.0%} outside the circle", fontsize=9)
+        extent = (-reach, reach, -reach, reach)
+        axes[1, i].imshow(decoded_plane(model, faces, reach), vmin=0, vmax=1, extent=extent)
+        for plane in axes[:, i]:
+            plane.spines[:].set_visible(False)
+            plane.tick_params(labelsize=7, labelleft=i == 0)
+    axes[0, 0].set_ylabel("codes μ of faces")
+    axes[1, 0].set_ylabel("decoded plane")
+    return figure
+
+
+def codes_over_prior(
+    codes: Mapping[str, tuple[Float[Tensor, "n 2"], Float[Tensor, "n 2"]]],
+) -> Figure:
+    """For each model, (μ, σ) of real pictures as ellipses, over the prior's circles of 1 and 2."""
+    figure, all_axes = subplots(1, len(codes), figsize=(4 * len(codes), 3.9), squeeze=False)
+    for axes, (name, (mu, sigma)) in zip(all_axes[0], codes.items(), strict=True):
+        ellipses = EllipseCollection(
+            *(2 * sigma).T, 0.0, units="xy", offsets=mu, transOffset=axes.transData,
+            facecolors=DATA, alpha=0.3,
+        )  # fmt: skip
+        axes.add_collection(ellipses)
+        axes.scatter(*mu.T, s=3, color=DATA, linewidth=0)
+        for radius in (1, 2):
+            axes.add_patch(plt.Circle((0, 0), radius, fill=False, color="black", lw=1.2))
+        reach = max(3.0, mu.abs().quantile(0.99).item() * 1.1)
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+        axes.set(title=name, xlabel="first latent")
+    all_axes[0, 0].set_ylabel("second latent")
+    handles = [plt.Line2D([], [], color=DATA, alpha=0.4, marker="o", linestyle="", markersize=9)]
+    handles += [plt.Line2D([], [], color="black")]
+    names = ("one face: μ ± σ", "the prior, at 1 and 2 standard deviations")
+    figure.legend(handles, names, loc="outside lower center", ncols=2)
+    return figure
+
+
+def bound_and_evidence(
+    x: Float[Tensor, " n"],
+    evidence: Float[Tensor, " n"],
+    bound: Float[Tensor, " n"],
+    z: Float[Tensor, " m"],
+    posterior: Float[Tensor, " m"],
+    q: Float[Tensor, " m"],
+    at: float,
+) -> Figure:
+    """log p(x), its best bound and the gap over x; and at one x, the posterior and the best q."""
+    figure, (left, right) = subplots(1, 2, figsize=(8.5, 3.1))
+    left.plot(x, evidence, color="black", label="log p(x), exact")
+    left.plot(x, bound, color=MODEL, linestyle="--", label="the best bound")
+    left.fill_between(x, bound, evidence, color=OTHER, alpha=0.4, label="gap: KL(q ‖ p(z | x))")
+    left.axvline(at, color=GREY, linewidth=0.8, linestyle=":")
+    left.set(xlabel="x", ylabel="nats")
+    right.plot(z, posterior, color="black", label=f"p(z | x = {at:g})")
+    right.plot(z, q, color=MODEL, linestyle="--", label="the best Gaussian q")
+    right.set(xlabel="z", ylabel="density", ylim=(0, None))
+    for axes in (left, right):
+        axes.legend(fontsize=8.5)
     return figure
 
 
@@ -103,10 +157,14 @@ def through_a_vae(
 
 
 def manifold(model: Any, columns: int = 15, reach: float = 2.5, width: float = 8.0) -> Figure:
-    """The pictures that a VAE with 2 latents draws, laid out by their codes in [-reach, reach]²."""
+    """The pictures that a VAE with 2 latents draws, laid out by their codes in [-reach, reach]².
+
+    The circle holds 86 % of the prior: radius 2.
+    """
     figure, axes = subplots(figsize=(width, width))
     extent = (-reach, reach, -reach, reach)
     axes.imshow(decoded_plane(model, columns, reach), vmin=0, vmax=1, extent=extent)
+    axes.add_patch(plt.Circle((0, 0), 2, fill=False, color=MODEL, lw=2.5))
     axes.set(xlabel="first latent", ylabel="second latent")
     return figure
 
@@ -115,23 +173,28 @@ def two_pictures_one_answer(answers: Float[Tensor, " n"], loss: Float[Tensor, " 
     """Squared error of one answer where the truth is −1 or +1, each half of the time."""
     figure, axes = subplots(figsize=(5.5, 2.8))
     axes.plot(answers, loss, color=MODEL, label="mean squared error / 2")
-    axes.plot([-1, 1], [0, 0], "o", color=DATA, clip_on=False, label="the pictures")
+    axes.plot([-1, 1], [0, 0], "s", color=DATA, clip_on=False, label="the pictures")
     axes.plot(0, loss.min(), "o", color=MODEL, label="the best answer")
     axes.set(xlabel="answer", ylabel="loss", ylim=(0, None))
     figure.legend(loc="outside right upper")
     return figure
 
 
-def redness(named: Mapping[str, Float[Tensor, " n"]]) -> Figure:
-    """Histograms of the redness of sets of skies; the line is the reddest one in the first set."""
+def redness(named: Mapping[str, Float[Tensor, " n"]], threshold: float) -> Figure:
+    """Histograms of the redness of sets of skies; the line is where a sky counts as red."""
     figure, axes = subplots(figsize=(6.5, 3))
     everything = torch.cat(list(named.values()))
     low, high = everything.min().item(), everything.max().item()
     edges = np.linspace(low, high, 60)
-    for (name, values), color in zip(named.items(), (DATA, MODEL, OTHER), strict=False):
-        axes.hist(values.numpy(), edges, density=True, alpha=0.6, color=color, label=name)
-    first = next(iter(named))
-    axes.axvline(named[first].max().item(), color=GREY, linestyle=":", label=f"reddest {first}")
+    styles = ((DATA, "-"), (MODEL, "--"), (OTHER, "-."))
+    for (name, values), (color, line) in zip(named.items(), styles, strict=False):
+        axes.hist(values.numpy(), edges, density=True, alpha=0.25, color=color)
+        axes.hist(
+            values.numpy(), edges, density=True, histtype="step", color=color, ls=line, lw=1.6
+        )
+        axes.plot([], [], color=color, linestyle=line, label=name)
+    axes.axvline(0, color=GREY, linewidth=0.8, label="black, grey, white")
+    axes.axvline(threshold, color="black", linestyle=":", label="red from here on")
     axes.set(xlabel="redness of the sky", ylabel="density")
     axes.legend()
     return figure

@@ -13,6 +13,11 @@ from torch import Tensor
 
 from course_lib.plots import DATA, GREY, MODEL, OTHER, SURFACE, bare, subplots
 
+ARROWS = 50  # at most so many in one picture: more would bury the points
+
+
+LOSS_STYLES = ((OTHER, "--"), ("black", "-"))  # of minimax, of non-saturating
+
 
 class GameInThePlane:
     """The picture of lecture 03: D's surface, data, generated points, where G's loss pushes them.
@@ -32,10 +37,11 @@ class GameInThePlane:
             interpolation="bilinear",
         )  # fmt: skip
         self.real = axes.scatter(*real.T, s=5, color=DATA, linewidth=0)
-        self.fake = axes.scatter(*np.zeros((2, fakes)), s=9, color=MODEL, linewidth=0)
+        self.fake = axes.scatter(*np.zeros((2, fakes)), s=11, color=MODEL, ec="white", lw=0.3)
+        self.every = -(-fakes // ARROWS)
         self.arrows = axes.quiver(
-            *np.zeros((4, fakes)), angles="xy", scale_units="xy", scale=1, width=0.004,
-            color=MODEL, alpha=0.7,
+            *np.zeros((4, -(-fakes // self.every))), angles="xy", scale_units="xy", scale=1,
+            width=0.004, color="black", alpha=0.8,
         )  # fmt: skip
         self.text = axes.text(0.02, 0.97, "", transform=axes.transAxes, va="top", fontsize=9)
         self.moving = (self.surface, self.real, self.arrows, self.fake, self.text)
@@ -43,12 +49,13 @@ class GameInThePlane:
         self.canvas.draw()
 
     def show(self, frame: Any, text: str = "") -> np.ndarray:
-        """(height, width, 3) bytes. Arrows are cut at a quarter of the picture's half width."""
-        length = frame.arrows.norm(dim=1, keepdim=True).clamp(min=1e-9)
-        arrows = frame.arrows / length * length.clamp(max=self.axes.get_xlim()[1] / 4)
+        """(height, width, 3) bytes. At most 50 arrows are drawn, cut at an eighth of the width."""
+        arrows = frame.arrows[:: self.every]
+        length = arrows.norm(dim=1, keepdim=True).clamp(min=1e-9)
+        arrows = arrows / length * length.clamp(max=self.axes.get_xlim()[1] / 4)
         self.surface.set_data(frame.surface.numpy())
         self.fake.set_offsets(frame.fake.numpy())
-        self.arrows.set_offsets(frame.fake.numpy())
+        self.arrows.set_offsets(frame.fake[:: self.every].numpy())
         self.arrows.set_UVC(*arrows.T.numpy())
         self.text.set_text(text)
         for artist in self.moving:
@@ -66,9 +73,10 @@ def game_strip(
         axes.imshow(game.show(frame))
         bare(axes, name)
     handles = [plt.Line2D([], [], marker="o", linestyle="", color=c) for c in (DATA, MODEL)]
+    handles += [plt.Line2D([], [], color="black", marker=">", markevery=[1])]
     handles += [plt.Rectangle((0, 0), 1, 1, color=SURFACE(v)) for v in (0.0, 1.0)]
-    names = ("data", "generated, with its push", "D says fake", "D says real")
-    figure.legend(handles, names, loc="outside lower center", ncols=4)
+    names = ("data", "generated", "its push (long ones cut)", "D says fake", "D says real")
+    figure.legend(handles, names, loc="outside lower center", ncols=5)
     return figure
 
 
@@ -96,7 +104,7 @@ def optimal_and_trained(
 def sliding_apart(shifts: Sequence[float], divergence: Sequence[float]) -> Figure:
     """The Jensen-Shannon divergence of two equal bumps over the distance between them."""
     figure, axes = subplots(figsize=(6, 2.8))
-    axes.plot(shifts, divergence, color=DATA)
+    axes.plot(shifts, divergence, color="black")
     axes.axhline(np.log(2), color=GREY, linewidth=0.8, linestyle=":")
     axes.text(shifts[0], np.log(2) * 1.02, "log 2", color=GREY)
     axes.set(xlabel="distance between the means, in σ", ylabel="JSD in nats", ylim=(0, 0.78))
@@ -111,9 +119,9 @@ def generator_losses(
 ) -> Figure:
     """The generator's losses over D(G(z)), and the size of their gradients by D's score."""
     figure, (left, right) = subplots(1, 2, figsize=(8.5, 3))
-    for name, color in zip(losses, (MODEL, DATA), strict=False):
-        left.plot(probability, losses[name], color=color, label=name.replace("_", "-"))
-        right.plot(probability, slopes[name], color=color, label=name)
+    for name, (color, line) in zip(losses, LOSS_STYLES, strict=False):
+        left.plot(probability, losses[name], line, color=color, label=name.replace("_", "-"))
+        right.plot(probability, slopes[name], line, color=color, label=name)
     left.set(xlabel="D(G(z))", ylabel="loss of G", xscale="log", ylim=(-5, 10))
     right.set(xlabel="D(G(z))", ylabel="|gradient| by the score", xscale="log", yscale="log")
     for axes in (left, right):
@@ -123,11 +131,14 @@ def generator_losses(
 
 
 def vanishing(steps: Sequence[int], sizes: Mapping[str, Sequence[float]]) -> Figure:
-    """How long the gradient of G is, for each loss, after D has trained alone for so many steps."""
+    """The norm of G's gradient, for each loss, after D has trained alone for so many steps."""
     figure, axes = subplots(figsize=(6, 3))
-    for (name, values), color in zip(sizes.items(), (MODEL, DATA), strict=False):
-        axes.plot(steps, values, "o-", color=color, label=name.replace("_", "-"))
-    axes.set(xlabel="steps that D trained alone", ylabel="length of G's gradient", yscale="log")
+    for (name, values), (color, line) in zip(sizes.items(), LOSS_STYLES, strict=False):
+        axes.plot(steps, values, "o", linestyle=line, color=color, label=name.replace("_", "-"))
+    axes.set_xscale("symlog", linthresh=10, linscale=0.6)  # 0 has no logarithm
+    axes.set_xticks(steps, labels=[str(step) for step in steps])
+    axes.minorticks_off()
+    axes.set(xlabel="steps that D trained alone", ylabel="norm of G's gradient", yscale="log")
     axes.legend()
     return figure
 
@@ -136,7 +147,10 @@ def draw_value_function(axes: Axes, reach: float = 3.0) -> tuple[Any, Any]:
     """V(θ, ψ) = −ψθ in grey, and two empty artists: a path and its start."""
     side = np.linspace(-reach, reach, 60)
     theta, psi = np.meshgrid(side, side)
-    axes.contourf(theta, psi, -theta * psi, 12, cmap="Greys", alpha=0.5)
+    value = -theta * psi
+    axes.contourf(theta, psi, value, 12, cmap="Greys", alpha=0.35)
+    lines = axes.contour(theta, psi, value, [-6, -3, -1, 1, 3, 6], colors=GREY, linewidths=0.7)
+    axes.clabel(lines, fmt="V = %g", fontsize=7)
     axes.plot(0, 0, "+", color="black", markersize=12)
     (path,) = axes.plot([], [], color=MODEL, linewidth=1.2)
     (start,) = axes.plot(1, 0, "o", color=MODEL)
@@ -151,7 +165,61 @@ def orbit_strip(orbits: Mapping[str, Float[Tensor, "n 2"]]) -> Figure:
     for axes, (name, orbit) in zip(all_axes[0], orbits.items(), strict=True):
         path, _ = draw_value_function(axes)
         path.set_data(*orbit.T)
+        way = len(orbit) // 12
+        style = {"arrowstyle": "-|>", "color": MODEL, "mutation_scale": 18}
+        axes.annotate("", orbit[way + 1], orbit[way], arrowprops=style)
         axes.set_title(name)
     for axes in all_axes[0, 1:]:
         axes.set_ylabel("")
+    return figure
+
+
+def two_players() -> Figure:
+    """Who gets what in the game: noise, G, data, D, and where each gradient goes."""
+    figure, axes = subplots(figsize=(8, 2.9))
+    axes.set(xlim=(0, 10), ylim=(-0.6, 4))
+    bare(axes)
+    boxes = {
+        "noise z": (0.8, 1.0, GREY),
+        "generator G": (3.1, 1.0, MODEL),
+        "fake G(z)": (5.3, 1.0, MODEL),
+        "data x": (5.3, 3.0, DATA),
+        "discriminator D": (7.4, 2.0, "black"),
+        "score": (9.4, 2.0, GREY),
+    }
+    for name, (x, y, color) in boxes.items():
+        frame = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": color, "lw": 1.6}
+        axes.text(x, y, name, ha="center", va="center", bbox=frame, zorder=2)
+
+    def arrow(start, end, color, line="-", bend=0.0):
+        shape = {"arrowstyle": "-|>", "color": color, "linestyle": line, "lw": 1.4}
+        shape |= {"connectionstyle": f"arc3,rad={bend}", "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", end, start, arrowprops=shape)
+
+    arrow((1.45, 1), (2.25, 1), GREY)
+    arrow((3.95, 1), (4.55, 1), MODEL)
+    arrow((5.9, 1.2), (6.6, 1.7), MODEL)
+    arrow((5.9, 2.8), (6.6, 2.3), DATA)
+    arrow((8.35, 2), (8.95, 2), GREY)
+    arrow((9.4, 2.4), (7.4, 2.45), "black", "--", 0.45)
+    arrow((9.4, 1.6), (3.1, 0.55), MODEL, "--", -0.28)
+    axes.text(8.4, 3.25, "gradient of D's loss: D moves", ha="center", fontsize=8.5)
+    axes.text(6.6, -0.5, "gradient of G's loss, through D: only G moves", ha="center", fontsize=8.5)
+    return figure
+
+
+def class_counts(
+    counts: Mapping[str, int], expected: float, real: Mapping[str, int] | None = None
+) -> Figure:
+    """How many samples a classifier puts into each class, beside real pictures and equal shares."""
+    figure, axes = subplots(figsize=(7, 3))
+    places = np.arange(len(counts))
+    bars = axes.bar(places, list(counts.values()), 0.6, color=MODEL, label="samples")
+    axes.bar_label(bars, fontsize=8)
+    if real is not None:
+        axes.plot(places, list(real.values()), "_", color=DATA, markersize=26, label="real clothes")
+    axes.axhline(expected, color=GREY, linewidth=0.8, linestyle=":", label="equal shares")
+    axes.set_xticks(places, labels=list(counts), rotation=30, ha="right", fontsize=8)
+    axes.set(ylabel="number of pictures", ylim=(0, 1.12 * max(counts.values())))
+    figure.legend(loc="outside upper right", ncols=3)
     return figure
