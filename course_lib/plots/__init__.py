@@ -96,8 +96,15 @@ def grid(
     return figure
 
 
-def rows(named: Mapping[str, Shaped[Tensor, "n c h w"]], width: float = 8.0) -> Figure:
-    """One row of pictures for each name, with the name at its left: for comparing samplers."""
+def rows(
+    named: Mapping[str, Shaped[Tensor, "n c h w"]],
+    width: float = 8.0,
+    above: Sequence[str] | None = None,
+) -> Figure:
+    """One row of pictures for each name, with the name at its left: for comparing samplers.
+
+    above: what stands over each column.
+    """
     sheets = {name: as_sheet(images, len(images)) for name, images in named.items()}
     heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets.values()]
     figure, all_axes = subplots(
@@ -108,6 +115,9 @@ def rows(named: Mapping[str, Shaped[Tensor, "n c h w"]], width: float = 8.0) -> 
         axes.imshow(sheet, vmin=0, vmax=1)
         bare(axes)
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    for i, text in enumerate(above or ()):
+        place = ((i + 0.5) / len(above), 1.02)
+        all_axes[0, 0].annotate(text, place, xycoords="axes fraction", ha="center", fontsize=8)
     return figure
 
 

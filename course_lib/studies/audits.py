@@ -2,13 +2,13 @@
 
     python -m course_lib.studies.audits
 
-runs what is missing in `memorised.csv` (one model, 20 to 2,000 faces), `planted.csv` (faces that
-stand 64, 16 or 4 times among 200 others) and `attributes.csv` (a share of the people wear
-glasses; what comes out of a VAE, a GAN and a flow), one run a core, and writes each result down at
-once.
+runs what is missing in `memorised.csv` (one model, 20 to 2,000 faces, equal steps), `presented.csv`
+(each face is shown equally often), `planted.csv` (faces that stand 64, 16 or 4 times among 200
+others) and `attributes.csv` (a share of the people wear glasses; what comes out of a VAE, a GAN and
+a flow), one run a core, and writes each result down at once.
 
-All faces are 16 × 16 pixels, so that a run takes less than a minute of one core. What is the same
-for all runs of a table: the network, the batch, the steps, the judge.
+All faces are 16 × 16 pixels, so a run takes a minute or two of one core. The network, the batch and
+the judge are the same for all runs of a table.
 """
 
 from dataclasses import replace
@@ -27,6 +27,7 @@ from course_lib.unet import UNet
 SIDE = 16  # pixels
 SIZES = (20, 100, 500, 2000)  # faces to learn from
 PLANTED = {64: 1, 16: 1, 4: 1, 1: 200}  # times -> how many faces stand so often
+PRESENTED = 640, (20, 100)  # how often each face is shown, and of how many faces
 SEEDS = range(2)
 STEPS, BATCH, RATE = 2000, 32, 2e-3
 STRANGERS = 500  # faces that were not learned, from the same law
@@ -45,9 +46,14 @@ MARK_TIMES = torch.linspace(0.1, 0.9, 8)  # of the flow, at which a picture's lo
 
 def members(size: int, seed: int) -> tuple[data.ImageSet, data.ImageSet]:
     """So many faces to learn from, and 500 strangers: one shuffle of the training set, cut."""
-    faces = _faces()
-    order = torch.randperm(len(faces), generator=torch.Generator().manual_seed(100 + seed))
+    faces, order = _shuffled(seed)
     return faces[order[:size]], faces[order[-STRANGERS:]]
+
+
+def never_seen(size: int, seed: int) -> data.ImageSet:
+    """As many strangers as members, for the drawer in which `seen_share` searches."""
+    faces, order = _shuffled(seed)
+    return faces[order[size : 2 * size]]
 
 
 def plant(faces: data.ImageSet, counts: dict[int, int]) -> tuple[data.ImageSet, Tensor]:
@@ -70,7 +76,7 @@ def learned(faces: data.ImageSet, seed: int, steps: int = STEPS, batch: int = BA
 
 
 def draw(model: UNet, n: int, seed: int, steps: int = 20) -> Float[Tensor, "n 3 16 16"]:
-    """n pictures along straight paths, in [-1, 1]."""
+    """n pictures by the flow, in [-1, 1]."""
     generator = torch.Generator().manual_seed(seed)
     parts = torch.arange(n).split(500)
     made = [
@@ -95,16 +101,17 @@ def losses(model: UNet, x: Float[Tensor, "n 3 16 16"]) -> Float[Tensor, " n"]:
 
 def memory(size: int, seed: int, steps: int = STEPS, judged: int = JUDGED) -> dict:
     """One cell of `memorised.csv`: how many of the pictures are copies, and how many of the
-    strangers would be called so; the area of membership by loss; of how many pictures the nearest
-    image was seen in training, among as many seen as unseen ones.
+    strangers would be called so; membership by loss, as an area and as the members found where
+    1 % of the strangers are accused; of how many pictures the nearest image was seen in training,
+    in a drawer that holds the whole training set and as many unseen faces.
     """
     known, strangers = members(size, seed)
     model = learned(known, seed, steps)
     x, unseen, made = known.floats(), strangers.floats(), draw(model, judged, seed)
     ratios, floor = (auditing.copy_ratios(pictures, x)[0] for pictures in (made, unseen))
     some = min(size, STRANGERS)
-    seen, _ = auditing.seen_share(made, x[:some], unseen[:some])
-    auc = auditing.membership_auc(losses(model, x[:some]), losses(model, unseen))
+    seen, _ = auditing.seen_share(made, x, never_seen(size, seed).floats())
+    inside, outside = losses(model, x[:some]), losses(model, unseen)
     return {
         "size": size,
         "seed": seed,
@@ -115,9 +122,15 @@ def memory(size: int, seed: int, steps: int = STEPS, judged: int = JUDGED) -> di
         "strangers": STRANGERS,
         "called": int((floor < NEAR).sum()),
         "members": some,
-        "auc": round(auc, 4),
+        "auc": round(auditing.membership_auc(inside, outside), 4),
+        "hits": int((-inside > auditing.threshold_at(-outside, 0.01)).sum()),
         "seen": round(seen * judged),
     }
+
+
+def presented(size: int, seed: int) -> dict:
+    """One cell of `presented.csv`: as `memory`, but each face is shown equally often."""
+    return memory(size, seed, steps=PRESENTED[0] * size // min(BATCH, size))
 
 
 def planted(
@@ -230,6 +243,12 @@ def _faces() -> data.ImageSet:
     return data.load("peeps", size=SIDE)
 
 
+def _shuffled(seed: int) -> tuple[data.ImageSet, Tensor]:
+    """The faces, and the order in which a run cuts them into members and strangers."""
+    faces = _faces()
+    return faces, torch.randperm(len(faces), generator=torch.Generator().manual_seed(100 + seed))
+
+
 @cache
 def _pairs(split: str) -> tuple[data.ImageSet, data.ImageSet]:
     bare, worn = (
@@ -242,6 +261,8 @@ def _pairs(split: str) -> tuple[data.ImageSet, data.ImageSet]:
 def main() -> None:
     for seed in SEEDS:
         _fill("memorised", memory, [(size, seed) for size in SIZES], ("size", "seed"))
+        jobs = [(size, seed) for size in PRESENTED[1]]
+        _fill("presented", presented, jobs, ("size", "seed"))
         _fill("planted", planted, [(seed,)], ("seed",))
         if seed == 0:  # the most telling first
             jobs = [(kind, share, s) for s in BIAS_SEEDS for share in SHARES for kind in KINDS]

@@ -52,6 +52,11 @@ def test_neighbours_stand_below_their_samples():
     assert means == pytest.approx([0, 0.5, 1, 0.5])
 
 
+def test_names_stand_over_the_columns_of_rows():
+    figure = plots.rows({"a": torch.zeros(2, 1, 4, 4)}, above=["t = 9", "t = 0"])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["t = 9", "t = 0"]
+
+
 FIGURES = {
     "copies": lambda: plots.with_neighbours(torch.zeros(4, 3, 8, 8), torch.zeros(4, 2, 3, 8, 8)),
     "grid": lambda: plots.grid(torch.zeros(5, 3, 8, 8), columns=3, title="five"),
