@@ -8,7 +8,8 @@ the pictures: a coin that decides about a flip does, a flip always does not. Sou
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +21,7 @@ KINDS = ("pixels", "geometry", "colours")
 
 def augment(
     x: Float[Tensor, "B C H W"],
-    p: float,
+    p: float | Float[Tensor, ""],
     generator: torch.Generator | None = None,
     kinds: Sequence[str] = KINDS,
 ) -> Float[Tensor, "B C H W"]:
@@ -39,17 +40,17 @@ def augment(
     """
     if x.ndim != 4 or not x.is_floating_point():
         raise ValueError(f"x must be float pictures (B, C, H, W); got {x.dtype} {tuple(x.shape)}")
-    if not 0 <= p <= 1:
+    if not isinstance(p, Tensor) and not 0 <= p <= 1:  # to look at a tensor is to wait for it
         raise ValueError(f"p must lie in [0, 1]; got {p}")
     if unknown := set(kinds) - set(KINDS):
         raise ValueError(f"kinds must be among {', '.join(KINDS)}; got {', '.join(unknown)}")
-    if p == 0:
+    if not isinstance(p, Tensor) and p == 0:
         return x
-    dice = _Dice(len(x), p, generator)
+    dice = _Dice(len(x), p, x.device, generator)
     moves = _pixels(dice, x.shape[2]) if "pixels" in kinds else []
     moves += _geometry(dice) if "geometry" in kinds else []
     if moves:
-        theta = _product(moves)[:, :2].to(x)
+        theta = reduce(torch.matmul, moves)[:, :2].to(x)
         grid = F.affine_grid(theta, list(x.shape), align_corners=False)
         x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
     return _coloured(x, dice) if "colours" in kinds else x
@@ -58,98 +59,84 @@ def augment(
 class _Dice:
     """Draws for n pictures, and which of them a transformation happens to."""
 
-    def __init__(self, n: int, p: float, generator: torch.Generator | None):
-        self.n, self.p, self.generator = n, p, generator
+    def __init__(self, n: int, p: float | Tensor, device, generator: torch.Generator | None):
+        self.n, self.p, self.device, self.generator = n, p, device, generator
 
-    def uniform(self) -> Tensor:
-        where = None if self.generator is None else self.generator.device
-        return torch.rand(self.n, generator=self.generator, device=where).cpu()
+    def uniform(self, draw: Callable = torch.rand) -> Float[Tensor, " n"]:
+        where = self.device if self.generator is None else self.generator.device
+        return draw(self.n, generator=self.generator, device=where).to(self.device)
 
-    def normal(self) -> Tensor:
-        where = None if self.generator is None else self.generator.device
-        return torch.randn(self.n, generator=self.generator, device=where).cpu()
+    def normal(self) -> Float[Tensor, " n"]:
+        return self.uniform(torch.randn)
 
-    def often(self, value: Tensor, otherwise: float, p: float | None = None) -> Tensor:
-        p = self.p if p is None else p
-        return torch.where(self.uniform() < p, value, torch.full_like(value, otherwise))
+    def either(self, value: Tensor, otherwise: float, p: float | Tensor | None = None) -> Tensor:
+        """`value` with probability p, for each picture by itself."""
+        return torch.where(self.uniform() < (self.p if p is None else p), value, otherwise)
 
 
 def _pixels(dice: _Dice, side: int) -> list[Tensor]:
-    flip = dice.often(1 - 2 * (2 * dice.uniform()).floor(), 1.0)
-    turn = dice.often((4 * dice.uniform()).floor() * (math.pi / 2), 0.0)
-    shifts = []
-    for _ in range(2):  # in whole pixels; affine_grid's picture is 2 wide
-        shift = ((2 * dice.uniform() - 1) * side / 8).round() * 2 / side
-        shifts.append(shift)
-    moved = dice.often(torch.ones(dice.n), 0.0)
-    return [_scaled(flip, 1), _turned(turn), _shifted(moved * shifts[0], moved * shifts[1])]
+    flip = dice.either(1 - 2 * (2 * dice.uniform()).floor(), 1.0)
+    turn = dice.either((4 * dice.uniform()).floor() * (math.pi / 2), 0.0)
+    by = [((2 * dice.uniform() - 1) * side / 8).round() * 2 / side for _ in range(2)]
+    moved = dice.either(torch.ones_like(turn), 0.0)  # affine_grid's picture is 2 wide
+    return [_scaled(flip, torch.ones_like(flip)), _turned(turn), _shifted(*(moved * b for b in by))]
 
 
 def _geometry(dice: _Dice) -> list[Tensor]:
-    turning = 1 - math.sqrt(1 - dice.p)  # twice: together p
-    size = dice.often(2 ** (0.2 * dice.normal()), 1.0)
-    before, after = (dice.often((2 * dice.uniform() - 1) * math.pi, 0.0, turning) for _ in range(2))
-    wide = dice.often(2 ** (0.2 * dice.normal()), 1.0)
-    moved = dice.often(torch.ones(dice.n), 0.0) * 0.25  # of a picture that is 2 wide
+    size = dice.either(2 ** (0.2 * dice.normal()), 1.0)
+    half = 1 - (1 - dice.p) ** 0.5  # rotations come twice: together with probability p
+    before, after = (dice.either((2 * dice.uniform() - 1) * math.pi, 0.0, half) for _ in range(2))
+    wide = dice.either(2 ** (0.2 * dice.normal()), 1.0)
+    moved = dice.either(torch.full_like(wide, 0.25), 0.0)  # an eighth of a picture that is 2 wide
     shift = _shifted(moved * dice.normal(), moved * dice.normal())
     return [_scaled(size, size), _turned(before), _scaled(wide, 1 / wide), _turned(after), shift]
 
 
-def _matrix(*rows: Sequence[Tensor | float]) -> Float[Tensor, "n k k"]:
-    n = next(len(v) for row in rows for v in row if isinstance(v, Tensor))
-    full = [[v if isinstance(v, Tensor) else torch.full((n,), float(v)) for v in r] for r in rows]
-    return torch.stack([torch.stack(row, 1) for row in full], 1)
+def _matrix(*rows: Sequence[Tensor]) -> Float[Tensor, "n k k"]:
+    return torch.stack([torch.stack(row, 1) for row in rows], 1)
 
 
-def _scaled(x: Tensor, y: Tensor | float) -> Tensor:
-    return _matrix((x, 0, 0), (0, y, 0), (0, 0, 1))
+def _scaled(x: Tensor, y: Tensor) -> Tensor:
+    o, one = torch.zeros_like(x), torch.ones_like(x)
+    return _matrix((x, o, o), (o, y, o), (o, o, one))
 
 
 def _turned(angle: Tensor) -> Tensor:
-    c, s = angle.cos(), angle.sin()
-    return _matrix((c, -s, 0), (s, c, 0), (0, 0, 1))
+    o, one, c, s = torch.zeros_like(angle), torch.ones_like(angle), angle.cos(), angle.sin()
+    return _matrix((c, -s, o), (s, c, o), (o, o, one))
 
 
 def _shifted(x: Tensor, y: Tensor) -> Tensor:
-    return _matrix((1, 0, x), (0, 1, y), (0, 0, 1))
-
-
-def _product(matrices: list[Tensor]) -> Tensor:
-    total = matrices[0]
-    for matrix in matrices[1:]:
-        total = total @ matrix
-    return total
+    o, one = torch.zeros_like(x), torch.ones_like(x)
+    return _matrix((one, o, x), (o, one, y), (o, o, one))
 
 
 def _coloured(x: Tensor, dice: _Dice) -> Tensor:
-    """In homogeneous colours; v is the axis of greys, along which luma lies."""
-    brightness = dice.often(0.2 * dice.normal(), 0.0)
-    contrast = dice.often(2 ** (0.5 * dice.normal()), 1.0)
+    """A matrix and an offset for the colours of each picture; luma lies along (1, 1, 1)."""
+    brightness = dice.either(0.2 * dice.normal(), 0.0).view(-1, 1, 1).to(x)
+    contrast = dice.either(2 ** (0.5 * dice.normal()), 1.0).view(-1, 1, 1).to(x)
     if x.shape[1] != 3:
-        change = contrast.view(-1, 1, 1, 1).to(x), brightness.view(-1, 1, 1, 1).to(x)
-        return x * change[0] + change[1]
-    eye, axis = torch.eye(3), torch.full((3,), 1 / math.sqrt(3))
-    grey = axis[:, None] * axis
-    flip = dice.often((2 * dice.uniform()).floor(), 0.0).view(-1, 1, 1)
-    angle = dice.often((2 * dice.uniform() - 1) * math.pi, 0.0).view(-1, 1, 1)
-    saturation = dice.often(2.0 ** dice.normal(), 1.0).view(-1, 1, 1)
-    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / math.sqrt(3)
+        return x * contrast[..., None] + brightness[..., None]
+    flip = dice.either((2 * dice.uniform()).floor(), 0.0).view(-1, 1, 1).to(x)
+    angle = dice.either((2 * dice.uniform() - 1) * math.pi, 0.0).view(-1, 1, 1).to(x)
+    saturation = dice.either(2 ** dice.normal(), 1.0).view(-1, 1, 1).to(x)
+    eye = torch.eye(3, device=x.device, dtype=x.dtype)
+    grey = torch.full_like(eye, 1 / 3)  # projects onto luma
+    cross = (eye.roll(1, 0) - eye.roll(-1, 0)) / math.sqrt(3)  # its axis × …
     hue = angle.cos() * eye + (1 - angle.cos()) * grey + angle.sin() * cross  # Rodrigues
     linear = (grey + (eye - grey) * saturation) @ hue @ (eye - 2 * flip * grey)
-    matrix = (linear * contrast.view(-1, 1, 1)).to(x)
-    offset = (linear @ brightness.view(-1, 1, 1).expand(-1, 3, 1)).to(x)
-    b, c, h, w = x.shape
-    return torch.baddbmm(offset, matrix, x.flatten(2)).view(b, c, h, w)
+    offset = linear @ brightness.expand(-1, 3, 1)
+    return torch.baddbmm(offset, linear * contrast, x.flatten(2)).view(x.shape)
 
 
 @torch.no_grad()
 def adaptive_probability(
-    p: float,
+    p: float | Float[Tensor, ""],
     real_scores: Float[Tensor, "..."],
     images: int,
     target: float = 0.6,
     span: int = 500_000,
-) -> float:
+) -> Float[Tensor, ""]:
     """The next p: up by images / span where D is too sure of its training pictures, else down.
 
     Sure is measured by r = E sign D(x), over scores of real pictures, against `target`. p stays in
@@ -157,9 +144,9 @@ def adaptive_probability(
     Source: Karras et al. 2020b, §3 (r_t, 0.6, 500,000).
     """
     if not real_scores.numel():
-        raise ValueError("real_scores must hold a score at least")
-    r = real_scores.float().sign().mean().item()
-    return min(max(p + math.copysign(images / span, r - target), 0.0), 1.0)
+        raise ValueError("real_scores must hold at least one score")
+    r = real_scores.float().sign().mean()
+    return (p + (r - target).sign() * (images / span)).clamp(0, 1)
 
 
 class Augmentation:
@@ -171,7 +158,8 @@ class Augmentation:
     def __init__(
         self, target: float | None = 0.6, span: int = 500_000, kinds: Sequence[str] = KINDS
     ):
-        self.target, self.span, self.kinds, self.p = target, span, tuple(kinds), 0.0
+        self.target, self.span, self.kinds = target, span, tuple(kinds)
+        self.p: float | Tensor = 0.0
 
     def __call__(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         return augment(x, self.p, kinds=self.kinds)

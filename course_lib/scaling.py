@@ -478,7 +478,7 @@ class ProjectedDiscriminator(nn.Module):
     ):
         super().__init__()
         fixed = nn.Sequential(*layers[: max(taps) + 1]).eval().requires_grad_(False)
-        self.__dict__["fixed"] = fixed  # hidden from state_dict() and train()
+        self.__dict__["fixed"] = fixed  # hidden from state_dict(), train() and the optimiser
         self.taps = tuple(taps)
         maps = self._maps(torch.zeros(1, 3, size, size))
         source = torch.Generator().manual_seed(0)
@@ -492,6 +492,10 @@ class ProjectedDiscriminator(nn.Module):
         mixed = (F.conv2d(m, getattr(self, f"mix{i}")) for i, m in enumerate(maps))
         scores = [head(m).flatten(1) for head, m in zip(self.heads, mixed, strict=True)]
         return torch.cat(scores, 1).float()
+
+    def _apply(self, function, *args, **options):
+        self.fixed._apply(function, *args, **options)  # it moves to a device with the heads
+        return super()._apply(function, *args, **options)
 
     def _maps(self, x: Tensor) -> list[Tensor]:
         maps = []

@@ -552,7 +552,9 @@ def path_length(
     their code (mean over layers).
     """
     _check_maps("x", x)
-    y = torch.randn(x.shape, generator=generator).to(x) / math.sqrt(x.shape[2] * x.shape[3])
+    where = x.device if generator is None else generator.device
+    y = torch.randn(x.shape, generator=generator, device=where).to(x)
+    y = y / math.sqrt(x.shape[2] * x.shape[3])
     (slope,) = torch.autograd.grad((x * y).sum(), ws, create_graph=True, allow_unused=True)
     if slope is None:
         raise ValueError("x must have been made of these ws, with their gradients")
@@ -575,7 +577,7 @@ class _Lazy:
     """How many rounds there were, and the average path length so far."""
 
     def __init__(self):
-        self.n, self.length = 0, torch.zeros(())
+        self.n, self.length = 0, None
 
     def state_dict(self) -> dict:
         return {"n": self.n, "length": self.length}
@@ -651,7 +653,8 @@ class StyleStep(AdversarialStep):
             penalty = r1_penalty(self.discriminator, real)
             _descend(self.R1_EVERY * self.r1 * penalty, self.d_optimizer)
         self.augmentation.update(real_scores)
-        return {"d_loss": loss.detach(), "p": torch.tensor(self.augmentation.p)}
+        p = torch.as_tensor(self.augmentation.p, device=real.device)
+        return {"d_loss": loss.detach(), "p": p}
 
     def g_step(self, fake: Tensor, labels: Sequence[Tensor] = ()) -> dict:
         shown = self.augmentation(fake)
@@ -671,9 +674,9 @@ class StyleStep(AdversarialStep):
         """In float32: second derivatives in bfloat16 are noise."""
         ws = self._mixed(n)
         lengths = path_length(self.generator.synthesis(ws), ws)
-        average = self.lazy.length.lerp(lengths.detach().mean().cpu(), 0.01)
-        self.lazy.length = average if self.lazy.n else lengths.detach().mean().cpu()
-        penalty = (lengths - self.lazy.length.to(lengths)).square().mean()
+        now, average = lengths.detach().mean(), self.lazy.length
+        self.lazy.length = now if average is None else average.to(now).lerp(now, 0.01)
+        penalty = (lengths - self.lazy.length).square().mean()
         _descend(self.PATH_EVERY * self.path * penalty, self.g_optimizer)
 
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from course_lib.gan import AdversarialStep
 from course_lib.scaling import (
     BigGANDiscriminator,
     BigGANGenerator,
@@ -26,6 +27,8 @@ from course_lib.scaling import (
     standing_statistics,
     truncated_normal,
 )
+from course_lib.styles import StyleGenerator
+from tests.helpers import assert_step_runs_on_meta
 
 
 def seeded(n: int) -> torch.Generator:
@@ -342,6 +345,23 @@ def test_heads_judge_places_of_several_maps_and_the_features_stay_fixed():
     names = net.state_dict()
     assert not any("fixed" in name for name in names) and "mix0" in names
     assert not net.train().fixed.training
+    assert net.to(torch.float64).fixed[0].weight.dtype == torch.float64  # it moves along
+
+
+def test_steps_of_growing_and_of_classes_would_run_on_any_device():
+    def grown():
+        return GrowingStep(ProgressiveGenerator(5, (8, 6)), ProgressiveDiscriminator((8, 6)))
+
+    def classed():
+        return AdversarialStep(*small(), loss="hinge")
+
+    def fixed_heads():
+        judge = ProjectedDiscriminator(fixed().to("meta"), (1, 3), size=16, width=8)
+        return AdversarialStep(StyleGenerator(5, 7, (8, 6), 16), judge, loss="hinge")
+
+    assert_step_runs_on_meta(grown, lambda: draw(4, 3, 8, 8))
+    assert_step_runs_on_meta(classed, lambda: (draw(4, 1, 32, 32), torch.tensor([0, 1, 2, 2])))
+    assert_step_runs_on_meta(fixed_heads, lambda: draw(4, 3, 16, 16))
 
 
 def test_the_random_mixing_of_channels_is_always_the_same():

@@ -28,6 +28,7 @@ from course_lib.styles import (
     truncate,
 )
 from course_lib.training import train
+from tests.helpers import assert_step_runs_on_meta
 
 SMALL = (8, 6, 4)
 
@@ -449,6 +450,16 @@ def test_a_round_changes_both_players_and_tracks_the_average_style():
     assert not any(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert round_.generator.w_mean.abs().sum() > 0
     assert round_.lazy.n == 1 and round_.lazy.length > 0
+
+
+def test_a_round_would_run_on_any_device():
+    def make_step():
+        net = StyleGenerator(5, 7, SMALL, 16)
+        augmentation = Augmentation(0.6)
+        augmentation.p = torch.zeros(())
+        return StyleStep(net, StyleDiscriminator(SMALL, 16), path=2.0, augmentation=augmentation)
+
+    assert_step_runs_on_meta(make_step, lambda: draw(8, 3, 16, 16))
 
 
 def test_penalties_come_every_so_many_rounds(monkeypatch):
