@@ -79,9 +79,8 @@ def lecture(name: str) -> int | None:
 
 def _last_of(topic: str) -> str:
     """The highest module that a lecture uses by right: lecture 05 judges lecture 04's networks."""
-    return {"losses": "dcgan", "gan": "gan", "vae": "autoencoders"}.get(
-        topic, TOPICS.get(topic, topic)
-    )
+    last = {"losses": "dcgan", "gan": "gan", "vae": "autoencoders", "styles": "scaling"}
+    return last.get(topic, TOPICS.get(topic, topic))
 
 
 SHARED = [name for name in MODULES if room(name) in GROUND and lecture(name) is None]

@@ -4,9 +4,18 @@ import argparse
 from collections.abc import Callable
 
 from course_lib import recipes
-from course_lib.recipes import auditing, autoencoders, dcgan, diffusion, gan, metrics, translation
+from course_lib.recipes import (
+    auditing,
+    autoencoders,
+    dcgan,
+    diffusion,
+    gan,
+    metrics,
+    styles,
+    translation,
+)
 
-LECTURES = (metrics, autoencoders, gan, dcgan, translation, diffusion, auditing)
+LECTURES = (metrics, autoencoders, gan, dcgan, translation, diffusion, auditing, styles)
 RECIPES: dict[str, Callable[[], None]] = {
     recipe.__name__: recipe for lecture in LECTURES for recipe in lecture.RECIPES
 }

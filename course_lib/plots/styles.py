@@ -1,0 +1,188 @@
+"""Figures of lecture 09: mixed people, truncation, droplets, leaks, what sticks to the grid."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from jaxtyping import Float, Shaped
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from course_lib.plots import (
+    CYCLE,
+    DATA,
+    GREY,
+    MODEL,
+    as_pictures,
+    as_sheet,
+    bare,
+    mark_guess,
+    subplots,
+)
+
+
+def mixing(
+    people: Shaped[Tensor, "n c h w"],
+    rows: Mapping[str, tuple[Shaped[Tensor, "c h w"], Shaped[Tensor, "n c h w"]]],
+    width: float = 8.0,
+) -> Figure:
+    """People along the top; below, a row for each (donor, mixed): the donor at its left."""
+    h, w = people.shape[2:]
+    sheets = [as_sheet(people, len(people)), *(as_sheet(m, len(m)) for _, m in rows.values())]
+    ratios = [w, sheets[0].shape[1]]
+    side = (width - 1.3) / sum(ratios)
+    figure, axes = subplots(
+        len(sheets), 2, figsize=(width, side * h * len(sheets) + 0.2), width_ratios=ratios,
+        squeeze=False,
+    )  # fmt: skip
+    donors = [None, *(donor for donor, _ in rows.values())]
+    for i, (sheet, donor, name) in enumerate(zip(sheets, donors, ["", *rows], strict=True)):
+        bare(axes[i, 0])
+        bare(axes[i, 1])
+        axes[i, 1].imshow(sheet, vmin=0, vmax=1)
+        axes[i, 0].set_ylabel(name, rotation=0, ha="right", va="center")
+        if donor is not None:
+            axes[i, 0].imshow(as_pictures(donor[None])[0], vmin=0, vmax=1)
+    return figure
+
+
+def kept_and_taken(shares: Mapping[str, Mapping[str, tuple[float, float]]]) -> Figure:
+    """layer -> attribute -> (share that shows B's value, share that still shows A's): stacked bars.
+
+    What is left of 1 is a third value, in grey.
+    """
+    attributes = list(next(iter(shares.values())))
+    figure, all_axes = subplots(
+        1, len(attributes), figsize=(2.1 * len(attributes) + 1.2, 0.36 * len(shares) + 1.1),
+        sharey=True, squeeze=False,
+    )  # fmt: skip
+    names = list(shares)
+    for axes, attribute in zip(all_axes[0], attributes, strict=True):
+        taken = np.array([shares[name][attribute][0] for name in names])
+        kept = np.array([shares[name][attribute][1] for name in names])
+        axes.barh(names, taken, color=MODEL, label="B's")
+        axes.barh(names, 1 - taken - kept, left=taken, color="0.8", label="a third")
+        axes.barh(names, kept, left=1 - kept, color=DATA, label="A's")
+        axes.set(xlim=(0, 1), xticks=[0, 0.5, 1], title=attribute)
+    all_axes[0, 0].invert_yaxis()
+    handles, labels = all_axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def truncation(
+    strips: Mapping[float, Shaped[Tensor, "n c h w"]], measures: Mapping[str, Sequence[float]]
+) -> Figure:
+    """A row of people for each ψ, and beside it each measure over ψ."""
+    psis = list(strips)
+    figure, axes = subplots(1, 1 + len(measures), figsize=(9.2, 3.0),
+                            width_ratios=[3, *[1] * len(measures)], squeeze=False)  # fmt: skip
+    n = len(next(iter(strips.values())))
+    sheets = [as_sheet(x, n) for x in strips.values()]
+    gap = np.ones((2, *sheets[0].shape[1:]))
+    sheet = np.concatenate([part for x in sheets for part in (x, gap)][:-1])
+    axes[0, 0].imshow(sheet, vmin=0, vmax=1)
+    bare(axes[0, 0])
+    step = sheets[0].shape[0] + 2
+    axes[0, 0].set_yticks([i * step + step / 2 for i in range(len(psis))])
+    axes[0, 0].set_yticklabels([f"ψ = {psi:g}" for psi in psis])
+    axes[0, 0].tick_params(length=0)
+    for ax, (name, values) in zip(axes[0, 1:], measures.items(), strict=True):
+        ax.plot(psis, values, marker="o", color=MODEL)
+        ax.set(title=name, xlabel="ψ")
+        ax.set_ylim(bottom=0)
+    return figure
+
+
+def droplet(
+    before: Float[Tensor, "h w"], after: Mapping[str, Float[Tensor, "h w"]], guess=None
+) -> Figure:
+    """A map with one large number, and what each normalisation makes of it, in one grey scale."""
+    named = {"before": before, **after}
+    figure, axes = subplots(1, len(named) + 1, figsize=(2.4 * len(named) + 3, 2.6))
+    for ax, (name, x) in zip(axes, named.items(), strict=False):
+        ax.imshow(x.numpy(), vmin=-2.5, vmax=2.5)
+        bare(ax, name)
+    for i, (name, x) in enumerate(named.items()):
+        axes[-1].hist(x.flatten().clamp(-4, 4), bins=60, range=(-4, 4), histtype="step",
+                      color=CYCLE[i], label=name)  # fmt: skip
+    axes[-1].set(yticks=[], xlabel="number", title="all 4,096")
+    axes[-1].legend(fontsize=7)
+    return figure
+
+
+def leaks(p: Float[Tensor, " n"], eigenvalues: Mapping[str, Float[Tensor, " n"]]) -> Figure:
+    """For each way to draw a transformation, the smallest eigenvalue of its mixing, over p."""
+    figure, axes = subplots(figsize=(6.0, 3.0))
+    draw_leaks(axes, p, eigenvalues)
+    return figure
+
+
+def draw_leaks(axes: Axes, p: Tensor, eigenvalues: Mapping[str, Tensor]) -> None:
+    for i, (name, values) in enumerate(eigenvalues.items()):
+        axes.plot(p, values, label=name, color=CYCLE[i], linestyle=("-", "--", ":", "-.")[i % 4])
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.set(xlabel="p, how often it is drawn", ylabel="smallest |eigenvalue|", ylim=(-0.03, 1.03))
+    axes.legend()
+
+
+class Sticking:
+    """A signal bent at some rate, and the same moved before or after: where they part."""
+
+    def __init__(self, n: int):
+        self.figure, (self.left, self.right) = plt.subplots(1, 2, figsize=(7.2, 2.6))
+        plt.close(self.figure)
+        places = np.arange(n)
+        (self.first,) = self.left.plot(places, np.zeros(n), color=DATA, label="moved, then bent")
+        (self.second,) = self.left.plot(places, np.zeros(n), color=MODEL, linestyle="--",
+                                        label="bent, then moved")  # fmt: skip
+        (self.error,) = self.right.plot(places, np.zeros(n), color=GREY)
+        self.left.set(xlabel="place", ylim=(-1.2, 1.6))
+        self.left.legend(loc="upper right", fontsize=7)
+        self.right.set(xlabel="place", title="their difference", ylim=(-0.12, 0.12))
+
+    def show(self, first: Float[Tensor, " n"], second: Float[Tensor, " n"]) -> None:
+        self.first.set_ydata(first)
+        self.second.set_ydata(second)
+        self.error.set_ydata(first - second)
+
+
+def sticking(cases: Mapping[str, tuple[Float[Tensor, " n"], Float[Tensor, " n"], float]]) -> Figure:
+    """The differences of `Sticking` for several cases below each other, with their dB."""
+    figure, all_axes = subplots(len(cases), 1, figsize=(6.4, 0.95 * len(cases) + 0.5), sharex=True,
+                                squeeze=False)  # fmt: skip
+    for axes, (name, (first, second, db)) in zip(all_axes[:, 0], cases.items(), strict=True):
+        axes.plot(first - second, color=MODEL, linewidth=1)
+        axes.set(ylim=(-0.12, 0.12), yticks=[])
+        axes.set_ylabel(f"{name}\n{db:.0f} dB", rotation=0, ha="right", va="center")
+    all_axes[-1, 0].set_xlabel("place")
+    return figure
+
+
+def attention_on(
+    picture: Shaped[Tensor, "c h w"], weights: Float[Tensor, "n h w"], at: Sequence[tuple[int, int]]
+) -> Figure:
+    """A picture with marked places, and where each of them looks."""
+    figure, axes = subplots(1, len(at) + 1, figsize=(2.1 * (len(at) + 1), 2.4))
+    axes[0].imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
+    bare(axes[0], "picture")
+    h, w = picture.shape[1:]
+    for i, (ax, (y, x)) in enumerate(zip(axes[1:], at, strict=True)):
+        axes[0].plot(x, y, marker="s", color=CYCLE[i + 1], markersize=6)
+        ax.imshow(weights[i].numpy(), cmap="cividis", vmin=0, extent=(-0.5, w - 0.5, h - 0.5, -0.5))
+        ax.plot(x, y, marker="s", color=CYCLE[i + 1], markersize=6)
+        bare(ax, f"from ({x}, {y})")
+    return figure
+
+
+def dirac_rates(d_lr: Sequence[float], rates: Mapping[str, Sequence[float]], guess=None) -> Figure:
+    """How fast the Dirac game comes home, over D's rate: below 1 it does."""
+    figure, axes = subplots(figsize=(6.0, 3.0))
+    for i, (name, values) in enumerate(rates.items()):
+        axes.plot(d_lr, values, color=CYCLE[i], linestyle=("-", "--", ":")[i % 3], label=name)
+    axes.axhline(1, color=GREY, linewidth=0.8)
+    axes.set(xscale="log", xlabel="learning rate of D", ylabel="distance kept in each round")
+    mark_guess(axes, guess, vertical=True)
+    axes.legend()
+    return figure

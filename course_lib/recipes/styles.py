@@ -1,0 +1,193 @@
+"""Recipes of the weights of lecture 09: faces by styles, clothes by class, three judges."""
+
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+from course_lib import data, device, gan
+from course_lib.augmentation import Augmentation
+from course_lib.autoencoders import Autoencoder
+from course_lib.gan import AdversarialStep
+from course_lib.metrics import Classifier, FeatureNet, precision_recall
+from course_lib.pretrained import load_weights, round_weights, save_weights
+from course_lib.recipes import SPLITS, circumstances, likeness
+from course_lib.scaling import (
+    BigGANDiscriminator,
+    BigGANGenerator,
+    ProjectedDiscriminator,
+    standing_statistics,
+)
+from course_lib.styles import StyleDiscriminator, StyleGenerator, StyleStep
+from course_lib.training import train
+
+WIDE, NARROW = (192, 128, 64), (96, 64, 48)  # channels at 4 × 4, 8 × 8, 16 × 16
+
+
+def fixed_heads() -> ProjectedDiscriminator:
+    """Heads on two maps of lecture 02's encoder, which has seen faces and never a label."""
+    encoder = load_weights("ae_peeps32", Autoencoder(size=32, latent=32)).encoder
+    return ProjectedDiscriminator(encoder.trunk, taps=(3, 6), size=32)
+
+
+def style_peeps32(steps: int = 60_000, batch: int = 32, seed: int = 40) -> None:
+    """The faces of lectures 09 to 11. Ctrl-C ends it with what it has learned, to be taken up."""
+    name, home = "style_peeps32", device.choose().device
+    faces, held_out = (data.load("peeps", split, size=32) for split in SPLITS)
+    torch.manual_seed(seed)
+    step = StyleStep(
+        StyleGenerator(channels=WIDE, size=32).to(home),
+        StyleDiscriminator(channels=WIDE, size=32).to(home),
+        projected=fixed_heads().to(home),
+        augmentation=Augmentation(0.6, 200_000),
+        r1=0.1,
+        path=2.0,
+        mixing=0.5,
+        ema=0.999,
+    )
+    batches = faces.batches(batch, home, torch.Generator().manual_seed(seed))
+    history = train(step, batches, steps, title=name, checkpoint=f"runs/{name}")
+    model = round_weights(step.ema.model.cpu())
+    p = float(step.augmentation.p)
+    card = {
+        "what": f"a style-based generator, channels {WIDE}; average of its weights",
+        "data": f"peeps, {len(faces):,} training images; measured on {len(held_out):,} others",
+        "steps": f"{history.steps:,} of {batch} images, non-saturating, Adam 0.002, EMA 0.999; "
+        "R1 0.1, path length 2, mixing 0.5; beside D heads on `ae_peeps32`'s encoder; "
+        f"augmentation at p = {p:.2f}",
+        "seed": seed,
+        **circumstances(name, history.seconds),
+        **likeness(lambda n, generator: model.sample(n, generator=generator), held_out),
+        **qualities(model, held_out),
+    }
+    save_weights(name, model, card)
+
+
+def qualities(model: StyleGenerator, held_out) -> dict[str, str]:
+    """What lectures 10 and 11 stand on, by judges that had no part in the training."""
+    z = torch.randn(5000, model.nz, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        w = model.mapping(z)
+        x = torch.cat([model.synthesis(ws) for ws in model.ws(z).split(250)]).clamp(-1, 1)
+    features, reader = FeatureNet("peeps"), Classifier("peeps")
+    real, fake = features.features(held_out.floats()), features.features(x[: len(held_out)])
+    precision, recall = precision_recall(real, fake)
+    found = {key: reader.classify(x, key) for key in ("head", "skin", "glasses")}
+    line = LogisticRegression(max_iter=1000).fit(w[:4000], found["glasses"][:4000])
+    return {
+        "precision and recall, as many as held-out images": f"{precision:.2f}, {recall:.2f}",
+        "heads and skins found among 5,000, by `classifier_peeps`": f"{len(found['head'].unique())}"
+        f" of 47, {len(found['skin'].unique())} of 5",
+        "glasses told by one plane in W": f"{line.score(w[4000:], found['glasses'][4000:]):.1%}",
+        "pixels moved by other noise": f"{noise_share(model):.2%} of what other people move",
+    }
+
+
+@torch.no_grad()
+def noise_share(model: StyleGenerator, people: int = 64, draws: int = 8) -> float:
+    """How far other noise moves the pixels, as a share of how far other people do."""
+    generator = torch.Generator().manual_seed(2)
+    ws = model.ws(torch.randn(people, model.nz, generator=generator))
+    x = torch.stack([model.synthesis(ws, generator=generator) for _ in range(draws)])
+    return (x.std(0).mean() / x[0].std(0).mean()).item()
+
+
+# Three judges for as many seconds: pixels, fixed features, both
+
+
+def style_peeps32_pixels() -> None:
+    _judged("pixels", steps=1400)
+
+
+def style_peeps32_fixed() -> None:
+    _judged("fixed", steps=1600)
+
+
+def style_peeps32_both() -> None:
+    _judged("both", steps=1000)
+
+
+def _judged(kind: str, steps: int, batch: int = 16, seed: int = 41) -> None:
+    """The steps were chosen so that each takes about a minute of one core."""
+    name, home = f"style_peeps32_{kind}", device.choose().device
+    faces, held_out = (data.load("peeps", split, size=32) for split in SPLITS)
+    torch.manual_seed(seed)
+    generator = StyleGenerator(channels=NARROW, size=32).to(home)
+    judge: nn.Module = StyleDiscriminator(channels=NARROW, size=32)
+    heads = fixed_heads()
+    if kind == "fixed":
+        settings = {"g_lr": 2e-3, "d_lr": 5e-4, "betas": (0.0, 0.99), "ema": 0.995}
+        step = AdversarialStep(generator, heads.to(home), "hinge", **settings)
+    else:
+        projected = heads.to(home) if kind == "both" else None
+        step = StyleStep(generator, judge.to(home), projected=projected, r1=0.1, ema=0.995)
+    batches = faces.batches(batch, home, torch.Generator().manual_seed(seed))
+    history = train(step, batches, steps, title=name, checkpoint=f"runs/{name}")
+    model = round_weights(step.ema.model.cpu())
+    told = {"pixels": "D on pixels", "fixed": "heads on `ae_peeps32`'s encoder", "both": "both"}
+    card = {
+        "what": f"a style-based generator, channels {NARROW}, judged by {told[kind]}",
+        "data": f"peeps, {len(faces):,} training images; measured on {len(held_out):,} others",
+        "steps": f"{history.steps:,} of {batch} images, Adam 0.002, EMA 0.995",
+        "seed": seed,
+        **circumstances(name, history.seconds),
+        **likeness(lambda n, generator: model.sample(n, generator=generator), held_out),
+    }
+    save_weights(name, model, card)
+
+
+# Clothes by class
+
+
+def big_generator() -> BigGANGenerator:
+    return BigGANGenerator(10, 64, 32, ch=16, widths=(4, 4, 2, 2), attention=None, nc=1)
+
+
+def big_discriminator() -> BigGANDiscriminator:
+    return BigGANDiscriminator(10, ch=16, widths=(2, 4, 6), attention=None, nc=1)
+
+
+def big_fashion32(steps: int = 4000, batch: int = 32, seed: int = 42) -> None:
+    name, home = "big_fashion32", device.choose().device
+    clothes, held_out = (data.load("fashion", split, size=32) for split in SPLITS)
+    torch.manual_seed(seed)
+    step = gan.AdversarialStep(
+        big_generator().to(home),
+        big_discriminator().to(home),
+        "hinge",
+        g_lr=5e-4,
+        d_lr=2e-3,
+        betas=(0.0, 0.99),
+        ema=0.999,
+    )
+    batches = clothes.batches(batch, home, torch.Generator().manual_seed(seed), with_labels=True)
+    history = train(step, batches, steps, title=name, checkpoint=f"runs/{name}")
+    model = step.ema.model.cpu()
+    torch.manual_seed(seed)
+    standing_statistics(model)
+    model = round_weights(model)
+
+    def sample(n: int, generator: torch.Generator) -> Tensor:
+        return gan.sample(model, n, labels=torch.arange(n) % 10, generator=generator)
+
+    made = sample(5000, torch.Generator().manual_seed(0))
+    right = (Classifier("fashion").classify(made) == torch.arange(5000) % 10).double().mean()
+    card = {
+        "what": "BigGAN in small: conditional BatchNorm, z in chunks; average of its weights",
+        "data": f"fashion, {len(clothes):,} training images",
+        "steps": f"{history.steps:,} of {batch} images, hinge, Adam 0.0005 and D 0.002, EMA 0.999, "
+        "projection D, spectral norm, standing statistics",
+        "seed": seed,
+        **circumstances(name, history.seconds),
+        "asked class delivered, by `classifier_fashion`": f"{right:.1%} of 5,000",
+        **likeness(sample, held_out),
+    }
+    save_weights(name, model, card)
+
+
+RECIPES = (
+    style_peeps32,
+    style_peeps32_pixels,
+    style_peeps32_fixed,
+    style_peeps32_both,
+    big_fashion32,
+)
