@@ -25,12 +25,13 @@ from course_lib.exercises.topics import (
     losses,
     start,
     vae,
+    words,
 )
 
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
 __all__ += ["Verdict", "check", "grade", "hint", "predict", "solution"]
 
-LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics)
+LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, words)
 
 for _lecture in LECTURES:
     EXERCISES.update({exercise.id: exercise for exercise in _lecture.EXERCISES})
