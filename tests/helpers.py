@@ -189,3 +189,19 @@ def returns_its_figure(make: Callable[[], Figure]) -> None:
 def children(widget: ipywidgets.Box, kind: type) -> list[ipywidgets.Widget]:
     """The parts of a box that are of one kind, from the top."""
     return [child for child in widget.children if isinstance(child, kind)]
+
+
+def every_stop_differs(make: Callable[[], ipywidgets.Box], stops: int | None = None) -> None:
+    """Each stop of a widget's one slider draws another picture and reads out another number."""
+    before = plt.get_fignums()
+    widget = make()
+    (slider,) = children(widget, ipywidgets.SelectionSlider)
+    (picture,) = children(widget, ipywidgets.Image)
+    (readout,) = children(widget, ipywidgets.HTML)
+    seen = set()
+    for _, value in slider.options:
+        slider.value = value
+        assert bytes(picture.value).startswith(b"\x89PNG")
+        seen.add((bytes(picture.value), readout.value))
+    assert len(seen) == len(slider.options) and len(seen) == (stops or len(seen))
+    assert plt.get_fignums() == before

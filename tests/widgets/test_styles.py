@@ -1,13 +1,12 @@
 """Sliders of lecture 09: each stop draws another picture and reads out another number."""
 
 import ipywidgets
-import matplotlib.pyplot as plt
 import pytest
 import torch
 
 from course_lib import styles
 from course_lib.widgets import styles as widgets
-from tests.helpers import children
+from tests.helpers import children, every_stop_differs
 
 
 def net() -> styles.StyleGenerator:
@@ -53,18 +52,7 @@ def aliasing():
 
 @pytest.mark.parametrize("make", [mixer, truncation, leak, aliasing])
 def test_every_stop_draws_its_own_picture_and_says_its_own_number(make):
-    before = plt.get_fignums()
-    widget = make()
-    (slider,) = children(widget, ipywidgets.SelectionSlider)
-    (picture,) = children(widget, ipywidgets.Image)
-    (readout,) = children(widget, ipywidgets.HTML)
-    seen = set()
-    for _, value in slider.options:
-        slider.value = value
-        assert bytes(picture.value).startswith(b"\x89PNG")
-        seen.add((bytes(picture.value), readout.value))
-    assert len(seen) == len(slider.options)
-    assert plt.get_fignums() == before
+    every_stop_differs(make)
 
 
 def stop(widget, label: str) -> str:
