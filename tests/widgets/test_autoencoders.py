@@ -1,11 +1,9 @@
 """Sliders of lecture 02: each stop draws another picture and reads out another number."""
 
 import ipywidgets
-import pytest
 import torch
 
 from course_lib import autoencoders
-from course_lib.gan_losses import LOSSES
 from course_lib.widgets import autoencoders as widgets
 from tests.helpers import children
 
@@ -31,23 +29,3 @@ def test_the_latent_plane_follows_both_sliders():
         slider.value = 1.5
         shown.add(bytes(picture.value))
     assert len(shown) == 3
-
-
-@pytest.fixture(scope="module")
-def shared_game():
-    offered = {"first": LOSSES["non_saturating"], "second": LOSSES["wgan_gp"]}
-    return widgets.GanInThePlane(offered)
-
-
-@pytest.fixture
-def game(shared_game):
-    """A game at its start, whatever the test before did with it."""
-    start = {"shape": "ring8", "loss": "first", "k": 1, "d_lr": 1e-3, "g_lr": 1e-3}
-    for menu, value in start.items():
-        getattr(shared_game, menu).value = value
-    shared_game.reset()
-    return shared_game
-
-
-def shown(game) -> tuple[bytes, str]:
-    return bytes(game.picture.value), game.readout.value
