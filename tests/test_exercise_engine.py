@@ -1520,3 +1520,9 @@ def test_a_long_message_is_broken_between_words_and_code_is_not(capsys):
     *prose, last = capsys.readouterr().out.rstrip("\n").split("\n")
     assert last == code
     assert max(map(len, prose)) <= WIDTH and " ".join(prose).split() == ["word"] * 60
+
+
+def test_values_that_are_nearly_right_are_neither_reordered_nor_turned_over(given):
+    rising = torch.tensor([0.15, 0.42, 0.71, 5.0])
+    text = message_for(given, lambda x: x.clamp(max=0.999), lambda x: x.clamp(max=0.9999), rising)
+    assert "order" not in text and "sign" not in text
