@@ -27,6 +27,7 @@ DATA, MODEL, GUESS, OTHER, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#
 CYCLE = (DATA, MODEL, GUESS, OTHER, "#E69F00", "#56B4E9", "#000000")
 # D's surface: grey where it says fake, white in doubt, light blue, the data's colour, where real
 SURFACE = LinearSegmentedColormap.from_list("D", ["#bdbdbd", "#ffffff", "#a9cfe6"])
+DPI, GAP = 100, 2  # dots an inch; pixels between the pictures of a sheet
 plt.rcParams.update(
     {
         "axes.prop_cycle": plt.cycler(color=CYCLE),
@@ -34,7 +35,7 @@ plt.rcParams.update(
         "axes.spines.right": False,
         "axes.titlesize": "medium",
         "figure.constrained_layout.use": True,
-        "figure.dpi": 100,
+        "figure.dpi": DPI,
         "image.cmap": "gray",
         "legend.frameon": False,
         "lines.linewidth": 2,
@@ -65,7 +66,7 @@ def as_pictures(images: Shaped[Tensor, "n c h w"]) -> np.ndarray:
     return x[..., 0] if x.shape[-1] == 1 else x
 
 
-def as_sheet(images: Shaped[Tensor, "n c h w"], columns: int, gap: int = 2) -> np.ndarray:
+def as_sheet(images: Shaped[Tensor, "n c h w"], columns: int, gap: int = GAP) -> np.ndarray:
     """All pictures side by side in one array, row by row, with a white gap between them."""
     pictures = as_pictures(images)
     n, h, w = pictures.shape[:3]
@@ -88,26 +89,47 @@ def bare(axes: Axes, title: str | None = None) -> None:
 def grid(
     images: Shaped[Tensor, "n c h w"], columns: int = 16, title: str = "", width: float = 8.0
 ) -> Figure:
-    """The images as one sheet with `columns` pictures a row. Ranges as in `as_pictures`."""
-    sheet = as_sheet(images, min(columns, len(images)))
-    figure, axes = subplots(figsize=(width, width * sheet.shape[0] / sheet.shape[1] + 0.3))
-    axes.imshow(sheet, vmin=0, vmax=1)
-    bare(axes, title)
+    """The images as one sheet, at most `columns` a row: as many as fit at a whole multiple of
+    their pixels, small ones at least doubled. Ranges as in `as_pictures`."""
+    w = images.shape[-1]
+    room = width * DPI / (2 if w < 48 else 1)
+    fit = max(1, int((room + GAP) // (w + GAP)))
+    figure = _sheets([as_sheet(images, min(columns, len(images), fit))], width)
+    bare(figure.axes[0], title)
     return figure
 
 
 def rows(named: Mapping[str, Shaped[Tensor, "n c h w"]], width: float = 8.0) -> Figure:
     """One row of pictures for each name, with the name at its left: for comparing samplers."""
-    sheets = {name: as_sheet(images, len(images)) for name, images in named.items()}
-    heights = [sheet.shape[0] / sheet.shape[1] for sheet in sheets.values()]
-    figure, all_axes = subplots(
-        len(sheets), 1, figsize=(width, (width - 1.2) * sum(heights) + 0.1), squeeze=False,
-        height_ratios=heights,
-    )  # fmt: skip
-    for axes, (name, sheet) in zip(all_axes[:, 0], sheets.items(), strict=True):
-        axes.imshow(sheet, vmin=0, vmax=1)
-        bare(axes)
+    widest = max(images.shape[-1] for images in named.values())
+    sheets = [as_sheet(_enlarged(images, widest), len(images)) for images in named.values()]
+    figure = _sheets(sheets, width - 1.2)
+    for axes, name in zip(figure.axes, named, strict=True):
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    return figure
+
+
+def _enlarged(images: Shaped[Tensor, "n c h w"], width: int) -> Shaped[Tensor, "n c hs ws"]:
+    """Each pixel repeated as often as fits, so that rows of small and large pictures align."""
+    times = width // images.shape[-1]
+    return images.repeat_interleave(times, -1).repeat_interleave(times, -2)
+
+
+def _sheets(sheets: Sequence[np.ndarray], width: float) -> Figure:
+    """One axes for each sheet, one below the other; a pixel becomes a whole number of dots, as
+    many as `width` inches allow: other sizes blur some pixels and double others."""
+    h, w = (np.array([sheet.shape[side] for sheet in sheets]) for side in (0, 1))
+    zoom = max(1, int(width * DPI // w.max()))
+    full = zoom * w.max(), zoom * h.sum() + 6 * (len(sheets) - 1)
+    figure = plt.figure(figsize=(full[0] / DPI, full[1] / DPI), layout="none")
+    plt.close(figure)
+    top = full[1]
+    for sheet, high, wide in zip(sheets, zoom * h, zoom * w, strict=True):
+        place = (0, (top - high) / full[1], wide / full[0], high / full[1])
+        axes = figure.add_axes(place)
+        axes.imshow(sheet, vmin=0, vmax=1, interpolation="nearest")
+        bare(axes)
+        top -= high + 6
     return figure
 
 

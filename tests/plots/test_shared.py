@@ -66,6 +66,22 @@ def test_a_part_of_the_plane_is_a_grid_like_the_whole():
     )
 
 
+@pytest.mark.parametrize("side", [16, 28, 32, 64, 100, 900])
+def test_a_sheet_draws_every_pixel_equally_large(side):
+    images = torch.zeros(40, 1, side, side)
+    for figure in (plots.grid(images), plots.rows({"a": images[:12], "b": images[:3]})):
+        for axes in figure.axes:
+            box, (h, w) = axes.get_window_extent(), axes.images[0].get_array().shape
+            zoom = box.width / w
+            assert zoom == pytest.approx(round(zoom)) and zoom == pytest.approx(box.height / h)
+
+
+def test_rows_of_small_pictures_stand_in_the_columns_of_large_ones():
+    small, large = torch.zeros(5, 1, 16, 16), torch.zeros(5, 1, 64, 64)
+    a, b = plots.rows({"16": small, "64": large}).axes
+    assert a.get_window_extent().width == b.get_window_extent().width
+
+
 FIGURES = {
     "copies": lambda: plots.with_neighbours(torch.zeros(4, 3, 8, 8), torch.zeros(4, 2, 3, 8, 8)),
     "grid": lambda: plots.grid(torch.zeros(5, 3, 8, 8), columns=3, title="five"),
