@@ -45,8 +45,8 @@ SURVIVORS = ROOT / "tests" / "survivors"
 LIMIT = 3.0  # seconds for one answer
 OPEN = "OPEN"
 QUOTES = re.compile(
-    r"\b[Yy]ours?\b[^.;:]*?\d|\b[Yy]ou (say|give|return|get|take|end|make|count)[^.;:]*?\d"
-    r"|\d[^.;:]*\b(with you|with yours|is yours)\b"
+    r"\b[Yy]ours?\b[^.;:]*?N|\b[Yy]ou (say|give|return|get|take|end|make|count|see)[^.;:]*?N"
+    r"|\bcosts? you\b[^.;:]*?N|N[^.;:]*\b(with you|with yours|is yours)\b".replace("N", "[\\d½¼]")
 )
 # what the model card tells of its model
 MEASURED = {"from_seen": {"flow": [0.5]}, "measured": {"seen": (0.5, (0.4, 0.6))}}

@@ -6,8 +6,18 @@ import pytest
 
 from course_lib.exercises import EXERCISES
 from tests import exercise_mutants
-from tests.exercise_mutants import answers, broken, calls_of, tried, unlisted, wrong_wrappers
+from tests.exercise_mutants import (
+    answers,
+    broken,
+    calls_of,
+    topic_of,
+    tried,
+    unlisted,
+    unproven,
+    wrong_wrappers,
+)
 
+PROVEN = ("losses", "vae", "cyclegan", "ddpm")  # topics whose messages all carry their examples
 KL = EXERCISES["vae.kl_to_standard_normal"]
 
 
@@ -37,3 +47,19 @@ def test_the_list_must_hold_what_survives_and_no_more(monkeypatch):
 def test_the_wrappers_are_as_many_as_the_arguments_allow(exercise_id):
     names = [name for name, _ in wrong_wrappers(calls_of(EXERCISES[exercise_id]))]
     assert len(names) > 20 and len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize(
+    "exercise", [e for e in EXERCISES.values() if topic_of(e) in PROVEN], ids=lambda e: e.id
+)
+def test_no_message_quotes_a_number_that_the_students_function_was_not_asked_for(exercise):
+    assert not unproven(exercise)
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["Data 2 should cost −4; you say 4.", "Two cost you 2.", "0.5 with yours", "Yours is ½."],
+)
+def test_a_number_put_into_the_students_mouth_counts_as_quoted(message):
+    assert exercise_mutants.QUOTES.search(message)
+    assert not exercise_mutants.QUOTES.search("A slope of 2 should cost 1; you say {got}.")

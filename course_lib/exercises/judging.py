@@ -326,7 +326,10 @@ def written(value: Any, spec: str = "") -> str:
         return str(value)
     if isinstance(value, int):
         return format(value, spec or ",").replace("-", "−")
-    return format(value, spec or ".3g").replace("-", "−") if isinstance(value, float) else "?"
+    if not isinstance(value, float):
+        return "?"
+    text = format(value, spec or ".3g")
+    return (text if float(text) else text.removeprefix("-")).replace("-", "−")  # no −0
 
 
 def filled(message: str, expected: Any, got: Any) -> str:

@@ -73,49 +73,59 @@ WASSERSTEIN_D = Exercise(
             "sign",
             lambda real, fake: real.mean() - fake.mean(),
             "Your critic lowers the score of data. Marks of 2 for data and −2 for fakes are good, "
-            "the loss should be −4; you say 4, and an optimiser would turn the marks round.",
+            "the loss should be {expected}; you say {got}, and an optimiser would turn the marks "
+            "round.",
+            _shown(2.0, -2.0, gives=4.0),
         ),
         Mistake(
             "distance, whichever is higher",
             lambda real, fake: (real.mean() - fake.mean()).abs(),
             "You do not care who has the higher mark. Data 2 and fakes −2 is good and should be "
-            "−4; data −2 and fakes 2 is bad and should be 4. You say 4 to both.",
+            "{expected}; you say {got}, as for the reverse.",
+            _shown(2.0, -2.0, gives=4.0),
         ),
         Mistake(
             "minus the distance, whichever is higher",
             lambda real, fake: -(real.mean() - fake.mean()).abs(),
-            "You do not care who has the higher mark. Data −2 and fakes 2 is bad and should be 4; "
-            "you say −4, as for the reverse.",
+            "You do not care who has the higher mark. Data −2 and fakes 2 is bad and should be "
+            "{expected}; you say {got}, as for the reverse.",
+            _shown(-2.0, 2.0, gives=-4.0),
         ),
         Mistake(
             "squared",
             lambda real, fake: (fake.mean() - real.mean()).square(),
-            "Your loss is least where both have the same mark. Data 2 and fakes −2 should be −4; "
-            "you say 16, and pull them together.",
+            "Your loss is least where both have the same mark. Data 2 and fakes −2 should be "
+            "{expected}; you say {got}, and pull them together.",
+            _shown(2.0, -2.0, gives=16.0),
         ),
         Mistake(
             "probabilities",
             lambda real, fake: fake.sigmoid().mean() - real.sigmoid().mean(),
-            "A critic's score has no ceiling; yours has, at 1. Data 2 and fakes −2 should be −4; "
-            "you say −0.76, and with marks of 10 and −10 you say −1 and have no gradient left.",
+            "A critic's score has no ceiling; yours has, at 1. Data 2 and fakes −2 should be "
+            "{expected}; you say {got:.2f}, and with marks of 10 and −10 hardly any gradient is "
+            "left.",
+            _shown(2.0, -2.0, gives=-0.762),
         ),
         Mistake(
             "log-loss",
             lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
-            "That is the loss of a D that says probabilities. Data 2 and fakes −2 should be −4; "
-            "you say 0.25, and it never gets below 0.",
+            "That is the loss of a D that says probabilities. Data 2 and fakes −2 should be "
+            "{expected}; you say {got:.2f}, and it never gets below 0.",
+            _shown(2.0, -2.0, gives=0.254),
         ),
         Mistake(
             "hinge",
             lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
-            "Your critic rests as soon as every score is beyond a margin of 1. Data 2 and fakes "
-            "−2 should be −4; you say 0, without a gradient.",
+            "Your critic rests as soon as every score is beyond a margin of 1. Data 2 and fakes −2 "
+            "should be {expected}; you say {got}, without a gradient.",
+            _shown(2.0, -2.0, gives=0.0),
         ),
         Mistake(
             "no less than nothing",
             lambda real, fake: F.relu(fake.mean() - real.mean()),
-            "Your loss stops at 0. Data 2 and fakes −2 should be −4; you say 0, without a "
-            "gradient: the critic rests as soon as it is right.",
+            "Your loss stops at 0. Data 2 and fakes −2 should be {expected}; you say {got}, "
+            "without a gradient: the critic rests as soon as it is right.",
+            _shown(2.0, -2.0, gives=0.0),
         ),
         Mistake(
             "only data",
@@ -133,24 +143,29 @@ WASSERSTEIN_D = Exercise(
             "fakes taken for real",
             lambda real, fake: -real.mean() - fake.mean(),
             "Your critic wants a high mark for everything. A fake of mark 2 beside data of mark 0 "
-            "should cost 2; you say −2.",
+            "should cost {expected}; you say {got}.",
+            _shown(0.0, 2.0, gives=-2.0),
         ),
         Mistake(
             "both low",
             lambda real, fake: real.mean() + fake.mean(),
             "Your critic wants a low mark for everything. Data of mark 2 beside a fake of mark 0 "
-            "should be −2; you say 2.",
+            "should be {expected}; you say {got}.",
+            _shown(2.0, 0.0, gives=2.0),
         ),
         Mistake(
             "halved",
             lambda real, fake: (fake.mean() - real.mean()) / 2,
-            "Your loss is half of what is asked: data 2 and fakes −2 should be −4; you say −2.",
+            "Your loss is half of what is asked: data 2 and fakes −2 should be {expected}; you say "
+            "{got}.",
+            _shown(2.0, -2.0, gives=-2.0),
         ),
         Mistake(
             "summed over the batch",
             lambda real, fake: fake.sum() - real.sum(),
-            "Your loss grows with the batch. One image each with marks 2 and −2 makes −4; two of "
-            "each make −8 for you.",
+            "Your loss grows with the batch. One image each with marks 2 and −2 makes −4, and so "
+            "should two of each; you say {got}.",
+            _shown((2.0, 2.0), (-2.0, -2.0), gives=-8.0),
         ),
         Mistake(
             "one number an image",
@@ -219,55 +234,65 @@ WASSERSTEIN_G = Exercise(
         Mistake(
             "paid for getting caught",
             lambda fake: fake.mean(),
-            "Your G is paid for getting caught. A fake of mark 2 should cost −2; you say 2, and an "
-            "optimiser would lower the mark.",
+            "Your G is paid for getting caught. A fake of mark 2 should cost {expected}; you say "
+            "{got}, and an optimiser would lower the mark.",
+            _shown(2.0, gives=2.0),
         ),
         Mistake(
             "hinge",
             lambda fake: F.relu(1 - fake).mean(),
-            "The hinge is D's alone. A fake of mark 2 should cost −2; you say 0, without a "
-            "gradient: your G stops as soon as D says 1.",
+            "The hinge is D's alone. A fake of mark 2 should cost {expected}; you say {got}, "
+            "without a gradient: your G stops as soon as D says 1.",
+            _shown(2.0, gives=0.0),
         ),
         Mistake(
             "non-saturating",
             lambda fake: F.softplus(-fake).mean(),
             "That is the loss against a D that says probabilities. A fake of mark 2 should cost "
-            "−2, with slope −1; you say 0.13, with slope −0.12.",
+            "{expected}, with slope −1; you say {got:.2f}, and the slope is near 0.",
+            _shown(2.0, gives=0.127),
         ),
         Mistake(
             "minimax",
             lambda fake: -F.softplus(fake).mean(),
             "That is the loss against a D that says probabilities. A fake of mark −2 should cost "
-            "2, with slope −1; you say −0.13, with slope −0.12: the worse the fake, the weaker "
-            "your G's wish to change it.",
+            "{expected}, with slope −1; you say {got:.2f}, and your slope is nearly flat: the "
+            "worse the fake, the weaker your G's wish to change it.",
+            _shown(-2.0, gives=-0.127),
         ),
         Mistake(
             "probabilities",
             lambda fake: -fake.sigmoid().mean(),
-            "A critic's score has no ceiling; yours has, at 1. A fake of mark 2 should cost −2; "
-            "you say −0.88.",
+            "A critic's score has no ceiling; yours has, at 1. A fake of mark 2 should cost "
+            "{expected}; you say {got:.2f}.",
+            _shown(2.0, gives=-0.881),
         ),
         Mistake(
             "least squares",
             lambda fake: (fake - 1).square().mean(),
-            "Your G wants a mark of 1 and no more. A fake of mark 2 should cost −2; you say 1, and "
-            "pull it down.",
+            "Your G wants a mark of 1 and no more. A fake of mark 2 should cost {expected}; you "
+            "say {got}, and pull it down.",
+            _shown(2.0, gives=1.0),
         ),
         Mistake(
             "size of the score",
             lambda fake: -fake.abs().mean(),
-            "The sign of the mark is lost. A fake of mark −2 should cost 2; you say −2, and push "
-            "it further down.",
+            "The sign of the mark is lost. A fake of mark −2 should cost {expected}; you say "
+            "{got}, and push it further down.",
+            _shown(-2.0, gives=-2.0),
         ),
         Mistake(
             "halved",
             lambda fake: -fake.mean() / 2,
-            "Half of what is asked: a fake of mark 2 should cost −2; you say −1.",
+            "Half of what is asked: a fake of mark 2 should cost {expected}; you say {got}.",
+            _shown(2.0, gives=-1.0),
         ),
         Mistake(
             "summed over the batch",
             lambda fake: -fake.sum(),
-            "Your loss grows with the batch: one fake of mark 2 costs −2, two cost you −4.",
+            "Your loss grows with the batch: one fake of mark 2 costs −2, and two should cost "
+            "{expected} on average; you say {got}.",
+            _shown((2.0, 2.0), gives=-4.0),
         ),
         Mistake(
             "one number an image",
@@ -347,75 +372,88 @@ LEAST_SQUARES_D = Exercise(
             "as printed",
             lambda real, fake: -(real - 1).square().mean() + fake.square().mean(),
             "Your D is paid for being wrong about data. A score of 3 misses the target 1 by 2 and "
-            "should cost 4; you say −4, and the loss falls without end as scores run away from 1.",
+            "should cost {expected}; you say {got}, and the loss falls without end as scores run "
+            "away from 1.",
+            _shown(3.0, 0.0, gives=-4.0),
         ),
         Mistake(
             "sign",
             lambda real, fake: -(real - 1).square().mean() - fake.square().mean(),
-            "Your D is paid for every miss. Data 1 and a fake of 2 should cost 4; you say −4: the "
-            "loss falls without end.",
+            "Your D is paid for every miss. Data 1 and a fake of 2 should cost {expected}; you say "
+            "{got}: the loss falls without end.",
+            _shown(1.0, 2.0, gives=-4.0),
         ),
         Mistake(
             "targets swapped",
             lambda real, fake: real.square().mean() + (fake - 1).square().mean(),
-            "The targets have changed places. Data 1 and fake 0 is perfect and should cost 0; you "
-            "say 2.",
+            "The targets have changed places. Data 1 and fake 0 is perfect and should cost "
+            "{expected}; you say {got}.",
+            _shown(1.0, 0.0, gives=2.0),
         ),
         Mistake(
             "fakes aim at −1",
             lambda real, fake: (real - 1).square().mean() + (fake + 1).square().mean(),
             "The fakes' target is another one. Data 1 and fake 0 is perfect here and should cost "
-            "0; you say 1.",
+            "{expected}; you say {got}.",
+            _shown(1.0, 0.0, gives=1.0),
         ),
         Mistake(
             "fakes taken for real",
             lambda real, fake: (real - 1).square().mean() + (fake - 1).square().mean(),
-            "Your D wants 1 for everything. Data 1 and fake 0 is perfect and should cost 0; you "
-            "say 1.",
+            "Your D wants 1 for everything. Data 1 and fake 0 is perfect and should cost "
+            "{expected}; you say {got}.",
+            _shown(1.0, 0.0, gives=1.0),
         ),
         Mistake(
             "sigmoid first",
             lambda real, fake: (
                 (real.sigmoid() - 1).square().mean() + fake.sigmoid().square().mean()
             ),
-            "There is a sigmoid in your loss. Data 1 and fake 0 is perfect and should cost 0; you "
-            "say 0.32. And a sure error, a fake of 20, has no gradient.",
+            "There is a sigmoid in your loss. Data 1 and fake 0 is perfect and should cost "
+            "{expected}; you say {got:.2f}. And a sure error, a fake of 20, has no gradient.",
+            _shown(1.0, 0.0, gives=0.322),
         ),
         Mistake(
             "halved",
             lambda real, fake: ((real - 1).square().mean() + fake.square().mean()) / 2,
-            "Half of what is asked: data 0 and fake 0 should cost 1; you say ½. (The paper has "
-            "the ½. The course, like CycleGAN, has not.)",
+            "Half of what is asked: data 0 and fake 0 should cost {expected}; you say {got}. (The "
+            "paper has the ½. The course, like CycleGAN, has not.)",
+            _shown(0.0, 0.0, gives=0.5),
         ),
         Mistake(
             "square of the mean",
             lambda real, fake: (real.mean() - 1).square() + fake.mean().square(),
             "Errors of opposite signs cancel. Data scores of 0 and 2 both miss 1 by 1 and should "
-            "cost 1 on average; you say 0.",
+            "cost {expected} on average; you say {got}.",
+            _shown((0.0, 2.0), (0.0, 0.0), gives=0.0),
         ),
         Mistake(
             "absolute errors",
             lambda real, fake: (real - 1).abs().mean() + fake.abs().mean(),
-            "You do not square. Data 3 misses by 2 and should cost 4; you say 2, and a large miss "
-            "pulls no more than a small one.",
+            "You do not square. Data 3 misses by 2 and should cost {expected}; you say {got}, and "
+            "a large miss pulls no more than a small one.",
+            _shown(3.0, 0.0, gives=2.0),
         ),
         Mistake(
             "root of the mean square",
             lambda real, fake: (real - 1).square().mean().sqrt() + fake.square().mean().sqrt(),
-            "You take a root at the end. Data 3 misses by 2 and should cost 4; you say 2. And at a "
-            "perfect score your gradient is nan.",
+            "You take a root at the end. Data 3 misses by 2 and should cost {expected}; you say "
+            "{got}. And at a perfect score your gradient is nan.",
+            _shown(3.0, 0.0, gives=2.0),
         ),
         Mistake(
             "one-sided",
             lambda real, fake: F.relu(1 - real).square().mean() + F.relu(fake).square().mean(),
             "Scores that are too good cost you nothing. Data 3 misses its target by 2 and should "
-            "cost 4; you say 0.",
+            "cost {expected}; you say {got}.",
+            _shown(3.0, 0.0, gives=0.0),
         ),
         Mistake(
             "log-loss",
             lambda real, fake: F.softplus(-real).mean() + F.softplus(fake).mean(),
-            "That is the loss of a D that says probabilities. Data 0 and fake 0 should cost 1; you "
-            "say 1.386.",
+            "That is the loss of a D that says probabilities. Data 0 and fake 0 should cost "
+            "{expected}; you say {got:.2f}.",
+            _shown(0.0, 0.0, gives=1.386),
         ),
         Mistake(
             "only data",
@@ -432,7 +470,9 @@ LEAST_SQUARES_D = Exercise(
         Mistake(
             "summed over the batch",
             lambda real, fake: (real - 1).square().sum() + fake.square().sum(),
-            "Your loss grows with the batch: data 0 and fake 0 cost 1, two of each cost you 2.",
+            "Your loss grows with the batch: data 0 and fake 0 cost 1, and so should two of each; "
+            "you say {got}.",
+            _shown((0.0, 0.0), (0.0, 0.0), gives=2.0),
         ),
         Mistake(
             "one number an image",
@@ -518,73 +558,86 @@ LEAST_SQUARES_G = Exercise(
         Mistake(
             "as printed",
             lambda fake: -(fake - 1).square().mean(),
-            "Your G is paid for missing 1. A fake of score −1 misses by 2 and should cost 4; you "
-            "say −4, and the loss falls without end as scores run away.",
+            "Your G is paid for missing 1. A fake of score −1 misses by 2 and should cost "
+            "{expected}; you say {got}, and the loss falls without end as scores run away.",
+            _shown(-1.0, gives=-4.0),
         ),
         Mistake(
             "target 0",
             lambda fake: fake.square().mean(),
             "Your G is paid for getting caught: it aims at 0, which D says of fakes. A fake that D "
-            "scores at 1 should cost 0; you say 1.",
+            "scores at 1 should cost {expected}; you say {got}.",
+            _shown(1.0, gives=1.0),
         ),
         Mistake(
             "target −1",
             lambda fake: (fake + 1).square().mean(),
-            "Your G aims at −1. A fake that D scores at 1 should cost 0; you say 4.",
+            "Your G aims at −1. A fake that D scores at 1 should cost {expected}; you say {got}.",
+            _shown(1.0, gives=4.0),
         ),
         Mistake(
             "minus D's half",
             lambda fake: -fake.square().mean(),
             "You turn the sign of D's own term. At score 0, where D has the fake just where it "
-            "wants it, your gradient is 0: G is told nothing. A fake of score −1 should cost 4; "
-            "you say −1, and push it down.",
+            "wants it, your gradient is 0: G is told nothing. A fake of score −1 should cost "
+            "{expected}; you say {got}, and push it down.",
+            _shown(-1.0, gives=-1.0),
         ),
         Mistake(
             "sigmoid first",
             lambda fake: (fake.sigmoid() - 1).square().mean(),
-            "There is a sigmoid in your loss. A fake that D scores at 1 should cost 0; you say "
-            "0.07. A fake that D is sure of, score −20, has no gradient.",
+            "There is a sigmoid in your loss. A fake that D scores at 1 should cost {expected}; "
+            "you say {got:.2f}. A fake that D is sure of, score −20, has no gradient.",
+            _shown(1.0, gives=0.0723),
         ),
         Mistake(
             "halved",
             lambda fake: (fake - 1).square().mean() / 2,
-            "Half of what is asked: a fake of score −1 should cost 4; you say 2. (The paper has "
-            "the ½. The course, like CycleGAN, has not.)",
+            "Half of what is asked: a fake of score −1 should cost {expected}; you say {got}. (The "
+            "paper has the ½. The course, like CycleGAN, has not.)",
+            _shown(-1.0, gives=2.0),
         ),
         Mistake(
             "square of the mean",
             lambda fake: (fake.mean() - 1).square(),
             "Errors of opposite signs cancel. Fakes of scores 0 and 2 both miss 1 by 1 and should "
-            "cost 1 on average; you say 0, and neither is moved.",
+            "cost {expected} on average; you say {got}, and neither is moved.",
+            _shown((0.0, 2.0), gives=0.0),
         ),
         Mistake(
             "absolute errors",
             lambda fake: (fake - 1).abs().mean(),
-            "You do not square. A fake of score −1 misses by 2 and should cost 4; you say 2, and "
-            "the worst fake is pulled no harder than the best.",
+            "You do not square. A fake of score −1 misses by 2 and should cost {expected}; you say "
+            "{got}, and the worst fake is pulled no harder than the best.",
+            _shown(-1.0, gives=2.0),
         ),
         Mistake(
             "one-sided",
             lambda fake: F.relu(1 - fake).square().mean(),
             "Scores that are too good cost you nothing. A fake of score 3 misses its target by 2 "
-            "and should cost 4; you say 0.",
+            "and should cost {expected}; you say {got}.",
+            _shown(3.0, gives=0.0),
         ),
         Mistake(
             "a critic's loss",
             lambda fake: -fake.mean(),
             "That is the loss against a critic, whose marks have no target. A fake of score 1 "
-            "should cost 0; you say −1.",
+            "should cost {expected}; you say {got}.",
+            _shown(1.0, gives=-1.0),
         ),
         Mistake(
             "non-saturating",
             lambda fake: F.softplus(-fake).mean(),
             "That is the loss against a D that says probabilities. A fake of score −1 should cost "
-            "4; you say 1.31.",
+            "{expected}; you say {got:.2f}.",
+            _shown(-1.0, gives=1.313),
         ),
         Mistake(
             "summed over the batch",
             lambda fake: (fake - 1).square().sum(),
-            "Your loss grows with the batch: a fake of score 0 costs 1, two cost you 2.",
+            "Your loss grows with the batch: a fake of score 0 costs 1, and two should cost "
+            "{expected} on average; you say {got}.",
+            _shown((0.0, 0.0), gives=2.0),
         ),
         Mistake(
             "one number an image",
@@ -655,67 +708,78 @@ HINGE_D = Exercise(
         Mistake(
             "labels swapped",
             lambda real, fake: F.relu(1 + real).mean() + F.relu(1 - fake).mean(),
-            "Your D pushes data down and fakes up. Data 3 and fake −3 is good and should cost 0; "
-            "you say 8.",
+            "Your D pushes data down and fakes up. Data 3 and fake −3 is good and should cost "
+            "{expected}; you say {got}.",
+            _shown(3.0, -3.0, gives=8.0),
         ),
         Mistake(
             "fakes taken for real",
             lambda real, fake: F.relu(1 - real).mean() + F.relu(1 - fake).mean(),
-            "Your D wants all scores above 1. Data 3 and fake −3 is good and should cost 0; you "
-            "say 4.",
+            "Your D wants all scores above 1. Data 3 and fake −3 is good and should cost "
+            "{expected}; you say {got}.",
+            _shown(3.0, -3.0, gives=4.0),
         ),
         Mistake(
             "no margin",
             lambda real, fake: F.relu(-real).mean() + F.relu(fake).mean(),
-            "Your D rests as soon as the sign is right. All scores 0 should cost 2; you say 0: a D "
-            "that says 0 to everything has nothing to learn.",
+            "Your D rests as soon as the sign is right. All scores 0 should cost {expected}; you "
+            "say {got}: a D that says 0 to everything has nothing to learn.",
+            _shown(0.0, 0.0, gives=0.0),
         ),
         Mistake(
             "no hinge",
             lambda real, fake: (1 - real).mean() + (1 + fake).mean(),
-            "Nothing is cut off. Data 3 and fake −3 is good and should cost 0; you say −4, and the "
-            "loss falls without end.",
+            "Nothing is cut off. Data 3 and fake −3 is good and should cost {expected}; you say "
+            "{got}, and the loss falls without end.",
+            _shown(3.0, -3.0, gives=-4.0),
         ),
         Mistake(
             "minimum for maximum",
             lambda real, fake: (1 - real).clamp(max=0).mean() + (1 + fake).clamp(max=0).mean(),
-            "You kept the wrong half. Data 3 and fake −3 is good and should cost 0; you say −4. "
-            "And scores that are wrong cost nothing.",
+            "You kept the wrong half. Data 3 and fake −3 is good and should cost {expected}; you "
+            "say {got}. And scores that are wrong cost nothing.",
+            _shown(3.0, -3.0, gives=-4.0),
         ),
         Mistake(
             "sign",
             lambda real, fake: -hinge_d(real, fake),
-            "You return what D makes large. All scores 0 should cost 2; you say −2, and an "
-            "optimiser would make every score wrong.",
+            "You return what D makes large. All scores 0 should cost {expected}; you say {got}, "
+            "and an optimiser would make every score wrong.",
+            _shown(0.0, 0.0, gives=-2.0),
         ),
         Mistake(
             "hinge of the mean",
             lambda real, fake: F.relu(1 - real.mean()) + F.relu(1 + fake.mean()),
-            "Good images pay for bad ones. Data scores of 5 and −1 should cost (0 + 2) / 2 = 1; "
-            "their mean is 2, and you say 0.",
+            "Good images pay for bad ones. Data scores of 5 and −1 should cost (0 + 2) / 2 = "
+            "{expected}; their mean is 2, and you say {got}.",
+            _shown((5.0, -1.0), (-3.0, -3.0), gives=0.0),
         ),
         Mistake(
             "hinge of the difference",
             lambda real, fake: F.relu(1 - (real - fake)).mean(),
-            "Only the difference counts for you. Data 1 and fake 0 should cost 1, for the fake is "
-            "above −1; you say 0.",
+            "Only the difference counts for you. Data 1 and fake 0 should cost {expected}, for the "
+            "fake is above −1; you say {got}.",
+            _shown(1.0, 0.0, gives=0.0),
         ),
         Mistake(
             "soft",
             lambda real, fake: F.softplus(1 - real).mean() + F.softplus(1 + fake).mean(),
-            "Your hinge is soft: it never lets go. Data 3 and fake −3 should cost 0, without a "
-            "gradient; you say 0.25.",
+            "Your hinge is soft: it never lets go. Data 3 and fake −3 should cost {expected}, "
+            "without a gradient; you say {got:.2f}.",
+            _shown(3.0, -3.0, gives=0.254),
         ),
         Mistake(
             "squared",
             lambda real, fake: F.relu(1 - real).square().mean() + F.relu(1 + fake).square().mean(),
-            "You square what is left. Data −1 and fake −1 should cost 2; you say 4.",
+            "You square what is left. Data −1 and fake −1 should cost {expected}; you say {got}.",
+            _shown(-1.0, -1.0, gives=4.0),
         ),
         Mistake(
             "distance from 1 and −1",
             lambda real, fake: (1 - real).abs().mean() + (1 + fake).abs().mean(),
             "Scores that are better than asked cost you something. Data 3 and fake −3 should cost "
-            "0; you say 4.",
+            "{expected}; you say {got}.",
+            _shown(3.0, -3.0, gives=4.0),
         ),
         Mistake(
             "sigmoid first",
@@ -723,13 +787,15 @@ HINGE_D = Exercise(
                 F.relu(1 - real.sigmoid()).mean() + F.relu(1 + fake.sigmoid()).mean()
             ),
             "There is a sigmoid in your loss: the fake's score never comes below 0, so its half "
-            "never below 1. Data 3 and fake −3 should cost 0; you say 1.09.",
+            "never below 1. Data 3 and fake −3 should cost {expected}; you say {got:.2f}.",
+            _shown(3.0, -3.0, gives=1.095),
         ),
         Mistake(
             "a critic's loss",
             lambda real, fake: fake.mean() - real.mean(),
-            "That is a critic's loss, which never rests. Data 3 and fake −3 should cost 0; you say "
-            "−6.",
+            "That is a critic's loss, which never rests. Data 3 and fake −3 should cost "
+            "{expected}; you say {got}.",
+            _shown(3.0, -3.0, gives=-6.0),
         ),
         Mistake(
             "only data",
@@ -746,13 +812,15 @@ HINGE_D = Exercise(
         Mistake(
             "halved",
             lambda real, fake: hinge_d(real, fake) / 2,
-            "Half of what is asked: all scores 0 should cost 2; you say 1.",
+            "Half of what is asked: all scores 0 should cost {expected}; you say {got}.",
+            _shown(0.0, 0.0, gives=1.0),
         ),
         Mistake(
             "summed over the batch",
             lambda real, fake: F.relu(1 - real).sum() + F.relu(1 + fake).sum(),
-            "Your loss grows with the batch: one image each of score 0 costs 2, two of each cost "
-            "you 4.",
+            "Your loss grows with the batch: one image each of score 0 costs 2, and so should two "
+            "of each; you say {got}.",
+            _shown((0.0, 0.0), (0.0, 0.0), gives=4.0),
         ),
         Mistake(
             "one number an image",
@@ -963,11 +1031,24 @@ def _norms_over_pixels(slope: Tensor) -> Tensor:
 
 
 def _steep(
-    slope: float, channels: int = 1, width: int = 1, at: float = 1.0, gives: Any = None, **options
+    slope: float,
+    channels: int = 1,
+    width: int = 1,
+    images: int = 1,
+    at: float = 1.0,
+    gives: Any = None,
+    **options: float,
 ) -> Example:
-    """One image with the same slope in each of its pixels."""
-    points = torch.full((1, channels, width, width), at)
-    return example(_Linear(torch.full((points.numel(),), slope)), points, gives=gives, **options)
+    """Images with the same slope in each of their pixels."""
+    points = torch.full((images, channels, width, width), at)
+    critic = _Linear(torch.full((points[0].numel(),), slope))
+    return example(critic, points, gives=gives, **options)
+
+
+def _two_slopes(first: float, second: float, gives: float) -> Example:
+    """Two points of a line, each with its own slope: the critic is x² / 2."""
+    points = torch.tensor([[first], [second]])
+    return example(lambda x: x.square().sum(1) / 2, points, gives=gives)
 
 
 def _squared_first(critic, points, target=1.0):
@@ -1037,14 +1118,17 @@ GRADIENT_PENALTY = Exercise(
             "norm over channels",
             _penalty_of(lambda slope: slope.norm(dim=1)),
             "You hold each pixel at slope 1, not each picture. A picture of 4 pixels with slope 2 "
-            "in each has slope 4 and should cost 9; you say 1. Of 28 × 28 grey pixels yours is "
-            "content where the picture's slope is 28.",
+            "in each has slope 4 and should cost {expected}; you say {got}. Of 28 × 28 grey pixels "
+            "it is content where the picture's slope is 28.",
+            _steep(2.0, width=2, gives=1.0),
         ),
         Mistake(
             "one norm for the batch",
             _penalty_of(lambda slope: slope.norm()),
-            "You take one norm for the whole batch. 4 pictures of slope 4 should cost 9; together "
-            "they have norm 8, and you say 49. With 64 pictures each would be held at slope 1/8.",
+            "You take one norm for the whole batch. 4 pictures of slope 4 should cost {expected}; "
+            "together they have norm 8, and you say {got}. With 64 pictures each would be held at "
+            "slope 1/8.",
+            _steep(2.0, width=2, images=4, gives=49.0),
         ),
         Mistake(
             "norm over the batch",
@@ -1056,7 +1140,8 @@ GRADIENT_PENALTY = Exercise(
             "gradient of the mean score",
             _of_the_mean_score,
             "Your slopes are too small by the size of the batch. 4 pictures of slope 4 should cost "
-            "9; you see slope 1 and say 0.",
+            "{expected}; you see slope 1 and say {got}.",
+            _steep(2.0, width=2, images=4, gives=0.0),
         ),
         Mistake(
             "no graph",
@@ -1075,70 +1160,85 @@ GRADIENT_PENALTY = Exercise(
         Mistake(
             "squared before the target",
             _squared_first,
-            "You squared the norm first. Slope 2 should cost (2 − 1)² = 1; you say (4 − 1)² = 9.",
+            "You squared the norm first. Slope 2 should cost (2 − 1)² = {expected}; you say (4 − "
+            "1)² = {got}.",
+            _steep(2.0, gives=9.0),
         ),
         Mistake(
             "one-sided",
             _one_sided,
-            "Slopes below the target go unpunished. Slope ½ should cost ¼; you say 0, and a critic "
-            "that is flat costs nothing.",
+            "Slopes below the target go unpunished. Slope ½ should cost {expected}; you say {got}, "
+            "and a critic that is flat costs nothing.",
+            _steep(0.5, gives=0.0),
         ),
         Mistake(
             "not squared",
             _unsquared,
-            "You do not square. A slope of ½ should cost ¼; you say −½: your critic is paid for "
-            "being flat.",
+            "You do not square. A slope of ½ should cost {expected}; you say {got}: your critic is "
+            "paid for being flat.",
+            _steep(0.5, gives=-0.5),
         ),
         Mistake(
             "absolute value",
             _absolute,
-            "You do not square. A slope of 4 should cost 9; you say 3.",
+            "You do not square. A slope of 4 should cost {expected}; you say {got}.",
+            _steep(4.0, gives=3.0),
         ),
         Mistake(
             "target forgotten",
             lambda critic, points, target=1.0: _norms(_slope(critic, points)).square().mean(),
-            "Your critic should be flat. A slope of 1 is just right and should cost 0; you say 1.",
+            "Your critic should be flat. A slope of 1 is just right and should cost {expected}; "
+            "you say {got}.",
+            _steep(1.0, gives=1.0),
         ),
         Mistake(
             "target always 1",
             lambda critic, points, target=1.0: gradient_penalty(critic, points),
-            "You never look at `target`. With target 0 a slope of 1 should cost 1; you say 0.",
+            "You never look at `target`. With target 0 a slope of 1 should cost {expected}; you "
+            "say {got}.",
+            _steep(1.0, target=0.0, gives=0.0),
         ),
         Mistake(
             "mean over pixels",
             _penalty_of(lambda slope: slope.flatten(1).square().mean(1).sqrt()),
             "Your slope does not grow with the number of pixels. 4 pixels of slope 2 make a "
-            "picture of slope 4, which should cost 9; you see 2 and say 1.",
+            "picture of slope 4, which should cost {expected}; you see 2 and say {got}.",
+            _steep(2.0, width=2, gives=1.0),
         ),
         Mistake(
             "sum of absolute slopes",
             _penalty_of(lambda slope: slope.flatten(1).abs().sum(1)),
             "You add up absolute slopes. 4 pixels of slope 2 make a picture of slope √16 = 4, "
-            "which should cost 9; you see 8 and say 49.",
+            "which should cost {expected}; you see 8 and say {got}.",
+            _steep(2.0, width=2, gives=49.0),
         ),
         Mistake(
             "steepest pixel",
             _penalty_of(lambda slope: slope.flatten(1).abs().amax(1)),
             "You look at the steepest pixel only. 4 pixels of slope 2 make a picture of slope 4, "
-            "which should cost 9; you see 2 and say 1.",
+            "which should cost {expected}; you see 2 and say {got}.",
+            _steep(2.0, width=2, gives=1.0),
         ),
         Mistake(
             "mean before the square",
             _mean_of_norms_first,
-            "You average the norms before you square. Slopes 0 and 2 should cost 1 on average; "
-            "their mean is 1, and you say 0.",
+            "You average the norms before you square. Slopes 0 and 2 should cost {expected} on "
+            "average; their mean is 1, and you say {got}.",
+            _two_slopes(0.0, 2.0, gives=0.0),
         ),
         Mistake(
             "weight inside",
             _penalty_of(_norms, weight=10.0),
-            "Ten times too much: slope 4 should cost 9; you say 90. The weight λ comes later, "
-            "where the penalty is added to the loss.",
+            "Ten times too much: slope 4 should cost {expected}; you say {got}. The weight λ comes "
+            "later, where the penalty is added to the loss.",
+            _steep(4.0, gives=90.0),
         ),
         Mistake(
             "summed over the batch",
             _summed,
-            "Your penalty grows with the batch. 4 pictures of slope 4 cost 9 each and 9 on "
-            "average; you say 36.",
+            "Your penalty grows with the batch. 4 pictures of slope 4 cost 9 each and {expected} "
+            "on average; you say {got}.",
+            _steep(4.0, images=4, gives=36.0),
         ),
         Mistake(
             "one number an image",
@@ -1253,30 +1353,37 @@ INTERPOLATE = Exercise(
         Mistake(
             "as printed",
             _blend(lambda x, y, a: a * x + (1 - a * y)),
-            "Your points do not lie between. With x = 2 and x̂ = 6 the point at α = 0 is 2; you "
-            "say 1, whatever the images are. Look where the bracket closes.",
+            "Your points do not lie between. With x = 2 and x̂ = 6 the point at α = 0 is "
+            "{expected}; you say {got}, whatever the images are. Look where the bracket closes.",
+            _on_the_way(0.0, gives=1.0),
         ),
         Mistake(
             "from the fake to the real",
             _blend(lambda x, y, a: a * x + (1 - a) * y),
             "Between they are, but from the other end. With x = 2 and x̂ = 6 the point at α = 0 is "
-            "2; you say 6. (For a random α that makes no difference.)",
+            "{expected}; you say {got}. (For a random α that makes no difference.)",
+            _on_the_way(0.0, gives=6.0),
         ),
         Mistake(
             "walking away",
             _blend(lambda x, y, a: x + a * (x - y)),
-            "You walk away from the fake. With x = 2 and x̂ = 6 the point at α = ½ is 4; you say 0.",
+            "You walk away from the fake. With x = 2 and x̂ = 6 the point at α = ½ is {expected}; "
+            "you say {got}.",
+            _on_the_way(0.5, gives=0.0),
         ),
         Mistake(
             "fake added in full",
             _blend(lambda x, y, a: x + a * y),
-            "The real image never fades. With x = 2 and x̂ = 6 the point at α = 1 is 6; you say 8.",
+            "The real image never fades. With x = 2 and x̂ = 6 the point at α = 1 is {expected}; "
+            "you say {got}.",
+            _on_the_way(1.0, gives=8.0),
         ),
         Mistake(
             "roots of the shares",
             _blend(lambda x, y, a: (1 - a).sqrt() * x + a.sqrt() * y),
-            "Your shares do not add up to 1. Between two equal images of value 2 there is only 2; "
-            "at α = ½ you say 2.83.",
+            "Your shares do not add up to 1. With x = 2 and x̂ = 6 the point at α = ½ is "
+            "{expected}; you say {got:.2f}.",
+            _on_the_way(0.5, gives=5.66),
         ),
         Mistake(
             "α along the width",
@@ -1394,6 +1501,13 @@ def _around(label: str, shape: tuple[int, ...], seed: int) -> Probe:
     return call(label, real, uniform(*shape, seed=seed + 2), rtol=0, atol=5e-4)
 
 
+def _moved(size: float, u: float, pick: int = 0, *, gives: float) -> Example:
+    """What becomes of the pixels −size and size, or of one of them."""
+    real = torch.tensor([-size, size]).view(2, 1, 1, 1)
+    noise = torch.full_like(real, u)
+    return example(real, noise, pick=lambda points: points[pick].item(), gives=gives)
+
+
 DRAGAN_POINTS = Exercise(
     id="losses.dragan_points",
     title="Points around the data",
@@ -1424,44 +1538,51 @@ DRAGAN_POINTS = Exercise(
         Mistake(
             "variance",
             lambda real, noise: real + 0.5 * real.var(correction=0) * noise,
-            "You take the variance for the spread. Pixels of −½ and ½ spread by ½, and points may "
-            "lie ¼ away; yours at most ⅛.",
+            "You take the variance for the spread. Pixels of −½ and ½ spread by ½, and at u = 1 "
+            "the pixel −½ becomes {expected}; you say {got:.3f}.",
+            _moved(0.5, 1.0, gives=-0.375),
         ),
         Mistake(
             "half missing",
             lambda real, noise: real + real.std(correction=0) * noise,
-            "You go twice as far as is asked. Pixels of −1 and 1 spread by 1: points lie up to ½ "
-            "away; yours up to 1.",
+            "You go twice as far as is asked. Pixels of −1 and 1 spread by 1: at u = 1 the pixel "
+            "−1 becomes {expected}; you say {got}.",
+            _moved(1.0, 1.0, gives=0.0),
         ),
         Mistake(
             "noise not scaled",
             lambda real, noise: real + noise,
-            "Your noise does not know how much the data spread. For pixels of −0.01 and 0.01 "
-            "points lie up to 0.005 away; yours up to 1.",
+            "Your noise does not know how much the data spread. Pixels of −0.01 and 0.01 spread by "
+            "0.01: at u = 1 the pixel −0.01 becomes {expected}; you say {got}.",
+            _moved(0.01, 1.0, gives=0.99),
         ),
         Mistake(
             "half the noise",
             lambda real, noise: real + 0.5 * noise,
-            "Your noise does not know how much the data spread. For pixels of −0.01 and 0.01 "
-            "points lie up to 0.005 away; yours up to ½.",
+            "Your noise does not know how much the data spread. Pixels of −0.01 and 0.01 spread by "
+            "0.01: at u = 1 the pixel −0.01 becomes {expected}; you say {got}.",
+            _moved(0.01, 1.0, gives=0.49),
         ),
         Mistake(
             "centred",
             lambda real, noise: real + 0.5 * real.std(correction=0) * (2 * noise - 1),
             "Your noise goes both ways. Here u lies in [0, 1) as it comes, and no pixel gets "
-            "darker: at u = 0 the point is the image itself; yours is ½ s below.",
+            "darker: at u = 0 a pixel of 1 stays {expected}; yours becomes {got}.",
+            _moved(1.0, 0.0, pick=1, gives=0.5),
         ),
         Mistake(
             "centred, not widened",
             lambda real, noise: real + 0.5 * real.std(correction=0) * (noise - 0.5),
             "Your noise goes both ways. Here u lies in [0, 1) as it comes, and no pixel gets "
-            "darker: at u = 0 the point is the image itself; yours is ¼ s below.",
+            "darker: at u = 0 a pixel of 1 stays {expected}; yours becomes {got}.",
+            _moved(1.0, 0.0, pick=1, gives=0.75),
         ),
         Mistake(
             "subtracted",
             lambda real, noise: real - 0.5 * real.std(correction=0) * noise,
             "Your pixels get darker where they should get brighter: pixels −1 and 1 spread by 1, "
-            "and at u = 1 the pixel −1 becomes −½; you say −1½.",
+            "and at u = 1 the pixel −1 becomes {expected}; you say {got}.",
+            _moved(1.0, 1.0, gives=-1.5),
         ),
         Mistake(
             "multiplied",
@@ -1483,8 +1604,9 @@ DRAGAN_POINTS = Exercise(
         Mistake(
             "cut off",
             lambda real, noise: (real + 0.5 * real.std(correction=0) * noise).clamp(-1, 1),
-            "You cut your points off at 1. A white pixel, 1, at u = 1 and s = 1 becomes 1½; you "
-            "say 1. Nothing forbids a point there: only D looks at it.",
+            "You cut your points off at 1. A white pixel, 1, at u = 1 and s = 1 becomes "
+            "{expected}; you say {got}. Nothing forbids a point there: only D looks at it.",
+            _moved(1.0, 1.0, pick=1, gives=1.0),
         ),
         Mistake(
             "no noise",
@@ -1649,20 +1771,23 @@ BEGAN_UPDATE = Exercise(
         Mistake(
             "not clipped",
             _thermostat(clip=lambda k: k),
-            "Your k runs away from [0, 1]. Below 0 D would be paid for drawing fakes well. From "
-            "k = 0.01 with gap −0.925 and λ = 0.1 you reach −0.08.",
+            "Your k runs away from [0, 1]. Below 0 D would be paid for drawing fakes well. From k "
+            "= 0.01 with gap −0.925 and λ = 0.1 you reach {got:.2f}.",
+            _next(0.01, 0.1, 1.0, 0.75, 0.1, gives=-0.0825),
         ),
         Mistake(
             "clipped below only",
             _thermostat(clip=lambda k: max(k, 0.0)),
-            "Your k runs past 1: from 0.99 with gap 1.4 and λ = 0.5 you reach 1.69, and D cares "
-            "more for fakes than for data.",
+            "Your k runs past 1: from 0.99 with gap 1.4 and λ = 0.5 you reach {got:.2f}, and D "
+            "cares more for fakes than for data.",
+            _next(0.99, 2.0, 0.1, 0.75, 0.5, gives=1.69),
         ),
         Mistake(
             "clipped above only",
             _thermostat(clip=lambda k: min(k, 1.0)),
-            "Your k runs below 0: from 0.01 with gap −0.925 and λ = 0.1 you reach −0.08, and D "
+            "Your k runs below 0: from 0.01 with gap −0.925 and λ = 0.1 you reach {got:.2f}, and D "
             "is paid for drawing fakes well.",
+            _next(0.01, 0.1, 1.0, 0.75, 0.1, gives=-0.0825),
         ),
         Mistake(
             "in the graph",
@@ -1686,44 +1811,51 @@ BEGAN_UPDATE = Exercise(
         Mistake(
             "a ratio",
             _thermostat(gap=lambda real, fake, gamma: gamma - fake / real),
-            "Your gap is a ratio: it stays the same when both errors shrink tenfold. With "
-            "L_real = 0.2, L_fake = 0.1, γ = 0.75 it is 0.05; you have 0.25.",
+            "Your gap is a ratio: it stays the same when both errors shrink tenfold. From k = 0 "
+            "with L_real = 0.2, L_fake = 0.1 and λ = 0.1 k rises to {expected}; yours to {got}.",
+            _next(0.0, 0.2, 0.1, 0.75, 0.1, gives=0.025),
         ),
         Mistake(
             "λ forgotten",
             _thermostat(step=lambda k, rate, gap: k + gap),
             "Your k jumps by the whole gap. With L_real = 0.2, L_fake = 0.1 it should rise from 0 "
-            "to 0.00005; yours rises to 0.05.",
+            "to {expected:.5f}; yours rises to {got:.2f}.",
+            _next(0.0, 0.2, 0.1, gives=0.05),
         ),
         Mistake(
             "the old k forgotten",
             _thermostat(step=lambda k, rate, gap: rate * gap),
-            "Your k forgets where it was. From 0.5 with a gap of 0 it should stay at 0.5; yours "
-            "falls to 0.",
+            "Your k forgets where it was. From 0.5 with a gap of 0 it should stay at {expected}; "
+            "yours becomes {got}.",
+            _next(0.5, 0.2, 0.15, gives=0.0),
         ),
         Mistake(
             "M with the sign of the gap",
             _thermostat(measure=lambda real, fake, gap: real + gap),
-            "Your k is right, your M is not: with L_real = 0.3, L_fake = 0.6, γ = ½ it is "
-            "0.3 + 0.45; you say −0.15. A measure of convergence below 0?",
+            "Your k is right, your M is not: with L_real = 0.3, L_fake = 0.6, γ = ½ it is 0.3 + "
+            "0.45; you say {got:.2f}. A measure of convergence below 0?",
+            _next(0.5, 0.3, 0.6, 0.5, pick=1, gives=-0.15),
         ),
         Mistake(
             "M without L_real",
             _thermostat(measure=lambda real, fake, gap: abs(gap)),
-            "Your k is right, your M is not: at a gap of 0 it is L_real, however well the game is "
-            "balanced; you say 0. A D that draws everything badly would have converged.",
+            "Your k is right, your M is not: with L_real = 0.2 and a gap of 0 it is {expected}; "
+            "you say {got:.2f}. A D that draws everything badly would have converged.",
+            _next(0.5, 0.2, 0.15, pick=1, gives=0.0),
         ),
         Mistake(
             "M with both errors",
             _thermostat(measure=lambda real, fake, gap: real + fake),
             "Your k is right, your M is not: with L_real = 0.2, L_fake = 0.15, γ = 0.75 the gap is "
-            "0 and M = 0.2; you say 0.35.",
+            "0 and M = {expected}; you say {got}.",
+            _next(0.5, 0.2, 0.15, pick=1, gives=0.35),
         ),
         Mistake(
             "M from equal errors",
             _thermostat(measure=lambda real, fake, gap: real + abs(real - fake)),
             "Your k is right, your M is not: with L_real = 0.2, L_fake = 0.15, γ = 0.75 the gap is "
-            "0 and M = 0.2; you say 0.25.",
+            "0 and M = {expected}; you say {got}.",
+            _next(0.5, 0.2, 0.15, pick=1, gives=0.25),
         ),
         Mistake(
             "results swapped",
@@ -1924,6 +2056,18 @@ def _clip_gradient_norm(module: nn.Module, limit: float) -> None:
     nn.utils.clip_grad_norm_(module.parameters(), limit)
 
 
+def _held(weights: float | tuple, limit: float, pick: int = 0, *, gives: float) -> Example:
+    """What becomes of a layer's weights, or of one of them."""
+
+    def observe(candidate: Callable) -> dict[str, Any]:
+        layer = nn.Linear(2, 1, bias=False)
+        layer.weight.data[:] = torch.tensor(weights)
+        candidate(layer, limit)
+        return {"result": layer.weight[0, pick].item()}
+
+    return Example(Probe("an example", observe, 1e-3, 1e-6), gives)
+
+
 CLIP_WEIGHTS = Exercise(
     id="losses.clip_weights",
     title="Clip the critic's weights",
@@ -1942,6 +2086,7 @@ CLIP_WEIGHTS = Exercise(
             _clip_copies,
             "Nothing has changed: you clip a copy of each weight and let it go. 0.3 with limit "
             "0.01 is still 0.3.",
+            _held(0.3, 0.01, gives=0.3),
         ),
         Mistake(
             "recorded",
@@ -1964,45 +2109,57 @@ CLIP_WEIGHTS = Exercise(
         Mistake(
             "above only",
             _clip_wrong(lambda w, c: w.clamp(max=c)),
-            "Large negative weights stay: −0.3 with limit 0.01 should become −0.01.",
+            "Large negative weights stay: −0.3 with limit 0.01 should become {expected}; yours is "
+            "{got}.",
+            _held(-0.3, 0.01, gives=-0.3),
         ),
         Mistake(
             "below only",
             _clip_wrong(lambda w, c: w.clamp(min=-c)),
-            "Large positive weights stay: 0.3 with limit 0.01 should become 0.01.",
+            "Large positive weights stay: 0.3 with limit 0.01 should become {expected}; yours is "
+            "{got}.",
+            _held(0.3, 0.01, gives=0.3),
         ),
         Mistake(
             "negative weights cut off",
             _clip_wrong(lambda w, c: w.clamp(0, c)),
-            "All negative weights become 0: −0.004 with limit 0.01 should stay.",
+            "All negative weights become 0: −0.004 with limit 0.01 should stay; yours is {got}.",
+            _held(-0.004, 0.01, gives=0.0),
         ),
         Mistake(
             "scaled down",
             _clip_wrong(lambda w, c: w * min(1.0, c / w.abs().max().item())),
             "You shrink a whole layer until its largest weight fits. Weights 0.3 and 0.004 with "
-            "limit 0.01 should become 0.01 and 0.004; your second is 0.00013.",
+            "limit 0.01 should become 0.01 and 0.004; your second is {got:.5f}.",
+            _held((0.3, 0.004), 0.01, pick=1, gives=0.000133),
         ),
         Mistake(
             "norm held",
             _clip_by_norm,
             "You hold the norm of each layer at the limit, not each weight. Weights 0.008 and "
-            "0.008 with limit 0.01 should stay; yours become 0.007.",
+            "0.008 with limit 0.01 should stay; yours become {got:.3f}.",
+            _held((0.008, 0.008), 0.01, gives=0.00707),
         ),
         Mistake(
             "signs only",
             _clip_wrong(lambda w, c: w.sign() * c),
-            "All weights have the size of the limit: 0.004 with limit 0.01 should stay 0.004.",
+            "All weights have the size of the limit: 0.004 with limit 0.01 should stay; yours is "
+            "{got}.",
+            _held(0.004, 0.01, gives=0.01),
         ),
         Mistake(
             "bent",
             _clip_wrong(lambda w, c: c * (w / c).tanh()),
             "Weights inside the limits move too: 0.008 with limit 0.01 should stay; yours becomes "
-            "0.0066.",
+            "{got:.4f}.",
+            _held(0.008, 0.01, gives=0.00664),
         ),
         Mistake(
             "large weights removed",
             _clip_wrong(lambda w, c: torch.where(w.abs() > c, torch.zeros_like(w), w)),
-            "Weights beyond the limits become 0: 0.3 with limit 0.01 should become 0.01.",
+            "Weights beyond the limits become 0: 0.3 with limit 0.01 should become {expected}; "
+            "yours is {got}.",
+            _held(0.3, 0.01, gives=0.0),
         ),
         Mistake(
             "biases left out",
@@ -2042,12 +2199,14 @@ CLIP_WEIGHTS = Exercise(
             "0.01 always",
             _clip_wrong(lambda w, c: w.clamp(-0.01, 0.01)),
             "You never look at `limit`: with limit ½ a weight of 0.3 should stay; yours becomes "
-            "0.01.",
+            "{got}.",
+            _held(0.3, 0.5, gives=0.01),
         ),
         Mistake(
             "sizes",
             _clip_wrong(lambda w, c: w.abs().clamp(max=c)),
-            "The signs are lost: −0.3 with limit 0.01 should become −0.01; yours becomes 0.01.",
+            "The signs are lost: −0.3 with limit 0.01 should become −0.01; yours becomes {got}.",
+            _held(-0.3, 0.01, gives=0.01),
         ),
         Mistake(
             "layers of the top, weights only",
@@ -2124,6 +2283,12 @@ _TURNED = [torch.zeros(2), torch.tensor([1.0, 4.0]).diag()]
 _TURNED += [torch.zeros(2), torch.tensor([4.0, 1.0]).diag()]
 
 
+def _apart(a: tuple[float, float], b: tuple[float, float], gives: float) -> Example:
+    """Two Gaussians on a line, as (mean, variance)."""
+    arguments = [torch.tensor([[x]]) if i % 2 else torch.tensor([x]) for i, x in enumerate(a + b)]
+    return example(*arguments, gives=gives)
+
+
 FRECHET_DISTANCE = Exercise(
     id="losses.frechet_distance",
     title="The Fréchet distance of two Gaussians",
@@ -2143,9 +2308,16 @@ FRECHET_DISTANCE = Exercise(
         Mistake(
             "roots of the entries",
             _frechet_wrong(lambda a, b: (a @ b).sqrt().diagonal().sum()),
-            "You take the root of every entry. That is right for diagonal matrices only: "
-            "[[2, 1], [1, 2]] has eigenvalues 1 and 3, so its root has trace 1 + 1.73 = 2.73; you "
-            "say 2.83.",
+            "You take the root of every entry. That is right for diagonal matrices only: [[2, 1], "
+            "[1, 2]] has eigenvalues 1 and 3, so its root has trace 1 + 1.73 = 2.73, and it is "
+            "{expected:.3f} from the identity; you say {got:.3f}.",
+            example(
+                torch.zeros(2),
+                torch.tensor([[2.0, 1], [1, 2]]),
+                torch.zeros(2),
+                torch.eye(2),
+                gives=0.343,
+            ),
         ),
         Mistake(
             "entries multiplied",
@@ -2176,13 +2348,16 @@ FRECHET_DISTANCE = Exercise(
         Mistake(
             "root of the traces",
             _frechet_wrong(lambda a, b: (a.trace() * b.trace()).sqrt()),
-            "You compare total variances. diag(1, 4) and diag(4, 1) are 2 apart; you say 0.",
+            "You compare total variances. diag(1, 4) and diag(4, 1) are {expected} apart; you say "
+            "{got}.",
+            example(*_TURNED, gives=0.0),
         ),
         Mistake(
             "no root",
             _frechet_wrong(lambda a, b: (a @ b).trace()),
-            "There is no root. Two equal Gaussians of variance 4 are 0 apart; you say "
-            "4 + 4 − 2 · 16 = −24.",
+            "There is no root. Two equal Gaussians of variance 4 are {expected} apart; you say 4 + "
+            "4 − 2 · 16 = {got}.",
+            _apart((0.0, 4.0), (0.0, 4.0), gives=-24.0),
         ),
         Mistake(
             "complex",
@@ -2193,57 +2368,72 @@ FRECHET_DISTANCE = Exercise(
         Mistake(
             "factor 2 missing",
             _frechet_wrong(spreads=lambda a, b, o: a.trace() + b.trace() - o),
-            "Two equal Gaussians are 0 apart; with variance 1 you say 1. Expand (σₐ − σᵦ)².",
+            "Two equal Gaussians of variance 1 are {expected} apart; you say {got}. Expand (σₐ − "
+            "σᵦ)².",
+            _apart((0.0, 1.0), (0.0, 1.0), gives=1.0),
         ),
         Mistake(
             "overlap added",
             _frechet_wrong(spreads=lambda a, b, o: a.trace() + b.trace() + 2 * o),
-            "Two equal Gaussians are 0 apart; with variance 1 you say 4: the more they overlap, "
-            "the further apart.",
+            "Two equal Gaussians of variance 1 are {expected} apart; you say {got}: the more they "
+            "overlap, the further apart.",
+            _apart((0.0, 1.0), (0.0, 1.0), gives=4.0),
         ),
         Mistake(
             "one trace",
             _frechet_wrong(spreads=lambda a, b, o: a.trace() - 2 * o),
-            "Your distance is negative: two equal Gaussians of variance 1 are 0 apart; you say −1.",
+            "Your distance is negative: two equal Gaussians of variance 1 are {expected} apart; "
+            "you say {got}.",
+            _apart((0.0, 1.0), (0.0, 1.0), gives=-1.0),
         ),
         Mistake(
             "difference of the covariances",
             _frechet_wrong(spreads=lambda a, b, o: (a - b).square().sum()),
             "You subtract covariances entry by entry. Variances 1 and 4 mean spreads 1 and 2, "
-            "which are 1 apart; you say 9.",
+            "which are {expected} apart; you say {got}.",
+            _apart((0.0, 1.0), (0.0, 4.0), gives=9.0),
         ),
         Mistake(
             "traces alone",
             _frechet_wrong(spreads=lambda a, b, o: (a.trace() - b.trace()).abs()),
-            "You compare total variances. diag(1, 4) and diag(4, 1) are 2 apart; you say 0.",
+            "You compare total variances. diag(1, 4) and diag(4, 1) are {expected} apart; you say "
+            "{got}.",
+            example(*_TURNED, gives=0.0),
         ),
         Mistake(
             "means not squared",
             _frechet_wrong(means=lambda gap: gap.norm()),
-            "The distance of the means is not squared. Means 0 and 3 with equal spreads are 9 "
-            "apart; you say 3.",
+            "The distance of the means is not squared. Means 0 and 3 with equal spreads are "
+            "{expected} apart; you say {got}.",
+            _apart((0.0, 1.0), (3.0, 1.0), gives=3.0),
         ),
         Mistake(
             "mean over dimensions",
             _frechet_wrong(means=lambda gap: gap.square().mean()),
-            "You average over dimensions. Shift by 3 along each of two axes: 18; you say 9.",
+            "You average over dimensions. Shift by 3 along each of two axes: {expected}; you say "
+            "{got}.",
+            example(torch.zeros(2), torch.eye(2), torch.full((2,), 3.0), torch.eye(2), gives=9.0),
         ),
         Mistake(
             "means alone",
             _frechet_wrong(spreads=lambda a, b, o: 0 * o),
-            "You compare means only. Variances 1 and 4 at the same mean are 1 apart; you say 0: a "
-            "generator that makes the mean image would be perfect.",
+            "You compare means only. Variances 1 and 4 at the same mean are {expected} apart; you "
+            "say {got}: a generator that makes the mean image would be perfect.",
+            _apart((0.0, 1.0), (0.0, 4.0), gives=0.0),
         ),
         Mistake(
             "spreads alone",
             _frechet_wrong(means=lambda gap: 0 * gap.sum()),
-            "You compare spreads only. Means 0 and 3 with equal spreads are 9 apart; you say 0.",
+            "You compare spreads only. Means 0 and 3 with equal spreads are {expected} apart; you "
+            "say {got}.",
+            _apart((0.0, 1.0), (3.0, 1.0), gives=0.0),
         ),
         Mistake(
             "root at the end",
             _frechet_wrong(end=lambda distance: distance.clamp(min=0).sqrt()),
             "You take the root at the end. By custom the number stays squared: means 0 and 3 with "
-            "equal spreads are 9 apart; you say 3.",
+            "equal spreads are {expected} apart; you say {got}.",
+            _apart((0.0, 1.0), (3.0, 1.0), gives=3.0),
         ),
         Mistake(
             "not clamped",
@@ -2274,8 +2464,15 @@ FRECHET_DISTANCE = Exercise(
         Mistake(
             "all entries",
             _frechet_wrong(spreads=lambda a, b, o: a.sum() + b.sum() - 2 * o),
-            "You add up all entries of a covariance; a trace is the sum of its diagonal. [[2, 1],"
-            " [1, 2]] has trace 4; you say 6.",
+            "You add up all entries of a covariance; a trace is the sum of its diagonal. [[2, 1], "
+            "[1, 2]] has trace 4, and it is {expected:.3f} from the identity; you say {got:.3f}.",
+            example(
+                torch.zeros(2),
+                torch.tensor([[2.0, 1], [1, 2]]),
+                torch.zeros(2),
+                torch.eye(2),
+                gives=2.54,
+            ),
         ),
         Mistake(
             "trace of a number",
@@ -2431,6 +2628,13 @@ _SHARES = (
     ("k left out, which means 3", normal(13, 2, seed=77), 2 * normal(12, 2, seed=78) + 1.5),
 )
 
+
+def _precise(first: tuple, second: tuple, k: int, pick: int = 0, *, gives: float) -> Example:
+    """The precision, or recall, of points on a line."""
+    sets = _on_a_line(*first), _on_a_line(*second)
+    return example(*sets, k, pick=lambda shares: shares[pick], gives=gives)
+
+
 PRECISION_RECALL = Exercise(
     id="losses.precision_recall",
     title="Precision and recall: are fakes among the real, and the real among the fakes?",
@@ -2456,14 +2660,18 @@ PRECISION_RECALL = Exercise(
         Mistake(
             "its own neighbour",
             _with_radii(lambda x, k: _radii(x, k - 1)),
-            "Your nearest neighbour is the point itself, at distance 0. With k = 1 all your balls "
-            "have radius 0, and nothing is inside.",
+            "Your nearest neighbour is the point itself, at distance 0. With k = 1 all balls have "
+            "radius 0: of fakes at ½ and 1½ beside the real at 0, 1 and 10 the precision is "
+            "{expected}; you say {got}.",
+            _precise((0, 1, 10), (0.5, 1.5), 1, gives=0.0),
         ),
         Mistake(
             "one neighbour too far",
             _with_radii(lambda x, k: _radii(x, k + 1)),
             "Your balls reach one neighbour too far. Points at 0, 1 and 10 with k = 1: the ball of "
-            "0 reaches to 1; yours to 10.",
+            "0 reaches to 1, and for fakes at −5 and −6 the precision is {expected}; you say "
+            "{got}.",
+            _precise((0, 1, 10), (-5, -6), 1, gives=1.0),
         ),
         Mistake(
             "the point's own ball",
@@ -2498,8 +2706,9 @@ PRECISION_RECALL = Exercise(
                     (torch.cdist(p, s).square() <= _radii(s, k)).any(1).double().mean().item()
                 )
             ),
-            "You compare squared distances with radii. A point 2 away from one whose ball has "
-            "radius 3 is inside; you say outside, for 4 > 3.",
+            "You compare squared distances with radii. A fake 2 away from a real point whose ball "
+            "has radius 3 is inside: the precision is {expected}; you say {got}, for 4 > 3.",
+            _precise((0, 3), (-2, -2), 1, gives=0.0),
         ),
         Mistake(
             "neighbours in both sets",
@@ -2510,8 +2719,8 @@ PRECISION_RECALL = Exercise(
         Mistake(
             "balls counted",
             _with_share(_density),
-            "Your number can be above 1: you count in how many balls a point lies. Asked is "
-            "whether it lies in any. (What you have is called density, Naeem et al. 2020.)",
+            "You count in how many balls a point lies. Asked is whether it lies in any. (What you "
+            "have is called density, Naeem et al. 2020.)",
         ),
         Mistake(
             "share of pairs",
@@ -2527,25 +2736,30 @@ PRECISION_RECALL = Exercise(
         Mistake(
             "balls that are hit",
             _with_share(_coverage),
-            "You count the balls that hold a point, not the points that are in a ball. 12 fakes in "
-            "one of two modes: all of them are good, precision 1; you say at most ½.",
+            "You count the balls that hold a point, not the points that are in a ball. The real at "
+            "0, 1, 50 and 51 and fakes at 0 and 1 alone have precision {expected} with k = 1; you "
+            "say {got}.",
+            _precise((0, 1, 50, 51), (0, 1), 1, gives=0.5),
         ),
         Mistake(
             "precision twice",
             lambda real, fake, k=3: (_share(fake, real, _radii(real, k)),) * 2,
-            "Both your numbers ask for fakes among the real. A generator that drops one of two "
-            "modes has recall ½; you say 1.",
+            "Both your numbers ask for fakes among the real. The real at 0, 1, 50 and 51 and fakes "
+            "at 0 and 1 alone have recall {expected} with k = 1; you say {got}.",
+            _precise((0, 1, 50, 51), (0, 1), 1, pick=1, gives=1.0),
         ),
         Mistake(
             "recall twice",
             lambda real, fake, k=3: (_share(real, fake, _radii(fake, k)),) * 2,
-            "Both your numbers ask for the real among the fakes. A generator that drops one of two "
-            "modes has precision 1; you say ½.",
+            "Both your numbers ask for the real among the fakes. The real at 0, 1, 50 and 51 and "
+            "fakes at 0 and 1 alone have precision {expected} with k = 1; you say {got}.",
+            _precise((0, 1, 50, 51), (0, 1), 1, gives=0.5),
         ),
         Mistake(
             "errors",
             lambda real, fake, k=3: tuple(1 - s for s in precision_recall(real, fake, k)),
-            "You count those outside. Two equal sets have precision and recall 1; you say 0.",
+            "You count those outside. Two equal sets have precision {expected}; you say {got}.",
+            _precise((0, 1, 2), (0, 1, 2), 1, gives=0.0),
         ),
         Mistake(
             "counts",
@@ -2553,7 +2767,9 @@ PRECISION_RECALL = Exercise(
                 _share(fake, real, _radii(real, k)) * len(fake),
                 _share(real, fake, _radii(fake, k)) * len(real),
             ),
-            "You return how many there are; asked is their share. 9 of 9 is 1.",
+            "You return how many there are; asked is their share. 3 of 3 is {expected}; you say "
+            "{got}.",
+            _precise((0, 1, 2), (0, 1, 2), 1, gives=3.0),
         ),
         Mistake(
             "divided by the other set",
@@ -2561,8 +2777,9 @@ PRECISION_RECALL = Exercise(
                 _share(fake, real, _radii(real, k)) * len(fake) / len(real),
                 _share(real, fake, _radii(fake, k)) * len(real) / len(fake),
             ),
-            "You divide by the size of the other set. 1 of 2 fakes beside 3 real points is ½; you "
-            "say ⅓.",
+            "You divide by the size of the other set. Of 2 fakes beside 3 real points one is "
+            "inside, {expected}; you say {got:.2f}.",
+            _precise((0, 1, 10), (1.9, 30), 1, gives=0.333),
         ),
         Mistake(
             "k always 3",
@@ -2596,8 +2813,10 @@ PRECISION_RECALL = Exercise(
         Mistake(
             "mean of the k distances",
             _with_radii(lambda x, k: torch.cdist(x, x).sort(1).values[:, 1 : k + 1].mean(1)),
-            "Your radius is the mean distance of the k nearest; asked is the distance of the "
-            "k-th. From 0 to points at 1, 2 and 6 that is 6 for k = 3; you say 3.",
+            "Your radius is the mean distance of the k nearest; asked is the distance of the k-th. "
+            "With the real at 0, 1, 2 and 6 and k = 3 the ball of 0 reaches to −6, and for fakes "
+            "at −5 the precision is {expected}; you say {got}.",
+            _precise((0, 1, 2, 6), (-5, -5, -5, -5), 3, gives=0.0),
         ),
         Mistake(
             "the median radius for all",
@@ -2786,14 +3005,16 @@ _PENALTY_MISTAKES = (
     Mistake(
         "mean of the lengths",
         _mended(lambda slope: _norms(slope).mean()),
-        "You average the lengths before you square. Slopes of 0 and 2 are both wrong; their "
-        "mean is 1, and you say 0.",
+        "You average the lengths before you square. Slopes of 0 and 2 should cost {expected} on "
+        "average; their mean is 1, and you say {got}.",
+        _two_slopes(0.0, 2.0, gives=0.0),
     ),
     Mistake(
         "summed",
         lambda critic, points, weight=10.0: weight * _summed(critic, points),
-        "You add up what the images cost. 4 images of slope 4 should cost 90 on average; you "
-        "say 360, and twice the batch costs twice as much.",
+        "You add up what the images cost. 4 images of slope 4 should cost {expected} on average; "
+        "you say {got}, and twice the batch costs twice as much.",
+        _steep(4.0, images=4, gives=360.0),
     ),
     Mistake(
         "one number an image",
@@ -2826,8 +3047,9 @@ BUG_PENALTY_OF_IMAGES = Exercise(
             "as published",
             image_penalty_as_published,
             "The bug is still there. A critic of slope 2 in each of 4 pixels has slope 4, and λ = "
-            "10 makes it cost 90; you say 10. One with slope 1 in each of 784 pixels has slope 28 "
-            "and costs you nothing.",
+            "10 makes it cost {expected}; you say {got}. One with slope 1 in each of 784 pixels "
+            "has slope 28 and would cost nothing.",
+            _steep(2.0, width=2, gives=10.0),
         ),
         Mistake(
             "height and width only",
@@ -2838,8 +3060,9 @@ BUG_PENALTY_OF_IMAGES = Exercise(
         Mistake(
             "one norm for everything",
             _mended(lambda slope: slope.norm()),
-            "Now there is one norm for the whole batch. 4 images of slope 4 should cost 90; they "
-            "have norm 8 together, and you say 490.",
+            "Now there is one norm for the whole batch. 4 images of slope 4 should cost "
+            "{expected}; they have norm 8 together, and you say {got}.",
+            _steep(4.0, images=4, gives=490.0),
         ),
         Mistake(
             "mean of the pixels' slopes",
@@ -2849,7 +3072,8 @@ BUG_PENALTY_OF_IMAGES = Exercise(
                 )
             ),
             "You average the slopes of the pixels. 4 pixels of slope 2 make a picture of slope 4, "
-            "which should cost 90; you see 2 and say 10.",
+            "which should cost {expected}; you see 2 and say {got}.",
+            _steep(2.0, width=2, gives=10.0),
         ),
         Mistake(
             "sum of the pixels' slopes",
@@ -2858,8 +3082,9 @@ BUG_PENALTY_OF_IMAGES = Exercise(
                     slope.norm(dim=1).flatten(1).sum(1) if slope.ndim > 2 else _norms(slope)
                 )
             ),
-            "You add up the slopes of the pixels. 4 pixels of slope 2 make a picture of slope "
-            "√(4 + 4 + 4 + 4) = 4, which should cost 90; you see 8 and say 490.",
+            "You add up the slopes of the pixels. 4 pixels of slope 2 make a picture of slope √(4 "
+            "+ 4 + 4 + 4) = 4, which should cost {expected}; you see 8 and say {got}.",
+            _steep(2.0, width=2, gives=490.0),
         ),
         *_PENALTY_MISTAKES,
     ),
@@ -2884,20 +3109,24 @@ BUG_PENALTY_OF_BATCHES = Exercise(
         Mistake(
             "as published",
             batch_penalty_as_published,
-            "The bug is still there. 4 images of slope 4 cost 90 each; you say 490. And where each "
-            "of 64 images has slope 1/8, you say 0: the batch decides what a slope of 1 is.",
+            "The bug is still there. 4 images of slope 4 should cost {expected}; you say {got}. "
+            "And 64 images of slope 1/8 would cost nothing: the batch decides what a slope of 1 "
+            "is.",
+            _steep(4.0, images=4, gives=490.0),
         ),
         Mistake(
             "divided by the batch",
             _mended(lambda slope: slope.norm() / len(slope)),
-            "Now the slope shrinks with the batch. 4 images of slope 4 should cost 90; together "
-            "they have norm 8, a quarter of which is 2, and you say 10.",
+            "Now the slope shrinks with the batch. 4 images of slope 4 should cost {expected}; "
+            "together they have norm 8, a quarter of which is 2, and you say {got}.",
+            _steep(4.0, images=4, gives=10.0),
         ),
         Mistake(
             "divided by the root of the batch",
             _mended(lambda slope: slope.norm() / len(slope) ** 0.5),
-            "Right where all images have the same slope, and only there. Slopes of 0 and √2 are "
-            "both wrong; the root of their mean square is 1, and you say 0.",
+            "Right where all images have the same slope, and only there. Slopes of 0 and 2 should "
+            "cost {expected} on average; you say {got:.2f}.",
+            _two_slopes(0.0, 2.0, gives=1.72),
         ),
         Mistake(
             "mean of the slopes",
@@ -2920,7 +3149,8 @@ BUG_PENALTY_OF_BATCHES = Exercise(
             "of the mean score",
             lambda critic, points, weight=10.0: weight * _of_the_mean_score(critic, points),
             "Your slopes are too small by the size of the batch. 4 images of slope 4 should cost "
-            "90; you see slope 1 and say 0.",
+            "{expected}; you see slope 1 and say {got}.",
+            _steep(4.0, images=4, gives=0.0),
         ),
         *_PENALTY_MISTAKES,
     ),
@@ -3033,7 +3263,7 @@ BUG_POINTS_BETWEEN = Exercise(
         Mistake(
             "half the way at most",
             _at(lambda real, g: torch.rand(len(real), 1, 1, 1, generator=g) / 2),
-            "Your shares of the way end at ½: no point lies nearer to the fake.",
+            "All your points lie in the first half of the way: none is nearer to the fake.",
         ),
         Mistake(
             "roots",
@@ -3043,7 +3273,7 @@ BUG_POINTS_BETWEEN = Exercise(
         Mistake(
             "Gaussian, cut off",
             _at(lambda real, g: torch.randn(len(real), 1, 1, 1, generator=g).clamp(0, 1)),
-            "Your shares come from a Gaussian, cut off at 0 and 1: half of the points are the "
+            "Shares from a Gaussian, cut off at both ends: more than half of the points are the "
             "images themselves. `torch.rand` draws them evenly from [0, 1).",
         ),
         Mistake(
@@ -3056,8 +3286,8 @@ BUG_POINTS_BETWEEN = Exercise(
         Mistake(
             "cut off",
             lambda real, fake, generator: random_points(real, fake, generator).clamp(-1, 1),
-            "You cut your points off at −1 and 1. Beyond them you leave the line; nothing asks "
-            "for it.",
+            "Points beyond −1 and 1 are cut off, as if they were pictures: they leave the line, "
+            "and nothing asks for it.",
         ),
         Mistake(
             "a seed of its own",
@@ -3108,44 +3338,51 @@ BUG_LEAST_SQUARES = Exercise(
             "as published",
             least_squares_as_published,
             "The bug is still there. Real scores 0 and 2, fakes −1 and 1: every score misses by 1, "
-            "D's loss should be 2 and G's 2; you say 0 and 1. All images of a batch get the same "
+            "D's loss should be {expected}; you say {got}. All images of a batch get the same "
             "gradient, right ones and wrong ones.",
+            example(*_SCATTERED, pick=lambda losses: losses[0], gives=0.0),
         ),
         Mistake(
             "G's left",
             _mixed_up(1, 1, 0),
             "D's loss is mended, G's is not: fakes of score 0 and 2 both miss 1 by 1, and G should "
-            "pay 1; you say 0.",
+            "pay {expected}; you say {got}.",
+            example(*_SCATTERED[::-1], pick=lambda losses: losses[1], gives=0.0),
         ),
         Mistake(
             "D's left",
             _mixed_up(0, 0, 1),
             "G's loss is mended, D's is not: real scores 0 and 2 both miss 1 by 1, and D should "
-            "pay 1 for them; you say 0.",
+            "pay 1 for them, {expected} with fakes of −1 and 1; you say {got}.",
+            example(*_SCATTERED, pick=lambda losses: losses[0], gives=0.0),
         ),
         Mistake(
             "fakes of D left",
             _mixed_up(1, 0, 1),
             "One term is left: fakes of score −1 and 1 both miss 0 by 1, and D should pay 1 for "
-            "them; you say 0.",
+            "them, {expected} with data of 0 and 2; you say {got}.",
+            example(*_SCATTERED, pick=lambda losses: losses[0], gives=1.0),
         ),
         Mistake(
             "data of D left",
             _mixed_up(0, 1, 1),
             "One term is left: real scores of 0 and 2 both miss 1 by 1, and D should pay 1 for "
-            "them; you say 0.",
+            "them, {expected} with fakes of −1 and 1; you say {got}.",
+            example(*_SCATTERED, pick=lambda losses: losses[0], gives=1.0),
         ),
         Mistake(
             "only the data's term",
             _mixed_up(1, 0, 0),
             "One of three terms is mended, that of the data. Fakes of score −1 and 1 both miss D's "
-            "0 by 1; you say 0.",
+            "0 by 1: with data of 0 and 2 D should pay {expected}; you say {got}.",
+            example(*_SCATTERED, pick=lambda losses: losses[0], gives=1.0),
         ),
         Mistake(
             "only D's fakes",
             _mixed_up(0, 1, 0),
             "One of three terms is mended, that of D's fakes. Real scores of 0 and 2 both miss 1 "
-            "by 1; you say 0.",
+            "by 1: with fakes of −1 and 1 D should pay {expected}; you say {got}.",
+            example(*_SCATTERED, pick=lambda losses: losses[0], gives=1.0),
         ),
         Mistake(
             "target outside the square",
@@ -3153,8 +3390,9 @@ BUG_LEAST_SQUARES = Exercise(
                 real.square().mean() - 1 + fake.square().mean(),
                 fake.square().mean() - 1,
             ),
-            "You square the score, not its error. A real score of 1 is perfect, and so is −1 for "
-            "you; a real score of 0 should cost 1, and you say −1.",
+            "You square the score, not its error. A real score of 0 and a fake of 0 should cost D "
+            "{expected}; you say {got}.",
+            example(torch.zeros(1), torch.zeros(1), pick=lambda losses: losses[0], gives=-1.0),
         ),
         Mistake(
             "summed",
@@ -3173,8 +3411,9 @@ BUG_LEAST_SQUARES = Exercise(
         Mistake(
             "halved",
             lambda real, fake: tuple(loss / 2 for loss in least_squares(real, fake)),
-            "Mended, and halved besides: real scores 0 and 2, fakes −1 and 1 should cost D 2; you "
-            "say 1. (The paper has the ½; nothing here asks for it.)",
+            "Mended, and halved besides: real scores 0 and 2, fakes −1 and 1 should cost D "
+            "{expected}; you say {got}. (The paper has the ½; nothing here asks for it.)",
+            example(*_SCATTERED, pick=lambda losses: losses[0], gives=1.0),
         ),
         Mistake(
             "G as D's fakes",
@@ -3256,8 +3495,9 @@ BUG_PRECISION_RECALL = Exercise(
             "the other radii, the same axis",
             _swapped_arguments(_with_share(_coverage)),
             "You exchanged the radii and kept the axes. Your precision is now a share of the real: "
-            "those whose ball holds a fake. 12 fakes in one of two modes are all good; you say ½ "
-            "at most.",
+            "those whose ball holds a fake. The real at 0, 1, 50 and 51 and fakes at 0 and 1 alone "
+            "have precision {expected} with k = 1; you say {got}.",
+            _precise((0, 1), (0, 1, 50, 51), 1, gives=0.5),
         ),
         Mistake(
             "the other axis, the same radii",
@@ -3268,20 +3508,22 @@ BUG_PRECISION_RECALL = Exercise(
         Mistake(
             "precision twice",
             _swapped_arguments(lambda real, fake, k: (_share(fake, real, _radii(real, k)),) * 2),
-            "Precision is mended, and recall now says the same. Fakes that cover one of two modes "
-            "have recall ½; you say 1.",
+            "Precision is mended, and recall now says the same. The real at 0, 1, 50 and 51 and "
+            "fakes at 0 and 1 alone have recall {expected} with k = 1; you say {got}.",
+            _precise((0, 1), (0, 1, 50, 51), 1, pick=1, gives=1.0),
         ),
         Mistake(
             "recall twice",
             _swapped_arguments(lambda real, fake, k: (_share(real, fake, _radii(fake, k)),) * 2),
-            "Recall is mended, and precision now says the same. Fakes that cover one of two modes "
-            "have precision 1; you say ½.",
+            "Recall is mended, and precision now says the same. The real at 0, 1, 50 and 51 and "
+            "fakes at 0 and 1 alone have precision {expected} with k = 1; you say {got}.",
+            _precise((0, 1), (0, 1, 50, 51), 1, gives=0.5),
         ),
         Mistake(
             "its own neighbour",
             lambda fake, real, k=3: shares(fake, real, k - 1),
             "The names are right now, but you have changed k: a point is at distance 0 from "
-            "itself, and with k = 1 your balls have radius 0.",
+            "itself, and with k = 1 all balls have radius 0.",
         ),
         Mistake(
             "border left out",
