@@ -423,6 +423,59 @@ def test_what_is_systematic_is_said_in_words(given, candidate, words):
     assert words_for(given, lambda x: x + 0, candidate, *inputs)[0].startswith(words)
 
 
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        lambda x: 2 * x if len(x) == 2 else x,
+        lambda x: -x if len(x) == 2 else x,
+        lambda x: x + 0.5 * (len(x) == 2),
+        lambda x: 2 * x if len(x) == 2 else x + 1,
+    ],
+)
+def test_everywhere_is_said_only_where_no_probe_contradicts_it(given, candidate):
+    inputs = (X, torch.tensor([[1.0, 5, 9]]), 100 * torch.eye(3))
+    lines = words_for(given, lambda x: x + 0, candidate, *inputs)
+    assert "Everywhere" not in lines[0]
+
+
+def test_a_probe_where_both_give_zero_contradicts_no_factor(given):
+    lines = words_for(given, lambda x: x + 0, lambda x: 3 * x, X, torch.zeros(2, 3))
+    assert lines[0] == "Everywhere 3 times too large."
+
+
+def test_a_small_probe_contradicts_a_factor_beside_a_large_one(given):
+    def candidate(x):
+        return 2 * x if x.max() > 1 else 3 * x
+
+    lines = words_for(given, lambda x: x + 0, candidate, 1e6 * X, 1e-2 * X)
+    assert not lines[0].startswith("Everywhere")
+
+
+@pytest.mark.parametrize(
+    "candidate",
+    [
+        lambda x: x.flip(1) if len(x) == 2 else x + 1,
+        lambda x: x.clamp(max=4) if len(x) == 2 else x.clamp(max=5),
+    ],
+)
+def test_an_order_or_a_bound_is_said_only_if_it_explains_all_that_is_wrong(given, candidate):
+    inputs = (X, torch.tensor([[1.0, 5, 9, 7], [3, 8, 6, 2], [4.5, 9, 7, 5]]))
+    assert words_for(given, lambda x: x + 0, candidate, *inputs)[0].startswith("result[")
+
+
+def test_a_gradient_that_arrives_elsewhere_is_not_called_cut(given):
+    def half(x):
+        return x.sum() if len(x) > 1 else x.sum().detach() + 0 * x.sum()
+
+    def all_cut(x):
+        return x.sum().detach() + 0 * x.sum()
+
+    for candidate, cut in ((half, False), (all_cut, True)):
+        probes = [call(f"{len(x)} rows", x, grad=[0]) for x in (X, X[:1])]
+        given(lambda x: x.sum(), *probes, mistakes=())
+        assert ("No gradient reaches" in grade(ID, candidate).message) == cut
+
+
 def test_no_words_where_nothing_is_systematic(given):
     lines = words_for(given, row_means, lambda x: x.mean(1) ** 2 + 1, X, X.repeat(2, 2))
     assert lines[0].startswith("result[0]: expected 2, got 5")

@@ -163,21 +163,20 @@ def explained(
 
 def _in_words(rows: list, shown: int, fault: Fault) -> str:
     """What is systematic in the difference; "" where nothing is."""
-    name, (_, expected, got) = fault.name, rows[shown]
-    value = got.observed[name]
-    if name.startswith("gradient of ") and isinstance(value, Tensor) and not value.any():
-        argument = name.removeprefix("gradient of ")
-        return f"No gradient reaches {argument}: nothing could learn through this function."
-    if swapped := _swapped(rows, name):
-        return swapped
+    name = fault.name
     pairs = [
-        (a.observed[name], b.observed[name])
+        (a.observed[name], b.observed[name], probe.atol)
         for probe, a, b in rows
         if not b.error and name in a.observed and name in b.observed
-        if difference(name, a.observed[name], b.observed[name], probe.rtol, probe.atol)
     ]
-    here = (expected.observed[name], value)
-    return pattern(here, pairs)
+    if name.startswith("gradient of "):
+        argument = name.removeprefix("gradient of ")
+        arrives = [isinstance(got, Tensor) and bool(got.any()) for _, got, _ in pairs]
+        if not any(arrives):
+            return f"No gradient reaches {argument}: nothing could learn through this function."
+    if swapped := _swapped(rows, name):
+        return swapped
+    return pattern(rows[shown][1].observed[name], rows[shown][2].observed[name], pairs)
 
 
 def _swapped(rows: list, name: str) -> str:
@@ -195,23 +194,30 @@ def _swapped(rows: list, name: str) -> str:
     return "The two results have changed places."
 
 
-def pattern(here: tuple[Any, Any], everywhere: Sequence[tuple[Any, Any]]) -> str:
-    """What `got` is of `expected`, in words: in all pairs, or in the pair `here`; else ""."""
-    want, have = map(_numbers, here)
+def pattern(expected: Any, got: Any, everywhere: Sequence[tuple[Any, Any, float]]) -> str:
+    """What `got` is of `expected`, in words, which no other pair contradicts; else "".
+
+    everywhere: all that was seen, as (expected, got, atol), where both agree as well.
+    """
+    want, have = _numbers(expected), _numbers(got)
     if want is None or have is None:
         return ""
     if want.shape != have.shape:
         return _other_shape(want, have)
-    pairs = [tuple(map(_numbers, pair)) for pair in everywhere]
-    pairs = [(a, b) for a, b in pairs if a is not None and b is not None and a.shape == b.shape]
-    everything = [torch.cat([v.flatten() for v in side]) for side in zip(*pairs, strict=True)]
-    if len(pairs) == len(everywhere) and (text := _constant(*everything)):
+    pairs = [(_numbers(a), _numbers(b), min(atol, 1e-3)) for a, b, atol in everywhere]
+    numbers = [
+        p for p in pairs if p[0] is not None and p[1] is not None and p[0].shape == p[1].shape
+    ]
+    if len(numbers) == len(pairs) and (text := _constant(numbers)):
         return f"Everywhere {text}."
-    if text := _reordered(want, have) or _held(want, have):
+    wrong = [(a, b) for a, b, atol in numbers if not torch.allclose(b, a, rtol=1e-4, atol=atol)]
+    if text := _reordered(want, have):
+        return text if all(_reordered(*pair) for pair in wrong) else ""
+    if text := _held(want, have, wrong):
         return text
-    text = _constant(want.flatten(), have.flatten()) if len(pairs) > 1 else ""
+    text = _constant([(want, have, 0.0)]) if len(pairs) > 1 else ""
     if text.endswith(("large", "small", "over")):
-        return f"Here everything is {text}; with other arguments the difference is another."
+        return f"Here everything is {text}; with other arguments it is not."
     return ""
 
 
@@ -225,12 +231,13 @@ def _numbers(value: Any) -> Tensor | None:
     return value if value.isfinite().all() and value.numel() else None
 
 
-def _close(a: Tensor, b: Tensor) -> bool:
-    return torch.allclose(a, b, rtol=1e-3, atol=1e-5 * float(a.abs().max()))
+def _close(a: Tensor, b: Tensor, atol: float = 0.0) -> bool:
+    return torch.allclose(a, b, rtol=1e-3, atol=max(atol, 1e-5 * float(a.abs().max())))
 
 
-def _constant(want: Tensor, have: Tensor) -> str:
-    """The factor or the offset between two rows of numbers that are not all the same."""
+def _constant(pairs: Sequence[tuple[Tensor, Tensor, float]]) -> str:
+    """The factor or the offset between numbers that are not all the same, in all pairs alike."""
+    want, have = (torch.cat([pair[i].flatten() for pair in pairs]) for i in (0, 1))
     if len(want) < 2 or _close(want, want.mean().expand_as(want)) or not want.any():
         return ""
     if not have.any():
@@ -238,7 +245,7 @@ def _constant(want: Tensor, have: Tensor) -> str:
     if _close(have, have.mean().expand_as(have)):
         return f"the same number: {written(float(have.mean()))}"
     factor = float((want @ have) / (want @ want))
-    if abs(factor) > 1e-6 and _close(have, factor * want):
+    if abs(factor) > 1e-6 and all(_close(b, factor * a, atol) for a, b, atol in pairs):
         size, turned = abs(factor), " and with the sign turned over" if factor < 0 else ""
         if abs(size - 1) < 2e-3:
             return turned and "with the sign turned over"
@@ -246,7 +253,7 @@ def _constant(want: Tensor, have: Tensor) -> str:
             f"{size:.4g} times too large" if size > 1 else f"{1 / size:.4g} times too small"
         ) + (turned)
     offset = float((have - want).mean())
-    if _close(have, want + offset):
+    if all(_close(b, a + offset, atol) for a, b, atol in pairs):
         return f"{abs(offset):.4g} too {'large' if offset > 0 else 'small'}"
     return ""
 
@@ -265,13 +272,13 @@ def _reordered(want: Tensor, have: Tensor) -> str:
     return ""
 
 
-def _held(want: Tensor, have: Tensor) -> str:
-    """Whether values are cut off at a bound: all that differ stand at it."""
+def _held(want: Tensor, have: Tensor, wrong: Sequence[tuple[Tensor, Tensor]]) -> str:
+    """Whether values are cut off at a bound: all that differ stand at it, in all `wrong` pairs."""
     for sign, word in ((1, "above"), (-1, "below")):
         bound = (sign * have).max()
         beyond = sign * want > bound + 1e-4 * bound.abs()
-        held = torch.where(beyond, sign * bound, want)
-        if 1 < beyond.sum() < want.numel() and _close(held, have):
+        cut = [(sign * torch.minimum(sign * a, bound), b) for a, b in [(want, have), *wrong]]
+        if 1 < beyond.sum() < want.numel() and all(_close(*pair) for pair in cut):
             return f"What should lie {word} {sign * bound:.4g} is held there."
     return ""
 
