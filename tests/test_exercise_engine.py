@@ -493,6 +493,42 @@ def test_an_argument_without_influence_is_said(given):
     assert "influence" not in grade(ID, lambda x, sigma: x.mean(1) + sigma).message
 
 
+def test_a_share_that_stays_by_luck_is_no_argument_without_influence(given):
+    def above(x, y):
+        return (x > y).float().mean()
+
+    calls = [call("this", torch.tensor([a, 5.0]), torch.zeros(n)) for a, n in ((1.0, 2), (-0.1, 1))]
+    given(above, *calls, mistakes=())
+    assert "`x`" not in grade(ID, lambda x, y: (x > y).float().sum()).message
+    assert "`x` has no influence" in grade(ID, lambda x, y: (y > 1).float().mean()).message
+
+
+def test_what_holds_in_the_wrong_probes_only_is_not_said_of_all(given):
+    probes = call("this", X), call("that", -X)
+    given(torch.clone, *probes, mistakes=())
+    message = grade(ID, lambda x: x if x.sum() < 0 else 2 * x).message
+    assert "large" in message and "Everywhere" not in message
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (torch.log, "the logarithm of what was asked"),
+        (lambda x: 1 - x, "1 minus what was asked"),
+        (lambda x: x.reciprocal(), "1 over what was asked"),
+        (lambda x: x.round(), "what was asked, rounded to whole numbers"),
+    ],
+)
+def test_a_simple_function_of_the_right_values_is_said(given, wrong, words):
+    given(torch.clone, call("this", X / 4), call("that", 2 * X + 0.3), mistakes=())
+    assert grade(ID, wrong).message.startswith(f"This is {words}.")
+
+
+def test_one_number_for_all_is_not_called_held_at_a_bound(given):
+    given(lambda x: x * x.sum(), call("this", X), call("that", X[:1]), mistakes=())
+    assert "held" not in grade(ID, lambda x: x * 0 + x.min() * x.sum()).message
+
+
 def test_the_gradient_of_a_single_number_has_no_hidden_weight(given):
     text = message_for(
         given,
@@ -666,7 +702,7 @@ def test_several_results_are_compared_one_by_one(given):
     assert message_for(given, both, both, X) == "correct"
     assert message_for(given, both, lambda x: list(both(x)), X, grad=[0]) == "correct"
     text = message_for(given, both, lambda x: (x.mean(0), x.std(0)), X)
-    assert text.startswith("result 2[0]: expected 4.5, got 2.1213")
+    assert text.startswith("This is the square root of what was asked.\nresult 2[0]: expected 4.5")
     text = message_for(given, both, lambda x: x.mean(0), X)
     assert text.startswith("Your function should return a tuple of 2 (a tensor of shape (3,)")
     assert "it returned a tensor of shape (3,), float32." in text

@@ -325,27 +325,29 @@ def _whole(exercise: Exercise, seen: Run) -> Run:
 
 @functools.cache
 def _questions(exercise: Exercise) -> list[Probe]:
-    """The examples of the mistakes; then, for the smallest call, each argument in turn varied."""
+    """The examples of the mistakes; then each argument in turn varied."""
     examples = [mistake.example.probe for mistake in exercise.mistakes if mistake.example]
     return examples + [probe for _, _, probe in _variations(exercise)]
 
 
 @functools.cache
 def _variations(exercise: Exercise) -> list[tuple[str, int, Probe]]:
-    """For each argument: its name, the place of the smallest probe, that call with it varied."""
-    calls = [(probe.size, i) for i, probe in enumerate(exercise.probes) if probe.given]
-    if not calls:
-        return []
-    _, i = min(calls)
-    args, kwargs = exercise.probes[i].given
-    named = [*zip(argument_names(exercise.reference, len(args)), range(len(args)), strict=True)]
+    """For each argument of some calls: its name, the place of the probe, that call with it varied.
+
+    Three calls, the smallest among them: in one alone a rank or a rounded number may stay by luck.
+    """
+    calls = sorted((probe.size, i) for i, probe in enumerate(exercise.probes) if probe.given)
     found = []
-    for name, key in [*named, *zip(kwargs, kwargs, strict=True)]:
-        other = _varied(args[key] if isinstance(key, int) else kwargs[key])
-        if other is not None:
-            positions = [other if j == key else value for j, value in enumerate(args)]
-            keywords = {k: other if k == key else value for k, value in kwargs.items()}
-            found.append((name, i, call("varied", *positions, **keywords)))
+    for _, i in calls[:2] + calls[2:][-1:]:
+        args, kwargs = exercise.probes[i].given
+        names = argument_names(exercise.reference, len(args))
+        named = [*zip(names, range(len(args)), strict=True), *zip(kwargs, kwargs, strict=True)]
+        for name, key in named:
+            other = _varied(args[key] if isinstance(key, int) else kwargs[key])
+            if other is not None:
+                positions = [other if j == key else value for j, value in enumerate(args)]
+                keywords = {k: other if k == key else value for k, value in kwargs.items()}
+                found.append((name, i, call("varied", *positions, **keywords)))
     return found
 
 
@@ -452,15 +454,18 @@ def _without_influence(exercise: Exercise, seen: Run, asked: Run) -> str:
     right, own = _asked(exercise, exercise.reference).outcomes, asked.outcomes
     if not varied or len(own) < len(right):
         return ""
-    names = []
-    for (name, i, probe), want, have in zip(
-        varied, right[-len(varied) :], own[-len(varied) :], strict=True
-    ):
+    counts, idle = set(), set()
+    rows = zip(varied, right[-len(varied) :], own[-len(varied) :], strict=True)
+    for (name, i, probe), want, have in rows:
         before, got = _expected(exercise)[i], seen.outcomes[i]
         clean = not (want.error or have.error or got.error)
-        if clean and _moves(probe, before, want) and not _moves(probe, got, have):
-            names.append(f"`{name}`")
-    if not names or len(names) == len(varied) > 1:
+        if clean and _moves(probe, got, have):
+            counts.add(name)
+        elif clean and _moves(probe, before, want):
+            idle.add(name)
+    known = dict.fromkeys(name for name, _, _ in varied)
+    names = [f"`{name}`" for name in known if name in idle - counts]
+    if not names or len(names) == len(known) > 1:
         return ""
     have = "has" if len(names) == 1 else "have"
     return f"{' and '.join(names)} {have} no influence: with other values your result stays."

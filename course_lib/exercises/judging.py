@@ -210,6 +210,8 @@ def pattern(expected: Any, got: Any, everywhere: Sequence[tuple[Any, Any, float]
     ]
     if len(numbers) == len(pairs) and (text := _constant(numbers)):
         return f"Everywhere {text}."
+    if len(numbers) == len(pairs) and (text := _function(numbers)):
+        return f"This is {text}."
     wrong = [(a, b) for a, b, atol in numbers if not torch.allclose(b, a, rtol=1e-4, atol=atol)]
     if text := _reordered(want, have):
         return text if all(_reordered(*pair) for pair in wrong) else ""
@@ -223,8 +225,9 @@ def pattern(expected: Any, got: Any, everywhere: Sequence[tuple[Any, Any, float]
 
 def _numbers(value: Any) -> Tensor | None:
     """As float64; None for what is no tensor of finite numbers."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = torch.tensor(float(value), dtype=torch.float64)
+    row = value if isinstance(value, (list, tuple)) and value else [value]
+    if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in row):
+        value = torch.tensor(value, dtype=torch.float64)
     if not isinstance(value, Tensor) or value.dtype == torch.bool or value.is_complex():
         return None
     value = value.double()
@@ -258,6 +261,30 @@ def _constant(pairs: Sequence[tuple[Tensor, Tensor, float]]) -> str:
     return ""
 
 
+FUNCTIONS = {
+    "the logarithm of what was asked": torch.log,
+    "the exponential of what was asked": torch.exp,
+    "the square of what was asked": torch.square,
+    "the square root of what was asked": torch.sqrt,
+    "1 over what was asked": torch.reciprocal,
+    "1 minus what was asked": lambda want: 1 - want,
+    "what was asked without its sign": torch.abs,
+    "what was asked, rounded to whole numbers": torch.round,
+    "what was asked, cut off to whole numbers": torch.trunc,
+}
+
+
+def _function(pairs: Sequence[tuple[Tensor, Tensor, float]]) -> str:
+    """Which simple function of what was asked this is."""
+    want, have = (torch.cat([pair[i].flatten() for pair in pairs]) for i in (0, 1))
+    for words, f in FUNCTIONS.items():
+        value = f(want)
+        apart = ~torch.isclose(value, want, rtol=1e-2, atol=1e-3)
+        if len(want[apart].unique()) > 1 and value.isfinite().all() and _close(value, have):
+            return words
+    return ""
+
+
 def _reordered(want: Tensor, have: Tensor) -> str:
     if _close(want, have):
         return ""
@@ -278,7 +305,8 @@ def _held(want: Tensor, have: Tensor, wrong: Sequence[tuple[Tensor, Tensor]]) ->
         bound = (sign * have).max()
         beyond = sign * want > bound + 1e-4 * bound.abs()
         cut = [(sign * torch.minimum(sign * a, bound), b) for a, b in [(want, have), *wrong]]
-        if 1 < beyond.sum() < want.numel() and all(_close(*pair) for pair in cut):
+        some = 1 < beyond.sum() < want.numel() and len(have.unique()) > 1
+        if some and all(_close(*pair) for pair in cut):
             return f"What should lie {word} {sign * bound:.4g} is held there."
     return ""
 
