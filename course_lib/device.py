@@ -1,12 +1,15 @@
 """Which device to train on, and in which precision: measured here, not guessed.
 
 bfloat16 halves the bytes of float32 and keeps its range. Where a processor has the instructions,
-convolutions are a few times faster in it; where it has not, up to hundreds of times slower. Some
-releases of torch compute wrong ones for some shapes.
+convolutions and matrix products are a few times faster in it; where it has not, up to hundreds of
+times slower, and not both alike. Some releases of torch compute wrong ones for some shapes.
+
+`COURSE_BFLOAT16=off` turns it off for a run: all is then computed in float32.
 """
 
 import functools
 import math
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -31,6 +34,13 @@ SHAPES = (
     (F.conv_transpose2d, (2, 19, 5, 5), (19, 3, 4, 4), {"stride": 2, "padding": 1}),
     (F.conv_transpose2d, (3, 10, 1, 1), (10, 7, 4, 4), {}),
 )
+PRODUCTS = (  # a transformer's
+    (F.linear, (4, 19, 64), (192, 64), {}),
+    (F.linear, (2, 1, 33), (5, 33), {}),
+    (torch.matmul, (2, 3, 7, 16), (2, 3, 16, 9), {}),
+    (torch.matmul, (1, 1, 64), (64, 1), {}),
+)
+KINDS = {"convolutions": SHAPES, "matrix products": PRODUCTS}
 
 
 @dataclass(frozen=True)
@@ -53,13 +63,21 @@ class Choice:
 
 
 @functools.cache
-def choose() -> Choice:
+def choose(kind: str = "convolutions") -> Choice:
     """CUDA, else Apple's MPS, else the CPU; bfloat16 where it is right and faster. Asked once.
 
-    A GPU that torch names but that cannot compute is left alone, and the reason tells why.
+    kind: what the network mostly computes, "convolutions" or "matrix products" (a transformer). A
+    GPU that torch names but that cannot compute is left alone, and the reason tells why. Raises
+    ValueError for another kind, and where `COURSE_BFLOAT16` is set to anything but on or off.
     """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
+    wanted = os.environ.get("COURSE_BFLOAT16", "on").strip().lower()
+    if wanted not in ("on", "off"):
+        raise ValueError(f"COURSE_BFLOAT16 must be on or off; it is set to {wanted!r}")
     device, trouble = usable()
-    bfloat16, reason = _try_bfloat16(device)
+    off = False, "COURSE_BFLOAT16 is off"
+    bfloat16, reason = _try_bfloat16(device, kind) if wanted == "on" else off
     return Choice(device, bfloat16, f"{reason}; {trouble}" if trouble else reason)
 
 
@@ -86,25 +104,25 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {message[0]}"
 
 
-def _try_bfloat16(device: torch.device) -> tuple[bool, str]:
-    """Whether bfloat16 is worth it on `device`, and why."""
+def _try_bfloat16(device: torch.device, kind: str) -> tuple[bool, str]:
+    """Whether bfloat16 is worth it on `device` for this kind of layer, and why."""
     if device.type == "mps":
         return False, "it was not tried on Apple's GPUs"
     if device.type == "cuda" and torch.cuda.get_device_capability() < (8, 0):
         return False, "this GPU has no bfloat16 units"
     try:
-        error = max(_error(device, *shape) for shape in SHAPES)
+        error = max(_error(device, *shape) for shape in KINDS[kind])
         if not error <= TOLERANCE:
-            return False, f"convolutions are wrong in it, off by {error:.0%}"
+            return False, f"{kind} are wrong in it, off by {error:.0%}"
         if device.type == "cuda":
             return True, "this GPU has bfloat16 units, values agree"
-        gain = _gain(batch=1, seconds=0.2)  # finds out a CPU that would take minutes for a batch
-        gain = _gain(batch=32, seconds=0.8) if gain > 0.3 else gain
+        gain = _gain(kind, batch=1, seconds=0.2)  # finds a CPU that would take minutes for a batch
+        gain = _gain(kind, batch=32, seconds=0.8) if gain > 0.3 else gain
     except Exception as error:
-        return False, f"convolutions fail in it ({_first_line(error)})"
+        return False, f"{kind} fail in it ({_first_line(error)})"
     if gain < LEAST_SPEED_UP:
-        return False, f"convolutions are only {gain:.2g} times as fast in it"
-    return True, f"convolutions {gain:.1f} times faster, values agree"
+        return False, f"{kind} are only {gain:.2g} times as fast in it"
+    return True, f"{kind} {gain:.1f} times faster, values agree"
 
 
 def _error(
@@ -121,31 +139,43 @@ def _error(
     return math.inf if math.isnan(worst) else worst
 
 
-def _gain(batch: int, seconds: float) -> float:
-    """How many times faster a DCGAN's convolution and its transpose are in bfloat16, both ways.
+def _gain(kind: str, batch: int, seconds: float) -> float:
+    """How many times faster in bfloat16, both ways, are a DCGAN's convolution and its transpose,
+    or a transformer's layer for 64 tokens and its attention.
 
     In one thread: beside other work, threads that wait for each other made 1.6 times read 0.17.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _measured_gain(batch, seconds)
+        return _measured_gain(kind, batch, seconds)
     finally:
         torch.set_num_threads(threads)
 
 
-def _measured_gain(batch: int, seconds: float) -> float:
-    generator = torch.Generator().manual_seed(0)
-    cpu, options = torch.device("cpu"), {"stride": 2, "padding": 1}
-    large = torch.randn(batch, 64, 16, 16, generator=generator)
-    small = torch.randn(batch, 128, 8, 8, generator=generator)
-    weight = torch.randn(128, 64, 4, 4, generator=generator)
+def _measured_gain(kind: str, batch: int, seconds: float) -> float:
+    generator, doubling = torch.Generator().manual_seed(0), {"stride": 2, "padding": 1}
+    weight = (128, 64, 4, 4)
+    timed = {
+        "convolutions": (
+            (F.conv2d, (batch, 64, 16, 16), weight, doubling),
+            (F.conv_transpose2d, (batch, 128, 8, 8), weight, doubling),
+        ),
+        "matrix products": (
+            (F.linear, (batch, 64, 128), (512, 128), {}),
+            (torch.matmul, (batch, 4, 64, 32), (batch, 4, 32, 64), {}),
+        ),
+    }[kind]
+    timed = [
+        (operation, torch.randn(x, generator=generator), torch.randn(w, generator=generator), more)
+        for operation, x, w, more in timed
+    ]
     best, end = {False: math.inf, True: math.inf}, perf_counter() + seconds
     while perf_counter() < end:
         for bfloat16 in best:
             start = perf_counter()
-            _both_ways(cpu, bfloat16, F.conv2d, large, weight, options)
-            _both_ways(cpu, bfloat16, F.conv_transpose2d, small, weight, options)
+            for operation, x, w, more in timed:
+                _both_ways(torch.device("cpu"), bfloat16, operation, x, w, more)
             best[bfloat16] = min(best[bfloat16], perf_counter() - start)
     return best[False] / best[True]
 

@@ -140,7 +140,7 @@ class NextTokenStep:
         if half < 1:
             raise ValueError(f"a batch must hold at least 2 pictures; got {len(image)}")
         image = image.flatten(1)
-        with device.choose().autocast():
+        with device.choose("matrix products").autocast():
             ids, scores = self._read(
                 net.told(text[:half]), net.mark("IMAGE", half), net.drawn(image[:half])
             )
@@ -204,7 +204,7 @@ class MaskedStep:
             net.words + image, torch.rand(b, device=where), ranks, net.marks["MASK"]
         )
         _, places = net.drawn(image)
-        with device.choose().autocast():
+        with device.choose("matrix products").autocast():
             scores = net(*joined(net.told(text), (ids, places)))[:, net.length :, net.words :]
         losses = F.cross_entropy(scores.float().transpose(1, 2), image, reduction="none")
         loss = (losses * hidden).sum() / hidden.sum()

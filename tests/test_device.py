@@ -35,10 +35,11 @@ def replace(monkeypatch, name, change):
     def faulty(x, weight, **options):
         return change(real(x, weight, **options), x, weight, options)
 
-    shapes = [
-        (faulty if operation is real else operation, *rest) for operation, *rest in device.SHAPES
-    ]
-    monkeypatch.setattr(device, "SHAPES", shapes)
+    for kind, shapes in device.KINDS.items():
+        shapes = [
+            (faulty if operation is real else operation, *rest) for operation, *rest in shapes
+        ]
+        monkeypatch.setitem(device.KINDS, kind, shapes)
     monkeypatch.setattr(F, name, faulty)
 
 
@@ -70,22 +71,22 @@ def test_bfloat16_is_refused_where_it_is_slow(monkeypatch):
 
 
 def test_a_speed_up_below_the_threshold_is_refused(monkeypatch):
-    monkeypatch.setattr(device, "_gain", lambda batch, seconds: 1.19)
+    monkeypatch.setattr(device, "_gain", lambda *_, **__: 1.19)
     assert not choose().bfloat16
     forget()
-    monkeypatch.setattr(device, "_gain", lambda batch, seconds: 1.21)
+    monkeypatch.setattr(device, "_gain", lambda *_, **__: 1.21)
     assert choose().bfloat16
 
 
 def test_a_hopelessly_slow_cpu_is_not_given_a_whole_batch(monkeypatch):
     batches = []
-    monkeypatch.setattr(device, "_gain", lambda batch, seconds: batches.append(batch) or 0.01)
+    monkeypatch.setattr(device, "_gain", lambda kind, batch, seconds: batches.append(batch) or 0.01)
     assert not choose().bfloat16 and batches == [1]
 
 
 def test_the_trial_leaves_the_number_of_threads_as_it_was():
     threads = torch.get_num_threads()
-    device._gain(batch=1, seconds=0.01)
+    device._gain("convolutions", batch=1, seconds=0.01)
     assert torch.get_num_threads() == threads
 
 
@@ -109,7 +110,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_bfloat16_is_refused_where_convolutions_are_wrong(monkeypatch, name):
-    monkeypatch.setattr(device, "_gain", lambda batch, seconds: 5.0)  # fast, that is
+    monkeypatch.setattr(device, "_gain", lambda *_, **__: 5.0)  # fast, that is
     operation, fault = FAULTS[name]
     replace(monkeypatch, operation, lambda y, *rest: fault(y, *rest) if in_bfloat16() else y)
     choice = choose()
@@ -118,7 +119,7 @@ def test_bfloat16_is_refused_where_convolutions_are_wrong(monkeypatch, name):
 
 
 def test_the_same_fault_in_both_precisions_is_not_bfloat16s(monkeypatch):
-    monkeypatch.setattr(device, "_gain", lambda batch, seconds: 5.0)
+    monkeypatch.setattr(device, "_gain", lambda *_, **__: 5.0)
     replace(monkeypatch, "conv2d", lambda y, *rest: 2 * y)
     assert choose().bfloat16
 
@@ -139,14 +140,44 @@ def test_an_error_in_the_probe_refuses_bfloat16_and_is_told(monkeypatch):
 
 def test_real_convolutions_here_pass_the_value_check():
     cpu = torch.device("cpu")
-    errors = [device._error(cpu, *shape) for shape in device.SHAPES]
+    errors = [device._error(cpu, *shape) for shapes in device.KINDS.values() for shape in shapes]
     assert max(errors) < 0.01  # bfloat16 has 8 significant bits: half a unit is 0.002
     assert min(errors) > 0  # it was really computed in another precision
 
 
+def test_layers_of_each_kind_are_tried_by_themselves(monkeypatch):
+    monkeypatch.setattr(device, "_gain", lambda kind, **_: {"convolutions": 0.13}.get(kind, 4.0))
+    assert not choose().bfloat16 and choose("matrix products").bfloat16
+    assert choose("matrix products").reason == "matrix products 4.0 times faster, values agree"
+
+
+def test_bfloat16_is_refused_where_products_are_wrong(monkeypatch):
+    monkeypatch.setattr(device, "_gain", lambda *_, **__: 5.0)
+    replace(monkeypatch, "linear", lambda y, *_: 1.1 * y if in_bfloat16() else y)
+    assert choose().bfloat16 and not choose("matrix products").bfloat16
+    assert "matrix products are wrong in it, off by" in choose("matrix products").reason
+
+
+def test_an_unknown_kind_of_layer_is_named():
+    with pytest.raises(ValueError, match="kind must be one of convolutions, matrix products; got"):
+        choose("Linear")
+
+
+def test_one_setting_turns_bfloat16_off_for_a_run(monkeypatch):
+    monkeypatch.setattr(device, "_gain", lambda *_, **__: 5.0)
+    monkeypatch.setenv("COURSE_BFLOAT16", "off")
+    assert not choose().bfloat16 and "autocast off: COURSE_BFLOAT16 is off" in str(choose())
+    forget()
+    monkeypatch.setenv("COURSE_BFLOAT16", "no")
+    with pytest.raises(ValueError, match="must be on or off; it is set to 'no'"):
+        choose()
+
+
 def test_the_choice_is_made_once_in_a_process(monkeypatch):
     calls = []
-    monkeypatch.setattr(device, "_try_bfloat16", lambda d: calls.append(d) or (False, "because"))
+    monkeypatch.setattr(
+        device, "_try_bfloat16", lambda d, kind: calls.append(d) or (False, "because")
+    )
     assert choose() is choose()
     assert len(calls) == 1
 
@@ -185,7 +216,7 @@ def test_a_newer_gpu_must_only_compute_right(monkeypatch, error, on):
 
 
 def test_cuda_is_taken_before_mps_and_mps_before_the_cpu(monkeypatch):
-    monkeypatch.setattr(device, "_try_bfloat16", lambda d: (False, "because"))
+    monkeypatch.setattr(device, "_try_bfloat16", lambda *_: (False, "because"))
     apple(monkeypatch)
     assert choose().device.type == "mps"
     forget()
@@ -201,7 +232,7 @@ def test_apples_gpus_stay_in_float32(monkeypatch):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA works here")
 def test_a_gpu_that_cannot_compute_is_left_alone_and_the_reason_says_so(monkeypatch):
     # as the virtual machines of GitHub's macOS runners: github.com/actions/runner-images, 9918
-    monkeypatch.setattr(device, "_gain", lambda batch, seconds: 0.5)
+    monkeypatch.setattr(device, "_gain", lambda *_, **__: 0.5)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     choice = choose()
     assert choice.device == torch.device("cpu") and not choice.bfloat16
