@@ -8,7 +8,7 @@
 is model(x, t, labels=None) -> ε, or the velocity v = √ᾱ_t ε − √(1−ᾱ_t) x₀ where prediction="v".
 
 `Diffusion` holds a schedule and all that follows from it. Flow matching, which replaces the chain
-by straight paths, is at the end, with one step of training for either.
+by straight lines, is at the end, with one step of training for either.
 """
 
 import math
@@ -450,7 +450,7 @@ class Diffusion:
         return t - 1 if s is None else whole("s", s, -1, most=t - 1)
 
 
-# Flow matching: straight paths
+# Flow matching: straight lines between pictures and noise
 
 
 def flow_loss(
@@ -461,7 +461,7 @@ def flow_loss(
     *,
     middle: bool = False,
 ) -> Float[Tensor, ""]:
-    """The mean squared error of the predicted velocity on straight paths from picture to noise.
+    """The mean squared error of the predicted velocity on straight lines from picture to noise.
 
     x_t = (1 − t) x₀ + t noise,   ‖model(x_t, 1000 t) − (noise − x₀)‖²,   t ~ U(0, 1)
 

@@ -269,6 +269,11 @@ class _Judge(nn.Module):
         return self.trunk(_resized(x, self.size))
 
     @torch.no_grad()
+    def features(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 64"]:
+        """64 numbers per image."""
+        return torch.cat([self.describe(part) for part in self._parts(x)])
+
+    @torch.no_grad()
     def probabilities(
         self, x: Float[Tensor, "B C H W"], attribute: str | None = None
     ) -> Float[Tensor, "B values"]:
@@ -327,14 +332,12 @@ class FeatureNet(_Judge):
         if pretrained:
             load_weights(f"features_{name}", self)
 
-    @torch.no_grad()
-    def features(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 64"]:
-        """64 numbers per image."""
-        return torch.cat([self.describe(part) for part in self._parts(x)])
-
 
 class Classifier(_Judge):
     """Another judge, of another architecture and seed, to say whether the asked class came.
+
+    Its features are a second opinion on a Fréchet distance: no model of the course was chosen by
+    them. Their scale is another one, so give their floor beside it.
 
     name: "fashion", "peeps", or "peeps_glasses", "peeps_skin", … for one attribute of peeps, which
     then is the one that `classify` and `probabilities` answer about. Images as for `FeatureNet`.

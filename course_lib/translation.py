@@ -128,15 +128,29 @@ class ResnetGenerator(nn.Module):
     """CycleGAN's generator: (B, in_channels, H, W) -> (B, out_channels, H, W), in [-1, 1].
 
     A convolution of 7, two that halve, `blocks` residual blocks, two that double, a convolution of
-    7. Nine blocks for 256 × 256, six for 128 × 128. Raises ValueError for other channels and for
-    sizes that are no multiples of 4, at least 8. Source: Zhu et al. 2017; Johnson et al. 2016.
+    7. Nine blocks for 256 × 256, six for 128 × 128. residual: the layers compute a change, and the
+    output is x plus this change, cut to [-1, 1]; so it begins close to x. Raises ValueError for
+    other channels, for sizes that are no multiples of 4, at least 8, and for a residual of other
+    channels than x. Source: Zhu et al. 2017; Johnson et al. 2016.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, filters: int = 64, blocks: int = 9):
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        filters: int = 64,
+        blocks: int = 9,
+        residual: bool = False,
+    ):
         super().__init__()
         at_least_one(in_channels=in_channels, out_channels=out_channels, filters=filters)
         whole("blocks", blocks, 0, most=DEPTH)
-        self.in_channels, f = in_channels, filters
+        if residual and in_channels != out_channels:
+            raise ValueError(
+                "residual needs as many channels out as in, to add a change to x; "
+                f"got {in_channels} in and {out_channels} out"
+            )
+        self.in_channels, self.residual, f = in_channels, residual, filters
         self.layers = nn.Sequential(
             ReflectionPad(3),
             *_normed(nn.Conv2d(in_channels, f, 7)),
@@ -158,7 +172,8 @@ class ResnetGenerator(nn.Module):
                 f"x must have a size in multiples of 4, at least 8: it is halved twice and doubled "
                 f"twice; got {h} × {w}"
             )
-        return torch.tanh(self.layers(x.contiguous()).float())  # bfloat16 would round to 1 early
+        out = self.layers(x.contiguous()).float()  # bfloat16 would round to 1 early
+        return (x + out).clamp(-1, 1) if self.residual else torch.tanh(out)
 
 
 class ResidualBlock(nn.Module):

@@ -498,6 +498,13 @@ def test_the_frechet_distance_grows_with_what_is_done_to_the_images(fashion):
         assert distance(harmed) > 2 * floor + 2
 
 
+def test_the_features_of_either_judge_are_what_its_answers_are_read_from():
+    x = data.load("fashion", "test")[:20].floats()
+    for judge in (FeatureNet("fashion"), Classifier("fashion")):
+        read = judge.heads["class"](judge.features(x)).softmax(1)
+        assert torch.allclose(read, judge.probabilities(x), atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", [FeatureNet, Classifier])
 @pytest.mark.parametrize(
     "bad, error",

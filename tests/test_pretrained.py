@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from course_lib import pretrained
+from course_lib import data, pretrained, recipes
 from course_lib.pretrained import load_weights, round_weights, save_weights
 
 NAMES = sorted(path.stem for path in pretrained.FOLDER.glob("*.safetensors"))
@@ -160,3 +160,9 @@ def test_the_training_command_names_every_file_and_refuses_others():
     assert told.returncode == 0 and all(name in told.stdout for name in NAMES)
     refused = subprocess.run([*run, "gpt"], capture_output=True, text=True, env=environment)
     assert refused.returncode == 2 and "gpt" in refused.stderr
+
+
+def test_likeness_of_the_held_out_images_themselves_is_nought_in_both_networks():
+    held_out = data.load("peeps", "test", size=32)
+    found = recipes.likeness(lambda n, generator: held_out[:n].floats(), held_out)
+    assert len(found) == 2 and all(told.startswith(("0.00 ", "-0.00 ")) for told in found.values())

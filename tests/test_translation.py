@@ -265,6 +265,18 @@ def test_the_fast_generator_is_the_printed_one(inputs, outputs, filters, blocks)
     torch.testing.assert_close(net(x).double(), printed(x), rtol=1e-6, atol=1e-6)
 
 
+def test_a_residual_generator_adds_what_its_layers_compute_and_stays_in_range():
+    torch.manual_seed(0)
+    net, x = ResnetGenerator(3, 3, 4, 1, residual=True), draw(2, 3, 16, 16).clamp(-1, 1)
+    change = 20 * net.layers(x)
+    net.layers[-1].weight.data *= 20
+    net.layers[-1].bias.data *= 20
+    assert torch.allclose(net(x), (x + change).clamp(-1, 1), atol=1e-4) and net(x).abs().max() == 1
+    for weights in net.layers[-1].parameters():
+        weights.data.zero_()
+    assert torch.equal(net(x), x)
+
+
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_the_patch_discriminator_is_the_printed_one(layers):
     torch.manual_seed(0)
@@ -933,6 +945,7 @@ def test_pictures_that_do_not_fit_a_network_are_refused(make, shape, message):
     "make, message",
     [
         (lambda: ResnetGenerator(0, 3), "in_channels must be a whole number"),
+        (lambda: ResnetGenerator(3, 1, 4, residual=True), "channels .* got 3 in and 1 out"),
         (lambda: ResnetGenerator(3, 3, blocks=-1), "blocks must be .* at least 0 .* got -1"),
         (lambda: UNetGenerator(3, 3, downs=1), "downs must be .* at least 2 .* got 1"),
         (lambda: UNetGenerator(3, 3, norm="layer"), "norm must be one of batch, instance"),

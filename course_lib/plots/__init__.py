@@ -99,13 +99,23 @@ def grid(
     return figure
 
 
-def rows(named: Mapping[str, Shaped[Tensor, "n c h w"]], width: float = 8.0) -> Figure:
-    """One row of pictures for each name, with the name at its left: for comparing samplers."""
+def rows(
+    named: Mapping[str, Shaped[Tensor, "n c h w"]],
+    width: float = 8.0,
+    above: Sequence[str] | None = None,
+) -> Figure:
+    """One row of pictures for each name, with the name at its left: for comparing samplers.
+
+    above: what stands over each column.
+    """
     widest = max(images.shape[-1] for images in named.values())
     sheets = [as_sheet(_enlarged(images, widest), len(images)) for images in named.values()]
     figure = _sheets(sheets, width - 1.2)
     for axes, name in zip(figure.axes, named, strict=True):
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
+    for i, text in enumerate(above or ()):
+        place = ((i + 0.5) / len(above), 1.02)
+        figure.axes[0].annotate(text, place, xycoords="axes fraction", ha="center", fontsize=8)
     return figure
 
 

@@ -10,20 +10,25 @@ from collections.abc import Callable
 import torch
 
 from course_lib import device
-from course_lib.metrics import FeatureNet, fit_gaussian, frechet_distance
+from course_lib.metrics import Classifier, FeatureNet, fit_gaussian, frechet_distance
 
 SPLITS = ("train", "test")
 
 
 def likeness(sample: Callable, held_out) -> dict[str, str]:
-    """The Fréchet distance of samples to held-out images, and its floor."""
-    x, generator = held_out.floats(), torch.Generator().manual_seed(0)
-    net, n = FeatureNet(held_out.name), len(x) // 2
-    half, other = (fit_gaussian(net.features(part)) for part in (x[:n], x[n : 2 * n]))
-    fake = fit_gaussian(net.features(sample(n, generator)))
-    distance, floor = frechet_distance(*fake, *half), frechet_distance(*other, *half)
+    """The Fréchet distance of samples to held-out images, and its floor.
+
+    Twice: in the course's features, and in those of a network that chose nothing.
+    """
+    x, n = held_out.floats(), len(held_out) // 2
+    fake, found = sample(n, torch.Generator().manual_seed(0)), {}
     label = f"Fréchet distance, {n} samples against as many held-out images"
-    return {label: f"{distance:.2f} (floor: {floor:.2f})"}
+    for kind, name in ((FeatureNet, label), (Classifier, "the same, in the classifier's features")):
+        net = kind(held_out.name)
+        made, half, other = (fit_gaussian(net.features(p)) for p in (fake, x[:n], x[n : 2 * n]))
+        distance, floor = frechet_distance(*made, *half), frechet_distance(*other, *half)
+        found[name] = f"{distance:.2f} (floor: {floor:.2f})"
+    return found
 
 
 def circumstances(name: str, seconds: float) -> dict[str, str]:

@@ -66,6 +66,11 @@ def test_a_part_of_the_plane_is_a_grid_like_the_whole():
     )
 
 
+def test_names_stand_over_the_columns_of_rows():
+    figure = plots.rows({"a": torch.zeros(2, 1, 4, 4)}, above=["t = 9", "t = 0"])
+    assert [text.get_text() for text in figure.axes[0].texts] == ["t = 9", "t = 0"]
+
+
 @pytest.mark.parametrize("side", [16, 28, 32, 64, 100, 900])
 def test_a_sheet_draws_every_pixel_equally_large(side):
     images = torch.zeros(40, 1, side, side)
