@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +62,25 @@ def test_the_krylov_route_finds_what_the_exact_routes_find(n, d, k, monkeypatch)
     found = PCA(k).fit(x)
     torch.testing.assert_close(found.components, exact.components, atol=1e-5, rtol=0)
     torch.testing.assert_close(found.explained_variance, exact.explained_variance)
+
+
+@pytest.mark.parametrize("shape", [(200, 300), (300, 200)])
+def test_the_exact_route_takes_over_where_a_flat_spectrum_makes_krylov_dearer(shape, monkeypatch):
+    monkeypatch.setattr(pca, "EXACT_UP_TO", 50)
+    taken = []
+    for name in ("_from_gram", "_from_covariance"):
+        route = getattr(pca, name)
+        note = functools.partial(lambda route, *given: taken.append(1) or route(*given), route)
+        monkeypatch.setattr(pca, name, note)
+    generator = torch.Generator().manual_seed(0)
+    flat = torch.rand(shape, generator=generator, dtype=torch.float64)
+    steep = flat @ torch.diag(0.8 ** torch.arange(shape[1], dtype=torch.float64))
+    PCA(5).fit(steep)
+    assert not taken
+    found = PCA(5).fit(flat)
+    assert taken
+    wanted = torch.linalg.svdvals(flat - flat.mean(0))[:5].square() / (shape[0] - 1)
+    assert torch.allclose(found.explained_variance, wanted, rtol=1e-9)
 
 
 def test_the_krylov_route_survives_data_of_low_rank(monkeypatch):
