@@ -9,6 +9,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+import course
 from course_lib import build
 from tests import make_environment
 
@@ -83,11 +84,21 @@ def test_the_readme_has_a_badge_for_every_lecture(lecture):
     assert build.BADGE.format(project=name, path=path) in README
 
 
+def targets():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return {name for line in re.findall(r"^([a-z ]+):", makefile, re.M) for name in line.split()}
+
+
+def test_make_and_python_alone_offer_the_same_commands():
+    assert targets() == set(course.COMMANDS)
+
+
 @pytest.mark.parametrize("page", [README, GUIDE], ids=["README", "CONTRIBUTING"])
 def test_the_commands_on_a_page_exist(page):
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"\bmake ([a-z]+)", page):
-        assert re.search(rf"^{target}:", makefile, re.M), f"make {target}"
+        assert target in targets(), f"make {target}"
+    for command in re.findall(r"course\.py ([a-z]+)", page):
+        assert command in course.COMMANDS, f"course.py {command}"
     for module in re.findall(r"python -m (course_lib[\w.]*)", page):
         path = ROOT / module.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
@@ -137,7 +148,7 @@ def test_a_workflow_may_only_read_and_runs_only_what_is_here(workflow):
             continue
         assert "${{" not in step["run"]  # nothing from outside becomes a part of a command
         for target in re.findall(r"^make (\w+)", step["run"]):
-            assert f"\n{target}: " in (ROOT / "Makefile").read_text(encoding="utf-8")
+            assert target in targets()
         for path in re.findall(r"(?:tests|\.ci)/[\w.]+", step["run"]):
             assert (ROOT / path).exists()
 

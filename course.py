@@ -1,0 +1,79 @@
+"""The course's commands, with Python alone: `python course.py lab`. The Makefile calls them too.
+
+    lab         opens the course in JupyterLab; `lab FILE` opens one notebook
+    test        proves that all of it works
+    lectures    runs all lectures at laptop scale; keeps their pictures, times and qualities
+    benchmark   measures speed beside other libraries
+    everywhere  runs every notebook on other machines: bare, offline, with the oldest packages
+
+Each sets up what it needs, once: `.venv` for students and, on top of it, `.venv-test` with the
+tools of authors and tests (nbgrader adds buttons to every JupyterLab that it is installed beside).
+A torch that this Python already has is used, not installed a second time. Like
+tests/make_environment.py this speaks the dialect of Python 3.6: a Python that is too old must get
+as far as the sentence that says so.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+START = "notebooks/00_start_here.ipynb"
+LAB = "-m jupyterlab --ServerApp.ip=127.0.0.1 --log-level=WARN".split()
+PEERS = ["torch-fidelity", "denoising-diffusion-pytorch", "diffusers"]
+COMMANDS = {  # name: the environment, and what its Python is told, one call after the other
+    "lab": (".venv", [LAB]),
+    "test": (".venv-test", [["tests/run.py"]]),
+    "lectures": (".venv-test", ["-m course_lib.build --execute".split()]),
+    "benchmark": (
+        ".venv-test",
+        [
+            ["-m", "pip", "install", "--quiet"] + PEERS,
+            "-m pytest tests/benchmarks -m benchmark -s --readme".split(),
+        ],
+    ),
+    "everywhere": (".venv-test", ["-m pytest tests/test_everywhere.py -m everywhere".split()]),
+}
+
+
+def python_of(name):
+    return ROOT / name / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def set_up(name):
+    """The environment, made where it is missing or older than what pyproject.toml asks for."""
+    base = {".venv": ROOT / "pyproject.toml", ".venv-test": ROOT / ".venv" / "ready"}[name]
+    if name == ".venv-test":
+        set_up(".venv")
+    ready = ROOT / name / "ready"
+    if not ready.exists() or ready.stat().st_mtime < base.stat().st_mtime:
+        maker = sys.executable if name == ".venv" else str(python_of(".venv"))
+        call(maker, ["tests/make_environment.py", name, {".venv": "lab"}.get(name, "test")])
+
+
+def call(python, arguments):
+    code = subprocess.call([str(python)] + arguments, cwd=str(ROOT))
+    if code:
+        sys.exit(code)
+
+
+def main(arguments):
+    name, files = (arguments + ["help"])[0], arguments[1:]
+    if name not in COMMANDS or files and (name != "lab" or len(files) > 1):
+        sys.exit(__doc__)
+    environment, calls = COMMANDS[name]
+    if name == "lab":
+        calls = [LAB + (files or [START])]
+        # Jupyter refuses to run as root unless it is told to: in containers there is nobody else
+        calls[0] += ["--allow-root"] if hasattr(os, "getuid") and os.getuid() == 0 else []
+    set_up(environment)
+    for arguments in calls:
+        call(python_of(environment), arguments)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except KeyboardInterrupt:  # JupyterLab has said what there is to say
+        sys.exit(130)
