@@ -607,17 +607,54 @@ class VAEGANStep:
             error = 0.5 * (wanted - features[: len(x)]).square().flatten(1).sum(1).mean()
             kl = kl_to_standard_normal(mu, logvar).mean()
             g_loss = F.softplus(-scores).mean()
-        for part, loss in (
-            (self.model.encoder, kl + error),
-            (self.model.decoder, self.gamma * error + g_loss),
-        ):
-            weights = list(part.parameters())
-            grads = torch.autograd.grad(loss, weights, retain_graph=True)
-            for weight, grad in zip(weights, grads, strict=True):
-                weight.grad = grad
-        self.optimizer.step()
-        self.schedule.step()
+        decoder_loss = self.gamma * error + g_loss
+        _descend_each(self.model, kl + error, decoder_loss, self.optimizer, self.schedule)
         losses = {"d_loss": d_loss, "g_loss": g_loss, "features": error, "kl": kl}
+        return {name: loss.detach() for name, loss in losses.items()}
+
+
+class IntroVAEStep:
+    """One step of IntroVAE: a VAE whose encoder is also the critic of its decoder.
+
+    The KL tells real from generated. With f the reconstructions and samples, e = ½ Σ (x − x̂)²:
+
+    encoder ← KL(x) + e + alpha · Σ_f max(0, margin − KL(f))   (f as constants)
+    decoder ← e + alpha · Σ_f KL(f)                            (the encoder as it is)
+
+    The sum runs over the two kinds of f, each a mean over the batch. `margin` must exceed the KL of
+    real pictures, in nats. Raises ValueError unless alpha and margin are above 0.
+
+    Source: Huang et al. 2018, eq. 11 and 12, with both networks updated at once.
+    """
+
+    def __init__(
+        self,
+        model: VAE,
+        lr: float = 1e-3,
+        alpha: float = 0.25,
+        margin: float = 60.0,
+        steps: int | None = None,
+    ):
+        if not (alpha > 0 and margin > 0):
+            raise ValueError(f"alpha and margin must be above 0; got {alpha} and {margin}")
+        self.model, self.alpha, self.margin = model, alpha, margin
+        self.optimizer, self.schedule = _adam(model.parameters(), lr, steps)
+        self.samples = model.sample
+
+    def __call__(self, batch: Tensor | tuple[Tensor, ...]) -> dict[str, Tensor]:
+        x, _ = _pictures_and_labels(batch)
+        with _precision(self.model):
+            mu, logvar = self.model.encode(x)
+            z = reparameterise(mu, logvar, torch.randn_like(mu))
+            terms = _terms(x, self.model.decode(z), mu, logvar, "gaussian")
+            error, kl = (term.mean() for term in terms)
+            fake = self.model.decode(torch.cat([z.detach(), torch.randn_like(z)]))
+            fake_kl = kl_to_standard_normal(*self.model.encode(fake))
+            pushed = 2 * (self.margin - fake_kl).relu().mean()
+        encoder_loss = kl + error + self.alpha * pushed
+        decoder_loss = error + self.alpha * 2 * fake_kl.mean()
+        _descend_each(self.model, encoder_loss, decoder_loss, self.optimizer, self.schedule)
+        losses = {"reconstruction": error, "kl": kl, "kl_fake": fake_kl.mean()}
         return {name: loss.detach() for name, loss in losses.items()}
 
 
@@ -638,6 +675,17 @@ def _adam(parameters: Iterable[Tensor], lr: float, steps: int | None, beta1: flo
 def _descend(loss: Tensor, optimizer: torch.optim.Optimizer, schedule) -> None:
     optimizer.zero_grad()
     loss.backward()
+    optimizer.step()
+    schedule.step()
+
+
+def _descend_each(model: VAE, encoder_loss: Tensor, decoder_loss: Tensor, optimizer, schedule):
+    """One step in which the encoder descends on its loss and the decoder on its own."""
+    for part, loss in ((model.encoder, encoder_loss), (model.decoder, decoder_loss)):
+        weights = list(part.parameters())
+        grads = torch.autograd.grad(loss, weights, retain_graph=True)
+        for weight, grad in zip(weights, grads, strict=True):
+            weight.grad = grad
     optimizer.step()
     schedule.step()
 

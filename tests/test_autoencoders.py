@@ -16,6 +16,7 @@ from course_lib.autoencoders import (
     AutoencoderStep,
     ConditionalVAE,
     Discriminator,
+    IntroVAEStep,
     MapAutoencoder,
     VAEGANStep,
     VAEStep,
@@ -521,6 +522,7 @@ def steps(shape=(3, 16, 16), kind: str = "dense") -> dict[str, tuple]:
         "bernoulli": (VAEStep(build(VAE, shape, kind), likelihood="bernoulli"), x),
         "conditional": (VAEStep(build(ConditionalVAE, shape, kind)), (x, labels)),
         "vae/gan": (VAEGANStep(build(VAE, shape, kind), Discriminator(3, shape[1:])), x),
+        "introvae": (IntroVAEStep(build(VAE, shape, kind)), x),
     }
 
 
@@ -535,7 +537,9 @@ def test_training_lowers_the_loss(name, kind):
 
 
 @pytest.mark.parametrize("kind", ["conv", "dense", "linear"])
-@pytest.mark.parametrize("name", ["autoencoder", "vae", "bernoulli", "conditional", "vae/gan"])
+@pytest.mark.parametrize(
+    "name", ["autoencoder", "vae", "bernoulli", "conditional", "vae/gan", "introvae"]
+)
 def test_every_step_runs_on_any_device_and_waits_for_none(name, kind):
     _, batch = steps(kind=kind)[name]
     assert_step_runs_on_meta(lambda: steps(kind=kind)[name][0], lambda: batch)
@@ -603,6 +607,52 @@ def test_the_vae_gan_step_moves_each_network_by_its_own_loss():
     assert set(losses) == {"d_loss", "g_loss", "features", "kl"}
     for old, network in zip(before, (step.model, step.discriminator), strict=True):
         assert any(not torch.equal(old[key], value) for key, value in network.state_dict().items())
+
+
+def intro_losses(net, x, alpha, margin):
+    """Huang et al. 2018, eq. 11 and 12, from the definitions: encoder's, decoder's, the three."""
+    prior = Normal(0.0, 1.0)
+
+    def kl_of(mu, logvar):
+        return kl_divergence(Normal(mu, (logvar / 2).exp()), prior).sum(1)
+
+    mu, logvar = net.encode(x)
+    z = mu + (logvar / 2).exp() * torch.randn_like(mu)
+    error = 0.5 * (x - net.decode(z)).square().sum() / len(x)
+    fake = net.decode(torch.cat([z.detach(), torch.randn_like(z)]))
+    of_fake, kl = kl_of(*net.encode(fake)), kl_of(mu, logvar).mean()
+    rebuilt, sampled = of_fake.chunk(2)
+    pushed = sum((margin - part).clamp(min=0).mean() for part in (rebuilt, sampled))
+    pulled = rebuilt.mean() + sampled.mean()
+    parts = {"reconstruction": error, "kl": kl, "kl_fake": of_fake.mean()}
+    return kl + error + alpha * pushed, error + alpha * pulled, parts
+
+
+@pytest.mark.parametrize("margin", [0.05, 60.0])  # below and above what fakes have
+def test_a_step_of_introvae_is_made_of_the_formulas(margin):
+    step = IntroVAEStep(build(VAE, (3, 16, 16), "dense"), alpha=0.3, margin=margin)
+    step.model.kind = "linear"  # keeps bfloat16 out
+    net, x = copy.deepcopy(step.model), pictures()
+    torch.manual_seed(1)
+    losses = step(x)
+    torch.manual_seed(1)
+    encoder_loss, decoder_loss, expected = intro_losses(net, x, 0.3, margin)
+    for name, value in expected.items():
+        torch.testing.assert_close(losses[name], value.detach())
+        assert not losses[name].requires_grad
+    for part, live, loss in (
+        (net.encoder, step.model.encoder, encoder_loss),
+        (net.decoder, step.model.decoder, decoder_loss),
+    ):
+        gradients = torch.autograd.grad(loss, list(part.parameters()), retain_graph=True)
+        found = [p.grad for p in live.parameters()]
+        torch.testing.assert_close(found, list(gradients), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{"alpha": 0.0}, {"margin": 0.0}, {"alpha": NAN}])
+def test_introvae_refuses_a_weight_or_margin_that_is_not_above_0(settings):
+    with pytest.raises(ValueError, match="alpha and margin must be above 0"):
+        IntroVAEStep(build(VAE, (3, 16, 16), "dense"), **settings)
 
 
 def test_a_step_of_vae_gan_is_made_of_the_formulas():

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from course_lib import auditing, studies
+from course_lib.autoencoders import VAE
 from course_lib.gan_losses import LOSSES
-from course_lib.studies import audits, created_equal, few_steps
+from course_lib.pretrained import load_weights
+from course_lib.studies import audits, created_equal, few_steps, judged
 
 
 def test_a_table_comes_back_as_it_was_written(tmp_path, monkeypatch):
@@ -270,3 +272,24 @@ def test_every_cell_of_the_audits_is_in_its_table():
     seeds = audits.BIAS_SEEDS
     wanted = {(kind, share, s) for kind in audits.KINDS for share in audits.SHARES for s in seeds}
     assert {(row["kind"], row["share"], row["seed"]) for row in rows} == wanted and len(seeds) >= 3
+
+
+def test_the_judged_vaes_are_all_in_the_table_and_measured_alike():
+    rows = studies.read("judged")
+    runs = {(row["method"], row["seed"]) for row in rows}
+    assert runs == {(method, seed) for method in judged.METHODS for seed in judged.SEEDS}
+    assert len(rows) == 9 and all(row["frechet"] > 0 and 0 <= row["recall"] <= 1 for row in rows)
+
+
+@pytest.mark.parametrize("method", judged.METHODS)
+def test_a_judged_vae_of_the_same_seed_is_the_same_and_of_another_is_not(method):
+    a, b, other = (judged.trained(method, seed, steps=2) for seed in (0, 0, 1))
+    for (name, x), y in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
+        assert torch.equal(x, y), name
+    assert not torch.equal(a.decoder.net[0].weight, other.decoder.net[0].weight)
+
+
+def test_what_is_shipped_of_the_judged_vaes_has_the_scores_of_seed_0():
+    model = load_weights("introvae_peeps32", VAE(nc=3, size=32, latent=32))
+    (row,) = [r for r in studies.read("judged") if (r["method"], r["seed"]) == ("IntroVAE", 0)]
+    assert judged.measured(model)["error"] == pytest.approx(row["error"], rel=0.02)

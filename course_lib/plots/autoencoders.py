@@ -7,11 +7,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_lib.plots import (
     DATA,
+    DPI,
     GREY,
     MODEL,
     OTHER,
@@ -38,7 +41,7 @@ def variance_kept(kept: Float[Tensor, " k"], guess: Any = None) -> Figure:
 
 def attribute_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
     """For each attribute, how much of each component's variance it explains (0 to 1)."""
-    figure, axes = subplots(figsize=(6.5, 0.45 * len(shares) + 1))
+    figure, axes = subplots(figsize=(7.5, 0.4 * len(shares) + 1))
     values = np.array(list(shares.values()))
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
@@ -59,23 +62,93 @@ def decoded_plane(model: Any, n: int, reach: float) -> np.ndarray:
     return as_sheet(model.decode(torch.stack([x, y], dim=-1).reshape(-1, 2)), n, gap=0)
 
 
+def _in_dots(figure: Figure, x: float, y: float, width: float, height: float) -> Axes:
+    """Axes at a place that is counted in dots, so that a picture's pixels are equally large."""
+    wide, high = figure.get_size_inches() * DPI
+    return figure.add_axes((x / wide, y / high, width / wide, height / high))
+
+
+def _canvas(width: float, height: float) -> Figure:
+    figure = plt.figure(figsize=(width / DPI, height / DPI), layout="none")
+    plt.close(figure)
+    return figure
+
+
 def code_planes(
     models: Mapping[str, Any], x: Float[Tensor, "n c h w"], faces: int = 6, reach: float = 2.5
 ) -> Figure:
     """For VAEs with 2 latents: the codes μ of real pictures; below, what the plane decodes to."""
-    columns = len(models)
-    figure, axes = subplots(2, columns, figsize=(2.2 * columns, 4.6), squeeze=False)
+    sheets = [decoded_plane(model, faces, reach) for model in models.values()]
+    side = len(sheets[0]) * max(1, 192 // len(sheets[0]))  # dots
+    figure = _canvas(55 + len(models) * (side + 12), 2 * side + 95)
+    extent = (-reach, reach, -reach, reach)
     for i, (name, model) in enumerate(models.items()):
         with torch.no_grad():
             mu, _ = model.encode(x)
-        axes[0, i].scatter(*mu.T, s=3, color=DATA)
-        axes[0, i].add_patch(plt.Circle((0, 0), 2, fill=False, color=GREY))
-        outside = (mu.abs() > 2 * reach).any(dim=1).float().mean()
-        title = name + (f"\n{outside:.0%} outside" if outside > 0.005 else "\n")
-        axes[0, i].set(xlim=(-2 * reach, 2 * reach), ylim=(-2 * reach, 2 * reach), aspect="equal")
-        bare(axes[0, i], title)
-        axes[1, i].imshow(decoded_plane(model, faces, reach), vmin=0, vmax=1)
-        bare(axes[1, i])
+        left = 55 + i * (side + 12)
+        above = _in_dots(figure, left, side + 50, side, side)
+        above.scatter(*mu.T, s=3, color=DATA)
+        above.add_patch(plt.Circle((0, 0), 2, fill=False, color="black"))
+        outside = (mu.norm(dim=1) > 2).float().mean()
+        above.set(xlim=(-2 * reach, 2 * reach), ylim=(-2 * reach, 2 * reach))
+        above.set_title(f"{name}\n{outside:.0%} outside the circle", fontsize=9)
+        below = _in_dots(figure, left, 22, side, side)
+        below.imshow(sheets[i], vmin=0, vmax=1, extent=extent, interpolation="nearest")
+        for plane in (above, below):
+            plane.spines[:].set_visible(False)
+            plane.tick_params(labelsize=7, labelleft=i == 0)
+        if i == 0:
+            above.set_ylabel(f"codes μ within ±{2 * reach:g}")
+            below.set_ylabel("decoded plane")
+    return figure
+
+
+def codes_over_prior(
+    codes: Mapping[str, tuple[Float[Tensor, "n 2"], Float[Tensor, "n 2"]]],
+) -> Figure:
+    """For each model, (μ, σ) of real pictures as ellipses, over the prior's circles of 1 and 2."""
+    figure, all_axes = subplots(1, len(codes), figsize=(4 * len(codes), 3.9), squeeze=False)
+    for axes, (name, (mu, sigma)) in zip(all_axes[0], codes.items(), strict=True):
+        ellipses = EllipseCollection(
+            *(2 * sigma).T, 0.0, units="xy", offsets=mu, transOffset=axes.transData,
+            facecolors=DATA, alpha=0.3,
+        )  # fmt: skip
+        axes.add_collection(ellipses)
+        axes.scatter(*mu.T, s=3, color=DATA, linewidth=0)
+        for radius in (1, 2):
+            axes.add_patch(plt.Circle((0, 0), radius, fill=False, color="black", lw=1.2))
+        reach = max(3.0, (mu.abs() + sigma).max().item() * 1.05)
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+        axes.set(title=name, xlabel="first latent")
+    all_axes[0, 0].set_ylabel("second latent")
+    handles = [plt.Line2D([], [], color=DATA, alpha=0.4, marker="o", linestyle="", markersize=9)]
+    handles += [plt.Line2D([], [], color="black")]
+    names = ("one face: μ ± σ", "the prior, at 1 and 2 standard deviations")
+    figure.legend(handles, names, loc="outside lower center", ncols=2)
+    return figure
+
+
+def bound_and_evidence(
+    x: Float[Tensor, " n"],
+    evidence: Float[Tensor, " n"],
+    bound: Float[Tensor, " n"],
+    z: Float[Tensor, " m"],
+    posterior: Float[Tensor, " m"],
+    q: Float[Tensor, " m"],
+    at: float,
+) -> Figure:
+    """log p(x), its best bound and the gap over x; and at one x, the posterior and the best q."""
+    figure, (left, right) = subplots(1, 2, figsize=(8.5, 3.1))
+    left.plot(x, evidence, color="black", label="log p(x), exact")
+    left.plot(x, bound, color=MODEL, linestyle="--", label="the best bound")
+    left.fill_between(x, bound, evidence, color=OTHER, alpha=0.4, label="gap: KL(q ‖ p(z | x))")
+    left.axvline(at, color=GREY, linewidth=0.8, linestyle=":")
+    left.set(xlabel="x", ylabel="nats")
+    right.plot(z, posterior, color="black", label=f"p(z | x = {at:g})")
+    right.plot(z, q, color=MODEL, linestyle="--", label="the best Gaussian q")
+    right.set(xlabel="z", ylabel="density", ylim=(0, None))
+    for axes in (left, right):
+        axes.legend(fontsize=8.5)
     return figure
 
 
@@ -102,11 +175,18 @@ def through_a_vae(
     return figure
 
 
-def manifold(model: Any, columns: int = 15, reach: float = 2.5, width: float = 8.0) -> Figure:
-    """The pictures that a VAE with 2 latents draws, laid out by their codes in [-reach, reach]²."""
-    figure, axes = subplots(figsize=(width, width))
-    extent = (-reach, reach, -reach, reach)
-    axes.imshow(decoded_plane(model, columns, reach), vmin=0, vmax=1, extent=extent)
+def manifold(model: Any, columns: int = 15, reach: float = 2.5) -> Figure:
+    """The pictures that a VAE with 2 latents draws, laid out by their codes in [-reach, reach]².
+
+    Each pixel is one dot. The circle holds 86 % of the prior: radius 2.
+    """
+    sheet, extent = decoded_plane(model, columns, reach), (-reach, reach, -reach, reach)
+    side, margin = len(sheet), 55
+    figure = _canvas(side + margin + 5, side + margin + 5)
+    axes = _in_dots(figure, margin, margin, side, side)
+    axes.imshow(sheet, vmin=0, vmax=1, extent=extent, interpolation="nearest")
+    axes.add_patch(plt.Circle((0, 0), 2, fill=False, color="white", lw=5))
+    axes.add_patch(plt.Circle((0, 0), 2, fill=False, color=MODEL, lw=2.5))
     axes.set(xlabel="first latent", ylabel="second latent")
     return figure
 
@@ -115,23 +195,28 @@ def two_pictures_one_answer(answers: Float[Tensor, " n"], loss: Float[Tensor, " 
     """Squared error of one answer where the truth is −1 or +1, each half of the time."""
     figure, axes = subplots(figsize=(5.5, 2.8))
     axes.plot(answers, loss, color=MODEL, label="mean squared error / 2")
-    axes.plot([-1, 1], [0, 0], "o", color=DATA, clip_on=False, label="the pictures")
+    axes.plot([-1, 1], [0, 0], "s", color=DATA, clip_on=False, label="the pictures")
     axes.plot(0, loss.min(), "o", color=MODEL, label="the best answer")
     axes.set(xlabel="answer", ylabel="loss", ylim=(0, None))
     figure.legend(loc="outside right upper")
     return figure
 
 
-def redness(named: Mapping[str, Float[Tensor, " n"]]) -> Figure:
-    """Histograms of the redness of sets of skies; the line is the reddest one in the first set."""
+def redness(named: Mapping[str, Float[Tensor, " n"]], threshold: float) -> Figure:
+    """Histograms of the redness of sets of skies; the line is where a sky counts as red."""
     figure, axes = subplots(figsize=(6.5, 3))
     everything = torch.cat(list(named.values()))
     low, high = everything.min().item(), everything.max().item()
     edges = np.linspace(low, high, 60)
-    for (name, values), color in zip(named.items(), (DATA, MODEL, OTHER), strict=False):
-        axes.hist(values.numpy(), edges, density=True, alpha=0.6, color=color, label=name)
-    first = next(iter(named))
-    axes.axvline(named[first].max().item(), color=GREY, linestyle=":", label=f"reddest {first}")
+    styles = ((DATA, "-"), (MODEL, "--"), (OTHER, "-."))
+    for (name, values), (color, line) in zip(named.items(), styles, strict=False):
+        axes.hist(values.numpy(), edges, density=True, alpha=0.25, color=color)
+        axes.hist(
+            values.numpy(), edges, density=True, histtype="step", color=color, ls=line, lw=1.6
+        )
+        axes.plot([], [], color=color, linestyle=line, label=name)
+    axes.axvline(0, color=GREY, linewidth=0.8, label="black, grey, white")
+    axes.axvline(threshold, color="black", linestyle=":", label="red from here on")
     axes.set(xlabel="redness of the sky", ylabel="density")
     axes.legend()
     return figure

@@ -13,10 +13,14 @@ from torch import Tensor
 
 from course_lib.plots import DATA, GREY, MODEL, OTHER, SURFACE, bare, subplots
 
+ARROWS = 30  # at most so many in one picture: more would bury the points
+LOSS_STYLES = ((OTHER, "--"), ("black", "-"))  # of minimax, of non-saturating
+
 
 class GameInThePlane:
     """The picture of lecture 03: D's surface, data, generated points, where G's loss pushes them.
 
+    Data are squares without an edge, generated points circles with one: so they differ in grey too.
     Drawn once; `show(frame)` changes only what moves and returns the pixels, in about 10 ms.
     """
 
@@ -31,11 +35,12 @@ class GameInThePlane:
             np.zeros((2, 2)), origin="lower", extent=extent, cmap=SURFACE, vmin=0, vmax=1,
             interpolation="bilinear",
         )  # fmt: skip
-        self.real = axes.scatter(*real.T, s=5, color=DATA, linewidth=0)
-        self.fake = axes.scatter(*np.zeros((2, fakes)), s=9, color=MODEL, linewidth=0)
+        self.real = axes.scatter(*real.T, s=22, color=DATA, linewidth=0, marker="s")
+        self.fake = axes.scatter(*np.zeros((2, fakes)), s=15, color=MODEL, ec="white", lw=0.6)
+        self.every = -(-fakes // ARROWS)
         self.arrows = axes.quiver(
-            *np.zeros((4, fakes)), angles="xy", scale_units="xy", scale=1, width=0.004,
-            color=MODEL, alpha=0.7,
+            *np.zeros((4, -(-fakes // self.every))), angles="xy", scale_units="xy", scale=1,
+            width=0.004, color="black", alpha=0.55,
         )  # fmt: skip
         self.text = axes.text(0.02, 0.97, "", transform=axes.transAxes, va="top", fontsize=9)
         self.moving = (self.surface, self.real, self.arrows, self.fake, self.text)
@@ -43,12 +48,13 @@ class GameInThePlane:
         self.canvas.draw()
 
     def show(self, frame: Any, text: str = "") -> np.ndarray:
-        """(height, width, 3) bytes. Arrows are cut at a quarter of the picture's half width."""
-        length = frame.arrows.norm(dim=1, keepdim=True).clamp(min=1e-9)
-        arrows = frame.arrows / length * length.clamp(max=self.axes.get_xlim()[1] / 4)
+        """(height, width, 3) bytes. At most 30 arrows are drawn, cut at a tenth of the width."""
+        arrows = frame.arrows[:: self.every]
+        length = arrows.norm(dim=1, keepdim=True).clamp(min=1e-9)
+        arrows = arrows / length * length.clamp(max=self.axes.get_xlim()[1] / 5)
         self.surface.set_data(frame.surface.numpy())
         self.fake.set_offsets(frame.fake.numpy())
-        self.arrows.set_offsets(frame.fake.numpy())
+        self.arrows.set_offsets(frame.fake[:: self.every].numpy())
         self.arrows.set_UVC(*arrows.T.numpy())
         self.text.set_text(text)
         for artist in self.moving:
@@ -65,10 +71,13 @@ def game_strip(
         game = GameInThePlane(real, len(frame.fake))
         axes.imshow(game.show(frame))
         bare(axes, name)
-    handles = [plt.Line2D([], [], marker="o", linestyle="", color=c) for c in (DATA, MODEL)]
+    handles = [
+        plt.Line2D([], [], marker=m, linestyle="", color=c) for m, c in (("s", DATA), ("o", MODEL))
+    ]
+    handles += [plt.Line2D([], [], color="black", marker=">", markevery=[1])]
     handles += [plt.Rectangle((0, 0), 1, 1, color=SURFACE(v)) for v in (0.0, 1.0)]
-    names = ("data", "generated, with its push", "D says fake", "D says real")
-    figure.legend(handles, names, loc="outside lower center", ncols=4)
+    names = ("data", "generated", "its push (long ones cut)", "D says fake", "D says real")
+    figure.legend(handles, names, loc="outside lower center", ncols=5)
     return figure
 
 
@@ -81,8 +90,9 @@ def optimal_and_trained(
 ) -> Figure:
     """Two densities on a line, the best discriminator between them, and a trained one."""
     figure, (left, right) = subplots(1, 2, figsize=(8.5, 2.9))
-    left.fill_between(x, p, color=DATA, alpha=0.5, label="data p")
-    left.fill_between(x, q, color=MODEL, alpha=0.5, label="generated q")
+    for density, color, line, name in ((p, DATA, "-", "data p"), (q, MODEL, "--", "generated q")):
+        left.fill_between(x, density, color=color, alpha=0.35)
+        left.plot(x, density, line, color=color, label=name)
     left.set(xlabel="x", ylabel="density", ylim=(0, None))
     left.legend()
     right.plot(x, best, color="black", label="D* = p / (p + q)")
@@ -96,7 +106,7 @@ def optimal_and_trained(
 def sliding_apart(shifts: Sequence[float], divergence: Sequence[float]) -> Figure:
     """The Jensen-Shannon divergence of two equal bumps over the distance between them."""
     figure, axes = subplots(figsize=(6, 2.8))
-    axes.plot(shifts, divergence, color=DATA)
+    axes.plot(shifts, divergence, color="black")
     axes.axhline(np.log(2), color=GREY, linewidth=0.8, linestyle=":")
     axes.text(shifts[0], np.log(2) * 1.02, "log 2", color=GREY)
     axes.set(xlabel="distance between the means, in σ", ylabel="JSD in nats", ylim=(0, 0.78))
@@ -111,23 +121,26 @@ def generator_losses(
 ) -> Figure:
     """The generator's losses over D(G(z)), and the size of their gradients by D's score."""
     figure, (left, right) = subplots(1, 2, figsize=(8.5, 3))
-    for name, color in zip(losses, (MODEL, DATA), strict=False):
-        left.plot(probability, losses[name], color=color, label=name.replace("_", "-"))
-        right.plot(probability, slopes[name], color=color, label=name)
+    for name, (color, line) in zip(losses, LOSS_STYLES, strict=False):
+        left.plot(probability, losses[name], line, color=color, label=name.replace("_", "-"))
+        right.plot(probability, slopes[name], line, color=color, label=name)
     left.set(xlabel="D(G(z))", ylabel="loss of G", xscale="log", ylim=(-5, 10))
     right.set(xlabel="D(G(z))", ylabel="|gradient| by the score", xscale="log", yscale="log")
     for axes in (left, right):
-        axes.axvline(0.01, color=GREY, linewidth=0.8, linestyle=":")
+        axes.axvline(0.01, color=GREY, linewidth=0.8, linestyle=":", label="D(G(z)) = 0.01")
     left.legend()
     return figure
 
 
 def vanishing(steps: Sequence[int], sizes: Mapping[str, Sequence[float]]) -> Figure:
-    """How long the gradient of G is, for each loss, after D has trained alone for so many steps."""
+    """The norm of G's gradient, for each loss, after D has trained alone for so many steps."""
     figure, axes = subplots(figsize=(6, 3))
-    for (name, values), color in zip(sizes.items(), (MODEL, DATA), strict=False):
-        axes.plot(steps, values, "o-", color=color, label=name.replace("_", "-"))
-    axes.set(xlabel="steps that D trained alone", ylabel="length of G's gradient", yscale="log")
+    for (name, values), (color, line) in zip(sizes.items(), LOSS_STYLES, strict=False):
+        axes.plot(steps, values, "o", linestyle=line, color=color, label=name.replace("_", "-"))
+    axes.set_xscale("symlog", linthresh=10, linscale=0.6)  # 0 has no logarithm
+    axes.set_xticks(steps, labels=[str(step) for step in steps])
+    axes.minorticks_off()
+    axes.set(xlabel="steps that D trained alone", ylabel="norm of G's gradient", yscale="log")
     axes.legend()
     return figure
 
@@ -136,7 +149,10 @@ def draw_value_function(axes: Axes, reach: float = 3.0) -> tuple[Any, Any]:
     """V(θ, ψ) = −ψθ in grey, and two empty artists: a path and its start."""
     side = np.linspace(-reach, reach, 60)
     theta, psi = np.meshgrid(side, side)
-    axes.contourf(theta, psi, -theta * psi, 12, cmap="Greys", alpha=0.5)
+    value = -theta * psi
+    axes.contourf(theta, psi, value, 12, cmap="Greys", alpha=0.35)
+    lines = axes.contour(theta, psi, value, [-6, -3, -1, 1, 3, 6], colors=GREY, linewidths=0.7)
+    axes.clabel(lines, fmt="V = %g", fontsize=7)
     axes.plot(0, 0, "+", color="black", markersize=12)
     (path,) = axes.plot([], [], color=MODEL, linewidth=1.2)
     (start,) = axes.plot(1, 0, "o", color=MODEL)
@@ -151,7 +167,62 @@ def orbit_strip(orbits: Mapping[str, Float[Tensor, "n 2"]]) -> Figure:
     for axes, (name, orbit) in zip(all_axes[0], orbits.items(), strict=True):
         path, _ = draw_value_function(axes)
         path.set_data(*orbit.T)
+        way = len(orbit) // 12
+        style = {"arrowstyle": "-|>", "color": MODEL, "mutation_scale": 18}
+        axes.annotate("", orbit[way + 1], orbit[way], arrowprops=style)
         axes.set_title(name)
     for axes in all_axes[0, 1:]:
         axes.set_ylabel("")
+    return figure
+
+
+def two_players() -> Figure:
+    """Who gets what in the game: noise, G, data, D, and where each gradient goes."""
+    figure, axes = subplots(figsize=(8, 2.9))
+    axes.set(xlim=(0, 10), ylim=(-0.6, 4))
+    bare(axes)
+    boxes = {
+        "noise z": (0.8, 1.0, GREY),
+        "generator G": (3.1, 1.0, MODEL),
+        "fake G(z)": (5.3, 1.0, MODEL),
+        "data x": (5.3, 3.0, DATA),
+        "discriminator D": (7.4, 2.0, "black"),
+        "score": (9.4, 2.0, GREY),
+    }
+    for name, (x, y, color) in boxes.items():
+        frame = {"boxstyle": "round,pad=0.45", "facecolor": "white", "edgecolor": color, "lw": 1.6}
+        axes.text(x, y, name, ha="center", va="center", bbox=frame, zorder=2)
+
+    def arrow(start, end, color, line="-", bend=0.0):
+        shape = {"arrowstyle": "-|>", "color": color, "linestyle": line, "lw": 1.4}
+        shape |= {"connectionstyle": f"arc3,rad={bend}", "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", end, start, arrowprops=shape)
+
+    arrow((1.45, 1), (2.25, 1), GREY)
+    arrow((3.95, 1), (4.55, 1), MODEL)
+    arrow((5.9, 1.2), (6.6, 1.7), MODEL)
+    arrow((5.9, 2.8), (6.6, 2.3), DATA)
+    arrow((8.35, 2), (8.95, 2), GREY)
+    arrow((9.4, 2.4), (7.4, 2.45), "black", "--", 0.45)
+    arrow((9.4, 1.6), (3.1, 0.55), MODEL, "--", -0.28)
+    axes.text(8.4, 3.25, "gradient of D's loss: D moves", ha="center", fontsize=8.5)
+    axes.text(6.6, -0.5, "gradient of G's loss, through D: only G moves", ha="center", fontsize=8.5)
+    return figure
+
+
+def class_counts(
+    counts: Mapping[str, int], expected: float, real: Mapping[str, int] | None = None
+) -> Figure:
+    """How many samples a classifier puts into each class, beside real pictures and equal shares."""
+    figure, axes = subplots(figsize=(7, 3))
+    places = np.arange(len(counts))
+    bars = axes.bar(places, list(counts.values()), 0.6, color=MODEL, label="samples")
+    axes.bar_label(bars, fontsize=8)
+    if real is not None:
+        style = {"color": DATA, "markersize": 7, "markeredgecolor": "white"}
+        axes.plot(places, list(real.values()), "D", label="real clothes", **style)
+    axes.axhline(expected, color=GREY, linewidth=0.8, linestyle=":", label="equal shares")
+    axes.set_xticks(places, labels=list(counts), rotation=30, ha="right", fontsize=8)
+    axes.set(ylabel="number of pictures", ylim=(0, 1.12 * max(counts.values())))
+    figure.legend(loc="outside upper right", ncols=3)
     return figure

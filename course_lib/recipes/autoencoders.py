@@ -10,6 +10,7 @@ from course_lib.autoencoders import (
     AutoencoderStep,
     ConditionalVAE,
     Discriminator,
+    IntroVAEStep,
     VAEGANStep,
     VAEStep,
     kl_to_standard_normal,
@@ -46,6 +47,14 @@ def vaegan_peeps32() -> None:
     _autoencoder("vaegan_peeps32", VAE, "peeps", 10, 1500, size=32, latent=32)
 
 
+def vaegan_peeps32_800() -> None:
+    _autoencoder("vaegan_peeps32_800", VAE, "peeps", 0, 800, 64, size=32, latent=32)
+
+
+def introvae_peeps32() -> None:
+    _autoencoder("introvae_peeps32", VAE, "peeps", 0, 800, 64, size=32, latent=32)
+
+
 def _autoencoder(name, network, dataset, seed, steps, batch=128, **shape) -> None:
     """An autoencoder of any kind, and how well it rebuilds and invents."""
     home = device.choose().device
@@ -58,6 +67,8 @@ def _autoencoder(name, network, dataset, seed, steps, batch=128, **shape) -> Non
     if "gan" in name:
         judge = Discriminator(**{k: shape[k] for k in ("nc", "size") if k in shape}).to(home)
         step = VAEGANStep(model, judge, steps=steps)
+    elif "intro" in name:
+        step = IntroVAEStep(model, steps=steps)
     else:
         step = (AutoencoderStep if network is Autoencoder else VAEStep)(model, steps=steps)
     generator = torch.Generator().manual_seed(seed)
@@ -116,4 +127,6 @@ RECIPES = (
     vae_skyline32,
     vae_report_250,
     vaegan_peeps32,
+    vaegan_peeps32_800,
+    introvae_peeps32,
 )

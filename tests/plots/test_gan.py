@@ -53,7 +53,14 @@ def test_arrows_keep_their_direction_and_are_cut_where_they_are_long():
     game = figures.GameInThePlane(torch.zeros(1, 2), 3, reach=2.0)
     game.show(Frame(torch.zeros(2, 2), torch.zeros(3, 2), arrows))
     drawn = np.stack([game.arrows.U, game.arrows.V], 1)
-    np.testing.assert_allclose(drawn, [[0.1, 0], [0, 0.5], [0, 0]], atol=1e-6)
+    np.testing.assert_allclose(drawn, [[0.1, 0], [0, 0.4], [0, 0]], atol=1e-6)
+
+
+def test_few_arrows_are_drawn_and_all_points():
+    game, crowd = figures.GameInThePlane(torch.randn(20, 2), 101), moment(0, 101)
+    game.show(crowd)
+    assert len(game.fake.get_offsets()) == 101 and len(game.arrows.U) == 26  # one in four
+    np.testing.assert_allclose(game.arrows.get_offsets(), crowd.fake[::4])
 
 
 def test_a_film_keeps_the_colours_of_data_and_model_however_small_they_are():
@@ -106,6 +113,8 @@ FIGURES = {
     ),
     "vanishing": lambda: figures.vanishing([0, 10], {"a": [1.0, 0.1], "b": [1.0, 3.0]}),
     "orbits": lambda: figures.orbit_strip({"at once": ORBIT}),
+    "players": figures.two_players,
+    "classes": lambda: figures.class_counts({"a": 3, "b": 0}, 1.5, {"a": 1, "b": 2}),
 }
 
 
