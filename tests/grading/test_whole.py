@@ -345,7 +345,8 @@ def test_every_unsolved_notebook_is_not_attempted(lectures):
         if name.startswith("notebooks"):
             assert {row.verdicts[i].status for i in row.ids} == {"not attempted"}, name
     ids = [i for name, row in lectures.items() if name.startswith("notebooks") for i in row.ids]
-    assert {*ids} == {*EXERCISES}
+    moved = {"vae.slerp"}  # to lecture 03, as gan.slerp; notebooks begun before still hand it in
+    assert {*ids} == {*EXERCISES} - moved
 
 
 # ---- the folder ----------------------------------------------------------------------------------
