@@ -731,7 +731,7 @@ def test_the_gradient_is_compared_too(given):
     a, b = torch.tensor([2.0, 3.0]), torch.tensor([5.0, 7.0])
     assert message_for(given, product, lambda a, b: b * a, a, b, grad=[0, 1]) == "correct"
     text = message_for(given, product, lambda a, b: a * b.detach(), a, b, grad=[0, 1])
-    assert text.startswith("No gradient reaches argument b: nothing could learn")
+    assert text.startswith("No gradient reaches argument b: what computed it")
     text = message_for(given, product, lambda a, b: a.detach() * b, a, grad=[0, "b"], b=b)
     assert text.startswith("No gradient reaches argument a")
     text = message_for(
@@ -1615,3 +1615,54 @@ def test_values_that_are_nearly_right_are_neither_reordered_nor_turned_over(give
     rising = torch.tensor([0.15, 0.42, 0.71, 5.0])
     text = message_for(given, lambda x: x.clamp(max=0.999), lambda x: x.clamp(max=0.9999), rising)
     assert "order" not in text and "sign" not in text
+
+
+# ---- what a wrong function would be right for ----------------------------------------------------
+
+
+def weighed(x, y, share=0.25):
+    return share * x.sum(1) + y.mean(1)
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        (lambda x, y, share=0.25: weighed(x.clamp(-1, 1), y, share), "`x` held in [−1, 1]"),
+        (lambda x, y, share=0.25: weighed(x, y.abs(), share), "`y` without its sign"),
+        (lambda x, y, share=0.25: weighed(x.tanh(), y.tanh(), share), "`x` and `y` put through a"),
+        (lambda x, y, share=0.25: weighed(y, x, share), "`x` and `y` exchanged"),
+        (lambda x, y, share=0.25: weighed(y, y, share), "`y` in place of `x`"),
+        (
+            lambda x, y, share=0.25: weighed(x[:1].expand_as(x), y, share),
+            "`x` cut down to its first",
+        ),
+        (lambda x, y, share=0.25: weighed(x, y, share**2), "`share` squared"),
+    ],
+)
+def test_arguments_for_which_the_answer_would_be_right_are_told(given, wrong, words):
+    other = torch.tensor([[-3.0, 1, 0.5], [2, -1, 4]])
+    probes = call("this", X, other, grad=[0]), call("that", other / 2, X, 0.75, grad=[1])
+    given(weighed, *probes, mistakes=())
+    text = f"Your function gives what the right one gives with {words}"
+    assert text in grade(ID, wrong).message
+
+
+def test_an_argument_is_told_only_if_it_explains_all_that_was_seen(given):
+    probes = call("this", X), call("that", -X), call("small", X / 10)
+    given(row_means, *probes, mistakes=())
+    assert "held in" in grade(ID, lambda x: x.clamp(-1, 1).mean(1)).message
+
+    def sometimes(x):
+        return (x if x.sum() < 0 else x.clamp(-1, 1)).mean(1)
+
+    assert "gives what" not in grade(ID, sometimes).message
+
+
+def test_yes_and_no_alone_are_no_reason_to_guess(given):
+    given(lambda x: x.sum() > 0, call("this", X), call("that", -X), mistakes=())
+    assert "gives what" not in grade(ID, lambda x: x.sum() < 0).message
+
+
+def test_a_bound_does_not_make_an_argument_one_without_influence(given):
+    given(lambda x: x.sum(), call("this", X), mistakes=())
+    assert "influence" not in grade(ID, lambda x: x.sum().clamp(min=5)).message

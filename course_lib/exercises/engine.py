@@ -61,6 +61,7 @@ from typing import Any
 import torch
 
 from course_lib.exercises.comparing import describe, difference, same, snapshot
+from course_lib.exercises.guessing import guessed
 from course_lib.exercises.judging import alike, explained, faults, filled, recognised
 from course_lib.exercises.predictions import QUESTIONS, Prediction, Question, predict
 from course_lib.exercises.running import Outcome, Run, argument_names, run
@@ -343,32 +344,30 @@ def _variations(exercise: Exercise) -> list[tuple[str, int, Probe]]:
         names = argument_names(exercise.reference, len(args))
         named = [*zip(names, range(len(args)), strict=True), *zip(kwargs, kwargs, strict=True)]
         for name, key in named:
-            other = _varied(args[key] if isinstance(key, int) else kwargs[key])
-            if other is not None:
+            for other in _varied(args[key] if isinstance(key, int) else kwargs[key]):
                 positions = [other if j == key else value for j, value in enumerate(args)]
                 keywords = {k: other if k == key else value for k, value in kwargs.items()}
                 found.append((name, i, call("varied", *positions, **keywords)))
     return found
 
 
-def _varied(value: Any) -> Any:
-    """Another value of the same kind; None where there is none at hand."""
+def _varied(value: Any) -> list[Any]:
+    """Other values of the same kind, near and far; none where there are none at hand."""
     if isinstance(value, bool):
-        return not value
+        return [not value]
     if isinstance(value, int):
-        return 2 * value + 1  # far enough for `//` to notice
+        return [2 * value + 1, value + 1]  # far enough for `//` to notice, near enough for a table
     if isinstance(value, float):
-        return 0.8 * value + 0.1
+        return [0.8 * value + 0.1, 1.5 * value + 1]
     if isinstance(value, list):
-        varied = list(map(_varied, value))
-        return None if None in varied else varied
+        return [list(row) for row in zip(*map(_varied, value), strict=False)]
     if not isinstance(value, torch.Tensor):
-        return None
+        return []
     if value.dtype == torch.bool:
-        return ~value
+        return [~value]
     if value.is_floating_point():
-        return 0.8 * value + 0.1
-    return value.flip(0) if value.ndim and not value.equal(value.flip(0)) else value + 1
+        return [0.8 * value + 0.1, 0.6 - 2 * value]  # beyond what a bound would hide
+    return [value.flip(0) if value.ndim and not value.equal(value.flip(0)) else value + 1]
 
 
 def _fine(exercise: Exercise, seen: Run, last: bool = False) -> bool:
@@ -411,7 +410,7 @@ def _judge(exercise: Exercise, stub: bool, seen: Run, asked: Run) -> Verdict:
 
     mistake = recognised(exercise, expected, seen.outcomes, trace, agrees)
     if mistake is None:
-        i, fault, text = explained(exercise, expected, seen.outcomes)
+        i, fault, text = explained(exercise, expected, seen.outcomes, guessed)
         if fault.name and (unused := _without_influence(exercise, seen, asked)):
             text = f"{unused}\n{text}"
         return Verdict("wrong", f"{text}\n(Tried: {exercise.probes[i].label}.)")

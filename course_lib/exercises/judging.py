@@ -37,7 +37,7 @@ class Fault(NamedTuple):
 def alike(probe: Any, expected: Outcome, got: Outcome) -> bool:
     """Whether the same values, exceptions and changes in place were seen."""
     same = expected.error == got.error and expected.changed == got.changed
-    return same and not any(_values(probe, expected, got))
+    return same and not any(differences(probe, expected, got))
 
 
 def faults(
@@ -52,7 +52,7 @@ def faults(
         if text:
             yield Fault(2, "", text)
             break
-    yield from _values(probe, expected, got)
+    yield from differences(probe, expected, got)
     for changed in sorted(got.changed - expected.changed):
         text = f"Your function changes `{changed}` in place: its caller finds other values."
         yield Fault(7, "", text)
@@ -72,7 +72,8 @@ def faults(
             )
 
 
-def _values(probe: Any, expected: Outcome, got: Outcome) -> Iterator[Fault]:
+def differences(probe: Any, expected: Outcome, got: Outcome) -> Iterator[Fault]:
+    """Where the values that were seen differ."""
     a, b = expected.observed or {}, got.observed or {}
     if "result 1" in a and isinstance(b.get("result"), list):  # a list of the results will do
         b = {f"result {i}": value for i, value in enumerate(b["result"], 1)} | b
@@ -140,9 +141,12 @@ def recognised(
 
 
 def explained(
-    exercise: Any, expected: Sequence[Outcome], got: Sequence[Outcome]
+    exercise: Any, expected: Sequence[Outcome], got: Sequence[Outcome], guess: Callable[..., str]
 ) -> tuple[int, Fault, str]:
-    """The probe that shows the difference best, the difference, and words for it."""
+    """The probe that shows the difference best, the difference, and words for it.
+
+    guess: asked for words where nothing else has any.
+    """
     probes = exercise.probes
     rows = list(zip(probes, expected, got, strict=True))
     found = [(i, fault) for i, row in enumerate(rows) for fault in faults(*row, exercise.allows)]
@@ -155,7 +159,8 @@ def explained(
     lines = [fault.text]
     if fault.name:
         call = _written_out(exercise.reference, probe, want, have, fault.name)
-        lines = [probe.explain.get(fault.name), _in_words(rows, shown, fault), fault.text, call]
+        words = probe.explain.get(fault.name) or _in_words(rows, shown, fault)
+        lines = [words or guess(exercise, expected, got), fault.text, call]
     rest = faults(*rows[shown], exercise.allows)
     lines += [f.text for f in rest if f.rank in (7, 8) and f.text != fault.text]
     return shown, fault, "\n".join(filter(None, lines))
@@ -173,7 +178,7 @@ def _in_words(rows: list, shown: int, fault: Fault) -> str:
         argument = name.removeprefix("gradient of ")
         arrives = [isinstance(got, Tensor) and bool(got.any()) for _, got, _ in pairs]
         if not any(arrives):
-            return f"No gradient reaches {argument}: nothing could learn through this function."
+            return f"No gradient reaches {argument}: what computed it would learn nothing."
     if swapped := _swapped(rows, name):
         return swapped
     return pattern(rows[shown][1].observed[name], rows[shown][2].observed[name], pairs)
