@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from course_lib import shapes, translation
+from course_lib.exercises.comparing import describe
 from course_lib.exercises.engine import Example, Exercise, Mistake, Probe, Question, call, example
 from course_lib.exercises.probing import normal
 
@@ -1133,6 +1134,28 @@ class _FilledByTheBatch(_Buffer):
         return images.detach()
 
 
+class _AnArray(_Buffer):
+    def __call__(self, images):
+        return super().__call__(images).numpy()
+
+
+class _Double(_Buffer):
+    def __call__(self, images):
+        return super().__call__(images).double()
+
+
+class _Stacked(_Buffer):
+    def __call__(self, images):
+        return torch.stack([self.one(image[None].detach()) for image in images])
+
+
+class _NeverTheLast(_Buffer):
+    def swap(self, image):
+        i = int(torch.randint(max(len(self.images) - 1, 1), ()))
+        old, self.images[i] = self.images[i], image
+        return old
+
+
 class _Seldom(_Buffer):
     def one(self, image):
         if len(self.images) < self.capacity:
@@ -1159,19 +1182,21 @@ def _learning(start: int, n: int) -> Tensor:
 
 def _filling(make: Callable, capacity: int, batch: int, buffers: int = 20) -> dict[str, Any]:
     """Batches until the buffer is full, and a little more; once again for each of many buffers."""
-    runs, shape, learning = [], "", False
+    runs, kinds, learning, changed = [], set(), False, False
     for _ in range(buffers):
         buffer, run = make(), []
         for start in range(0, capacity + 1, batch):
             images = _learning(start, batch)
             result = buffer(images)
-            shape = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
+            kinds.add(describe(result))
             learning |= isinstance(result, Tensor) and result.requires_grad
+            changed |= not images.equal(_numbered(start, batch))
             run += _given(result, batch)
         runs.append(run)
     after = range(capacity, len(runs[0]))
     return {
-        "shape of what comes out": str(shape),
+        "what comes out": ", or ".join(sorted(kinds)),
+        "the batch that goes in changes": changed,
         "until it is full, all come straight back": all(
             run[:capacity] == [*range(capacity)] for run in runs
         ),
@@ -1217,17 +1242,47 @@ def _exchanging(candidate: Callable, capacity: int = 10, rounds: int = 2000) -> 
 def _batches_of_eight(candidate: Callable, capacity: int = 10) -> dict[str, Any]:
     buffer = candidate(capacity)
     buffer(_numbered(0, capacity))
-    mixed, learning = 0, False
+    mixed, learning, kinds = 0, False, set()
     for i in range(capacity, capacity + 8 * 100, 8):
         result = buffer(_learning(i, 8))
+        kinds.add(describe(result))
         learning |= isinstance(result, Tensor) and result.requires_grad
         given = _given(result, 8)
         straight = [number == i + j for j, number in enumerate(given)]
         mixed += any(straight) and not all(straight)
     return {
+        "what comes out": ", or ".join(sorted(kinds)),
         "each picture of a batch has its own lot": mixed > 60,
         "what comes out has a gradient": learning,
     }
+
+
+_OF_A_BUFFER = {
+    "what comes out": "What comes out goes to D, like the batch that went in: a tensor of the same "
+    "shape and kind.",
+    "the batch that goes in changes": "Your buffer writes into the batch that it is given.",
+    "until it is full, all come straight back": "A new buffer is empty, and until it is full every "
+    "picture comes straight back, in its place. From yours others came.",
+    "the pictures that follow are exchanged at times": "Of twenty full buffers none has exchanged "
+    "the picture at one of these places, though each has a chance of ½.",
+    "what comes out has a gradient": "What comes out still has its gradient.",
+    "old pictures come back": "Over 2,000 rounds no old picture came back.",
+    "a new picture comes straight back": "A full buffer gives each new picture straight back with "
+    "probability ½; yours has another.",
+    "pictures given twice": "A picture leaves the buffer when it comes out, and comes out once.",
+    "all old pictures come out at some time": "Some of the first pictures never came out in 2,000 "
+    "rounds: every place of the buffer should be drawn.",
+    "for how many rounds they wait": "With 10 places, one of them drawn in every other round, an "
+    "old picture waits for about 20 rounds; in yours for another time.",
+    "some wait much longer than others": "All old pictures wait for about as long: which one comes "
+    "out is not drawn at random.",
+    "each picture of a batch has its own lot": "In nearly every batch all pictures were exchanged, "
+    "or none: each should have its own lot.",
+}
+
+
+def _buffered(label: str, observe: Callable) -> Probe:
+    return Probe(label, observe, explain=_OF_A_BUFFER)
 
 
 IMAGE_BUFFER = Exercise(
@@ -1343,12 +1398,34 @@ IMAGE_BUFFER = Exercise(
             _AList,
             "You return a list of pictures. D takes a batch, (B, C, H, W).",
         ),
+        Mistake(
+            "an array",
+            _AnArray,
+            "You return a numpy array. D takes a tensor.",
+        ),
+        Mistake(
+            "double precision",
+            _Double,
+            "The right pictures, in float64: D's weights are float32 and refuse them.",
+        ),
+        Mistake(
+            "an axis too many",
+            _Stacked,
+            "Your pictures are kept as batches of one, and stacked: an axis too many comes out, "
+            "(B, 1, C, H, W).",
+        ),
+        Mistake(
+            "never the last place",
+            _NeverTheLast,
+            "One place is never drawn: the picture in it never comes out. `randrange(n)` ends "
+            "before n already.",
+        ),
     ),
     probes=(
-        Probe("20 buffers of 5, two batches of 4 each", lambda f: _filling(lambda: f(5), 5, 4)),
-        Probe("a buffer of 10, then 2,000 pictures one by one", _exchanging),
-        Probe("a buffer of 10, then 100 batches of 8", _batches_of_eight),
-        Probe("20 buffers, nothing said of the capacity", lambda f: _filling(f, 50, 13)),
+        _buffered("20 buffers of 5, two batches of 4 each", lambda f: _filling(lambda: f(5), 5, 4)),
+        _buffered("a buffer of 10, then 2,000 pictures one by one", _exchanging),
+        _buffered("a buffer of 10, then 100 batches of 8", _batches_of_eight),
+        _buffered("20 buffers, nothing said of the capacity", lambda f: _filling(f, 50, 13)),
     ),
 )
 
