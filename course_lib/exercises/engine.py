@@ -70,6 +70,7 @@ from course_lib.exercises.telling import look_up, say, unknown
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
 __all__ += ["Verdict", "call", "check", "example", "grade", "hint", "predict", "solution"]
 
+OWN = "This is the course's own version. To check yours, run its cell again first."
 MARKS = {"correct": "✔", "wrong": "✘", "not attempted": "○"}
 
 
@@ -242,8 +243,23 @@ def _grade(exercise_id: str, candidate: Callable) -> Verdict:
         blanks_of(exercise),
         lambda seen: bool(seen.again) or len(seen.outcomes) < n or _fine(exercise, seen),
     )
-    asked = Run() if passes(exercise, seen) else ask(exercise, candidate)
-    return judge(exercise, seen, asked, is_stub(candidate), candidate is exercise.reference)
+    right = passes(exercise, seen)
+    own = OWN if candidate is exercise.reference else _borrowed(exercise, seen) if right else ""
+    asked = Run() if right else ask(exercise, candidate)
+    return judge(exercise, seen, asked, is_stub(candidate), own)
+
+
+def _borrowed(exercise: Exercise, seen: Run) -> str:
+    """A line where the course's own answer did the work, however a function came by it."""
+    called = set().union(*(outcome.called for outcome in seen.outcomes))
+    if not called:
+        return ""
+    from course_lib.exercises.grading.answers import borrowed  # which looks at the whole course
+
+    name = borrowed(exercise, called)
+    return f"The course's own `{name}` did the work, which is gone when this is graded." * bool(
+        name
+    )
 
 
 def accepts(exercise: Exercise, candidate: Callable, limit: float | None = None) -> bool:
@@ -280,15 +296,13 @@ def blanks_of(exercise: Exercise) -> tuple:
     return (...,) if returns_none else (..., None)
 
 
-def judge(exercise: Exercise, seen: Run, asked: Run, stub: bool, own: bool = False) -> Verdict:
+def judge(exercise: Exercise, seen: Run, asked: Run, stub: bool, own: str = "") -> Verdict:
     """The verdict on what the probes saw of a function, whoever ran it.
 
-    asked: what `ask` found; `stub`: its body is empty; `own`: it is the course's own version.
+    asked: what `ask` found; `stub`: its body is empty; `own`: a line where it is the course's.
     """
     verdict = _judge(exercise, stub, seen, asked)
-    lines = [verdict.message]
-    if own:
-        lines.append("This is the course's own version. To check yours, run its cell again first.")
+    lines = [verdict.message, own]
     lines += [f"Your function warned: {warning}" for warning in seen.warned]
     lines += [f"Your function printed:\n{seen.printed}"] if seen.printed else []
     return dataclasses.replace(verdict, message="\n".join(filter(None, lines)))

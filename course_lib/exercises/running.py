@@ -11,9 +11,10 @@ import sysconfig
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -39,6 +40,9 @@ LIBRARIES = tuple(
     }
 )
 
+COURSE = os.path.join(str(Path(__file__).parents[1]), "")
+WRAPPER = os.path.join("torch", "utils", "_contextlib.py")  # of what `torch.no_grad()` decorates
+
 ALIASES = {"np": "numpy", "nn": "torch.nn", "F": "torch.nn.functional", "plt": "matplotlib.pyplot"}
 
 
@@ -63,6 +67,7 @@ class Outcome:
     left: set[str] = field(default_factory=set)  # what else a call left behind, in words
     drawn: set[str] = field(default_factory=set)  # generators among the arguments that were used
     streams: list[tuple[int, int]] = field(default_factory=list)  # where random numbers stood
+    called: set[tuple[CodeType, CodeType]] = field(default_factory=set)  # of the course: see below
 
 
 @dataclass
@@ -171,7 +176,8 @@ def _watched(function: Callable, reference: Callable, outcome: Outcome, blanks: 
         given = [*args, *kwargs.values()]
         before, flags, world = snapshot(given), [_flags(value) for value in given], marks()
         try:
-            result = function(*args, **kwargs)
+            with _overheard(outcome.called, watched.__code__):
+                result = function(*args, **kwargs)
         except Exception:
             outcome.details = _arguments(function, reference, args, kwargs)
             raise
@@ -195,6 +201,36 @@ def _watched(function: Callable, reference: Callable, outcome: Outcome, blanks: 
     with contextlib.suppress(TypeError, ValueError):
         watched.__signature__ = inspect.signature(reference)  # a probe names arguments by it
     return watched
+
+
+@contextlib.contextmanager
+def _overheard(called: set[tuple[CodeType, CodeType]], outside: CodeType) -> Iterator[None]:
+    """Notes what of the course's code the student's lines call, and what they called to get there.
+
+    What torch calls is not theirs: the forward of a network that the probe gave. `outside` called
+    the student's function.
+    """
+
+    def note(frame: FrameType, event: str, _: Any) -> None:
+        code = door = frame.f_code
+        if event != "call" or not code.co_filename.startswith(COURSE):
+            return
+        while frame and frame.f_code is not outside and _is_passed(frame.f_code.co_filename):
+            door, frame = frame.f_code, frame.f_back
+        caller = frame.f_code if frame else outside
+        if caller is outside or not caller.co_filename.startswith(LIBRARIES):
+            called.add((code, door))
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+
+
+def _is_passed(file: str) -> bool:
+    return file.startswith(COURSE) or file.endswith(WRAPPER)
 
 
 def _flags(value: Any) -> dict[str, Any]:

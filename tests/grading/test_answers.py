@@ -9,6 +9,7 @@ import torch
 from course_lib.exercises import EXERCISES, engine
 from course_lib.exercises.grading import answers
 from tests.grading.notebooks import FIT, FORKS
+from tests.test_exercises import VARIANTS
 
 
 @pytest.fixture
@@ -90,6 +91,10 @@ ON_EARLIER_ONES = {
 }
 
 
+COURSES = {name for module in answers.modules() for name in (module.rpartition(".")[2], module)}
+COURSES |= {"LOSSES", "EXERCISES", *(f"{name}_exercises" for name in COURSES)}
+
+
 def accepted(exercise_id, source, taken):
     """Whether a function is correct, in a process in which the answers are gone or not."""
     child = os.fork()
@@ -119,6 +124,50 @@ def test_the_librarys_answer_is_gone_under_any_name(exercise_id):
 @pytest.mark.parametrize("exercise_id", ON_EARLIER_ONES)
 def test_what_earlier_exercises_made_stays(exercise_id):
     assert accepted(exercise_id, ON_EARLIER_ONES[exercise_id], taken=True)
+
+
+@pytest.mark.parametrize("exercise_id", UNDER_ANOTHER_NAME)
+def test_a_check_says_where_the_courses_own_version_did_the_work(exercise_id):
+    names = {"EXERCISES": EXERCISES, "torch": torch}
+    exec(MODULES, names)
+    function = eval(UNDER_ANOTHER_NAME[exercise_id], names)
+    assert (
+        "The course's own `"
+        in engine.grade(exercise_id, lambda *args, **kwargs: function(*args, **kwargs)).message
+    )
+
+
+def test_a_check_says_it_of_private_helpers_and_of_references():
+    names = {"EXERCISES": EXERCISES, "torch": torch}
+    exec("from course_lib import gan_losses\nfrom course_lib.exercises import topics", names)
+    ways = {
+        "gan.discriminator_loss": ("gan_losses._log_d", "gan_losses._log_d"),
+        "ddpm.q_sample": ("topics.ddpm.q_sample", "exercises.topics.ddpm.q_sample"),
+    }
+    for exercise_id, (way, name) in ways.items():
+        candidate = eval(f"lambda *args: {way}(*args)", names)
+        message = engine.grade(exercise_id, candidate).message
+        assert (
+            message == f"The course's own `{name}` did the work, which is gone when this is graded."
+        )
+
+
+@pytest.mark.parametrize("exercise_id", VARIANTS)
+def test_it_says_nothing_of_what_an_answer_does_by_itself(exercise_id):
+    """Of the variants those that name a module of the course may be its own answers."""
+    for answer in VARIANTS[exercise_id]:
+        code = inspect.unwrap(answer).__code__ if inspect.isfunction(answer) else None
+        by_itself = code and "exercise_variants" in code.co_filename
+        if by_itself and not COURSES & {*answers._names(code)}:
+            assert "The course's own" not in engine.grade(exercise_id, answer).message
+
+
+@pytest.mark.parametrize("exercise_id", ON_EARLIER_ONES)
+def test_it_says_nothing_of_earlier_exercises(exercise_id):
+    names = {"torch": torch}
+    exec(MODULES, names)
+    verdict = engine.grade(exercise_id, eval(ON_EARLIER_ONES[exercise_id], names))
+    assert verdict.status == "correct" and "The course's own" not in verdict.message
 
 
 def test_all_that_is_listed_is_there():

@@ -81,6 +81,16 @@ def test_what_no_check_needs_is_not_run(cell):
     assert needed(cell, definitions, CALL) == ["2:1", "2:2", "3:1"]
 
 
+def test_a_use_of_a_checked_function_is_no_change_of_it():
+    checked = f"def g(x):\n    return x\ng = check({SIZE!r}, g)"
+    use, change = "g(noise).item()", "g = wrapped(g)\ng.size = 3"
+    function = "def f(x):\n    return g(x)"
+    cells = ["noise = 1 / 0", checked, use, function, CALL]
+    assert needed(*cells) == ["2:1", "2:3", "4:1", "5:1"]
+    cells[2] = change
+    assert needed(*cells) == ["2:1", "2:3", "3:1", "3:2", "4:1", "5:1"]
+
+
 def test_a_setting_is_always_run():
     assert needed("import torch\ntorch.manual_seed(0)\ntorch.ones(f)", CALL) == [
         "1:1",

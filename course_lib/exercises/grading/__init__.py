@@ -36,7 +36,7 @@ __all__ = ["Growing", "Submission", "as_csv", "as_text", "grade_all", "grade_one
 __all__ += ["protection", "submissions"]
 
 NO_MEMORY = re.compile("MemoryError|.*Allocator: can't allocate memory")
-PATIENCE = 10.0  # seconds beyond an exercise's own time limit
+PATIENCE = 30.0  # seconds beyond an exercise's own time limit
 SECONDS = (1.0, 20.0)  # for the lines outside the checks, and again where that was too little
 NO_RESULT = "sent something that is no result"
 PLAN = 64 << 20  # bytes of a plan, which no code of a student has touched

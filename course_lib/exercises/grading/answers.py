@@ -161,6 +161,19 @@ def answers(exercise: Exercise) -> dict[str, Callable]:
     return {f"{f.__module__}.{f.__qualname__} {n}": f for n, f in enumerate(found.values())}
 
 
+def borrowed(exercise: Exercise, called: Iterable[tuple[CodeType, CodeType]]) -> str:
+    """Which answer is among the pairs (function, what a student called to get to it); else "".
+
+    What the references of earlier exercises call is allowed.
+    """
+    own = {f.__code__: name for name, f in answers(exercise).items()}
+    allowed = {f.__code__ for f in _earlier(exercise)}.difference(own)
+    used = {code for code, door in called if door not in allowed}
+    names = (name for code, name in own.items() if code in used)
+    name = next(names, "").partition(" ")[0].removeprefix("course_lib.")
+    return name.removesuffix(".__init__")
+
+
 @functools.cache
 def _callers() -> dict[int, set[int]]:
     """Which functions of the library call a private one."""

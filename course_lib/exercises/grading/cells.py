@@ -107,6 +107,7 @@ class _Reader:
         self.flags = AWAIT
         self.imported = {"check": "course_lib.exercises.check"}  # name -> where it comes from
         self.carriers: set[str] = set()  # names of what calls `check` when it is called
+        self.functions: set[str] = set()  # names of functions and classes of the notebook
 
     def cell(self, source: str, number: int) -> list[Statement]:
         file = f"<cell {number}>"
@@ -134,6 +135,8 @@ class _Reader:
         defines |= isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda)
         if (callers or CHECKED in reads) if defines else _passed_on(node, callers):
             self.carriers |= binds
+        fixed = defines or _is_checked(node, self.functions)
+        self.functions = self.functions | binds if fixed else self.functions - binds
         calls = [call for call in ast.walk(node) if isinstance(call, ast.Call)]
         yield Statement(
             code,
@@ -147,7 +150,7 @@ class _Reader:
             touches=frozenset(set().union(*map(_handed, calls)) & reads),
             reads=frozenset(reads),
             defines=defines,
-            fixed=defines or bool(paths) or _is_constant(node),
+            fixed=fixed or bool(paths) or _is_constant(node),
             surely=isinstance(node, SURELY),
             always="*" in paths or self._is_setting(node),
             anything="*" in paths or bool(reads & ANYTHING),
@@ -258,6 +261,15 @@ def _is_constant(node: ast.stmt) -> bool:
     return isinstance(node, (ast.Assign, ast.AnnAssign)) and all(
         isinstance(entry, ATOMS) for entry in entries
     )
+
+
+def _is_checked(node: ast.stmt, functions: set[str]) -> bool:
+    """`f = check("…", f)` of a function: what comes back is one."""
+    call = node.value if isinstance(node, ast.Assign) else None
+    given = (
+        [n.id for n in call.args if isinstance(n, ast.Name)] if isinstance(call, ast.Call) else []
+    )
+    return getattr(getattr(call, "func", None), "id", "") == CHECKED and {*given} <= functions
 
 
 def _named(code: CodeType, *operations: str) -> set[str]:

@@ -1,5 +1,6 @@
 """What the processes of submissions are forked from has all this at hand."""
 
+import gc
 import os
 
 from course_lib.exercises import EXERCISES
@@ -12,3 +13,4 @@ for _id, _exercise in EXERCISES.items():
         answers.answers(drawn.fresh(_id, _seed))
 sandbox.visible()
 sandbox.data()
+gc.freeze()  # or each process would copy all of it the first time it collects
