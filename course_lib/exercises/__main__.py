@@ -2,6 +2,7 @@
 
     python -m course_lib.exercises notebooks/01_parzen_windows.ipynb
     python -m course_lib.exercises submissions --output scores.csv
+    python -m course_lib.exercises submissions --output scores.csv --container docker
 
 A single notebook is run at smoke scale, unless COURSE_SCALE asks for another. Exit code: 0 when
 every cell was run, 1 when the notebook stopped before its end, 2 when there is no such notebook.
@@ -30,6 +31,7 @@ from course_lib.exercises.grading import (
     Growing,
     as_csv,
     as_text,
+    container,
     grade_all,
     protection,
     submissions,
@@ -58,7 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--seed", type=_whole, help="draw numbers of the probes, so that none can be known before"
     )
+    parser.add_argument(
+        "--container", choices=("docker", "podman"), help="grade in a container that it starts"
+    )
     options = parser.parse_args(arguments)
+    if options.container:
+        return grade_in_container(options)
     if options.csv or options.output or not options.notebook.suffix == ".ipynb":
         return grade_folder(options)
     try:
@@ -89,6 +96,20 @@ def _whole(text: str) -> int:
     return number
 
 
+def grade_in_container(options: argparse.Namespace) -> int:
+    given = ["--csv"] if options.csv or not options.output else []
+    for name in ("timeout", "memory", "seed"):
+        if getattr(options, name):
+            given.append(f"--{name}={getattr(options, name):g}")
+    try:
+        return container.grade(
+            options.container, options.notebook, options.output, given, options.memory
+        )
+    except OSError as error:
+        print(f"--container: {error}", file=sys.stderr)
+        return 2
+
+
 def grade_folder(options: argparse.Namespace) -> int:
     todo, others = submissions(options.notebook)
     for line in others:
@@ -113,7 +134,8 @@ def grade_folder(options: argparse.Namespace) -> int:
         line = f"{count}/{len(todo)}  {row.score} of {len(row.ids)}  {row.name!r}"
         print(line, file=sys.stderr, flush=True)
     if left:
-        print(f"held by: {', '.join(protection) or NOTHING}", file=sys.stderr)
+        outside = [name for name in [os.environ.get("COURSE_CONTAINER")] if name]
+        print(f"held by: {', '.join([*outside, *protection]) or NOTHING}", file=sys.stderr)
     if table:
         table.sort()
     elif options.csv:
