@@ -150,7 +150,8 @@ def dragan_points(
     """Points around the data: x + ½ s u, u ~ U[0, 1) for each pixel, s the spread of the batch.
 
     s is one standard deviation over all numbers of `real`, divided by their count. No fake takes
-    part. Source: Kodali et al. 2017, and their code; the paper and the table write N(0, c).
+    part. Source: the code of Kodali et al. 2017, which then goes a random share of the way from x
+    to this point, one share a picture. The paper, and the table after it, write N(0, c).
     """
     _check_images("real", real)
     return real + 0.5 * real.std(correction=0) * _uniform(real.shape, real, generator)

@@ -5,29 +5,48 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 from torch import Tensor
 
-from course_lib.plots import CYCLE, DATA, GREY, GUESS, MODEL, OTHER, bare, plain_ticks, subplots
+from course_lib.plots import (
+    CYCLE,
+    DATA,
+    GREY,
+    GUESS,
+    MODEL,
+    OTHER,
+    bare,
+    mark_guess,
+    plain_ticks,
+    subplots,
+)
 
-# One look for one loss, through the lecture
+# One look for one loss, through the lecture; none is blue or vermilion, as data and fakes are.
+# Losses that are one and the same for G share a colour.
 LOSS_LOOKS = {
-    "minimax": (MODEL, "-"),
-    "non_saturating": (DATA, "-"),
-    "dragan": ("#56B4E9", "--"),
-    "least_squares": (GUESS, "-"),
+    "minimax": ("#000000", "-"),
+    "non_saturating": (GUESS, "-"),
+    "dragan": (GUESS, "--"),
+    "R1": (GUESS, ":"),
+    "least_squares": ("#56B4E9", "-"),
     "wasserstein": (OTHER, "-"),
     "wgan_gp": (OTHER, "--"),
     "hinge": ("#E69F00", "-"),
-    "began": ("#000000", "-."),
+    "began": (GREY, "-."),
 }
 
 
 def _look(name: str) -> dict[str, Any]:
     color, style = LOSS_LOOKS.get(name, (GREY, "-"))
     return {"color": color, "linestyle": style, "label": name}
+
+
+def color_of(name: str) -> str:
+    """A loss keeps its colour where a remark follows its name: "hinge, no BatchNorm"."""
+    return LOSS_LOOKS.get(name.partition(",")[0], (GREY, "-"))[0]
 
 
 def losses_by_score(
@@ -61,10 +80,12 @@ class SlidAway:
 
     pulls: by loss, towards the data at each of `distances`, under the best D. measured: the same of
     trained networks (distances, pulls by loss), as dots and for the arrows. Drawn once; `show(i)`
-    moves the fakes to distances[i].
+    moves the fakes to distances[i]. An arrow is as long as its pull, which stands beside its name;
+    a pull below NOTHING is a dot without a head. The axis of pulls is linear from −1 to 1 and
+    logarithmic beyond, so that nothing is cut.
     """
 
-    REACH = 3.0  # arrows are cut here
+    NOTHING = 0.05
 
     def __init__(
         self,
@@ -84,11 +105,11 @@ class SlidAway:
             y = -0.09 * (row + 1)
             (arrow,) = left.plot([], [], marker="<", markevery=[1], markersize=7, **_look(name))
             color = _look(name)["color"]
-            left.text(end, y, name, ha="right", va="center", fontsize=9, color=color)
-            self.arrows[name] = arrow, y
+            text = left.text(end, y, name, ha="right", va="center", fontsize=9, color=color)
+            self.arrows[name] = arrow, y, text
         left.axhline(0, color="black", linewidth=0.8)
         left.set(xlim=(-4, end), ylim=(-0.09 * len(self.drawn) - 0.06, 0.45), yticks=[])
-        left.set(xticks=range(0, int(end) - 3, 4), xlabel="x, and each loss's pull")
+        left.set(xticks=range(0, int(end) - 3, 4), xlabel="x, and each loss's pull at the fakes")
         left.legend(handles=[data, self.fakes], loc="upper right")
         for name, pull in pulls.items():
             faint = {"alpha": 0.3} if measured else {}
@@ -99,7 +120,12 @@ class SlidAway:
         self.here = right.axvline(0, color=GREY, linewidth=0.8)
         right.axhline(0, color="black", linewidth=0.8)
         right.set(xlabel="distance of the fakes from the data, in σ", ylabel="pull to the data")
-        right.set(ylim=(-0.25, 4.2), xticks=range(0, int(end) - 3, 4), yticks=range(5))
+        right.set_yscale("symlog", linthresh=1, linscale=1)
+        all_pulls = torch.cat([*pulls.values(), *(self.drawn.values() if measured else ())])
+        ticks = [t for t in (-8, -4, -2, -1, 0, 1, 2, 4, 8, 12) if all_pulls.min() < t + 0.5]
+        right.set_yticks(ticks, ticks)
+        right.yaxis.set_minor_formatter(NullFormatter())
+        right.set(ylim=(min(ticks) - 0.3, 14), xticks=range(0, int(end) - 3, 4))
         if measured:
             right.set_title("dots: trained networks; faint: the best D", fontsize="small")
 
@@ -111,10 +137,12 @@ class SlidAway:
         self.fakes.set_xy(torch.stack([self.x, self._bump(at)], 1).numpy())
         self.here.set_xdata([at, at])
         nearest = (self.places - at).abs().argmin()
-        for name, (arrow, y) in self.arrows.items():
-            pull = self.drawn[name][nearest].clamp(-self.REACH, self.REACH).item()
+        for name, (arrow, y, text) in self.arrows.items():
+            pull = self.drawn[name][nearest].item()
             arrow.set_data([at, at - pull], [y, y])
-            arrow.set_marker("<" if pull >= 0 else ">")
+            nothing = abs(pull) < self.NOTHING
+            arrow.set_marker("." if nothing else "<" if pull >= 0 else ">")
+            text.set_text(f"{name}  {0 if nothing else pull:.2g}")
         return self.figure
 
 
@@ -129,22 +157,81 @@ def slid_away(
     return SlidAway(distances, pulls, measured).show(nearest)
 
 
+def compromises(
+    x: Float[Tensor, " n"], data: Float[Tensor, " n"], fakes: Mapping[str, Float[Tensor, " n"]]
+) -> Figure:
+    """The density of the data, filled, and the density that G chooses under each loss."""
+    figure, axes = subplots(figsize=(6.4, 3.1))
+    axes.fill_between(x, data, color=DATA, alpha=0.35, linewidth=0, label="data")
+    for name, density in fakes.items():
+        axes.plot(x, density, **_look(name))
+    axes.set(xlabel="x", ylabel="density", ylim=(0, None))
+    axes.legend()
+    return figure
+
+
+def weights_as_pictures(
+    named: Mapping[str, Float[Tensor, "h w"]], fake: Float[Tensor, "h w"]
+) -> Figure:
+    """The weights of critics that are lines, as pictures, each with a key; and a fake beside."""
+    figure, all_axes = subplots(1, len(named) + 1, figsize=(2.6 * (len(named) + 1), 2.3))
+    for axes, (name, weights) in zip(all_axes, named.items(), strict=False):
+        most = weights.abs().max().item()
+        shown = axes.imshow(weights.numpy(), vmin=-most, vmax=most)
+        figure.colorbar(shown, ax=axes, ticks=[-most, 0, most], format="{x:.2g}", shrink=0.8)
+        bare(axes, name)
+    all_axes[-1].imshow(fake.numpy(), vmin=-1, vmax=1)
+    bare(all_axes[-1], "a fake")
+    return figure
+
+
 def critics(
     surfaces: Mapping[str, Float[Tensor, "rows columns"]],
     real: Float[Tensor, "n 2"],
     fake: Float[Tensor, "m 2"],
     reach: float = 1.6,
+    step: float = 0.25,
+    lines: int = 6,
 ) -> Figure:
-    """What critics say of the plane, as lines of equal score: dense lines are steep slopes."""
-    figure, all_axes = subplots(1, len(surfaces), figsize=(3.1 * len(surfaces), 3.4))
+    """What critics say of the plane, by lines of equal score, `step` apart in every panel.
+
+    A critic's score has any constant: 0 stands here midway between data and fakes. `lines` on each
+    side of it, and one key for all panels.
+    """
+    figure, all_axes = subplots(1, len(surfaces), figsize=(3.1 * len(surfaces) + 0.8, 3.4))
     side = np.linspace(-reach, reach, next(iter(surfaces.values())).shape[0])
+    levels = step * np.arange(-lines, lines + 1)
     for axes, (name, surface) in zip(np.atleast_1d(all_axes), surfaces.items(), strict=True):
-        shown = axes.contourf(side, side, surface, 14, cmap="Greys_r", alpha=0.45)
-        axes.contour(shown, colors="black", linewidths=0.5, linestyles="solid")
-        axes.scatter(*real.T, s=4, color=DATA, linewidth=0)
-        axes.scatter(*fake.T, s=4, color=MODEL, linewidth=0)
+        scores = [surface[_nearest(side, x[:, 1]), _nearest(side, x[:, 0])] for x in (real, fake)]
+        middle = surface - (scores[0].mean() + scores[1].mean()) / 2
+        shown = axes.contourf(side, side, middle, levels, cmap="Greys_r", alpha=0.45, extend="both")
+        axes.contour(side, side, middle, levels, colors="black", linewidths=0.5, linestyles="solid")
+        axes.scatter(*real.T, s=4, color=DATA, linewidth=0, label="data")
+        axes.scatter(*fake.T, s=4, color=MODEL, linewidth=0, label="fakes")
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
         bare(axes, name)
+    axes.legend(loc="lower right", fontsize=8, markerscale=2, frameon=True, handletextpad=0.2)
+    key = figure.colorbar(shown, ax=all_axes, shrink=0.8, ticks=levels[:: lines // 2])
+    key.set_label(f"score; a line every {step:g}")
+    return figure
+
+
+def _nearest(side: np.ndarray, x: Float[Tensor, " n"]) -> Int[Tensor, " n"]:
+    return (torch.from_numpy(side)[:, None] - x).abs().argmin(0)
+
+
+def floors(
+    numbers: Sequence[int], measured: Sequence[float], formula: Sequence[float], guess: Any = None
+) -> Figure:
+    """What is measured where the truth is 0, by the number of points, and what a formula says."""
+    figure, axes = subplots(figsize=(6.4, 3.1))
+    axes.plot(numbers, formula, color=GREY, linewidth=1, label="d (d + 5) / 2n")
+    axes.plot(numbers, measured, "o", color=DATA, label="two samples of one Gaussian")
+    axes.set(xlabel="points in each sample, n", ylabel="Fréchet distance", xscale="log")
+    axes.set_yscale("log")
+    plain_ticks(axes.yaxis, (1.0,))
+    mark_guess(axes, guess)
+    axes.legend()
     return figure
 
 
@@ -219,7 +306,8 @@ def every_run(
             axes.plot(x[broke], np.full(broke.sum(), top), "x", color=CYCLE[i], markersize=6)
     axes.axhline(floor, color="black", linewidth=0.8, linestyle=":")
     axes.text(-0.45, floor, "real against real", va="bottom", fontsize=8)
-    axes.text(-0.5, top, "× broke", va="center", ha="right", fontsize=8)
+    if any(v != v for v in values):
+        axes.text(-0.5, top, "× broke", va="center", ha="right", fontsize=8)
     axes.set_xticks(range(len(runs)), list(runs), rotation=20)
     axes.set(ylabel=label, yscale="log", xlim=(-0.5, len(runs) - 0.5))
     plain_ticks(axes.yaxis)
@@ -233,9 +321,9 @@ def _mark_floor(axes: Axes, floor: float) -> None:
 
 
 def _draw_intervals(axes: Axes, means: Mapping[str, Sequence[float]]) -> None:
-    for y, (mean, low, high) in enumerate(means.values()):
-        axes.plot([low, high], [y, y], color=DATA, linewidth=2)
-        axes.plot(mean, y, "o", color=DATA)
+    for y, (name, (mean, low, high)) in enumerate(means.items()):
+        axes.plot([low, high], [y, y], color=color_of(name), linewidth=2)
+        axes.plot(mean, y, "o", color=color_of(name))
     axes.set_yticks(range(len(means)), list(means))
     axes.set_ylim(len(means) - 0.5, -0.5)
 
@@ -292,9 +380,9 @@ def runs_by_loss(
         sharey=True, squeeze=False,
     )  # fmt: skip
     for axes, (measure, of_loss) in zip(all_axes[0], panels.items(), strict=True):
-        for y, some in enumerate(of_loss.values()):
+        for y, (name, some) in enumerate(of_loss.items()):
             beside = np.linspace(-0.3, 0.3, len(some) + 2)[1:-1]
-            axes.plot(some, y + beside, "o", color=MODEL, markersize=4, clip_on=False)
+            axes.plot(some, y + beside, "o", color=color_of(name), markersize=4, clip_on=False)
         axes.axvline(baselines[measure], color=GREY, linewidth=1, linestyle=":", label="noise")
         axes.set_yticks(range(len(of_loss)), list(of_loss))
         axes.set(ylim=(count - 0.5, -0.5), xlabel=measure)

@@ -7,7 +7,8 @@ plane), one run a core, and writes each result down at once. After Lucic et al. 
 
 What is the same for all: the data, the generator, the batch of 64, Adam, the average of G's weights
 that is judged, and the number of updates, those of G and D counted together. What is each method's
-own, as its paper has it: `SETTINGS`, and no BatchNorm in a critic whose slope is penalised.
+own, as its paper has it: `SETTINGS`, an autoencoder for BEGAN's D, and no BatchNorm in a D whose
+slope is penalised. `CONTROLS` tell what BatchNorm alone is worth.
 """
 
 import math
@@ -21,6 +22,7 @@ from time import process_time
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from course_lib import data, dcgan, gan, studies
 from course_lib.autoencoders import Autoencoder
@@ -28,6 +30,8 @@ from course_lib.gan_losses import LOSSES
 from course_lib.metrics import FeatureNet, fit_gaussian, frechet_distance, precision_recall
 
 RATES = (1e-4, 3e-4, 1e-3)  # of both players
+# The hinge with another D. Spectral normalisation takes BatchNorm's place (Miyato et al. 2018)
+CONTROLS = ("hinge, no BatchNorm", "hinge, spectral norm")
 SEEDS = range(5)
 MARKS = (250, 500, 1000, 2000)  # updates after which a run is measured
 WIDTH = 16  # channels of G before its last layer, and of D after its first
@@ -55,7 +59,7 @@ def run(loss: str, lr: float, seed: int, updates: int = MARKS[-1]) -> list[dict]
     train, judge, seen = _fashion()
     real = fit_gaussian(seen)
     torch.manual_seed(seed)
-    step = _players(loss, lr)
+    step = players(loss, lr)
     batches = train.batches(64 * step.d_steps, generator=torch.Generator().manual_seed(seed))
     rows, seconds = [], 0.0
     for before, mark in zip((0, *MARKS), MARKS, strict=False):
@@ -114,17 +118,24 @@ def _fashion() -> tuple[data.ImageSet, FeatureNet, Float[Tensor, "10000 64"]]:
     return train, judge, judge.features(test.floats())
 
 
-def _players(loss: str, lr: float) -> gan.AdversarialStep:
+def players(loss: str, lr: float) -> gan.AdversarialStep:
+    """The game of a name in `LOSSES` or `CONTROLS`, with the networks and settings of the study."""
+    name, _, control = loss.partition(", ")
     generator = dcgan.Generator(nc=1, ngf=WIDTH, size=32)
-    if LOSSES[loss].autoencoder:
+    if LOSSES[name].autoencoder:
         judge = Autoencoder(nc=1, size=32, latent=64)
     else:
         judge = dcgan.Discriminator(nc=1, ndf=WIDTH, size=32)
-        if LOSSES[loss].penalty_points is not None:  # a slope of one image needs a score of one
+        # a slope of one image needs a score of one
+        if control or LOSSES[name].penalty_points is not None:
             judge.layers = nn.Sequential(
                 *(layer for layer in judge.layers if not isinstance(layer, nn.BatchNorm2d))
             )
-    return gan.AdversarialStep(generator, judge, loss, lr=lr, ema=0.99, **SETTINGS.get(loss, {}))
+    if control == "spectral norm":
+        for layer in judge.layers:
+            if isinstance(layer, nn.Conv2d):
+                spectral_norm(layer)
+    return gan.AdversarialStep(generator, judge, name, lr=lr, ema=0.99, **SETTINGS.get(name, {}))
 
 
 def _play(step: gan.AdversarialStep, batches: Iterable, done: int, updates: int) -> str:
@@ -169,7 +180,7 @@ def main() -> None:
     _fill(
         "created_equal",
         run,
-        [(loss, lr, seed) for seed in SEEDS for lr in RATES for loss in LOSSES],
+        [(loss, lr, seed) for seed in SEEDS for lr in RATES for loss in (*LOSSES, *CONTROLS)],
         ("loss", "lr", "seed"),
     )
 

@@ -7,7 +7,6 @@ import matplotlib.pyplot as plt
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib import plots
 from course_lib.plots import losses as figures
 from course_lib.widgets import live
 
@@ -37,17 +36,18 @@ def by_budget(
     """Lecture 05: Fréchet distance of each loss, (mean, low, high), after so many updates."""
     names = list(next(iter(budgets.values())))
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
-    (dots,) = axes.plot(range(len(names)), "o", color=plots.DATA)
-    intervals = axes.hlines(range(len(names)), 1, 1, color=plots.DATA)
+    colors, places = [figures.color_of(name) for name in names], range(len(names))
+    dots = axes.scatter([1.0] * len(names), places, color=colors)
+    intervals = axes.hlines(places, 1, 1, color=colors)
     axes.axvline(floor, color="black", linewidth=0.8, linestyle=":")
     highest = max(high for means in budgets.values() for _, _, high in means.values())
     axes.set(xscale="log", xlim=(0.7 * floor, 1.4 * highest), xlabel="Fréchet distance")
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(places, names)
     axes.invert_yaxis()
 
     def draw(budget: int) -> str:
         rows = [budgets[budget][name] for name in names]
-        dots.set_data([mean for mean, _, _ in rows], range(len(names)))
+        dots.set_offsets([(mean, y) for y, (mean, _, _) in enumerate(rows)])
         intervals.set_segments([[(low, y), (high, y)] for y, (_, low, high) in enumerate(rows)])
         best, second = sorted(range(len(names)), key=lambda i: rows[i][0])[:2]
         clear = rows[best][2] < rows[second][1]

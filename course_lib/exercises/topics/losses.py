@@ -2908,7 +2908,7 @@ def least_squares(
 
 
 def shares_as_published(fake, real, k=3):
-    """Precision and recall. Source: toshas/torch-fidelity before 0.4.0, issue 58."""
+    """Precision and recall. Source: toshas/torch-fidelity, development version, issue 58."""
     distances = torch.cdist(fake, real)  # (m, n)
     fake_radii = torch.cdist(fake, fake).kthvalue(k + 1, dim=1).values
     real_radii = torch.cdist(real, real).kthvalue(k + 1, dim=1).values
@@ -3654,7 +3654,7 @@ QUESTIONS = (
     ),
     Question(
         "losses.created_equal",
-        "The same networks, data and updates for every loss, five seeds each. Does the best loss "
+        "The same data, generator and updates for every loss, five seeds each. Does the best loss "
         "beat the second best by more than the seeds of either differ among themselves?",
         {
             "yes": "Then a choice of loss would be worth more than luck.",
