@@ -1666,3 +1666,10 @@ def test_yes_and_no_alone_are_no_reason_to_guess(given):
 def test_a_bound_does_not_make_an_argument_one_without_influence(given):
     given(lambda x: x.sum(), call("this", X), mistakes=())
     assert "influence" not in grade(ID, lambda x: x.sum().clamp(min=5)).message
+
+
+def test_whole_numbers_of_any_length_are_no_trouble(given):
+    given(lambda n: 2**n, call("small", 3), call("long", 70), call("longer", 2000), mistakes=())
+    for wrong in (lambda n: 2.0 ** min(n, 900), lambda n: 2**n + 1, lambda n: 2 ** (n + 1)):
+        assert "the check itself failed" not in grade(ID, wrong).message.lower()
+        assert grade(ID, wrong).status == "wrong"

@@ -232,7 +232,12 @@ def _numbers(value: Any) -> Tensor | None:
     """As float64; None for what is no tensor of finite numbers."""
     row = value if isinstance(value, (list, tuple)) and value else [value]
     if all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in row):
-        value = torch.tensor(value, dtype=torch.float64)
+        try:
+            value = torch.tensor(list(map(float, row)), dtype=torch.float64).reshape(
+                () if row is not value else (-1,)
+            )
+        except OverflowError:  # a whole number that no float holds
+            return None
     if not isinstance(value, Tensor) or value.dtype == torch.bool or value.is_complex():
         return None
     value = value.double()

@@ -206,6 +206,13 @@ WASSERSTEIN_D = Exercise(
             "{expected}; you say {got}.",
             _shown((0.0, 1.0, 5.0), (0.0, 0.0, 0.0), gives=-1.0),
         ),
+        Mistake(
+            "drift",
+            lambda real, fake: fake.mean() - real.mean() + 0.001 * real.square().mean(),
+            "Something is added that keeps marks near 0. Data 20 and fakes −20 should be "
+            "{expected}; you say {got}. (A progressive GAN does so; nothing here asks for it.)",
+            _shown(20.0, -20.0, gives=-39.6),
+        ),
     ),
     probes=_d_probes(good=(2.0, -2.0), dear=(-2.0, 2.0)),
 )
@@ -531,6 +538,38 @@ LEAST_SQUARES_D = Exercise(
             "{got}.",
             _shown(1.0, 2.0, gives=2.0),
         ),
+        Mistake(
+            "half for data",
+            lambda real, fake: (real - 1).square().mean() / 2 + fake.square().mean(),
+            "The data's half is halved: data 3 and a fake of 0 should cost {expected}; you say "
+            "{got}.",
+            _shown(3.0, 0.0, gives=2.0),
+        ),
+        Mistake(
+            "soft labels",
+            lambda real, fake: (real - 0.9).square().mean() + (fake - 0.1).square().mean(),
+            "Your targets are 0.9 and 0.1. Data 1 and fake 0 is perfect here and should cost "
+            "{expected}; you say {got}. (Labels softened like that are another trick; nothing here "
+            "asks for it.)",
+            _shown(1.0, 0.0, gives=0.02),
+        ),
+        Mistake(
+            "fakes subtracted",
+            lambda real, fake: (real - 1).square().mean() - fake.square().mean(),
+            "Your D is paid for being wrong about fakes. Data 1 and a fake of 2 should cost "
+            "{expected}; you say {got}, and the loss falls without end as fakes run away from 0.",
+            _shown(1.0, 2.0, gives=-4.0),
+        ),
+        Mistake(
+            "scores measured from the others' mean",
+            lambda real, fake: (
+                (real - fake.mean() - 1).square().mean() + (fake - real.mean() + 1).square().mean()
+            ),
+            "You measure each score from the mean of the other kind. Data 3 and a fake of 2 should "
+            "cost {expected}; you say {got}, for they are 1 apart. (That is the relativistic "
+            "average loss; nothing here asks for it.)",
+            _shown(3.0, 2.0, gives=0.0),
+        ),
     ),
     probes=_d_probes(good=(1.0, 0.0), dear=(3.0, 0.0)),
 )
@@ -676,6 +715,13 @@ LEAST_SQUARES_G = Exercise(
             "You take a root at the end. Fakes of scores −1 and −1 should cost {expected}; you "
             "say {got}.",
             _shown((-1.0, -1.0), gives=2.0),
+        ),
+        Mistake(
+            "norm",
+            lambda fake: (fake - 1).norm(),
+            "You take the length of all errors together: a root of a sum. Fakes of scores −1 and "
+            "−1 should cost {expected}; you say {got:.2f}.",
+            _shown((-1.0, -1.0), gives=2.83),
         ),
     ),
     probes=_g_probes(1.0, -1.0, 3.0),
@@ -904,6 +950,25 @@ HINGE_D = Exercise(
             "You square the distance from 1 and −1. Data 3 and a fake of −3 is better than asked "
             "and should cost {expected}; you say {got}.",
             _shown(3.0, -3.0, gives=8.0),
+        ),
+        Mistake(
+            "cut off above, too",
+            lambda real, fake: (1 - real).clamp(0, 1).mean() + (1 + fake).clamp(0, 1).mean(),
+            "No image can cost you more than 1, and beyond that nothing pulls. Data −2 and a fake "
+            "of −3 should cost {expected}; you say {got}: the worst errors are not learned from.",
+            _shown(-2.0, -3.0, gives=1.0),
+        ),
+        Mistake(
+            "fakes subtracted",
+            lambda real, fake: F.relu(1 - real).mean() - F.relu(1 + fake).mean(),
+            "Your D is paid for being wrong about fakes. Data 3 and a fake of 1 should cost "
+            "{expected}; you say {got}.",
+            _shown(3.0, 1.0, gives=-2.0),
+        ),
+        Mistake(
+            "fakes twice",
+            lambda real, fake: F.relu(1 - fake).mean() + F.relu(1 + fake).mean(),
+            "Change the data: your loss does not move. The fakes stand in both terms.",
         ),
     ),
     probes=_d_probes(good=(3.0, -3.0), dear=(0.0, 0.0)),
@@ -1293,6 +1358,38 @@ GRADIENT_PENALTY = Exercise(
             "{expected}; you say {got}.",
             _steep(3.0, target=2.0, gives=0.25),
         ),
+        Mistake(
+            "half the square",
+            lambda critic, points, target=1.0: _norms(_slope(critic, points)).square().mean() / 2,
+            "Your critic should be flat: half the square of its slope is R1, another penalty. A "
+            "slope of 1 is just right and should cost {expected}; you say {got}.",
+            _steep(1.0, gives=0.5),
+        ),
+        Mistake(
+            "slope of the mean image",
+            _penalty_of(lambda slope: slope.mean(0).norm()),
+            "You average the gradients of all pictures before you take the norm: two that point in "
+            "opposite directions make 0. Points with slopes −3 and 3 should cost {expected}; you "
+            "say {got}.",
+            _two_slopes(-3.0, 3.0, gives=1.0),
+        ),
+        Mistake(
+            "every number on its own",
+            _penalty_of(torch.abs),
+            "You hold the slope in every single number at the target: there is no norm. Three "
+            "channels of slope 1 make a picture of slope 1.73, which should cost {expected:.2f}; "
+            "you say {got}.",
+            _steep(1.0, channels=3, gives=0.0),
+        ),
+        Mistake(
+            "length of the picture",
+            lambda critic, points, target=1.0: (
+                (_norms(points) - target).square().mean() + 0 * critic(points).sum()
+            ),
+            "You hold the length of the picture itself at the target; asked is the critic's slope "
+            "there. A critic 3 · x at x = 1 should cost (3 − 1)² = {expected}; you say {got}.",
+            _steep(3.0, gives=0.0),
+        ),
     ),
     probes=_penalty_probes(target=(2.5, 0.0)),
 )
@@ -1469,6 +1566,20 @@ INTERPOLATE = Exercise(
             lambda real, fake, alpha: real + alpha.view(-1, 1, 1, 1) * (fake - real),
             "Right for pictures. Points of the plane are (B, 2): against them a share of shape "
             "(B, 1, 1, 1) gives (B, 1, B, 2).",
+        ),
+        Mistake(
+            "sum for difference",
+            _blend(lambda x, y, a: x + a * (y + x)),
+            "You add the real image where its difference from the fake belongs. With x = 2 and x̂ "
+            "= 6 the point at α = ½ is {expected}; you say {got}, as far as the fake already.",
+            _on_the_way(0.5, gives=6.0),
+        ),
+        Mistake(
+            "on a quarter circle",
+            _blend(lambda x, y, a: (a * torch.pi / 2).cos() * x + (a * torch.pi / 2).sin() * y),
+            "Your shares are a cosine and a sine, which add up to more than 1. With x = 2 and x̂ = "
+            "6 the point at α = ½ is {expected}; you say {got:.2f}. Asked is a straight line.",
+            _on_the_way(0.5, gives=5.66),
         ),
     ),
     probes=(
@@ -1668,6 +1779,35 @@ DRAGAN_POINTS = Exercise(
                 real + 0.5 * torch.rand(len(real), 1, 1, 1) * real.std(correction=0) * noise
             ),
             "You draw another random number an image; here u is the only one.",
+        ),
+        Mistake(
+            "towards the noise",
+            lambda real, noise: real + 0.5 * (noise - real),
+            "You walk halfway from the image to the noise; asked is the image with noise on it, "
+            "half a spread at most. At u = 0 a pixel of 1 stays {expected}; yours becomes {got}.",
+            _moved(1.0, 0.0, pick=1, gives=0.5),
+        ),
+        Mistake(
+            "noise alone",
+            lambda real, noise: 0.5 * real.std(correction=0) * noise,
+            "You return how far to go, not where that leads: the image is missing. At u = 0 a "
+            "pixel of 1 stays {expected}; yours becomes {got}.",
+            _moved(1.0, 0.0, pick=1, gives=0.0),
+        ),
+        Mistake(
+            "mean for spread",
+            lambda real, noise: real + 0.5 * real.mean() * noise,
+            "You take the mean for the spread: how bright the data are, not how much they differ. "
+            "Pixels of −1 and 1 spread by 1: at u = 1 the pixel −1 becomes {expected:.2f}; you say "
+            "{got}.",
+            _moved(1.0, 1.0, gives=-1.0),
+        ),
+        Mistake(
+            "range for spread",
+            lambda real, noise: real + 0.5 * (real.max() - real.min()) * noise,
+            "You take the range for the spread: from the darkest pixel to the brightest. Pixels of "
+            "−1 and 1 spread by 1: at u = 1 the pixel −1 becomes {expected:.2f}; you say {got}.",
+            _moved(1.0, 1.0, gives=0.0),
         ),
     ),
     probes=(
@@ -1907,6 +2047,39 @@ BEGAN_UPDATE = Exercise(
             " L_fake = 0.1 M is {expected}; you say {got}.",
             _next(0.0, 0.2, 0.1, pick=1, gives=0.2),
         ),
+        Mistake(
+            "size of the gap",
+            _thermostat(gap=lambda real, fake, gamma: abs(gamma * real - fake)),
+            "Your k can only rise: the gap has lost its sign. From k = 0.5 with L_real = 0.3, "
+            "L_fake = 0.6, γ = ½ and λ = 0.1 it becomes {expected:.3f}; you say {got:.3f}.",
+            _next(0.5, 0.3, 0.6, 0.5, 0.1, gives=0.545),
+        ),
+        Mistake(
+            "k stretched",
+            _thermostat(step=lambda k, rate, gap: k * (1 + rate * gap)),
+            "You stretch k, and a k of 0 stays 0 for ever. With L_real = 0.2, L_fake = 0.1, λ = "
+            "0.1 it should rise from 0 to {expected}; yours is {got}.",
+            _next(0.0, 0.2, 0.1, 0.75, 0.1, gives=0.0),
+        ),
+        Mistake(
+            "M from the fakes",
+            lambda k, real_error, fake_error, *options: (
+                began_update(k, real_error, fake_error, *options)[0],
+                began_update(k, real_error, fake_error, *options)[1]
+                - real_error.item()
+                + fake_error.item(),
+            ),
+            "Your k is right, your M begins with the fakes' error; it begins with L_real. With "
+            "L_real = 0.2 and L_fake = 0.1 M is {expected}; you say {got}.",
+            _next(0.0, 0.2, 0.1, pick=1, gives=0.15),
+        ),
+        Mistake(
+            "M with the squared gap",
+            _thermostat(measure=lambda real, fake, gap: real + gap * gap),
+            "Your k is right, your M is not: you square the gap where its size is asked. With "
+            "L_real = 0.2 and L_fake = 0.1 M is {expected}; you say {got:.4f}.",
+            _next(0.0, 0.2, 0.1, pick=1, gives=0.2025),
+        ),
     ),
     probes=(
         _balance("k = 0, L_real = 0.2, L_fake = 0.1", 0.0, 0.2, 0.1),
@@ -2013,6 +2186,18 @@ def _clip_top_weights(module: nn.Module, limit: float) -> None:
     for layer in module.children():
         if hasattr(layer, "weight"):
             layer.weight.clamp_(-limit, limit)
+
+
+@torch.no_grad()
+def _clip_matrices(module: nn.Module, limit: float) -> None:
+    for parameter in module.parameters():
+        if parameter.ndim > 1:
+            parameter.clamp_(-limit, limit)
+
+
+@torch.no_grad()
+def _clip_first(module: nn.Module, limit: float) -> None:
+    next(module.parameters()).clamp_(-limit, limit)
 
 
 @torch.no_grad()
@@ -2213,6 +2398,25 @@ CLIP_WEIGHTS = Exercise(
             _clip_top_weights,
             "Only the weights of outer layers are clipped: biases, and layers inside other "
             "layers, stay as they are.",
+        ),
+        Mistake(
+            "matrices alone",
+            _clip_matrices,
+            "You clip what has two axes or more. Biases, and the weights of BatchNorm, have one, "
+            "and stay as they are.",
+        ),
+        Mistake(
+            "first layer only",
+            _clip_first,
+            "Only the first weight is clipped; all that follow stay as they are. Does something "
+            "end the loop?",
+        ),
+        Mistake(
+            "scaled by the limit",
+            _clip_wrong(lambda w, c: w * c),
+            "You multiply every weight by the limit: 0.004 with limit 0.01 should stay; yours "
+            "becomes {got:.5f}.",
+            _held(0.004, 0.01, gives=4e-5),
         ),
     ),
     probes=(_clipped("limit ½", 0.5), _clipped("limit 0.01", 0.01), _clipped("limit 10", 10.0)),
@@ -2480,6 +2684,21 @@ FRECHET_DISTANCE = Exercise(
             "You subtract the traced root from every entry of the diagonal: once for each "
             "dimension. Asked is once.",
         ),
+        Mistake(
+            "absolute differences of the means",
+            _frechet_wrong(means=lambda gap: gap.abs().sum()),
+            "You add up absolute differences of the means; asked is the square of their distance. "
+            "Shift by 3 along each of two axes: {expected}; you say {got}.",
+            example(torch.zeros(2), torch.eye(2), torch.full((2,), 3.0), torch.eye(2), gives=6.0),
+        ),
+        Mistake(
+            "determinants",
+            _frechet_wrong(lambda a, b: (a.det() * b.det()).clamp(min=0).sqrt()),
+            "You take determinants, which multiply the eigenvalues; a trace adds them up. Two "
+            "equal Gaussians, with covariance the identity in two dimensions, are {expected} "
+            "apart; you say {got}.",
+            example(torch.zeros(2), torch.eye(2), torch.zeros(2), torch.eye(2), gives=2.0),
+        ),
     ),
     probes=(
         _line_of(0.0, 1.0, 3.0, 1.0),
@@ -2581,6 +2800,11 @@ def _radii_of_others(x: Tensor, k: int) -> Tensor:
 
 def _across(support: Tensor, points: Tensor, k: int) -> Tensor:
     return torch.cdist(support, points).kthvalue(min(k, len(points)), dim=1).values
+
+
+def _both_in_one(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
+    precision, recall = precision_recall(real, fake, k)
+    return precision, 2 * precision * recall / max(precision + recall, 1e-9)
 
 
 def _pooled(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
@@ -2832,6 +3056,24 @@ PRECISION_RECALL = Exercise(
             ),
             "Your radius reaches to the k-th nearest point of the *other* set. It is measured "
             "among a point's own kind.",
+        ),
+        Mistake(
+            "recall over the balls",
+            lambda real, fake, k=3: (_share(fake, real, _radii(real, k)), _coverage(fake, real, k)),
+            "Precision is right. Your recall counts the balls of the real that hold a fake; asked "
+            "are the real inside a ball of the fakes. (What you have is called coverage, Naeem et "
+            "al. 2020.)",
+        ),
+        Mistake(
+            "density for precision",
+            lambda real, fake, k=3: (_density(fake, real, k), _share(real, fake, _radii(fake, k))),
+            "Recall is right. Your precision counts in how many balls a fake lies; asked is "
+            "whether it lies in any. (What you have is called density, Naeem et al. 2020.)",
+        ),
+        Mistake(
+            "both in one number",
+            _both_in_one,
+            "Precision is right. Your second number mixes it with recall; asked is recall alone.",
         ),
     ),
     probes=tuple(_two_shares(*row) for row in _SHARES),
@@ -3086,6 +3328,14 @@ BUG_PENALTY_OF_IMAGES = Exercise(
             "+ 4 + 4 + 4) = 4, which should cost {expected}; you see 8 and say {got}.",
             _steep(2.0, width=2, gives=490.0),
         ),
+        Mistake(
+            "each channel, but not points of the plane",
+            _mended(
+                lambda slope: slope.flatten(2).norm(dim=2) if slope.ndim > 2 else _norms(slope)
+            ),
+            "Now you hold each channel at slope 1. Right for grey images, wrong for colour: three "
+            "channels of slope 1 make a picture of slope 1.73.",
+        ),
         *_PENALTY_MISTAKES,
     ),
     probes=_penalty_probes(weight=(3.0, 0.5)),
@@ -3143,7 +3393,9 @@ BUG_PENALTY_OF_BATCHES = Exercise(
             "over channels",
             _mended(lambda slope: slope.norm(dim=1)),
             "Right for points of the plane, wrong for images: there axis 1 holds the channels, and "
-            "you hold each pixel at slope 1.",
+            "you hold each pixel at slope 1. 4 pixels of slope 2 make a picture of slope 4, which "
+            "should cost {expected}; you say {got}.",
+            _steep(2.0, width=2, gives=10.0),
         ),
         Mistake(
             "of the mean score",
@@ -3151,6 +3403,13 @@ BUG_PENALTY_OF_BATCHES = Exercise(
             "Your slopes are too small by the size of the batch. 4 images of slope 4 should cost "
             "{expected}; you see slope 1 and say {got}.",
             _steep(4.0, images=4, gives=0.0),
+        ),
+        Mistake(
+            "sum of absolute slopes",
+            _mended(lambda slope: slope.flatten(1).abs().sum(1)),
+            "You add up absolute slopes. 4 pixels of slope 2 make a picture of slope √16 = 4, "
+            "which should cost {expected}; you see 8 and say {got}.",
+            _steep(2.0, width=2, gives=490.0),
         ),
         *_PENALTY_MISTAKES,
     ),
@@ -3191,6 +3450,10 @@ def _on_the_line(label: str, shape: tuple[int, ...], sign: float, atol: float) -
         "the given one used?",
         "images differ in their share of the way": "All images have gone the same share of the "
         "way.",
+        "mean share of the way": "The shares of the way are not all equally likely between 0 and "
+        "1: their mean is not ½.",
+        "spread of the shares": "The shares of the way are not all equally likely between 0 and "
+        "1: they lie too close together, or too far apart.",
     }
     return Probe(label, observe, rtol=0, atol=atol, explain=explain)
 
@@ -3286,14 +3549,49 @@ BUG_POINTS_BETWEEN = Exercise(
         Mistake(
             "cut off",
             lambda real, fake, generator: random_points(real, fake, generator).clamp(-1, 1),
-            "Points beyond −1 and 1 are cut off, as if they were pictures: they leave the line, "
-            "and nothing asks for it.",
+            "Your points are cut off, as if they were pictures: between 9 and 3 you reach {got} at "
+            "most. They leave the line, and nothing asks for it.",
+            example(
+                torch.full((50, 1, 1, 1), 9.0),
+                torch.full((50, 1, 1, 1), 3.0),
+                seeded(3),
+                pick=lambda points: points.max().item(),
+                gives=1.0,
+            ),
         ),
         Mistake(
             "a seed of its own",
             _at(lambda real, g: torch.rand(len(real), 1, 1, 1, generator=seeded(0))),
             "On the line, but always the same points: your random numbers come from a seed of "
             "your own, not from the given generator.",
+        ),
+        Mistake(
+            "one a row",
+            _at(lambda real, g: torch.rand(len(real), 1, real.shape[2], 1, generator=g)),
+            "Each row of pixels goes its own share of the way: between a black and a white image "
+            "your point has stripes.",
+        ),
+        Mistake(
+            "the mean of many",
+            _at(
+                lambda real, g: (
+                    torch.rand(real.shape, generator=g).flatten(1).mean(1).view(-1, 1, 1, 1)
+                )
+            ),
+            "One share an image, but all of them lie near ½: the mean of many random numbers does. "
+            "Each should be anywhere between 0 and 1.",
+        ),
+        Mistake(
+            "one or the other",
+            _at(lambda real, g: torch.rand(len(real), 1, 1, 1, generator=g).round()),
+            "Your points are the images themselves, half of them real and half fake, and never "
+            "between.",
+        ),
+        Mistake(
+            "from −1 on",
+            _at(lambda real, g: 2 * torch.rand(len(real), 1, 1, 1, generator=g) - 1),
+            "Your shares begin below 0: half of the points lie beyond the real image, away from "
+            "the fake.",
         ),
     ),
     probes=(
@@ -3458,6 +3756,28 @@ BUG_LEAST_SQUARES = Exercise(
             lambda real, fake: ((real - 1).norm() + fake.norm(), (fake - 1).norm()),
             "Errors no longer cancel, but you take the length of all of them: a root of a sum. "
             "Asked is the mean of the squares.",
+        ),
+        Mistake(
+            "roots",
+            lambda real, fake: (
+                (real - 1).square().mean().sqrt() + fake.square().mean().sqrt(),
+                (fake - 1).square().mean().sqrt(),
+            ),
+            "Errors no longer cancel, but you take roots at the end: a real score of 3 and a fake "
+            "of −2 should cost D 4 + 4 = {expected}; you say {got}.",
+            example(
+                torch.tensor([3.0]), torch.tensor([-2.0]), pick=lambda losses: losses[0], gives=4.0
+            ),
+        ),
+        Mistake(
+            "sizes of the means",
+            lambda real, fake: (
+                (real.mean() - 1).abs() + fake.mean().abs(),
+                (fake.mean() - 1).abs(),
+            ),
+            "The mean still comes first, and errors cancel: real scores of 0 and 2, fakes of −1 "
+            "and 1 should cost D {expected}; you say {got}.",
+            example(*_SCATTERED, pick=lambda losses: losses[0], gives=0.0),
         ),
     ),
     probes=(
