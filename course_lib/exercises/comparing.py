@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+LONGEST = 2**63 - 1  # the largest whole number that a tensor holds
 NUMERIC = (bool, int, float, complex, torch.Tensor)
 
 
@@ -167,7 +168,7 @@ def _is_row(value: Any) -> bool:
 
 def _numeric_difference(name: str, expected: Any, got: Any, rtol: float, atol: float) -> str:
     if isinstance(expected, float) and type(got) is int:
-        got = float(got)
+        got = _as_tensor(got).double().item()
     if type(expected) is int and type(got) is int:  # of any length, which no tensor holds
         return "" if expected == got else f"{name}: expected {expected}, got {got}."
     a, b = _as_tensor(expected), _as_tensor(got)
@@ -195,6 +196,8 @@ def _numeric_difference(name: str, expected: Any, got: Any, rtol: float, atol: f
 
 def _as_tensor(value: Any) -> torch.Tensor:
     wide = {float: torch.float64, complex: torch.complex128}
+    if type(value) is int:  # of any length
+        value = min(max(value, -LONGEST), LONGEST)
     return torch.as_tensor(value, dtype=wide.get(type(value)))
 
 

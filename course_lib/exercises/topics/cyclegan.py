@@ -157,6 +157,20 @@ CONDITION_ON_CLASS = Exercise(
             "The number of your maps depends on the batch: labels (0, 1) of 5 classes make 2 maps. "
             "The next batch, with class 4 in it, does not fit the same network.",
         ),
+        Mistake(
+            "up to the label",
+            lambda x, labels, classes: torch.cat(
+                [
+                    x,
+                    (torch.arange(classes) <= labels[:, None])
+                    .to(x.dtype)[:, :, None, None]
+                    .expand(-1, -1, *x.shape[2:]),
+                ],
+                1,
+            ),
+            "Your maps fill up like a thermometer: label 2 fills the maps 0, 1 and 2. Only the "
+            "label's own map is 1.",
+        ),
     ),
     probes=(
         _conditioned("3 pictures of 2 channels, 4 classes", (3, 2, 4, 5), [2, 0, 3], 4),
@@ -176,6 +190,12 @@ def _patches(size: int, steps: list[tuple[int, int, int]]) -> int:
 
 
 _HALF, _SAME = (4, 2, 1), (4, 1, 1)
+
+
+def _lost(size: int, layers: int = 3) -> int:
+    for _, stride, _ in [_HALF] * layers + [_SAME] * 2:
+        size = (size + 2 - 4) // stride
+    return size
 
 
 def _rounded_up(size: int, layers: int = 3) -> int:
@@ -288,6 +308,27 @@ PATCH_OUTPUT_SIZE = Exercise(
             "You count all verdicts of a square picture: {got} for 256 pixels. Asked for is the "
             "number along one side.",
             example(256, gives=900),
+        ),
+        Mistake(
+            "the + 1 lost",
+            _lost,
+            "You have lost the + 1 of the formula. 64 pixels and layers = 1 give {expected} "
+            "verdicts; you say {got}. Count positions of the window, not the steps between them.",
+            example(64, 1, gives=27),
+        ),
+        Mistake(
+            "kernel 3",
+            lambda size, layers=3: _patches(size, [(3, 2, 1)] * layers + [(3, 1, 1)] * 2),
+            "Your kernels are 3 wide; a PatchGAN's are 4. 64 pixels and layers = 1 give {expected} "
+            "verdicts; you say {got}.",
+            example(64, 1, gives=32),
+        ),
+        Mistake(
+            "the last two first",
+            lambda size, layers=3: _patches(size, [_SAME] * 2 + [_HALF] * layers),
+            "You walk through the layers from the other end: those of stride 1 come last. 64 "
+            "pixels and layers = 1 give {expected} verdicts; you say {got}.",
+            example(64, 1, gives=31),
         ),
     ),
     probes=(
@@ -412,6 +453,27 @@ PATCH_RECEPTIVE_FIELD = Exercise(
             lambda layers=3: _field(layers, 2) ** 2,
             "You count all pixels of a patch: {got} for 3 layers. Asked for is its width.",
             example(3, gives=4900),
+        ),
+        Mistake(
+            "kernel 3",
+            lambda layers=3: shapes.receptive_field([(3, 2)] * layers + [(3, 1)] * 2),
+            "Your kernels are 3 wide; a PatchGAN's are 4. With layers = 1 a verdict sees "
+            "{expected} pixels; you say {got}.",
+            example(1, gives=11),
+        ),
+        Mistake(
+            "from no number",
+            lambda layers=3: functools.reduce(
+                lambda f, stride: (f - 1) * stride + 4, [1, 1] + [2] * layers, 0
+            ),
+            "You begin with no number; a verdict is one. With layers = 1 it sees {expected} "
+            "pixels; you say {got}.",
+            example(1, gives=14),
+        ),
+        Mistake(
+            "a decimal number",
+            lambda layers=3: float(shapes.receptive_field([(4, 2)] * layers + [(4, 1)] * 2)),
+            "You return a decimal number. Pixels are counted in whole numbers.",
         ),
     ),
     probes=(
@@ -621,6 +683,12 @@ PIX2PIX_LOSS = Exercise(
             _pix2pix_wrong(distance=lambda a, b: _apart(a.detach(), b)),
             "The number is right, but G never hears of the distance: no gradient of it reaches the "
             "picture.",
+        ),
+        Mistake(
+            "verdicts summed up",
+            _pix2pix_wrong(lambda s: F.softplus(-s).flatten(1).sum(1).mean()),
+            "You add up the verdicts of each picture; asked is their mean. A picture with four "
+            "times as many patches would hear D four times as loud.",
         ),
     ),
     probes=(
@@ -1934,6 +2002,56 @@ LINEAR_DECAY = Exercise(
             "Your factor jumps at epoch `constant`: the line is drawn from epoch 0. There, at "
             "epoch 100 of 100 + 100, it is still {expected}; with you {got}.",
             example(100, 100, 100, gives=0.5),
+        ),
+        Mistake(
+            "one step too many",
+            lambda epoch, constant, decay: max(1 - max(epoch - constant, 0) / (decay + 1), 0.0),
+            "Your line is one epoch too long: it reaches 0 at `constant + decay + 1`. At epoch 150 "
+            "of 100 + 100 the factor is {expected}; you say {got:.3f}.",
+            example(150, 100, 100, gives=0.50495),
+        ),
+        Mistake(
+            "falls off at the end",
+            lambda epoch, constant, decay: 1.0 if epoch < constant + decay else 0.0,
+            "Your factor stays at 1 to the end, and is then 0 at once. At epoch 150 of 100 + 100 "
+            "it is {expected}; you say {got}.",
+            example(150, 100, 100, gives=1.0),
+        ),
+        Mistake(
+            "a cosine",
+            lambda epoch, constant, decay: (
+                (1 + math.cos(math.pi * min(max((epoch - constant) / decay, 0.0), 1.0))) / 2
+            ),
+            "Your factor falls along a cosine; asked is a straight line. At epoch 125 of 100 + 100 "
+            "it is {expected}; you say {got:.3f}.",
+            example(125, 100, 100, gives=0.854),
+        ),
+        Mistake(
+            "the end for its length",
+            lambda epoch, constant, decay: (
+                1.0
+                if epoch <= constant
+                else max(1 - (epoch - constant) / max(decay - constant, 1e-9), 0.0)
+            ),
+            "You take `decay` for the epoch of the end; it is how many epochs the fall lasts. At "
+            "epoch 3 of 1 + 4 the factor is {expected}; you say {got:.2f}.",
+            example(3, 1, 4, gives=0.333),
+        ),
+        Mistake(
+            "whole epochs only",
+            lambda epoch, constant, decay: translation.linear_decay(int(epoch), constant, decay),
+            "You cut the epoch off to a whole number: half-way through epoch 2 of 1 + 3 the factor "
+            "is {expected}; you say {got:.2f}.",
+            example(2.5, 1, 3, gives=0.667),
+        ),
+        Mistake(
+            "never 0",
+            lambda epoch, constant, decay: max(
+                translation.linear_decay(epoch, constant, decay), 0.01
+            ),
+            "Your factor never gets to 0. At epoch 200 of 100 + 100 it should be {expected}; you "
+            "say {got}.",
+            example(200, 100, 100, gives=0.01),
         ),
     ),
     probes=(

@@ -3590,7 +3590,7 @@ BUG_POINTS_BETWEEN = Exercise(
         Mistake(
             "from −1 on",
             _at(lambda real, g: 2 * torch.rand(len(real), 1, 1, 1, generator=g) - 1),
-            "Your shares begin below 0: half of the points lie beyond the real image, away from "
+            "The shares begin below 0: half of the points lie beyond the real image, away from "
             "the fake.",
         ),
     ),

@@ -195,6 +195,12 @@ PCA_COMPONENTS = Exercise(
             "counts as much as the mouth.",
             example(_rows((0, 0), (10, 1)), 1, gives=[0.707, 0.707], pick=_sizes),
         ),
+        Mistake(
+            "all directions",
+            lambda x, k: pca_components(x, min(x.shape)),
+            "You return all directions that there are; asked are the first k. The later ones hold "
+            "little, and to leave them out is the point.",
+        ),
     ),
     probes=(
         _components("6 points in 3-D, k = 2", _cloud(6, 3, seed=1), 2),
@@ -309,6 +315,13 @@ PCA_RECONSTRUCT = Exercise(
             "The mean is added once for each component. Mean (5, 5) with the components (1, 0) "
             "and (0, 1): the mean itself must come back as (5, 5), and you say (10, 10).",
             _mean_itself(torch.eye(2), gives=[10.0, 10.0]),
+        ),
+        Mistake(
+            "mean twice",
+            lambda x, mean, c: pca_reconstruct(x, mean, c) + mean,
+            "The mean is in your result once too often. Mean (5, 5), component (1, 0): the mean "
+            "itself must come back as (5, 5), and you say (10, 10).",
+            _mean_itself(gives=[10.0, 10.0]),
         ),
     ),
     probes=(
@@ -510,6 +523,14 @@ REPARAMETERISE = Exercise(
             "autoencoder is trained, whose decoder knows single points of the latent space and "
             "nothing between.",
             _drawn_once(0, 0, 1, gives=0.0),
+        ),
+        Mistake(
+            "root of logvar",
+            lambda mu, logvar, noise: mu + logvar.abs().sqrt() * noise,
+            "You take the root of logvar, which is a logarithm already: it may be 0 or negative. μ "
+            "= 0, logvar = 2, noise 1: one standard deviation is {expected:.2f}, and you say "
+            "{got:.2f}.",
+            _drawn_once(0, 2, 1, gives=1.41),
         ),
     ),
     probes=(
@@ -741,6 +762,13 @@ KL_TO_STANDARD_NORMAL = Exercise(
             lambda mu, logvar: _kl(mu, logvar.detach()),
             "Values right, but no gradient reaches logvar. At logvar = 1 the slope should be "
             "0.859; it is 0, so the KL term can never teach the encoder its σ.",
+        ),
+        Mistake(
+            "1 taken off once",
+            lambda mu, logvar: 0.5 * ((mu**2 + logvar.exp() - logvar).sum(1) - 1),
+            "You take the 1 off once for each image; it belongs to every latent. Two latents with "
+            "μ = 1, σ = 1 cost {expected}; you say {got}.",
+            example(_rows((1, 1)), _rows((0, 0)), gives=1.5, pick=Tensor.item),
         ),
     ),
     probes=(
@@ -1105,6 +1133,29 @@ NEGATIVE_ELBO = Exercise(
             "slope should be −1 and is 0. The decoder never learns, and the codes only obey the "
             "KL.",
         ),
+        Mistake(
+            "absolute differences",
+            _spoilt(error=lambda x, r: (x - r).abs().sum() / len(x) / 2),
+            "Your error takes absolute differences, which is another noise than the Gaussian. A "
+            "pixel off by 2 costs {expected}; you say {got}.",
+            _costs(2, gives=1.0),
+        ),
+        Mistake(
+            "length not squared",
+            _spoilt(error=lambda x, r: (x - r).flatten(1).norm(dim=1).mean() / 2),
+            "Your error is the length of the difference, not its square. A pixel off by 4 costs "
+            "{expected}; you say {got}.",
+            _costs(4, gives=2.0),
+        ),
+        Mistake(
+            "divided by the pixels",
+            lambda x, reconstruction, mu, logvar, beta=1.0: (
+                negative_elbo(x, reconstruction, mu, logvar, beta) / x[0].numel()
+            ),
+            "You divide the whole loss by the number of pixels. Four pixels, each off by 1, cost "
+            "{expected}; you say {got}.",
+            _costs((1, 1, 1, 1), gives=0.5),
+        ),
     ),
     probes=(
         _loss_of(
@@ -1129,6 +1180,13 @@ NEGATIVE_ELBO = Exercise(
 def _in_place(z_a: Tensor, z_b: Tensor, fraction: float) -> Tensor:
     z_a += fraction * (z_b - z_a)
     return z_a
+
+
+def _around(z_a: Tensor, z_b: Tensor, fraction: float) -> Tensor:
+    cosine = F.cosine_similarity(z_a, z_b, dim=-1).clamp(-1, 1)[..., None]
+    angle = cosine.acos()
+    here, there = ((1 - fraction) * angle).sin(), (fraction * angle).sin()
+    return (here * z_a + there * z_b) / angle.sin()
 
 
 def _on_the_way(a: float, b: float, fraction: float, gives: float) -> Any:
@@ -1217,6 +1275,54 @@ MORPH = Exercise(
             _in_place,
             "Your function changes z_a itself. From 1 to 5, half of the way is 3; a second call "
             "gives 4, because the start has moved.",
+        ),
+        Mistake(
+            "around",
+            _around,
+            "You go around, on an arc; asked is the straight line. Between (1, 0) and (0, 1) half "
+            "of the way is {expected}; you say {got:.2f}.",
+            example(
+                _rows((1, 0)),
+                _rows((0, 1)),
+                0.5,
+                gives=[0.707, 0.707],
+                pick=lambda r: r[0].tolist(),
+            ),
+        ),
+        Mistake(
+            "first code missing",
+            lambda a, b, f: f * (b - a),
+            "You return how far to go, not where that leads: the first code is missing. From 1 to "
+            "5, a quarter of the way is {expected}; you say {got}.",
+            _on_the_way(1, 5, 0.25, gives=1.0),
+        ),
+        Mistake(
+            "from the second code on",
+            lambda a, b, f: b + f * (b - a),
+            "You set out from the second face, away from the first. From 1 to 5, a quarter of the "
+            "way is {expected}; you say {got}.",
+            _on_the_way(1, 5, 0.25, gives=6.0),
+        ),
+        Mistake(
+            "of length 1",
+            lambda a, b, f: F.normalize((1 - f) * a + f * b, dim=-1),
+            "Your code has lost its length: all lie on a sphere of radius 1. From 1 to 5, a "
+            "quarter of the way is {expected}; you say {got}.",
+            _on_the_way(1, 5, 0.25, gives=1.0),
+        ),
+        Mistake(
+            "slow at both ends",
+            lambda a, b, f: a + (3 * f**2 - 2 * f**3) * (b - a),
+            "Your slider is slow at both ends and fast between. From 1 to 5, a quarter of the way "
+            "is {expected}; you say {got}.",
+            _on_the_way(1, 5, 0.25, gives=1.625),
+        ),
+        Mistake(
+            "product of both",
+            lambda a, b, f: (1 - f) * a * f * b,
+            "You multiply the two codes; a mixture adds them. From 1 to 5, a quarter of the way is "
+            "{expected}; you say {got:.2f}.",
+            _on_the_way(1, 5, 0.25, gives=0.9375),
         ),
     ),
     probes=(
@@ -1353,6 +1459,27 @@ ONE_HOT = Exercise(
             "give (0, 0, 1); you say (1, 1, 0).",
             _labelled(2, of=3, gives=[[1.0, 1.0, 0.0]]),
         ),
+        Mistake(
+            "the next class",
+            lambda labels, classes: F.one_hot((labels + 1) % classes, classes).float(),
+            "Your 1 stands in the next class's column. Of 3 classes, label 1 must give (0, 1, 0); "
+            "you say {got}. Labels begin at 0.",
+            _labelled(1, of=3, gives=[0.0, 0.0, 1.0], pick=lambda r: r[0].tolist()),
+        ),
+        Mistake(
+            "minus one for the others",
+            lambda labels, classes: 2 * F.one_hot(labels, classes).float() - 1,
+            "The other classes' columns say −1; they should say 0, nothing. Of 3 classes, label 1 "
+            "must give (0, 1, 0); you say {got}.",
+            _labelled(1, of=3, gives=[-1.0, 1.0, -1.0], pick=lambda r: r[0].tolist()),
+        ),
+        Mistake(
+            "softened",
+            lambda labels, classes: 0.9 * F.one_hot(labels, classes).float() + 0.1 / classes,
+            "You soften the labels: 0.1 of each row is spread over all classes. Of 2 classes, "
+            "label 1 must give (0, 1); you say {got}.",
+            _labelled(1, of=2, gives=[0.05, 0.95], pick=lambda r: r[0].tolist()),
+        ),
     ),
     probes=(
         _with_dtype("labels 0, 2, 1, 2 of 5 classes", (4, 5), torch.tensor([0, 2, 1, 2]), 5),
@@ -1468,6 +1595,13 @@ CONDITION = Exercise(
             lambda z, labels, classes: torch.cat([z.detach(), one_hot(labels, classes)], 1),
             "Values right, gradient gone: z reaches the decoder without its history. The encoder "
             "never hears how well its codes were decoded.",
+        ),
+        Mistake(
+            "the next class",
+            lambda z, labels, classes: condition(z, (labels + 1) % classes, classes),
+            "The code is right, and the 1 stands in the next class's column. The code (0, 0) with "
+            "class 0 of 2 must give (0, 0, 1, 0); you say {got}. Labels begin at 0.",
+            _appended(2, 0, of=2, gives=[0.0, 0.0, 0.0, 1.0], pick=lambda r: r[0].tolist()),
         ),
     ),
     probes=(
@@ -1601,6 +1735,28 @@ SAMPLE = Exercise(
             "one code for all",
             lambda encode, decode, x, noise: decode(noise[:1].expand_as(noise)),
             "All your samples are one picture: every row got the first row's code.",
+        ),
+        Mistake(
+            "encoded once more",
+            lambda encode, decode, x, noise: decode(encode(decode(noise))[0]),
+            "You encode your samples and decode them once more: those are reconstructions of "
+            "samples. A single decoding is a sample.",
+        ),
+        Mistake(
+            "one only",
+            lambda encode, decode, x, noise: decode(noise[:1]),
+            "You decode the first row of noise alone; each row is a sample.",
+        ),
+        Mistake(
+            "as many as there are images",
+            lambda encode, decode, x, noise: decode(noise[: len(x)]),
+            "You make as many pictures as there are in x; how many rows `noise` has decides.",
+        ),
+        Mistake(
+            "cut off",
+            lambda encode, decode, x, noise: decode(noise).clamp(-1, 1),
+            "You cut the decoder's pictures off at −1 and 1. That is for showing them; a sample is "
+            "what the decoder says.",
         ),
     ),
     probes=(
