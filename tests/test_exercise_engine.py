@@ -497,7 +497,9 @@ def test_a_share_that_stays_by_luck_is_no_argument_without_influence(given):
     def above(x, y):
         return (x > y).float().mean()
 
-    calls = [call("this", torch.tensor([a, 5.0]), torch.zeros(n)) for a, n in ((1.0, 2), (-0.1, 1))]
+    calls = [
+        call("this", torch.tensor([a, 5.0]), torch.zeros(n)) for a, n in ((1.0, 2), (-0.05, 1))
+    ]
     given(above, *calls, mistakes=())
     assert "`x`" not in grade(ID, lambda x, y: (x > y).float().sum()).message
     assert "`x` has no influence" in grade(ID, lambda x, y: (y > 1).float().mean()).message
@@ -505,7 +507,7 @@ def test_a_share_that_stays_by_luck_is_no_argument_without_influence(given):
 
 def test_what_holds_in_the_wrong_probes_only_is_not_said_of_all(given):
     probes = call("this", X), call("that", -X)
-    given(torch.clone, *probes, mistakes=())
+    given(lambda x: x + 0, *probes, mistakes=())
     message = grade(ID, lambda x: x if x.sum() < 0 else 2 * x).message
     assert "large" in message and "Everywhere" not in message
 
@@ -520,8 +522,33 @@ def test_what_holds_in_the_wrong_probes_only_is_not_said_of_all(given):
     ],
 )
 def test_a_simple_function_of_the_right_values_is_said(given, wrong, words):
-    given(torch.clone, call("this", X / 4), call("that", 2 * X + 0.3), mistakes=())
+    given(lambda x: x + 0, call("this", X / 4), call("that", 2 * X + 0.3), mistakes=())
     assert grade(ID, wrong).message.startswith(f"This is {words}.")
+
+
+def test_another_default_shows(given):
+    given(lambda x, end=2.0: x * end, call("this", X, 3.0), call("that", X), mistakes=())
+    message = grade(ID, lambda x, end=5.0: x * end).message
+    assert message.startswith("Right where `end` is given, wrong where it is left out.")
+    assert "left out" not in grade(ID, lambda x, end=5.0: x + end).message
+
+
+def test_a_count_of_whole_numbers_is_the_same_mistake(given):
+    count = Mistake("a count", lambda x: (x > 2).float().sum(), "How many, not which share.")
+    given(lambda x: (x > 2).float().mean(), call("this", X), mistakes=(count,))
+    assert grade(ID, lambda x: (x > 2).sum()).mistake == "a count"
+
+
+def test_values_held_on_both_sides_are_said(given):
+    given(lambda x: x + 0, call("this", X - 3), call("that", 2 * X - 5), mistakes=())
+    message = grade(ID, lambda x: x.clamp(-1, 1)).message
+    assert message.startswith("All values are held between -1 and 1.")
+
+
+def test_a_wrong_type_and_a_wrong_shape_are_told_together(given):
+    given(lambda x: (x > 2).float().mean(), call("this", X), mistakes=())
+    message = grade(ID, lambda x: x > 2).message
+    assert "expected float32, got bool" in message and "expected shape ()" in message
 
 
 def test_one_number_for_all_is_not_called_held_at_a_bound(given):

@@ -425,8 +425,9 @@ def _judge(exercise: Exercise, stub: bool, seen: Run, asked: Run) -> Verdict:
     mistake = recognised(exercise, expected, seen.outcomes, trace, agrees)
     if mistake is None:
         i, fault, text = explained(exercise, expected, seen.outcomes, guessed)
-        if fault.name and (unused := _without_influence(exercise, seen, asked)):
-            text = f"{unused}\n{text}"
+        if fault.name:
+            unused = _without_influence(exercise, seen, asked)
+            text = "\n".join(filter(None, [unused or _by_default(exercise, failed), text]))
         return Verdict("wrong", f"{text}\n(Tried: {exercise.probes[i].label}.)")
     text = mistake.message
     if mistake.example:
@@ -482,6 +483,25 @@ def _without_influence(exercise: Exercise, seen: Run, asked: Run) -> str:
         return ""
     have = "has" if len(names) == 1 else "have"
     return f"{' and '.join(names)} {have} no influence: with other values your result stays."
+
+
+def _by_default(exercise: Exercise, failed: list[int]) -> str:
+    """Which arguments all wrong calls leave to their defaults, and no right one."""
+    parameters = inspect.signature(exercise.reference).parameters.values()
+    names = []
+    for place, parameter in enumerate(parameters):
+        left = [
+            i
+            for i, probe in enumerate(exercise.probes)
+            if probe.given and len(probe.given[0]) <= place and parameter.name not in probe.given[1]
+        ]
+        if parameter.default is not parameter.empty and left == failed:
+            names.append(f"`{parameter.name}`")
+    if not names or len(failed) == len(exercise.probes):
+        return ""
+    one = len(names) == 1
+    which, they = " and ".join(names), "it is" if one else "they are"
+    return f"Right where {which} {'is' if one else 'are'} given, wrong where {they} left out."
 
 
 def _moves(probe: Probe, before: Outcome, after: Outcome) -> bool:

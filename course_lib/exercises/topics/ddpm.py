@@ -258,6 +258,26 @@ COSINE_BETAS = Exercise(
             "be 0.153, 0.417, 0.708 and 0.999.",
             example(4, gives=0.02, pick=lambda r: float(r[0])),
         ),
+        Mistake(
+            "held at 0.9999",
+            _cosine(most=0.9999),
+            "Your last β is 0.9999; none may be above 0.999.",
+            example(4, gives=0.1, pick=lambda r: 1000 * float(1 - r[-1])),
+        ),
+        Mistake(
+            "a step late",
+            lambda T, s=0.008: torch.cat(
+                [
+                    1
+                    - (a := torch.cos((torch.arange(T) / T + s) / (1 + s) * math.pi / 2) ** 2)[:1],
+                    1 - a[1:] / a[:-1],
+                ]
+            ).clamp(max=0.999),
+            "All betas come a step late: the first compares the curve at u = 0 with 1, and the "
+            "last step, to u = 1, is missing. In four steps the first β is {expected:.3f}; you "
+            "say {got:.4f}.",
+            example(4, gives=0.00015541, pick=lambda r: float(r[0])),
+        ),
     ),
     probes=(
         call("four steps", 4),
@@ -434,6 +454,37 @@ Q_SAMPLE = Exercise(
             "Your noise is your own and never negative: drawn evenly from 0 to 1, it has mean 0.5 "
             "and variance 1/12.",
         ),
+        Mistake(
+            "noise at full size",
+            _noised(weights=lambda a: (a.sqrt(), torch.ones_like(a))),
+            "Your noise has its full size at every time, at t = 0 too. At ᾱ = ¾ it should have "
+            "half; yours has {got:.1f}.",
+            _jump(0.0, 1.0, 0.75, gives=1.0),
+        ),
+        Mistake(
+            "a step late",
+            _noised(
+                place=lambda t: t + 1,
+                left=lambda betas: torch.cat([(1 - betas).cumprod(0), (1 - betas).cumprod(0)[-1:]]),
+            ),
+            "You are a step late: at time t your picture has the noise of t + 1. After one step "
+            "of β = 0.1 its variance is 0.9; you say {got:.2f}.",
+            example(
+                torch.ones(1, 1, 1, 1),
+                torch.tensor([0]),
+                torch.zeros(1, 1, 1, 1),
+                torch.tensor([0.1, 0.2]),
+                gives=0.72,
+                pick=lambda r: float(r) ** 2,
+            ),
+        ),
+        Mistake(
+            "held in [−1, 1]",
+            lambda x0, t, noise, betas: q_sample(x0, t, noise, betas).clamp(-1, 1),
+            "You hold x_t in [−1, 1]. It is full of noise, and noise does not stop at 1: a noise "
+            "of 2 at ᾱ = ¼ is {expected:.2f}; you say {got:.0f}.",
+            _jump(0.0, 2.0, 0.25, gives=1.0),
+        ),
     ),
     probes=(
         _pictures("4 pictures of 1 × 4 × 4, t = 0, 1, 3, 4", 4, (1, 4, 4), [0, 1, 3, 4], 1, _BETAS),
@@ -497,13 +548,15 @@ def _posterior_probe(label: str, shape: tuple, t: int, betas: Tensor, seed: int)
     x0, xt = normal(*shape, seed=seed), normal(*shape, seed=seed + 1)
 
     def observe(candidate: Callable) -> dict[str, Any]:
-        mean, variance = candidate(x0.clone(), xt.clone(), t, betas.clone())
-        numbers = torch.as_tensor(variance, dtype=torch.float64).flatten()
-        seen = {"mean": torch.as_tensor(mean).float()}
-        alike = len(numbers) > 0 and bool((numbers == numbers[0]).all())
-        return seen | {"variance": float(numbers[0]) if alike else numbers}
+        found = candidate(x0.clone(), xt.clone(), t, betas.clone())
+        if not (isinstance(found, (tuple, list)) and len(found) == 2):
+            return {"results": len(found) if isinstance(found, (tuple, list)) else 1}
+        number = torch.as_tensor(found[1], dtype=torch.float64)
+        variance = number.item() if number.numel() == 1 else number
+        return {"results": 2, "mean": torch.as_tensor(found[0]).float(), "variance": variance}
 
-    return Probe(label, observe, rtol=1e-3, atol=1e-5)
+    explain = {"results": "Two results are asked, mean and variance."}
+    return Probe(label, observe, rtol=1e-3, atol=1e-5, explain=explain)
 
 
 def _second(gives: float, pick: Callable, x0: float = 0.0, xt: float = 0.0) -> Any:
@@ -649,6 +702,80 @@ POSTERIOR = Exercise(
             lambda x0, xt, t, betas: posterior(x0, xt, t, betas)[::-1],
             "Mean and variance come back in the other order.",
         ),
+        Mistake(
+            "ᾱ_t for ᾱ_{t−1} at x₀",
+            _between(
+                mean=lambda b, bar, prev, x0, xt: (
+                    _posterior_mean(b, bar, prev, 0 * x0, xt) + bar.sqrt() * b / (1 - bar) * x0
+                )
+            ),
+            "The factor of x₀ has √ᾱ_t where √ᾱ_{t−1} belongs. For betas of 0.1 and 0.2 it is "
+            "{expected:.3f} at t = 1; yours is {got:.3f}.",
+            _second(0.6061, _mean, x0=1.0),
+        ),
+        Mistake(
+            "ᾱ_t for α_t",
+            _between(
+                mean=lambda b, bar, prev, x0, xt: (
+                    _posterior_mean(b, bar, prev, x0, 0 * xt)
+                    + bar.sqrt() * (1 - prev) / (1 - bar) * xt
+                )
+            ),
+            "The factor of x_t has √ᾱ_t where √α_t belongs. For betas of 0.1 and 0.2 it is "
+            "{expected:.3f} at t = 1; yours is {got:.3f}.",
+            _second(0.3030, _mean, xt=1.0),
+        ),
+        Mistake(
+            "ᾱ_t for ᾱ_{t−1} at x_t",
+            _between(
+                mean=lambda b, bar, prev, x0, xt: (
+                    _posterior_mean(b, bar, prev, x0, 0 * xt) + (1 - b).sqrt() * xt
+                )
+            ),
+            "The factor of x_t has 1 − ᾱ_t above the line and below it. Above belongs 1 − "
+            "ᾱ_{t−1}: for betas of 0.1 and 0.2 the factor is {expected:.3f} at t = 1; yours is "
+            "{got:.3f}.",
+            _second(0.8944, _mean, xt=1.0),
+        ),
+        Mistake(
+            "logarithm, held from below",
+            _between(
+                variance=lambda b, bar, prev: (
+                    _posterior_variance(b, bar, prev).clamp(min=1e-20).log()
+                )
+            ),
+            "The mean is right. You return the logarithm of the variance: for betas of 0.1 and "
+            "0.2 the variance is {expected:.3f} at t = 1; you say {got:.2f}.",
+            _second(-2.639, _variance),
+        ),
+        Mistake(
+            "x₀ held in [−1, 1]",
+            _between(
+                mean=lambda b, bar, prev, x0, xt: _posterior_mean(b, bar, prev, x0.clamp(-1, 1), xt)
+            ),
+            "You hold x₀ in [−1, 1]. Asked is the formula, for any x₀: at t = 0 the mean is x₀ "
+            "itself, 3 for x₀ = 3; you say {got:.0f}.",
+            example(
+                torch.tensor([3.0]),
+                torch.tensor([0.0]),
+                0,
+                torch.tensor([0.1, 0.2]),
+                gives=1.0,
+                pick=_mean,
+            ),
+        ),
+        Mistake(
+            "divided by 1 − ᾱ_{t−1} at x₀",
+            _between(
+                mean=lambda b, bar, prev, x0, xt: (
+                    _posterior_mean(b, bar, prev, 0 * x0, xt)
+                    + prev.sqrt() * b / (1 - prev).clamp(min=1e-8) * x0
+                )
+            ),
+            "The factor of x₀ is divided by 1 − ᾱ_{t−1}, and by 1 − ᾱ_t it should be. For betas "
+            "of 0.1 and 0.2 it is {expected:.3f} at t = 1; yours is {got:.2f}.",
+            _second(1.897, _mean, x0=1.0),
+        ),
     ),
     probes=(
         _posterior_probe("t = 1 of 5, one picture", (1, 1, 3, 4), 1, _BETAS, 1),
@@ -762,6 +889,49 @@ TIMESTEP_EMBEDDING = Exercise(
             _embedded(time=lambda t: t / 1000),
             "You divide the time by 1,000. Even the fastest hand then turns by one radian in all, "
             "and neighbouring times look alike.",
+        ),
+        Mistake(
+            "another divisor, without guard",
+            _embedded(omega=lambda half: 10_000 ** (-torch.arange(half) / (half - 1))),
+            "Your slowest hand is slower than asked: i is divided by h − 1, so that the last "
+            "frequency is 1 / 10,000. With dim = 4 the second should be 0.01. And with dim = 2 "
+            "you divide by 0.",
+        ),
+        Mistake(
+            "twice as fast a fall",
+            _embedded(omega=lambda half: 10_000 ** (-2 * torch.arange(half) / half)),
+            "Your frequencies fall twice as fast as asked: 2i stands where i belongs. With dim = "
+            "4 the second should be 0.01; yours is {got:.4f}.",
+            example(torch.tensor([1]), 4, gives=0.0001, pick=lambda r: float(r[0, 3])),
+        ),
+        Mistake(
+            "another base",
+            _embedded(omega=lambda half: 1000 ** (-torch.arange(half) / half)),
+            "Your base is 1,000, not 10,000: the slowest hands are too fast. With dim = 4 the "
+            "second frequency should be 0.01; yours is {got:.3f}.",
+            example(torch.tensor([1]), 4, gives=0.0316, pick=lambda r: float(r[0, 3])),
+        ),
+        Mistake(
+            "time from 1",
+            _embedded(time=lambda t: t + 1),
+            "You add 1 to the time. At t = 0 all hands stand at 0, where the cosines are 1; your "
+            "first one says {got:.2f}.",
+            example(torch.tensor([0]), 4, gives=0.5403, pick=lambda r: float(r[0, 0])),
+        ),
+        Mistake(
+            "sine and cosine in turn",
+            _embedded(join=lambda a: torch.stack([a.sin(), a.cos()], dim=2).flatten(1)),
+            "You give sine and cosine in turn. At t = 0 it should be 1, 1, 0, 0; you say "
+            "{got:.0f}.",
+            example(
+                torch.tensor([0]), 4, gives=torch.tensor([0.0, 1.0, 0.0, 1.0]), pick=lambda r: r[0]
+            ),
+        ),
+        Mistake(
+            "cosines only, of dim frequencies",
+            lambda t, dim: (t[:, None] * 10_000 ** (-torch.arange(dim) / dim)).cos(),
+            "There is no sine: at t = 0 all your numbers are 1.",
+            example(torch.tensor([0]), 4, gives=torch.ones(1, 4)),
         ),
     ),
     probes=(
@@ -891,6 +1061,55 @@ PREDICT_X0 = Exercise(
             _behind(_solved, place=lambda t: t - 1),
             "You are a step early: at t = 0 you read entry −1, which in Python is the last.",
         ),
+        Mistake(
+            "a product of products",
+            lambda xt, t, eps, alpha_bar: predict_x0(xt, t, eps, alpha_bar.cumprod(0)),
+            "You multiply again: the table holds ᾱ, which is a product already. With entries 0.5 "
+            "and 0.25 it is 0.25 at t = 1 and x_t = 1 without noise comes from 2; you say "
+            "{got:.2f}.",
+            example(
+                torch.ones(1, 1, 1, 1),
+                torch.tensor([1]),
+                torch.zeros(1, 1, 1, 1),
+                torch.tensor([0.5, 0.25]),
+                gives=2.828,
+                pick=float,
+            ),
+        ),
+        Mistake(
+            "ᾱ taken for betas",
+            lambda xt, t, eps, alpha_bar: predict_x0(xt, t, eps, (1 - alpha_bar).cumprod(0)),
+            "You treat the table as betas. It holds ᾱ: with an entry of 0.75 the noise in x_t has "
+            "size ½, not 0.87.",
+            _unmixed(0.0, 1.0, 0.75, gives=-1.732),
+        ),
+        Mistake(
+            "only the noise divided",
+            _behind(lambda xt, a, eps: xt - (1 - a).sqrt() * eps / a.sqrt()),
+            "You divide the noise and not x_t: at ᾱ = ¼ and without noise x_t = 0.5 comes from 1; "
+            "you say {got:.1f}.",
+            _unmixed(0.5, 0.0, 0.25, gives=0.5),
+        ),
+        Mistake(
+            "one minus the root",
+            _behind(lambda xt, a, eps: (xt - (1 - a.sqrt()) * eps) / a.sqrt()),
+            "The noise in x_t has size √(1 − ᾱ), not 1 − √ᾱ: at ᾱ = ¼ 0.87, and you take away ½.",
+            _unmixed(0.0, 1.0, 0.25, gives=-1.0),
+        ),
+        Mistake(
+            "multiplied, not divided",
+            _behind(lambda xt, a, eps: (xt - (1 - a).sqrt() * eps) * a.sqrt()),
+            "Your picture comes out fainter still: at ᾱ = ¼ and without noise x_t = 0.5 comes "
+            "from 1; you say {got:.2f}.",
+            _unmixed(0.5, 0.0, 0.25, gives=0.25),
+        ),
+        Mistake(
+            "no roots",
+            _behind(lambda xt, a, eps: (xt - (1 - a) * eps) / a),
+            "Both roots are missing: at ᾱ = ¼ and without noise x_t = 0.5 comes from 1; you say "
+            "{got:.0f}.",
+            _unmixed(0.5, 0.0, 0.25, gives=2.0),
+        ),
     ),
     probes=(
         _guess_probe(
@@ -955,6 +1174,18 @@ def _late(gives: float, xt: float = 0.0, eps: float = 0.0, noise: float = 0.0, t
     """One pixel at t = 500 of 1,000."""
     xt, eps, noise = (torch.tensor([value]) for value in (xt, eps, noise))
     return example(xt, t, eps, noise, _LONG, gives=gives, pick=float)
+
+
+def _late_fall(eps: float) -> Any:
+    """By how much one pixel falls at t = 500 of 1,000."""
+    zero = torch.zeros(1)
+    return example(zero, 500, zero + eps, zero, _LONG, pick=lambda r: -float(r))
+
+
+def _one_step(gives: float, xt: float = 0.0, noise: float = 0.0) -> Any:
+    """The second of two steps of β = 0.36, without noise to be removed."""
+    xt, eps, noise = torch.tensor([xt]), torch.zeros(1), torch.tensor([noise])
+    return example(xt, 1, eps, noise, torch.tensor([0.36, 0.36]), gives=gives, pick=float)
 
 
 DDPM_STEP = Exercise(
@@ -1053,7 +1284,8 @@ DDPM_STEP = Exercise(
         Mistake(
             "x̂₀ held in [−1, 1]",
             lambda xt, t, eps, noise, betas: _clipped_step(xt, t, eps, noise, betas),
-            "You hold the guess x̂₀ in [−1, 1] on the way. Samplers for pictures may do that; asked "
+            "You hold the guess x̂₀ in [−1, 1] on the way. Samplers for pictures may do that; "
+            "asked "
             "is the formula, which holds nothing.",
         ),
         Mistake(
@@ -1071,6 +1303,52 @@ DDPM_STEP = Exercise(
             "own noise",
             lambda xt, t, eps, noise, betas: ddpm_step(xt, t, eps, torch.randn_like(xt), betas),
             "You drew your own noise and left the given one unused: nobody can repeat your step.",
+        ),
+        Mistake(
+            "√β before the noise to be removed",
+            _back(
+                lambda xt, eps, b, bar: (xt - b.sqrt() / (1 - bar).sqrt() * eps) / (1 - b).sqrt()
+            ),
+            "You take away too much: eps has the factor √β/√(1−ᾱ) with you, and should have "
+            "β/√(1−ᾱ). At t = 500 of 1,000 and eps = 1 x falls by {expected:.4f}; with you by "
+            "{got:.4f}.",
+            _late_fall(eps=1.0),
+        ),
+        Mistake(
+            "divided by α",
+            _back(lambda xt, eps, b, bar: (xt - b / (1 - bar).sqrt() * eps) / (1 - b)),
+            "You make the picture too strong: it is divided by α_t, not by its root. With β = "
+            "0.36 it grows 1.25 times; with you {got:.2f} times.",
+            _one_step(xt=1.0, gives=1.5625),
+        ),
+        Mistake(
+            "new noise divided too",
+            lambda xt, t, eps, noise, betas: (
+                (
+                    (1 - betas[t]).sqrt() * _step_mean(xt, eps, betas[t], (1 - betas).cumprod(0)[t])
+                    + (t > 0) * betas[t].sqrt() * noise
+                )
+                / (1 - betas[t]).sqrt()
+            ),
+            "The new noise stands inside the bracket and is divided by √α_t with the rest. With β "
+            "= 0.36 its size is 0.6; with you {got:.2f}.",
+            _one_step(noise=1.0, gives=0.75),
+        ),
+        Mistake(
+            "α for β",
+            _back(lambda xt, eps, b, bar: (xt - (1 - b) / (1 - bar).sqrt() * eps) / (1 - b).sqrt()),
+            "You take away nearly all noise in one step: eps has the factor α/√(1−ᾱ) with you, "
+            "and should have β/√(1−ᾱ). At t = 500 of 1,000 and eps = 1 x falls by {expected:.3f}; "
+            "with you by {got:.2f}.",
+            _late_fall(eps=1.0),
+        ),
+        Mistake(
+            "no β before the noise to be removed",
+            _back(lambda xt, eps, b, bar: (xt - eps / (1 - bar).sqrt()) / (1 - b).sqrt()),
+            "You take away far too much: eps has the factor 1/√(1−ᾱ) with you, and should have "
+            "β/√(1−ᾱ). At t = 500 of 1,000 and eps = 1 x falls by {expected:.3f}; with you by "
+            "{got:.2f}.",
+            _late_fall(eps=1.0),
         ),
     ),
     probes=(
@@ -1242,6 +1520,70 @@ DDIM_STEP = Exercise(
             "You put fresh noise in. DDIM keeps the noise it has found: from one x_T it always "
             "comes to one picture.",
         ),
+        Mistake(
+            "no noise put back",
+            _to_earlier(lambda x0, eps, xt, now, then: then.sqrt() * x0),
+            "Only the picture is there at time s, without its noise: change eps where x̂₀ is 0, "
+            "and your result stays. From then on the model sees pictures that are too clean for "
+            "their time.",
+        ),
+        Mistake(
+            "x̂₀ still faint",
+            _to_earlier(guess=lambda xt, eps, now: xt - (1 - now).sqrt() * eps),
+            "Your x̂₀ is not divided by √ᾱ_t: it is as faint as in x_t. From ᾱ = ¼ to the picture "
+            "x_t = 0.5 without noise becomes 1; you say {got:.1f}.",
+            example(
+                torch.tensor([0.5]),
+                0,
+                -1,
+                torch.tensor([0.0]),
+                torch.tensor([0.25]),
+                gives=0.5,
+                pick=float,
+            ),
+        ),
+        Mistake(
+            "a product of products",
+            lambda xt, t, s, eps, alpha_bar: ddim_step(xt, t, s, eps, alpha_bar.cumprod(0)),
+            "You multiply again: the table holds ᾱ, which is a product already. With entries 0.5 "
+            "and 0.25 x_t = 0.5 at t = 1 without noise comes from 1; you say {got:.2f}.",
+            example(
+                torch.tensor([0.5]),
+                1,
+                -1,
+                torch.tensor([0.0]),
+                torch.tensor([0.5, 0.25]),
+                gives=1.414,
+                pick=float,
+            ),
+        ),
+        Mistake(
+            "s = 0 taken for the picture",
+            lambda xt, t, s, eps, alpha_bar: ddim_step(xt, t, s if s > 0 else -1, eps, alpha_bar),
+            "You take s = 0 for the picture itself. Index 0 is still a noisy time, with ᾱ₀; the "
+            "picture has the index −1.",
+        ),
+        Mistake(
+            "x̂₀ held, and eps from it",
+            _to_earlier(
+                lambda x0, eps, xt, now, then: (
+                    then.sqrt() * x0.clamp(-1, 1)
+                    + (1 - then).sqrt() * (xt - now.sqrt() * x0.clamp(-1, 1)) / (1 - now).sqrt()
+                )
+            ),
+            "You hold x̂₀ in [−1, 1] and compute eps anew from it. Samplers for pictures may do "
+            "that; asked is the step itself, for codes of any size. From ᾱ = ¼ to the picture x_t "
+            "= 1 without noise becomes 2; you say {got:.0f}.",
+            example(
+                torch.tensor([1.0]),
+                0,
+                -1,
+                torch.tensor([0.0]),
+                torch.tensor([0.25]),
+                gives=1.0,
+                pick=float,
+            ),
+        ),
     ),
     probes=(
         _jump_probe("from t = 4 to s = 1", (2, 1, 3, 2), 4, 1, _ALPHA_BAR, 1),
@@ -1334,6 +1676,20 @@ GUIDED_NOISE = Exercise(
             "Yours is a mean of the two answers, between them for every w: at w = 1 halfway, where "
             "it should be the conditional one.",
         ),
+        Mistake(
+            "away from the label",
+            lambda cond, uncond, w: uncond - w * (cond - uncond),
+            "You go away from the label: with answers 1 and 0 and w = 1 it should be 1, the "
+            "conditional one; you say {got:.0f}.",
+            example(torch.ones(1), torch.zeros(1), 1.0, gives=-1.0, pick=float),
+        ),
+        Mistake(
+            "held in [−1, 1]",
+            lambda cond, uncond, w: guided_noise(cond, uncond, w).clamp(-1, 1),
+            "You hold the noise in [−1, 1]. It is larger than 1 a third of the time: where both "
+            "answers say 2 it is 2; you say {got:.0f}.",
+            example(torch.full((1,), 2.0), torch.full((1,), 2.0), 1.0, gives=1.0, pick=float),
+        ),
     ),
     probes=(
         _guidance_probe("w = 3", (2, 1, 3, 2), 3.0, 1),
@@ -1424,7 +1780,6 @@ def _loss_probe(label: str, shape: tuple, value: float, T: int, share: float) ->
             "shape of t": str(tuple(t.shape)),
             "t holds whole numbers": not t.is_floating_point(),
             "the noise differs along": _differs_along(noise),
-            "loss, in mean squared errors": round(float(loss.mean() / truth.square().mean()), 3),
         }
         if many:
             counts = torch.bincount(t.long().flatten(), minlength=T)
@@ -1437,18 +1792,24 @@ def _loss_probe(label: str, shape: tuple, value: float, T: int, share: float) ->
             }
             candidate(model, x0.clone(), bars.clone())
             seen["drawn anew each time"] = not torch.equal(noise, model.noise)
-        return seen
+        error = float(loss.mean() / truth.square().mean())
+        return seen | {"loss, in mean squared errors": round(error, 3)}
 
     explain = {
         "the model is asked": "Your loss never asks the model.",
         "a gradient reaches the model": "No gradient reaches the model: it could not learn.",
-        "mean of the noise": "The noise in the pictures that your model sees is not N(0, 1).",
-        "spread of the noise": "The noise in the pictures that your model sees is not N(0, 1).",
+        "mean of the noise": "The noise in the pictures that your model sees, (x_t − √ᾱ x₀) / √(1 "
+        "− ᾱ), is "
+        "not N(0, 1): it is drawn or mixed otherwise.",
+        "spread of the noise": "The noise in the pictures that your model sees, (x_t − √ᾱ x₀) / "
+        "√(1 − ᾱ), is "
+        "not N(0, 1): it is drawn or mixed otherwise.",
         "share of each time": "All times from 0 to T − 1 should be equally likely.",
         "the noise differs along": "Each pixel of each picture should get a noise of its own.",
         "drawn anew each time": "Called a second time, your loss uses the same noise again.",
         "loss, in mean squared errors": "The model answers with a known share of the noise in the "
-        "picture that it sees; your loss is not the mean of the squared differences.",
+        "picture that it sees; your loss is not the mean of the squared differences from that "
+        "noise.",
     }
     return Probe(label, observe, rtol=0.002, atol=0.03, explain=explain)
 
@@ -1458,8 +1819,8 @@ TRAINING_LOSS = Exercise(
     title="What a diffusion model learns from",
     reference=training_loss,
     hints=(
-        "Four lines: a time for each picture, a noise for each pixel, x_t from both, and how far "
-        "the model's answer is from the noise that you put in.",
+        "A time for each picture, a noise for each pixel, x_t from both; the model's answer; and "
+        "how far it is from the noise that you put in.",
         "`torch.randint(T, (B,))` draws from 0 … T − 1: the upper end is never drawn, so do not "
         "subtract 1 from it. `torch.randn_like(x0)` is N(0, 1).",
         "x_t is `q_sample`'s; the loss is `(model(xt, t) - noise).square().mean()`, with that very "
@@ -1644,6 +2005,14 @@ def _denoised(noisy: Callable, size: Callable = lambda b, i: b[i].sqrt()) -> Cal
     return function
 
 
+def _not_made_stronger(model: Callable, x: Tensor, betas: Tensor, noises: Tensor) -> Tensor:
+    bars = (1 - betas).cumprod(0)
+    for t in range(len(betas), 0, -1):
+        x = x - betas[t - 1] / (1 - bars[t - 1]).sqrt() * model(x, t)
+        x = x + betas[t - 1].sqrt() * noises[t - 1] if t > 1 else x
+    return x
+
+
 def _narrow(x: Tensor, t: int, betas: Tensor, width: float) -> Tensor:
     """The perfect noise for data N(0, width²)."""
     a = (1 - betas).cumprod(0)[t - 1]
@@ -1720,6 +2089,32 @@ BUG_LAST_STEP = Exercise(
             "the next smaller noise",
             _denoised(lambda t, T: t > 1, lambda b, i: b[i - 1].sqrt()),
             "The last step is clean now, but every other adds the noise of its neighbour.",
+        ),
+        Mistake(
+            "the next step's noise",
+            lambda model, x, betas, noises: denoise(
+                model, x, betas, torch.cat([noises[1:], noises[-1:]])
+            ),
+            "The last step is clean now, but each step uses the noise of another: `noises[t − 1]` "
+            "belongs to the step t, and you take `noises[t]`.",
+        ),
+        Mistake(
+            "noise of your own",
+            lambda model, x, betas, noises: denoise(model, x, betas, torch.randn_like(noises)),
+            "The last step is clean now, but the noises you were given have no influence: you "
+            "draw your own, and nobody can repeat your picture.",
+        ),
+        Mistake(
+            "variance for standard deviation",
+            _denoised(lambda t, T: t > 1, lambda b, i: b[i]),
+            "The last step is clean now, but the noise has another size: β is its variance, √β "
+            "its standard deviation.",
+        ),
+        Mistake(
+            "not made stronger",
+            _not_made_stronger,
+            "The last step is clean now, but x is no longer divided by √α_t: the picture stays as "
+            "faint as it was.",
         ),
     ),
     probes=(
@@ -1831,6 +2226,42 @@ BUG_HIDDEN_LABELS = Exercise(
             _in_place,
             "The right labels are hidden, and they are gone from the caller's tensor too: after "
             "some passes over the data none are left.",
+        ),
+        Mistake(
+            "1 − p hidden",
+            lambda labels, none, u, p=0.1: torch.where(u < 1 - p, none, labels),
+            "You hide 90 % of the labels: u lies below 1 − p nine times in ten. The model hardly "
+            "ever sees a label.",
+        ),
+        Mistake(
+            "10 whatever `none` is",
+            lambda labels, none, u, p=0.1: torch.where(u < p, 10, labels),
+            "The right labels are hidden, and 10 is written whatever `none` is. With three "
+            "classes, `none` is 3; you write {got:.0f}.",
+            example(torch.tensor([2]), 3, torch.tensor([0.05]), gives=10, pick=lambda r: int(r[0])),
+        ),
+        Mistake(
+            "chance of your own",
+            lambda labels, none, u, p=0.1: torch.where(torch.rand(len(labels)) < p, none, labels),
+            "u has no influence: you draw random numbers of your own, and nobody can repeat which "
+            "labels were hidden.",
+        ),
+        Mistake(
+            "the first ones",
+            lambda labels, none, u, p=0.1: torch.where(
+                torch.arange(len(labels)) < p * len(labels), none, labels
+            ),
+            "You hide the first labels, a share p of them, whatever u is. Each picture should "
+            "have its own chance in each batch.",
+        ),
+        Mistake(
+            "exactly a share p",
+            lambda labels, none, u, p=0.1: torch.where(
+                u.argsort().argsort() < int(p * len(u)), none, labels
+            ),
+            "You always hide the same number of labels, those with the smallest u. Each label "
+            "should be hidden for itself, where its own u is below p; of three labels at p = 0.1 "
+            "one is hidden sometimes, with you never.",
         ),
     ),
     probes=(

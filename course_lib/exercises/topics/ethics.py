@@ -31,6 +31,11 @@ def _sorted_distances(generated: Tensor, training: Tensor, distinct: bool = True
     return torch.cdist(generated.flatten(1).double(), images.double()).sort(dim=1).values
 
 
+def _cosine_distances(a: Tensor, b: Tensor) -> Tensor:
+    one, other = (x.flatten(1).double() for x in (a, b))
+    return 1 - torch.cosine_similarity(one[:, None], other[None], dim=2)
+
+
 def _called_copies(decide: Callable, distinct: bool = True) -> Callable:
     """The share of images of which `decide(sorted distances, threshold)` says that they are."""
 
@@ -103,14 +108,14 @@ MEMORISATION_RATE = Exercise(
         Mistake(
             "ratio turned over",
             _called_copies(lambda d, t: d[:, 1] < t * d[:, 0]),
-            "No picture is ever a copy: the next image can not be nearer than the nearest. For an "
-            "exact copy your ratio is infinite.",
+            "No picture is ever a copy for you, not even a training image itself. Which of your "
+            "two distances is the smaller one, and which should it be?",
         ),
         Mistake(
             "next over nearest",
             _called_copies(lambda d, t: d[:, 1] / d[:, 0] > t),
-            "Every picture is a copy for you. The next image is never nearer than the nearest, so "
-            "the one over the other is always above a threshold of 0.5.",
+            "Every picture is a copy for you, a stranger too. The next image is never nearer than "
+            "the nearest: how do you compare the two with the threshold?",
         ),
         Mistake(
             "sum of absolute differences",
@@ -165,8 +170,14 @@ MEMORISATION_RATE = Exercise(
         Mistake(
             "of the training images",
             lambda g, x, t: memorisation_rate(x.unique(dim=0), g, t),
-            "The roles are exchanged: you return the share of training images that were copied. 4 "
-            "generated images, all the same copy of one of 100, are a rate of 1; you say 0.01.",
+            "The roles are exchanged: you ask for each training image whether a generated one is "
+            "its copy. Four generated images, two copies each of two images out of 100: the rate "
+            "is 1; you say {got:.2f}.",
+            example(
+                torch.tensor([0.0, 50.0, 50.0, 0.0]).view(4, 1, 1, 1),
+                torch.arange(100.0).view(100, 1, 1, 1),
+                0.5,
+            ),
         ),
         Mistake(
             "exact copies alone",
@@ -186,6 +197,41 @@ MEMORISATION_RATE = Exercise(
             "one answer an image",
             lambda g, x, t: (lambda d: d[:, 0] < t * d[:, 1])(_sorted_distances(g, x)),
             "You return an answer for each image; asked is one share.",
+        ),
+        Mistake(
+            "of the training images, duplicates counted",
+            lambda g, x, t: memorisation_rate(x, g, t),
+            "The roles are exchanged: you ask for each training image whether a generated one is "
+            "its copy. Four generated images, two copies each of two images out of 100: the rate "
+            "is 1; you say {got:.2f}.",
+            example(
+                torch.tensor([0.0, 50.0, 50.0, 0.0]).view(4, 1, 1, 1),
+                torch.arange(100.0).view(100, 1, 1, 1),
+                0.5,
+            ),
+        ),
+        Mistake(
+            "against the median of all",
+            _called_copies(lambda d, t: d[:, 0] < t * d.median(1).values),
+            "You compare the nearest image with the median over all of them. In a set of two "
+            "kinds, shoes and shirts, every shoe is then nearer to some shoe than to the median, "
+            "and called a copy; asked is the next image.",
+        ),
+        Mistake(
+            "cosine distances",
+            lambda g, x, t: (
+                ((d := _cosine_distances(g, x.unique(dim=0)).sort(1).values)[:, 0] < t * d[:, 1])
+                .float()
+                .mean()
+            ),
+            "You compare directions, by the cosine: a picture and one of twice its contrast are "
+            "the same to you. Asked is the distance between the pictures.",
+        ),
+        Mistake(
+            "the mean ratio",
+            lambda g, x, t: ((d := _sorted_distances(g, x))[:, 0] / d[:, 1]).mean().float(),
+            "You return the mean of the ratios. Asked is the share of pictures whose ratio lies "
+            "below the threshold, which has no influence on your answer.",
         ),
     ),
     probes=(
@@ -411,6 +457,35 @@ ROC_AUC = Exercise(
             "under the curve of a guess is ½.",
             example(torch.zeros(2), torch.tensor([1, 0]), gives=0.0),
         ),
+        Mistake(
+            "all pairs of images, ties at a half",
+            lambda s, y: _won(_gaps(s, y)) * _gaps(s, y).numel() / len(s) ** 2,
+            "You divide by all pairs of images, those of one kind among them. One fake above one "
+            "real image is one pair, won: area 1; you say {got:.2f}.",
+            example(torch.tensor([0.9, 0.1]), torch.tensor([1, 0]), gives=0.25),
+        ),
+        Mistake(
+            "reversed, ties count nothing",
+            lambda s, y: _won(-_gaps(s, y), 0.0),
+            "You count the pairs in which the image of label 0 has the higher score, and equal "
+            "scores not at all. One image of label 1 scored 0.9 and one of label 0 scored 0.1: "
+            "area 1; you say {got:.0f}.",
+            example(torch.tensor([0.9, 0.1]), torch.tensor([1, 0]), gives=0.0),
+        ),
+        Mistake(
+            "the means compared",
+            lambda s, y: (s[y == 1].mean() > s[y == 0].mean()).float(),
+            "You compare the two mean scores, so all you can say is 0 or 1. Labels 1, 1, 0 with "
+            "scores 9, 1, 2: one pair of two is won, ½; you say {got:.0f}.",
+            example(torch.tensor([9.0, 1.0, 2.0]), torch.tensor([1, 1, 0]), gives=1.0),
+        ),
+        Mistake(
+            "the best accuracy",
+            lambda s, y: torch.stack([((s >= t) == (y == 1)).float().mean() for t in s]).max(),
+            "You try thresholds and return the best share of right answers. Of 9 real images and "
+            "1 fake, all scored alike, you say {got:.1f}; the area of a guess is ½.",
+            example(torch.zeros(10), torch.arange(10) % 9 // 8, gives=0.1),
+        ),
     ),
     probes=(
         call(
@@ -510,6 +585,7 @@ MEMBERSHIP_AUC = Exercise(
             lambda a, b: (a < b.min()).float().mean(),
             "You ask how many members lie below all strangers. One stranger with a loss of 0, and "
             "you say 0 whatever the rest.",
+            example(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 9.0, 9.0]), gives=0.0),
         ),
         Mistake(
             "right at a threshold",
@@ -540,6 +616,39 @@ MEMBERSHIP_AUC = Exercise(
             "Yours is 0 where nothing is given away, and can be negative. Asked is the area, ½ "
             "there.",
             example(torch.ones(1), torch.ones(1), gives=0.0),
+        ),
+        Mistake(
+            "never below a half",
+            lambda a, b: torch.maximum(p := _won(_pairs(a, b)), 1 - p),
+            "Your answer is never below ½. Members whose losses are all higher than the "
+            "strangers' have area 0, and that should show; you say {got:.0f}.",
+            example(torch.tensor([2.0]), torch.tensor([0.1]), gives=1.0),
+        ),
+        Mistake(
+            "one pair a member",
+            lambda a, b: (a[: len(b)] < b[: len(a)]).float().mean(),
+            "You compare the first member with the first stranger, the second with the second, "
+            "and so on. Every member belongs beside every stranger: losses 1 and 3 against 2 and "
+            "4 are 4 pairs, 3 of them told right; you say {got:.1f}.",
+            example(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 4.0]), gives=1.0),
+        ),
+        Mistake(
+            "labels in halves",
+            lambda a, b: roc_auc(
+                -torch.cat([a, b]), (torch.arange(len(a) + len(b)) < (len(a) + len(b)) // 2).long()
+            ),
+            "Half of all losses are members for you, however many there are. One member at 2 "
+            "below three strangers at 1, 3 and 4: it is told right in 2 of 3 pairs; you say "
+            "{got:.2f}.",
+            example(torch.tensor([2.0]), torch.tensor([1.0, 3.0, 4.0]), gives=1.0),
+        ),
+        Mistake(
+            "right at one half",
+            lambda a, b: ((a < 0.5).sum() + (b >= 0.5).sum()) / (len(a) + len(b)),
+            "You return how many are told right at one threshold, a loss of 0.5. Losses have no "
+            "such unit: with members at 2 and strangers at 3 all are told apart, 1; you say "
+            "{got:.1f}.",
+            example(torch.tensor([2.0]), torch.tensor([3.0]), gives=0.5),
         ),
     ),
     probes=(
@@ -598,6 +707,18 @@ def _wilson(k: float, n: int, z: float = Z) -> tuple[float, float, float]:
 def _clipped_wald(answers: Tensor) -> tuple[float, tuple[float, float]]:
     share, half = answers.float().mean().item(), Z * _wald(answers.sum().item(), len(answers))
     return share, (max(share - half, 0.0), min(share + half, 1.0))
+
+
+def _exact(answers: Tensor) -> tuple[float, tuple[float, float]]:
+    """Clopper and Pearson's interval: each end leaves 2.5 % to counts as extreme as k."""
+    k, n = int(answers.sum()), len(answers)
+    shares = torch.arange(1, 100_000, dtype=torch.float64) / 100_000
+    counts = torch.distributions.Binomial(n, shares).log_prob
+    below = sum(counts(torch.tensor(float(i))).exp() for i in range(k + 1))  # P(at most k)
+    above = 1 - below + counts(torch.tensor(float(k))).exp()
+    low = float(shares[above < 0.025].max()) if k > 0 else 0.0
+    high = float(shares[below < 0.025].min()) if k < n else 1.0
+    return k / n, (low, high)
 
 
 def _shares_probe(label: str, k: int, n: int) -> Probe:
@@ -742,6 +863,64 @@ ATTRIBUTE_SHARES = Exercise(
             "You return how wide the interval is to either side; asked are its two ends. For 10 of "
             "20: 0.30 and 0.70; you say 0.20.",
             example(_yes(10, 20), gives=0.2007, pick=_low),
+        ),
+        Mistake(
+            "z² where half of it belongs",
+            _interval(lambda k, n: (k / n, (k + Z**2) / (n + Z**2), _wilson(k, n)[2])),
+            "Your interval lies too high: its middle has z² added to k, not half of it. For 10 of "
+            "20 the middle should be ½; yours is {got:.2f}.",
+            example(_yes(10, 20), gives=0.5806, pick=lambda found: sum(map(float, found[1])) / 2),
+        ),
+        Mistake(
+            "not divided by n in the root",
+            _interval(
+                lambda k, n: (
+                    *_wilson(k, n)[:2],
+                    Z * math.sqrt(k * (n - k) + Z**2 / 4) / (n + Z**2),
+                )
+            ),
+            "Far too wide: under the root k (n − k) is not divided by n. For 10 of 20 the "
+            "interval begins at {expected:.2f}; yours at {got:.2f}.",
+            example(_yes(10, 20), gives=-0.326, pick=_low),
+        ),
+        Mistake(
+            "z²/4 outside the root",
+            _interval(
+                lambda k, n: (
+                    *_wilson(k, n)[:2],
+                    (Z * math.sqrt(k * (n - k) / n) + Z**2 / 4) / (n + Z**2),
+                )
+            ),
+            "The width is wrong: z²/4 belongs under the root, beside k (n − k)/n. For 0 of 20 the "
+            "interval begins at 0; yours at {got:.2f}.",
+            example(_yes(0, 20), gives=0.0403, pick=_low),
+        ),
+        Mistake(
+            "a number of answers",
+            lambda answers: (answers.sum().item(), attribute_shares(answers)[1]),
+            "You return how many say yes, not which share: 10 of 20 is 0.5; you say {got:.0f}.",
+            example(_yes(10, 20), gives=10.0, pick=lambda found: float(found[0])),
+        ),
+        Mistake(
+            "the middle and half the width",
+            lambda answers: (
+                _wilson(k := answers.sum().item(), len(answers))[0],
+                _wilson(k, len(answers))[1:],
+            ),
+            "You return the interval's middle and half its width; asked are its two ends. For 10 "
+            "of 20: 0.30 and 0.70; you say {got:.2f}.",
+            example(
+                _yes(10, 20),
+                gives=torch.tensor([0.5, 0.2007]),
+                pick=lambda found: torch.tensor(found[1]),
+            ),
+        ),
+        Mistake(
+            "Clopper and Pearson's",
+            _exact,
+            "This is Clopper and Pearson's interval, which is wider than Wilson's: 0 of 20 "
+            "reaches up to {expected:.3f} in the formula above; yours up to {got:.3f}.",
+            example(_yes(0, 20), gives=0.1684, pick=lambda found: float(found[1][1])),
         ),
     ),
     probes=(
@@ -978,6 +1157,20 @@ EMBED_WATERMARK = Exercise(
             "0; you leave it where it is, and who tests for the grid finds nothing.",
             example(torch.tensor([[0.4]]), torch.tensor([0.0]), 1.0, gives=torch.tensor([[0.4]])),
         ),
+        Mistake(
+            "offsets taken off in other units",
+            _move(lambda c, o, s: s * (((c - o) / s).round() + o)),
+            "On the grid, but not the nearest point: with step 0.5 and offset 0.6 the number 0.3 "
+            "is on the grid and stays; you move it to {got:.1f}.",
+            example(torch.tensor([[0.3]]), torch.tensor([0.6]), 0.5, gives=-0.2, pick=float),
+        ),
+        Mistake(
+            "offsets added twice",
+            _move(lambda c, o, s: s * ((c / s + o).round() + o)),
+            "On the grid, but not the nearest point: with step 1 and offset 0.6 the number 0.6 is "
+            "on the grid and stays; you move it to {got:.1f}.",
+            example(torch.tensor([[0.6]]), torch.tensor([0.6]), 1.0, gives=1.6, pick=float),
+        ),
     ),
     probes=(
         call("2 images, 5 coefficients, step 0.5", normal(2, 5, seed=1), _OFFSETS, 0.5),
@@ -1149,9 +1342,9 @@ DETECT_WATERMARK = Exercise(
                     for h in _hits(c, o, s).tolist()
                 ]
             ),
-            "Your p-values of strong marks are rounding errors: you take the rest from 1, and 1 "
-            "minus nearly 1 has no digits left. 49 hits of 49 happen by chance once in 10¹⁵; "
-            "add up the small numbers themselves.",
+            "Your p-values of strong marks are rounding errors: the rest is taken from 1, and 1 "
+            "minus nearly 1 has no digits left. 49 hits of 49 happen by chance once in 10¹⁵; add "
+            "up the small numbers themselves.",
         ),
         Mistake(
             "without the key",
@@ -1179,6 +1372,7 @@ DETECT_WATERMARK = Exercise(
             ),
             "Your grid has step 1, whatever step is asked: with step 0.1 and offset 0 the "
             "coefficient 0.5 lies on the grid; it is no hit for you.",
+            example(torch.tensor([[0.5]]), torch.tensor([0.0]), 0.1, gives=torch.tensor([1.0])),
         ),
         Mistake(
             "offsets in other units",
@@ -1201,6 +1395,33 @@ DETECT_WATERMARK = Exercise(
             ),
             "You return one number for all images together. One marked picture among unmarked "
             "ones would not be found.",
+        ),
+        Mistake(
+            "within half a step",
+            _answer(_tail, lambda c, o, s: _hits(c, o, s, 0.500001)),
+            "Every coefficient is a hit for you: none can lie farther than half a step from its "
+            "grid. A hit should have chance ½, within a quarter.",
+        ),
+        Mistake(
+            "no absolute value",
+            _answer(_tail, lambda c, o, s: ((c / s - o) - (c / s - o).round() < 0.25).sum(1)),
+            "All that lies below its grid point is a hit for you, however far. With step 1 and "
+            "offset 0 the coefficient 0.6 is 0.4 away from 1, and no hit; you count it.",
+            example(torch.tensor([[0.6]]), torch.tensor([0.0]), 1.0, gives=torch.tensor([0.5])),
+        ),
+        Mistake(
+            "not divided by 2^d",
+            _answer(lambda h, d: _tail(h, d) * 2.0**d),
+            "You count the ways to get so many hits; a probability is their share of all 2^d "
+            "ways. 3 hits of 3 are one way of 8, 0.125; you say {got:.0f}.",
+            example(torch.zeros(1, 3), torch.zeros(3), 1.0, gives=1.0, pick=float),
+        ),
+        Mistake(
+            "doubled",
+            _answer(lambda h, d: min(1.0, 2 * _tail(h, d))),
+            "Twice too large, as for a test on two sides. A mark makes hits, never misses; 3 of 3 "
+            "should give 0.125, and you say {got:.2f}.",
+            example(torch.zeros(1, 3), torch.zeros(3), 1.0, gives=0.25, pick=float),
         ),
     ),
     probes=(
@@ -1358,6 +1579,12 @@ MODEL_CARD = Exercise(
             lambda: dict(CARD),
             "You return a dictionary; asked is a text in Markdown that a person reads beside the "
             "weights.",
+        ),
+        Mistake(
+            "no heading is found",
+            lambda: model_card().replace("\n## ", "\n### "),
+            "No heading is found: each is a line of its own that begins with two # and a space, "
+            "then one of the names in `auditing.CARD`.",
         ),
     ),
     probes=(
