@@ -43,6 +43,7 @@ CONV2D_SIZE = Exercise(
             lambda n, k, s=1, p=0, d=1: (n + 2 * p - d * (k - 1) - 1) / s + 1,
             "You return a decimal number. Size 8, kernel 3, stride 2: you say 3.5, and half a "
             "pixel cannot be: the last window does not fit.",
+            example(8, 3, 2, gives=3.5),
         ),
         Mistake(
             "a decimal number",
@@ -56,54 +57,63 @@ CONV2D_SIZE = Exercise(
             "You count a window that hangs over the edge. Size 8, kernel 3, stride 2: windows "
             "begin at pixels 0, 2 and 4, and the one at 6 would need a pixel that is not there. "
             "You say 4.",
+            example(8, 3, 2, gives=4),
         ),
         Mistake(
             "one lost",
             lambda n, k, s=1, p=0, d=1: (n + 2 * p - d * (k - 1) - 1) // s,
             "One too few, always. A window as large as the picture has one place: size 4, kernel "
             "4 gives 1, and you say 0. You count steps between places, not places.",
+            example(4, 4, gives=0),
         ),
         Mistake(
             "one added before dividing",
             lambda n, k, s=1, p=0, d=1: (n + 2 * p - d * (k - 1)) // s,
             "The first place is divided by the stride with the rest. Size 4, kernel 4, stride 2: "
             "the window fits in one place, and you say 0. At stride 1 one does not notice.",
+            example(4, 4, 2, gives=0),
         ),
         Mistake(
             "padding on one side",
             lambda n, k, s=1, p=0, d=1: (n + p - d * (k - 1) - 1) // s + 1,
             "Your padding is on one side only. Size 5, kernel 3, padding 1: the window fits in 5 "
             "places among 1 + 5 + 1 pixels; you say 4.",
+            example(5, 3, 1, 1, gives=4),
         ),
         Mistake(
             "padding taken away",
             lambda n, k, s=1, p=0, d=1: (n - 2 * p - d * (k - 1) - 1) // s + 1,
             "More padding makes your output smaller. Size 5, kernel 3, padding 1: the window fits "
             "in 5 places among 1 + 5 + 1 pixels; you say 1.",
+            example(5, 3, 1, 1, gives=1),
         ),
         Mistake(
             "padding ignored",
             lambda n, k, s=1, p=0, d=1: (n - d * (k - 1) - 1) // s + 1,
             "Padding changes nothing in your answer. Size 5, kernel 3, padding 1: the window fits "
             "in 5 places among 1 + 5 + 1 pixels; you say 3.",
+            example(5, 3, 1, 1, gives=3),
         ),
         Mistake(
             "dilation times kernel",
             lambda n, k, s=1, p=0, d=1: (n + 2 * p - d * k) // s + 1,
             "Your dilated window is too wide. Kernel 3 with dilation 2 touches pixels 0, 2 and 4: "
             "it spans 5, not 6. On 5 pixels it has one place; you say 0.",
+            example(5, 3, 1, 0, 2, gives=0),
         ),
         Mistake(
             "dilation ignored",
             lambda n, k, s=1, p=0, d=1: (n + 2 * p - k) // s + 1,
             "Dilation changes nothing in your answer. Kernel 3 with dilation 2 touches pixels 0, "
             "2 and 4: on 5 pixels it has one place, and you say 3.",
+            example(5, 3, 1, 0, 2, gives=3),
         ),
         Mistake(
             "stride ignored",
             lambda n, k, s=1, p=0, d=1: n + 2 * p - d * (k - 1),
             "The stride changes nothing in your answer. Size 4, kernel 2, stride 2: windows begin "
             "at pixels 0 and 2; you say 3.",
+            example(4, 2, 2, gives=3),
         ),
         Mistake(
             "only the kernel divided",
@@ -111,18 +121,21 @@ CONV2D_SIZE = Exercise(
             "The stride shortens the window in place of the way. Size 28, kernel 4, stride 2, "
             "padding 1 is DCGAN's layer that halves: 14. You say 29. Python divides before it "
             "subtracts.",
+            example(28, 4, 2, 1, gives=29),
         ),
         Mistake(
             "size over stride",
             lambda n, k, s=1, p=0, d=1: -(-n // s),
             "Your answer depends on the stride alone, not on the kernel. Size 5, kernel 3, stride "
             "1, no padding: there are 3 places, and you say 5.",
+            example(5, 3, gives=5),
         ),
         Mistake(
             "the transposed formula",
             lambda n, k, s=1, p=0, d=1: (n - 1) * s - 2 * p + d * (k - 1) + 1,
             "Your layer makes pictures larger. Size 5, kernel 3: a window has 3 places, and you "
             "say 7. That is what the transposed convolution does.",
+            example(5, 3, gives=7),
         ),
         Mistake(
             "rounded",
@@ -181,18 +194,21 @@ CONV_TRANSPOSE2D_SIZE = Exercise(
             lambda n, k, s=1, p=0, o=0, d=1: (n - 1) - 2 * p + d * (k - 1) + o + 1,
             "The stride changes nothing in your answer. 2 pixels, kernel 2, stride 2 paint 0, 1 "
             "and then 2, 3: that makes 4; you say 3.",
+            example(2, 2, 2, gives=3),
         ),
         Mistake(
             "the convolution's formula",
             lambda n, k, s=1, p=0, o=0, d=1: (n + 2 * p - d * (k - 1) - 1) // s + 1 + o,
             "Your layer makes pictures smaller, this one makes them larger. One pixel, kernel 4: "
             "it paints 4 output pixels, and you say −2.",
+            example(1, 4, gives=-2),
         ),
         Mistake(
             "as many strides as pixels",
             lambda n, k, s=1, p=0, o=0, d=1: n * s - 2 * p + d * (k - 1) + o + 1,
             "You count one stride too many. A single pixel takes no step: with kernel 4 and "
             "stride 2 it paints 4 output pixels; you say 6.",
+            example(1, 4, 2, gives=6),
         ),
         Mistake(
             "size times stride",
@@ -200,42 +216,49 @@ CONV_TRANSPOSE2D_SIZE = Exercise(
             "Your answer depends on the stride alone. One pixel, kernel 4, stride 1 paints 4 "
             "output pixels, and you say 1. Kernel 4, stride 2, padding 1 doubles, and you would "
             "not notice.",
+            example(1, 4, gives=1),
         ),
         Mistake(
             "padding enlarges",
             lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s + 2 * p + d * (k - 1) + o + 1,
             "More padding makes your output larger. Here padding trims: 2 pixels, kernel 4, "
             "stride 2 paint 6 output pixels, and padding 1 leaves 4 of them; you say 8.",
+            example(2, 4, 2, 1, gives=8),
         ),
         Mistake(
             "padding on one side",
             lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s - p + d * (k - 1) + o + 1,
             "You trim one side only. 2 pixels, kernel 4, stride 2 paint 6 output pixels, and "
             "padding 1 leaves 4 of them; you say 5.",
+            example(2, 4, 2, 1, gives=5),
         ),
         Mistake(
             "padding ignored",
             lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s + d * (k - 1) + o + 1,
             "Padding changes nothing in your answer. 2 pixels, kernel 4, stride 2 paint 6 output "
             "pixels, and padding 1 leaves 4 of them; you say 6.",
+            example(2, 4, 2, 1, gives=6),
         ),
         Mistake(
             "output_padding on both sides",
             lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s - 2 * p + d * (k - 1) + 2 * o + 1,
             "Your output_padding counts twice. 4 pixels, kernel 3, stride 2, padding 1 make 7, "
             "and output_padding 1 makes it 8; you say 9. It lengthens one side only.",
+            example(4, 3, 2, 1, 1, gives=9),
         ),
         Mistake(
             "output_padding ignored",
             lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s - 2 * p + d * (k - 1) + 1,
             "output_padding changes nothing in your answer. 4 pixels, kernel 3, stride 2, padding "
             "1 make 7, and output_padding 1 makes it 8; you say 7.",
+            example(4, 3, 2, 1, 1, gives=7),
         ),
         Mistake(
             "output_padding trims",
             lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s - 2 * p + d * (k - 1) - o + 1,
             "More output_padding makes your output smaller. 4 pixels, kernel 3, stride 2, padding "
             "1 make 7, and output_padding 1 makes it 8; you say 6.",
+            example(4, 3, 2, 1, 1, gives=6),
         ),
         Mistake(
             "dilation times kernel",
@@ -248,16 +271,19 @@ CONV_TRANSPOSE2D_SIZE = Exercise(
             lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s - 2 * p + k + o,
             "Dilation changes nothing in your answer. One pixel, kernel 3, dilation 2 paints "
             "output pixels 0, 2 and 4, and the map must hold all 5; you say 3.",
+            example(1, 3, 1, 0, 0, 2, gives=3),
         ),
         Mistake(
             "one too many",
             lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s - 2 * p + d * (k - 1) + o + 2,
             "One too many, always. One pixel, kernel 4 paints 4 output pixels, and you say 5.",
+            example(1, 4, gives=5),
         ),
         Mistake(
             "kernel without its last pixel",
             lambda n, k, s=1, p=0, o=0, d=1: (n - 1) * s - 2 * p + d * (k - 1) + o,
             "One too few, always. One pixel, kernel 4 paints 4 output pixels, and you say 3.",
+            example(1, 4, gives=3),
         ),
         Mistake(
             "as on the slides",
@@ -322,78 +348,91 @@ CONV2D_PARAMS = Exercise(
             lambda i, o, k, bias=True, groups=1: o * (i // groups) * k + o * bias,
             "Your windows are one pixel high. A filter of 4 × 4 on one channel has 16 weights; "
             "you count 4.",
+            example(1, 1, 4, False, gives=4),
         ),
         Mistake(
             "bias forgotten",
             lambda i, o, k, bias=True, groups=1: o * (i // groups) * k * k,
             "You are off by exactly the number of output channels, where bias=True. One channel "
             "in, one out, kernel 1: a factor and an offset make 2; you count 1.",
+            example(1, 1, 1, gives=1),
         ),
         Mistake(
             "bias always counted",
             lambda i, o, k, bias=True, groups=1: o * ((i // groups) * k * k + 1),
             "You count a bias that the layer does not have. The generator's first layer, 128 to "
             "512 channels, 4 × 4, bias=False, has 1,048,576 weights; you say 1,049,088.",
+            example(128, 512, 4, False, gives=1_049_088),
         ),
         Mistake(
             "bias turned over",
             lambda i, o, k, bias=True, groups=1: o * (i // groups) * k * k + o * (not bias),
             "You count the bias where there is none, and none where there is. One channel in, one "
             "out, kernel 1, bias=True: a factor and an offset make 2; you count 1.",
+            example(1, 1, 1, True, gives=1),
         ),
         Mistake(
             "a bias for each input",
             lambda i, o, k, bias=True, groups=1: o * (i // groups) * k * k + i * bias,
             "You count a bias for each input channel. 3 channels in, one out, kernel 1: 3 factors "
             "and one offset make 4; you count 6.",
+            example(3, 1, 1, gives=6),
         ),
         Mistake(
             "one bias",
             lambda i, o, k, bias=True, groups=1: o * (i // groups) * k * k + bias,
             "All your output channels share one bias. One channel in, 2 out, kernel 1: each "
             "output has a factor and an offset, which makes 4; you count 3.",
+            example(1, 2, 1, gives=3),
         ),
         Mistake(
             "a bias for each kernel",
             lambda i, o, k, bias=True, groups=1: o * (i // groups) * (k * k + bias),
             "You count a bias for each pair of input and output channel. 3 channels in, one out, "
             "kernel 1: 3 factors and one offset make 4; you count 6.",
+            example(3, 1, 1, gives=6),
         ),
         Mistake(
             "groups ignored",
             lambda i, o, k, bias=True, groups=1: o * i * k * k + o * bias,
             "Your filters see all channels, whatever groups says. 4 channels in, 4 out, kernel 1, "
             "groups 2, no bias: each filter sees 2 channels, which makes 8; you count 16.",
+            example(4, 4, 1, False, 2, gives=16),
         ),
         Mistake(
             "one group counted",
             lambda i, o, k, bias=True, groups=1: (o // groups) * (i // groups) * k * k + o * bias,
             "You count the filters of one group only. 4 channels in, 4 out, kernel 1, groups 2, "
             "no bias: 4 filters that see 2 channels each make 8; you count 4.",
+            example(4, 4, 1, False, 2, gives=4),
         ),
         Mistake(
             "multiplied by groups",
             lambda i, o, k, bias=True, groups=1: o * i * groups * k * k + o * bias,
             "More groups make your layer larger. 4 channels in, 4 out, kernel 1, groups 2, no "
             "bias: 4 filters that see 2 channels each make 8; you count 32.",
+            example(4, 4, 1, False, 2, gives=32),
         ),
         Mistake(
             "bias dealt out too",
             lambda i, o, k, bias=True, groups=1: (o * i * k * k + o * bias) // groups,
             "The groups share out your biases as well. 2 channels in, 2 out, kernel 1, groups 2: "
             "2 factors and 2 offsets make 4; you count 3.",
+            example(2, 2, 1, True, 2, gives=3),
         ),
         Mistake(
             "one filter",
             lambda i, o, k, bias=True, groups=1: (i // groups) * k * k + bias,
             "You count one filter, and there is one for each output channel. 3 channels in, 8 "
             "out, kernel 1, no bias: 24; you count 3.",
+            example(3, 8, 1, False, gives=3),
         ),
         Mistake(
             "a filter for all inputs",
             lambda i, o, k, bias=True, groups=1: o * (k * k + bias),
             "Your filters see one channel. On a picture of 3 channels a filter of 4 × 4 has 48 "
             "weights; you count 16.",
+            example(3, 1, 4, False, gives=16),
         ),
         Mistake(
             "no bias by default",
@@ -459,72 +498,84 @@ RECEPTIVE_FIELD = Exercise(
             lambda layers: sum(k for k, _ in layers),
             "You add up kernels. A layer of kernel 1 changes nothing in what is seen: two of them "
             "see 1 pixel, and you say 2.",
+            example([(1, 1), (1, 1)], gives=2),
         ),
         Mistake(
             "strides ignored",
             _field_wrong(lambda field, jump, k, s: (field + k - 1, jump)),
             "Strides change nothing in your answer. Behind a stride of 2, neighbours are 2 pixels "
             "apart: kernel 2, stride 2, twice, sees 4 pixels; you say 3.",
+            example([(2, 2), (2, 2)], gives=3),
         ),
         Mistake(
             "its own stride",
             _field_wrong(lambda field, jump, k, s: (field + (k - 1) * jump * s, jump * s)),
             "A layer's stride already widens the layer itself. One layer, kernel 4, stride 2: its "
             "window is 4 pixels wide, however far it moves; you say 7.",
+            example([(4, 2)], gives=7),
         ),
         Mistake(
             "kernels multiplied",
             _field_wrong(lambda field, jump, k, s: (field * k, jump)),
             "You multiply kernels. Two layers of kernel 3, stride 1: the three windows overlap "
             "and cover 5 pixels; you say 9.",
+            example([(3, 1), (3, 1)], gives=9),
         ),
         Mistake(
             "strides added up",
             _field_wrong(lambda field, jump, k, s: (field + (k - 1) * jump, jump + s)),
             "Your jump grows by addition. Behind a layer of stride 1 neighbours are still 1 pixel "
             "apart: two layers of kernel 3, stride 1 cover 5 pixels; you say 7.",
+            example([(3, 1), (3, 1)], gives=7),
         ),
         Mistake(
             "only the last stride",
             _field_wrong(lambda field, jump, k, s: (field + (k - 1) * jump, s)),
             "Your jump remembers one layer. Behind two strides of 2, neighbours are 4 pixels "
             "apart: kernel 2, stride 2, three times, sees 8 pixels; you say 6.",
+            example([(2, 2), (2, 2), (2, 2)], gives=6),
         ),
         Mistake(
             "from the wrong end",
             lambda layers: shapes.receptive_field(list(layers)[::-1]),
             "You walk through the layers from the other end. Kernel 1 with stride 2, then kernel "
             "3: three pixels, 2 apart, cover 5. You say 3, which is right for the reverse order.",
+            example([(1, 2), (3, 1)], gives=3),
         ),
         Mistake(
             "no pixel to begin with",
             _field_wrong(lambda field, jump, k, s: (field + (k - 1) * jump, jump * s), start=0),
             "One too few, always. Kernel 3 alone sees 3 pixels; you say 2. What does a pixel see "
             "before any layer?",
+            example([(3, 1)], gives=2),
         ),
         Mistake(
             "whole kernels",
             _field_wrong(lambda field, jump, k, s: (field + k * jump, jump * s), start=0),
             "You add a whole kernel a layer, and count the pixel that is already seen again. A "
             "layer of kernel 1 changes nothing: two of them see 1 pixel, and you say 2.",
+            example([(1, 1), (1, 1)], gives=2),
         ),
         Mistake(
             "whole kernels and a pixel",
             _field_wrong(lambda field, jump, k, s: (field + k * jump, jump * s)),
             "You add a whole kernel a layer, and count the pixel that is already seen again. "
             "Kernel 3 alone sees 3 pixels; you say 4.",
+            example([(3, 1)], gives=4),
         ),
         Mistake(
             "the last layer only",
             lambda layers: [k for k, _ in layers][-1] if layers else 1,
             "You look at the last layer only. Two layers of kernel 3, stride 1 cover 5 pixels; "
             "you say 3.",
+            example([(3, 1), (3, 1)], gives=3),
         ),
         Mistake(
             "kernel times all strides",
             _field_wrong(lambda field, jump, k, s: (k * jump, jump * s)),
             "What earlier layers had seen is gone from your answer. Kernel 5 with stride 1, then "
             "kernel 1: still 5 pixels; you say 1.",
+            example([(5, 1), (1, 1)], gives=1),
         ),
         Mistake(
             "stride and kernel swapped",
@@ -618,6 +669,15 @@ def _block(in_channels: int, out_channels: int, size: int) -> Probe:
     return Probe(label, observe, rtol=1e-3, atol=1e-4, explain=explain)
 
 
+def _numbers_of_norm(block: nn.Module) -> int:
+    return sum(p.numel() for p in block.parameters() if p.ndim == 1)
+
+
+def _enlarged(block: nn.Module) -> int:
+    """The height of what a block makes of maps of 4 × 4."""
+    return block(normal(2, 6, 4, 4, seed=0)).shape[2]
+
+
 GENERATOR_BLOCK = Exercise(
     id="dcgan.generator_block",
     title="One doubling of DCGAN's generator",
@@ -673,6 +733,7 @@ GENERATOR_BLOCK = Exercise(
             ),
             "You normalise what comes in, not what the kernel makes of it. With 6 channels in and "
             "4 out, the table's BatchNorm row has 8 weights; yours has 12.",
+            example(6, 4, gives=12, pick=_numbers_of_norm),
         ),
         Mistake(
             "ReLU before BatchNorm",
@@ -695,7 +756,7 @@ GENERATOR_BLOCK = Exercise(
         Mistake(
             "tanh",
             _block_wrong(after=lambda channels: (nn.BatchNorm2d(channels), nn.Tanh())),
-            "All that leaves your block lies between −1 and 1. That is the rule for the last "
+            "All that leaves the block lies between −1 and 1. That is the rule for the last "
             "layer, where the picture comes out.",
         ),
         Mistake(
@@ -713,12 +774,14 @@ GENERATOR_BLOCK = Exercise(
             "no padding",
             _block_wrong(nn.ConvTranspose2d, 4, 2, 0),
             "Two pixels too many on each axis: of 4 × 4 your block makes 10 × 10, not 8 × 8.",
+            example(6, 4, gives=10, pick=_enlarged),
         ),
         Mistake(
             "stride 1",
             _block_wrong(nn.ConvTranspose2d, 4, 1, 0),
             "Your block adds 3 pixels to each axis, whatever the size: of 4 × 4 it makes 7 × 7, "
             "not 8 × 8. That is the layer at the start, which makes 4 × 4 of 1 × 1.",
+            example(6, 4, gives=7, pick=_enlarged),
         ),
         Mistake(
             "kernel 3",
@@ -945,38 +1008,38 @@ INIT_WEIGHTS = Exercise(
         Mistake(
             "0.02 as a variance",
             _init_wrong(_bell(0.0, 0.02**0.5), _bell_and_zeros(1.0, 0.02**0.5)),
-            "Your weights scatter by 0.14, seven times as far as they should: 0.02 is the spread, "
+            "The weights scatter by 0.14, seven times as far as they should: 0.02 is the spread, "
             "not the variance.",
         ),
         Mistake(
             "0.02 squared",
             _init_wrong(_bell(0.0, 0.02**2), _bell_and_zeros(1.0, 0.02**2)),
-            "Your weights scatter by 0.0004, a fiftieth of what they should. torch's `normal_` "
+            "The weights scatter by 0.0004, a fiftieth of what they should. torch's `normal_` "
             "takes the spread, and so does 0.02.",
         ),
         Mistake(
             "mean and spread swapped",
             _init_wrong(_bell(0.02, 1.0)),
-            "Your kernels scatter by 1, about 0.02. A kernel of 4 × 4 on 512 channels adds up "
+            "The kernels scatter by 1, about 0.02. A kernel of 4 × 4 on 512 channels adds up "
             "8,192 products: with a spread of 1 the sum is some 90 times what came in.",
         ),
         Mistake(
             "spread 1",
             _init_wrong(_bell(0.0, 1.0)),
-            "Your kernels scatter by 1. One of 4 × 4 on 512 channels adds up 8,192 products: with "
+            "The kernels scatter by 1. One of 4 × 4 on 512 channels adds up 8,192 products: with "
             "a spread of 1 the sum is some 90 times what came in.",
         ),
         Mistake(
             "uniform",
             _init_wrong(_even(-0.02, 0.02)),
-            "Your kernels hold no weight beyond ±0.02, and all in between are equally likely. "
+            "The kernels hold no weight beyond ±0.02, and all in between are equally likely. "
             "Their spread is 0.0115. It should be 0.02, and the shape a bell.",
         ),
         Mistake(
             "uniform of the right spread",
             _init_wrong(_even(-0.02 * 3**0.5, 0.02 * 3**0.5)),
-            "The spread is right, the shape is not: none of your weights lies beyond 0.035. Of a "
-            "Gaussian of spread 0.02, one in twenty lies beyond 0.04.",
+            "The spread is right, the shape is not: no weight lies beyond 0.035. Of a Gaussian of "
+            "spread 0.02, one in twenty lies beyond 0.04.",
         ),
         Mistake(
             "always positive",
@@ -1048,13 +1111,13 @@ INIT_WEIGHTS = Exercise(
         Mistake(
             "0.02 as a variance, in convolutions",
             _init_wrong(_bell(0.0, 0.02**0.5)),
-            "Your kernels scatter by 0.14, seven times as far as they should: 0.02 is the spread,"
-            " not the variance.",
+            "The kernels scatter by 0.14, seven times as far as they should: 0.02 is the spread, "
+            "not the variance.",
         ),
         Mistake(
             "0.02 squared, in convolutions",
             _init_wrong(_bell(0.0, 0.02**2)),
-            "Your kernels scatter by 0.0004, a fiftieth of what they should. torch's `normal_` "
+            "The kernels scatter by 0.0004, a fiftieth of what they should. torch's `normal_` "
             "takes the spread, and so does 0.02.",
         ),
         Mistake(
@@ -1328,9 +1391,9 @@ DISCRIMINATOR_UPDATE = Exercise(
         Mistake(
             "halved",
             _d_wrong(lambda d, real, fake: _both(d, real, fake) / 2),
-            "Half of the loss asked for. A D that knows nothing, all scores 0, has log 2 for data "
-            "and log 2 for fakes: 1.386; you say 0.693. (CycleGAN will halve on purpose, to slow "
-            "D down.)",
+            "Half of the loss asked for. A D that knows nothing, all scores 0, pays log 2 for "
+            "data and log 2 for fakes, together 1.386. (CycleGAN will halve on purpose, to slow D "
+            "down.)",
         ),
         Mistake(
             "summed over the batch",
@@ -1353,7 +1416,7 @@ DISCRIMINATOR_UPDATE = Exercise(
         Mistake(
             "smoothed labels",
             _d_wrong(_smoothed),
-            "Your target for data is 0.9. A D that is sure and right, score 20 on data, pays 2.0 "
+            "The target for data is 0.9. A D that is sure and right, score 20 on data, pays 2.0 "
             "for it; asked is a loss that pays it nothing. (Smoothing comes with the losses.)",
         ),
         Mistake(
@@ -1505,13 +1568,13 @@ GENERATOR_UPDATE = Exercise(
             "paid for being caught",
             _g_wrong(_says_zero),
             "G's loss falls when D says 0: G is paid for being caught. Score −20, a fake that "
-            "fools nobody, costs 0 with you.",
+            "fools nobody, costs nothing.",
         ),
         Mistake(
             "sign",
             _g_wrong(lambda scores: -_says_one(scores)),
-            "The sign is turned over: your loss is smallest where D is sure that G's pictures are "
-            "fake. Score −20 costs −20 with you.",
+            "The sign is turned over: the loss is smallest where D is sure that G's pictures are "
+            "fake. Score −20 lowers it by 20.",
         ),
         Mistake(
             "two sigmoids",
@@ -1656,6 +1719,12 @@ LATENT_ARITHMETIC = Exercise(
             lambda z, a, b, strength=1.0: z - strength * _direction(a, b),
             "You go the other way: faces with glasses lose them. With the mean at (1, 0), without "
             "at (0, 0), the code (0, 0) must come to (1, 0); you say (−1, 0).",
+            example(
+                torch.zeros(1, 2),
+                torch.tensor([[1.0, 0.0]]),
+                torch.tensor([[0.0, 0.0]]),
+                gives=torch.tensor([[-1.0, 0.0]]),
+            ),
         ),
         Mistake(
             "nothing taken off",
@@ -1668,6 +1737,12 @@ LATENT_ARITHMETIC = Exercise(
             lambda z, a, b, strength=1.0: z + strength * (a.sum(0) - b.sum(0)),
             "The more faces you average, the further you go. 10 faces at (1, 0) and 10 at (0, 0) "
             "give a direction of (1, 0); yours is (10, 0), far outside of all that G has seen.",
+            example(
+                torch.zeros(1, 2),
+                torch.tensor([[1.0, 0.0]]).repeat(10, 1),
+                torch.tensor([[0.0, 0.0]]).repeat(10, 1),
+                gives=torch.tensor([[10.0, 0.0]]),
+            ),
         ),
         Mistake(
             "first faces only",
@@ -1703,12 +1778,24 @@ LATENT_ARITHMETIC = Exercise(
             lambda z, a, b, strength=1.0: z + strength * _direction(a, b) / _direction(a, b).norm(),
             "You always go one unit. Means at (4, 0) and (0, 0): at strength 1 the code (0, 0) "
             "must come to (4, 0); you say (1, 0).",
+            example(
+                torch.zeros(1, 2),
+                torch.tensor([[4.0, 0.0]]),
+                torch.tensor([[0.0, 0.0]]),
+                gives=torch.tensor([[1.0, 0.0]]),
+            ),
         ),
         Mistake(
             "means over the latents",
             lambda z, a, b, strength=1.0: z + strength * (a.mean() - b.mean()),
             "You add the same number to all latents. With the mean at (1, −1), without at (0, 0), "
             "the code (0, 0) must come to (1, −1); you say (0, 0).",
+            example(
+                torch.zeros(1, 2),
+                torch.tensor([[1.0, -1.0]]),
+                torch.tensor([[0.0, 0.0]]),
+                gives=torch.tensor([[0.0, 0.0]]),
+            ),
         ),
         Mistake(
             "towards the faces that have it",
@@ -1727,6 +1814,12 @@ LATENT_ARITHMETIC = Exercise(
             lambda z, a, b, strength=1.0: z + strength * (a.mean(0) - torch.cat([a, b]).mean(0)),
             "You start from the mean of all faces, those with glasses among them. 10 faces at (1, "
             "0) and 10 at (0, 0) give a direction of (1, 0); yours is (0.5, 0).",
+            example(
+                torch.zeros(1, 2),
+                torch.tensor([[1.0, 0.0]]).repeat(10, 1),
+                torch.tensor([[0.0, 0.0]]).repeat(10, 1),
+                gives=torch.tensor([[0.5, 0.0]]),
+            ),
         ),
         Mistake(
             "the direction alone",
@@ -1743,6 +1836,9 @@ LATENT_ARITHMETIC = Exercise(
             "half by default",
             lambda z, a, b, strength=0.5: z + strength * _direction(a, b),
             "Where no strength is given it is 1; yours is ½.",
+            example(
+                torch.zeros(1, 1), torch.ones(1, 1), torch.zeros(1, 1), gives=torch.tensor([[0.5]])
+            ),
         ),
         Mistake(
             "medians",

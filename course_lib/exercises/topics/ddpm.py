@@ -551,8 +551,9 @@ def _posterior_probe(label: str, shape: tuple, t: int, betas: Tensor, seed: int)
         found = candidate(x0.clone(), xt.clone(), t, betas.clone())
         if not (isinstance(found, (tuple, list)) and len(found) == 2):
             return {"results": len(found) if isinstance(found, (tuple, list)) else 1}
-        number = torch.as_tensor(found[1], dtype=torch.float64)
-        variance = number.item() if number.numel() == 1 else number
+        numbers = torch.as_tensor(found[1], dtype=torch.float64).flatten()
+        alike = len(numbers) > 0 and bool((numbers == numbers[0]).all())
+        variance = float(numbers[0]) if alike else numbers
         return {"results": 2, "mean": torch.as_tensor(found[0]).float(), "variance": variance}
 
     explain = {"results": "Two results are asked, mean and variance."}
@@ -1560,7 +1561,7 @@ DDIM_STEP = Exercise(
         Mistake(
             "s = 0 taken for the picture",
             lambda xt, t, s, eps, alpha_bar: ddim_step(xt, t, s if s > 0 else -1, eps, alpha_bar),
-            "You take s = 0 for the picture itself. Index 0 is still a noisy time, with ᾱ₀; the "
+            "You take the index 0 for the picture itself. It is still a noisy time, with ᾱ₀; the "
             "picture has the index −1.",
         ),
         Mistake(
@@ -2260,8 +2261,8 @@ BUG_HIDDEN_LABELS = Exercise(
                 u.argsort().argsort() < int(p * len(u)), none, labels
             ),
             "You always hide the same number of labels, those with the smallest u. Each label "
-            "should be hidden for itself, where its own u is below p; of three labels at p = 0.1 "
-            "one is hidden sometimes, with you never.",
+            "should be hidden for itself, where its own u is below p: in some batches more than a "
+            "share p, in some fewer.",
         ),
     ),
     probes=(

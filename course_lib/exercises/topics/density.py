@@ -10,8 +10,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import density
-from course_lib.exercises.engine import Exercise, Mistake, Probe, Question
+from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, example
 from course_lib.exercises.probing import normal, seeded
+
+
+def _col(*values: float) -> Tensor:
+    """Points on a line, (n, 1)."""
+    return torch.tensor(values, dtype=torch.float32)[:, None]
 
 
 def _value(result: Any, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -90,12 +95,14 @@ FIT_GAUSSIAN = Exercise(
             "Your covariance is too small, most of all for few points. The points 0 and 2 are 1 "
             "away from their own mean, so you say that the variance is 1. But that mean was put "
             "between these two; around the true one they scatter more. The unbiased answer is 2.",
+            example(_col(0, 2), gives=1.0, pick=lambda r: float(r[1])),
         ),
         Mistake(
             "not centred",
             lambda x: (x.mean(0), x.T @ x / (len(x) - 1)),
             "Move all the points and your covariance changes; a spread must not. 0 and 2 are as "
             "far apart as 10 and 12. For the first two you say 4, for the others 244.",
+            example(_col(0, 2), gives=4.0, pick=lambda r: float(r[1])),
         ),
         Mistake(
             "covariance between points",
@@ -115,6 +122,11 @@ FIT_GAUSSIAN = Exercise(
             lambda x: (x.mean(), (x - x.mean()).T @ (x - x.mean()) / (len(x) - 1)),
             "Your mean is one number for all coordinates together. For the points (0, 10) and (2, "
             "10) you say 5.5, which is near no coordinate: the mean point is (1, 10).",
+            example(
+                torch.tensor([[0.0, 10.0], [2.0, 10.0]]),
+                gives=5.5,
+                pick=lambda r: float(r[0].flatten()[0]),
+            ),
         ),
         Mistake(
             "diagonal only",
@@ -122,6 +134,9 @@ FIT_GAUSSIAN = Exercise(
             "Your coordinates know nothing of each other. The points (0, 0) and (2, 2) rise "
             "together: their covariance is 2, and off the diagonal you say 0. Pictures drawn from "
             "this would have independent pixels, and look like noise.",
+            example(
+                torch.tensor([[0.0, 0.0], [2.0, 2.0]]), gives=0.0, pick=lambda r: float(r[1][0, 1])
+            ),
         ),
         Mistake(
             "variances only",
@@ -129,6 +144,11 @@ FIT_GAUSSIAN = Exercise(
             "You return d variances where a (d, d) matrix is asked. The points (0, 0) and (2, 2) "
             "lie on a rising line, (0, 2) and (2, 0) on a falling one; you say (2, 2) for both "
             "pairs.",
+            example(
+                torch.tensor([[0.0, 0.0], [2.0, 2.0]]),
+                gives=torch.tensor([2.0, 2.0]),
+                pick=lambda r: r[1],
+            ),
         ),
         Mistake(
             "standard deviations",
@@ -136,12 +156,16 @@ FIT_GAUSSIAN = Exercise(
             "Make the points 10 times larger and your numbers grow 10 times; a covariance grows "
             "100 times. For the points 0 and 2 you say 1.41, and the variance is 2. You also "
             "return only d numbers, so that nothing tells which coordinates go together.",
+            example(_col(0, 2), gives=1.414, pick=lambda r: float(r[1])),
         ),
         Mistake(
             "correlation",
             lambda x: (x.mean(0), torch.corrcoef(x.T)),
             "Your diagonal is 1 for all data: the scale is lost. For the points (0, 0) and (2, 1) "
             "you say 1 everywhere, but the first coordinate has variance 2 and the second 0.5.",
+            example(
+                torch.tensor([[0.0, 0.0], [2.0, 1.0]]), gives=torch.ones(2, 2), pick=lambda r: r[1]
+            ),
         ),
         Mistake(
             "not divided",
@@ -220,6 +244,7 @@ PARZEN_LOG_DENSITY = Exercise(
             "Your windows have the wrong width, except at σ = 1: your σ is a variance. With σ = 4 "
             "and one centre at 0, the point 4 is one standard deviation away. It should get −2.81, "
             "and you say −3.61.",
+            example(_col(4), _col(0), 4.0, gives=-3.612, pick=float),
         ),
         Mistake(
             "sigma for its square in the exponent",
@@ -227,12 +252,14 @@ PARZEN_LOG_DENSITY = Exercise(
             "At a distance of one σ the log-density must be 0.5 below its peak, for every σ. With "
             "σ = 2 and one centre at 0, yours at 2 is 1 below its peak. At σ = 1 one does not "
             "notice.",
+            example(_col(2), _col(0), 2.0, gives=-2.612, pick=float),
         ),
         Mistake(
             "one half missing",
             lambda x, c, s: _log_mean_exp(-2 * _half_square(x, c) / s**2) - _log_norm(x, s),
             "Your windows are too narrow at every σ. With σ = 1 and one centre at 0 the "
             "log-density falls from −0.919 at 0 to −1.419 at 1; yours falls to −1.919.",
+            example(_col(1), _col(0), 1.0, gives=-1.919, pick=float),
         ),
         Mistake(
             "no constant",
@@ -240,6 +267,7 @@ PARZEN_LOG_DENSITY = Exercise(
             "Your density does not integrate to 1. One centre at 0, σ = 1, query at 0: you say 0, "
             "which is a density of 1. The top of this Gaussian is 0.399, so its logarithm is "
             "−0.919.",
+            example(_col(0), _col(0), 1.0, gives=0.0, pick=float),
         ),
         Mistake(
             "constant without d",
@@ -248,12 +276,14 @@ PARZEN_LOG_DENSITY = Exercise(
             ),
             "Right in one dimension only. One centre in the plane, σ = 1, a query on it: you say "
             "−0.919, as on a line. The peak in the plane is −1.838.",
+            example(torch.zeros(1, 2), torch.zeros(1, 2), 1.0, gives=-0.919, pick=float),
         ),
         Mistake(
             "constant without sigma",
             lambda x, c, s: _log_mean_exp(-_half_square(x, c) / s**2) - _log_norm(x, 1.0),
             "Your peak has the same height at every σ. One centre on a line: at σ = 1 and at σ = 2 "
             "you say −0.919. A bell twice as wide is half as high: −1.612.",
+            example(_col(0), _col(0), 2.0, gives=-0.919, pick=float),
         ),
         Mistake(
             "exp, then log",
@@ -267,6 +297,7 @@ PARZEN_LOG_DENSITY = Exercise(
             lambda x, c, s: _log_parzen(x, c, s) + math.log(len(c)),
             "Write every centre down twice and your answer rises by 0.693, although the same "
             "points say nothing new. Your density integrates to the number of centres, not to 1.",
+            example(_col(0), _col(0, 0), 1.0, gives=-0.2258, pick=float),
         ),
         Mistake(
             "mean over the coordinates",
@@ -276,6 +307,7 @@ PARZEN_LOG_DENSITY = Exercise(
             "Your squared distance is d times too small. From (0, 0) to (1, 1) it is 2, and you "
             "use 1: with σ = 1 you say −2.338, not −2.838. With 784 pixels all pictures are close "
             "to each other.",
+            example(torch.zeros(1, 2), torch.ones(1, 2), 1.0, gives=-2.338, pick=float),
         ),
         Mistake(
             "distance not squared",
@@ -284,6 +316,7 @@ PARZEN_LOG_DENSITY = Exercise(
             ),
             "Your windows have pointed tops and long tails. One centre at 0, σ = 1: at a distance "
             "of 4 the log-density must be 8 below the peak. Yours is 2 below.",
+            example(_col(4), _col(0), 1.0, gives=-2.919, pick=float),
         ),
         Mistake(
             "averaged over the queries",
@@ -297,6 +330,7 @@ PARZEN_LOG_DENSITY = Exercise(
             "One centre far away ruins everything. Centres at 0 and 100, σ = 1, query at 0: it "
             "stands on a centre, so the answer is −1.6. You say −2500.9. The mean of logarithms is "
             "not the logarithm of the mean.",
+            example(_col(0), _col(0, 100), 1.0, gives=-2500.9, pick=float),
         ),
         Mistake(
             "nearest centre only",
@@ -304,18 +338,21 @@ PARZEN_LOG_DENSITY = Exercise(
             "Only the nearest centre counts for you. Centres at 0 and 100, σ = 1, query at 0: you "
             "say −0.919, as if the other centre did not exist. It owns half of the density: "
             "−1.612.",
+            example(_col(0), _col(0, 100), 1.0, gives=-0.919, pick=float),
         ),
         Mistake(
             "no logarithm",
             lambda x, c, s: _log_parzen(x, c, s).exp(),
             "You return the density itself. One centre at 0, σ = 1, query at 0: you say 0.399, its "
             "logarithm is −0.919. With 784 pixels your numbers are 0 or inf.",
+            example(_col(0), _col(0), 1.0, gives=0.399, pick=float),
         ),
         Mistake(
             "sign",
             lambda x, c, s: -_log_parzen(x, c, s),
             "Your number rises where the density falls. One centre at 0, σ = 1: you say 0.919 at "
             "the centre and 2.919 at 2, where the density is smaller.",
+            example(_col(0), _col(0), 1.0, gives=0.919, pick=float),
         ),
     ),
     probes=(
@@ -422,18 +459,21 @@ SELECT_BANDWIDTH = Exercise(
             "Your windows stand on the validation points. A training point at 0, validation points "
             "at 1 and 3, σ = 1: each validation point, seen from 0, gives a mean of −3.42. You say "
             "−2.09, which is how likely 0 is when the windows stand at 1 and 3.",
+            example(_col(0), _col(1, 3), [1.0], gives=-2.094, pick=lambda r: float(r[1][0])),
         ),
         Mistake(
             "worst instead of best",
             _selector(choose=lambda sigmas, scores: sigmas[scores.argmin()]),
             "Your scores are right, and you choose the worst σ. If σ = 0.1 scores −50 and σ = 1 "
             "scores −1.4, you take 0.1. A log-likelihood is better when it is higher.",
+            example(_col(0), _col(1), [0.1, 1.0], gives=0.1, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "index instead of sigma",
             _selector(choose=lambda sigmas, scores: scores.argmax()),
             "Your best is a place in the list. If the second of σ = 0.1 and σ = 0.5 is better, you "
             "say 1, and no σ in the list is 1.",
+            example(_col(0), _col(1), [0.1, 0.5], gives=1.0, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "score instead of sigma",
@@ -462,6 +502,7 @@ SELECT_BANDWIDTH = Exercise(
             "One point that fits well makes up for any number that do not. One window at 0, "
             "validation points at 0 and 5: for σ = 0.1 you say 2.0 and for σ = 2 only 0.10, so you "
             "take 0.1. But then the point 5 has a log-density of −1249.",
+            example(_col(0), _col(0, 5), [0.1, 2.0], gives=1.995, pick=lambda r: float(r[1][0])),
         ),
         Mistake(
             "log of the mean density",
@@ -473,6 +514,7 @@ SELECT_BANDWIDTH = Exercise(
             "The average comes before the logarithm, so that one point which fits well makes up "
             "for any number that do not. One window at 0, validation points at 0 and 5, σ = 0.1: "
             "you say 0.69, and the log-density of 5 is −1249. Their mean is −624.",
+            example(_col(0), _col(0, 5), [0.1], gives=0.6905, pick=lambda r: float(r[1][0])),
         ),
         Mistake(
             "sign of the scores",
@@ -485,6 +527,7 @@ SELECT_BANDWIDTH = Exercise(
             "Your σ is right and your scores are upside down: the best σ has the lowest. One "
             "window at 0, σ = 1, a validation point at 1: the log-likelihood is −1.419, you say "
             "+1.419.",
+            example(_col(0), _col(1), [1.0], gives=1.419, pick=lambda r: float(r[1][0])),
         ),
     ),
     probes=(
@@ -644,13 +687,13 @@ PARZEN_SAMPLE = Exercise(
         Mistake(
             "scaled by the variance",
             _sampler(width=lambda sigma: sigma**2),
-            "Your noise is too small for σ below 1 and too large above. With σ = 0.5 your samples "
+            "The noise is too small for σ below 1 and too large above. With σ = 0.5 the samples "
             "scatter by 0.25 around their centres: that number is a variance.",
         ),
         Mistake(
             "scaled by the root of sigma",
             _sampler(width=math.sqrt),
-            "Your noise is too large for σ below 1 and too small above. With σ = 0.5 your samples "
+            "The noise is too large for σ below 1 and too small above. With σ = 0.5 the samples "
             "scatter by 0.71 around their centres; σ is a standard deviation already.",
         ),
         Mistake(
@@ -664,6 +707,9 @@ PARZEN_SAMPLE = Exercise(
             _sampler(noise=lambda like, generator: torch.randn(like.shape[1], generator=generator)),
             "All samples are moved by the same step. Draw 1,000 from a single centre and you get "
             "one point 1,000 times.",
+            example(
+                torch.zeros(1, 1), 1.0, 1000, seeded(0), gives=0.0, pick=lambda r: float(r.std())
+            ),
         ),
         Mistake(
             "one noise number for all coordinates",
@@ -699,8 +745,8 @@ PARZEN_SAMPLE = Exercise(
         Mistake(
             "the first n centres",
             _sampler(choose=lambda centers, n, generator: centers[:n]),
-            "You always take the first centres. If the first 500 of 1,000 are shoes, 500 samples "
-            "are 500 shoes; and from 4 centres you return no more than 4 samples.",
+            "The first centres are always taken. If the first 500 of 1,000 are shoes, 500 samples "
+            "are 500 shoes; and from 4 centres no more than 4 samples come.",
         ),
         Mistake(
             "the centres in turn",
@@ -851,28 +897,31 @@ MMD2 = Exercise(
             "always biased",
             _wrong_mmd2(unbiased_mean=torch.mean),
             "Two samples of one law come out too far apart, most of all for few points: the pairs "
-            "of a point with itself count. In the set (0, 1) with σ = 1 the one real pair is 0.61 "
-            "alike, and you say 0.80. `unbiased=True` changes nothing.",
+            "of a point with itself count. For x = y = (0, 1), σ = 1, the unbiased estimate is "
+            "{expected:.2f}; you say {got:.0f}. `unbiased=True` changes nothing.",
+            example(_col(0, 1), _col(0, 1), [1.0], gives=0.0, pick=float),
         ),
         Mistake(
             "always unbiased",
             _wrong_mmd2(biased_mean=_unbiased_mean),
             "`unbiased=False` changes nothing. For x = y = (0, 1), σ = 1, the biased estimate is "
             "0, and you say −0.39.",
+            example(_col(0, 1), _col(0, 1), [1.0], False, gives=-0.3935, pick=float),
         ),
         Mistake(
             "diagonal kept, divided by n(n − 1)",
             _wrong_mmd2(unbiased_mean=lambda k: k.sum() / (len(k) * (len(k) - 1))),
-            "Your likeness inside a set is larger than it can be. For the points 0 and 1 with σ = "
-            "1 you say 1.61, but no two points are more alike than 1: more pairs are summed than "
-            "you divide by.",
+            "Your likeness inside a set is larger than it can be: more pairs are summed than you "
+            "divide by. For x = y = (0, 1), σ = 1, the estimate is {expected:.2f}; you say "
+            "{got:.2f}.",
+            example(_col(0, 1), _col(0, 1), [1.0], gives=1.6065, pick=float),
         ),
         Mistake(
             "diagonal removed, divided by n²",
             _wrong_mmd2(unbiased_mean=lambda k: _off_diagonal_sum(k) / len(k) ** 2),
-            "Your likeness inside a set is too small. For the points 0 and 1 with σ = 1 there is "
-            "one pair, and its likeness is 0.61. You say 0.30: pairs are counted that you left "
-            "out.",
+            "Your likeness inside a set is too small: you left pairs out that the divisor counts. "
+            "For x = y = (0, 1), σ = 1, the estimate is {expected:.2f}; you say {got:.2f}.",
+            example(_col(0, 1), _col(0, 1), [1.0], gives=-1.0, pick=float),
         ),
         Mistake(
             "diagonal removed between the sets",
@@ -880,36 +929,42 @@ MMD2 = Exercise(
             "You leave out the pairs of the first x with the first y, the second with the second. "
             "They are different points, and count. Renumber the y and your answer changes: for x = "
             "(0, 1), σ = 1 you say 0 with y = (0, 1) and −0.79 with y = (1, 0).",
+            example(_col(0, 1), _col(0, 1), [1.0], gives=0.0, pick=float),
         ),
         Mistake(
             "factor 2 missing",
             _wrong_mmd2(across=lambda k, unbiased: k.mean()),
             "Equal sets come out far apart. If all points of x and y are 0, every likeness is 1 "
             "and the distance is 0. You say 1.",
+            example(_col(0, 0), _col(0, 0), [1.0], gives=1.0, pick=float),
         ),
         Mistake(
             "cross term added",
             _wrong_mmd2(across=lambda k, unbiased: -2 * k.mean()),
             "The more alike the sets, the larger your distance. If all points of x and y are 0, "
             "you say 4; move y a million away and you say 2.",
+            example(_col(0, 0), _col(0, 0), [1.0], gives=4.0, pick=float),
         ),
         Mistake(
             "distance not squared",
             _wrong_mmd2(kernel=lambda d, sigma: (-d / (2 * sigma**2)).exp()),
             "Your likeness falls too slowly. With σ = 1 two points 3 apart are exp(−4.5) = 0.011 "
             "alike; you say 0.223.",
+            example(_col(0, 0), _col(3, 3), [1.0], gives=0.2231, pick=lambda r: 1 - float(r) / 2),
         ),
         Mistake(
             "one half missing",
             _wrong_mmd2(kernel=lambda d, sigma: (-(d**2) / sigma**2).exp()),
             "Your likeness falls too fast, at every σ. Two points that are one σ apart are exp(−½) "
             "= 0.61 alike; you say 0.37.",
+            example(_col(0, 0), _col(1, 1), [1.0], gives=0.3679, pick=lambda r: 1 - float(r) / 2),
         ),
         Mistake(
             "sigma not squared",
             _wrong_mmd2(kernel=lambda d, sigma: (-(d**2) / (2 * sigma)).exp()),
             "Your σ is a variance. Two points that are one σ apart are exp(−½) = 0.61 alike for "
             "every σ; with σ = 2 you say 0.37. At σ = 1 one does not notice.",
+            example(_col(0, 0), _col(2, 2), [2.0], gives=0.3679, pick=lambda r: 1 - float(r) / 2),
         ),
         Mistake(
             "root taken",
@@ -917,6 +972,7 @@ MMD2 = Exercise(
             "You return a distance; asked is its square. If all x are 0 and all y a million, it is "
             "2, and you say 1.41. And for x = y = (0, 1), σ = 1, the unbiased estimate is −0.39, "
             "where you return nan.",
+            example(_col(0, 0), _col(1e6, 1e6), [1.0], gives=1.4142, pick=float),
         ),
         Mistake(
             "cut at zero",
@@ -930,6 +986,7 @@ MMD2 = Exercise(
             _wrong_mmd2(finish=lambda values: values.mean().abs()),
             "Your estimate has lost its sign. For x = y = (0, 1), σ = 1, it is −0.39, and you say "
             "0.39: farther from itself than from y = (1.3, 2.3), which gets 0.27.",
+            example(_col(0, 1), _col(0, 1), [1.0], gives=0.3935, pick=float),
         ),
         Mistake(
             "first bandwidth only",
@@ -942,6 +999,7 @@ MMD2 = Exercise(
             _wrong_mmd2(finish=torch.sum),
             "Your distance grows with the length of the list. If all x are 0 and all y a million, "
             "it is 2 at every σ; write the same σ down three times and you say 6.",
+            example(_col(0, 0), _col(1e6, 1e6), [1.0, 1.0, 1.0], gives=6.0, pick=float),
         ),
     ),
     probes=(
@@ -1115,8 +1173,8 @@ PROXY_A_DISTANCE = Exercise(
             "error on the training points",
             _wrong_proxy(split=lambda n, m, generator: 2 * (torch.arange(n + m),)),
             "Your classifier is examined on the points that it learned by heart. Take 300 points "
-            "and 300 more of the same law in 1,000 dimensions: you say 2, as if they had nothing "
-            "in common. What separates these points will not separate the next ones.",
+            "and 300 more of the same law in 1,000 dimensions: they come out 2 apart, as if they "
+            "had nothing in common. What separates these points will not separate the next ones.",
         ),
         Mistake(
             "error on the half that was learned",
@@ -1125,28 +1183,28 @@ PROXY_A_DISTANCE = Exercise(
                     2 * (torch.randperm(n + m, generator=generator)[: (n + m) // 2],)
                 )
             ),
-            "You cut the points into two parts and then examine the classifier on the part that it "
-            "learned by heart. For 300 points and 300 more of the same law in 1,000 dimensions you "
-            "say 2.",
+            "You cut the points into two parts and then examine the classifier on the part that "
+            "it learned by heart. 300 points and 300 more of the same law in 1,000 dimensions "
+            "come out 2 apart.",
         ),
         Mistake(
             "error of a nearest neighbour on its own points",
             lambda x, y, generator=None: 2.0,
-            "You say 2 for any two sets, two samples of one law among them. Your classifier "
-            "remembers every point that it is asked about, so it is never wrong there; a new point "
-            "it has not met.",
+            "Any two sets come out 2 apart, two samples of one law among them. Your classifier "
+            "remembers every point that it is asked about, so it is never wrong there; a new "
+            "point it has not met.",
         ),
         Mistake(
             "scale",
             _wrong_proxy(distance=lambda error: max(0.0, 1 - 2 * error)),
-            "Your scale ends at 1. Two sets 20 standard deviations apart are never confused, ε = "
-            "0, and you say 1; the proxy A-distance is 2 there.",
+            "The scale ends at 1. Two sets 20 standard deviations apart are never confused, ε = "
+            "0, and the proxy A-distance is 2 there.",
         ),
         Mistake(
             "scale, and negative",
             _wrong_proxy(distance=lambda error: 1 - 2 * error),
-            "Your scale runs from −1 to 1. For sets that are never confused, ε = 0, you say 1 "
-            "where 2 is right, and for ε = 0.6, which is bad luck, −0.2.",
+            "The scale runs from −1 to 1. For sets that are never confused, ε = 0, 2 is right and "
+            "not 1, and for ε = 0.6, which is bad luck, 0 and not −0.2.",
         ),
         Mistake(
             "accuracy for error",
@@ -1189,23 +1247,23 @@ PROXY_A_DISTANCE = Exercise(
         Mistake(
             "cut in the middle, not shuffled",
             _wrong_proxy(split=_in_order(0.5)),
-            "You say 0 for sets that are 20 standard deviations apart. The points were cut in the "
-            "middle as they came, 100 x and then 100 y: the classifier saw only x, and was asked "
-            "only about y.",
+            "Sets that are 20 standard deviations apart come out as equal. The points were cut in "
+            "the middle as they came, 100 x and then 100 y: the classifier saw only x, and was "
+            "asked only about y.",
         ),
         Mistake(
             "cut near the end, not shuffled",
             _wrong_proxy(split=_in_order(0.8)),
             "Your answer depends on the order of the points: they were cut as they came. The last "
-            "of them are all y, so that no x is ever tested. For N(0, 1) and N(2, 1) with the "
-            "points of each set sorted you say 2.0, not 1.37.",
+            "of them are all y, so that no x is ever tested. N(0, 1) and N(2, 1) with the points "
+            "of each set sorted come out 2.0 apart, not 1.37.",
         ),
         Mistake(
             "each set cut, not shuffled",
             _wrong_proxy(split=_each_in_order),
-            "Your answer depends on the order of the points: each set was cut as it came. For N(0, "
-            "1) and N(2, 1) with the points of each set sorted, the classifier learns from small "
-            "ones, is tested on large ones, and you say 0.34, not 1.37.",
+            "Your answer depends on the order of the points: each set was cut as it came. For "
+            "N(0, 1) and N(2, 1) with the points of each set sorted, the classifier learns from "
+            "small ones and is tested on large ones: they come out 0.34 apart, not 1.37.",
         ),
     ),
     probes=(

@@ -3,7 +3,7 @@
 import torch
 from jaxtyping import Float, UInt8
 
-from course_lib.exercises.engine import Exercise, Mistake, Probe, Question
+from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, example
 
 
 def to_model_range(images: UInt8[torch.Tensor, "..."]) -> Float[torch.Tensor, "..."]:
@@ -48,11 +48,13 @@ EXERCISES = (
                 lambda images: images.float() / 255,
                 "Black comes out as 0 and should be -1: your numbers fill [0, 1], the upper half of"
                 " the range.",
+                example(torch.tensor([0], dtype=torch.uint8), gives=torch.tensor([0.0])),
             ),
             Mistake(
                 "half_the_range",
                 lambda images: images.float() / 255 - 0.5,
                 "White comes out as 0.5 and should be 1: your numbers fill [-0.5, 0.5].",
+                example(torch.tensor([255], dtype=torch.uint8), gives=torch.tensor([0.5])),
             ),
             Mistake(
                 "divided_by_128",
