@@ -151,6 +151,20 @@ CONV2D_SIZE = Exercise(
             "Where no stride is given it is 1: size 28, kernel 3 make {expected}; you say {got}.",
             example(28, 3, gives=13),
         ),
+        Mistake(
+            "span without its last pixel",
+            lambda n, k, s=1, p=0, d=1: (n + 2 * p - d * (k - 1)) // s + 1,
+            "Your window is one pixel too narrow. A window as large as the picture has one place: "
+            "size 4, kernel 4; you say {got}.",
+            example(4, 4, gives=2),
+        ),
+        Mistake(
+            "span with a pixel too many",
+            lambda n, k, s=1, p=0, d=1: (n + 2 * p - d * (k - 1) - 2) // s + 1,
+            "Your window is one pixel too wide. A window as large as the picture has one place: "
+            "size 4, kernel 4; you say {got}.",
+            example(4, 4, gives=0),
+        ),
     ),
     probes=(
         call("size 28, kernel 3 and nothing else", 28, 3),
@@ -306,6 +320,20 @@ CONV_TRANSPOSE2D_SIZE = Exercise(
             "Where no stride is given it is 1: 3 pixels, kernel 4 make {expected}; you say {got}.",
             example(3, 4, gives=8),
         ),
+        Mistake(
+            "the convolution's formula, rounded down",
+            lambda n, k, s=1, p=0, o=0, d=1: (n + 2 * p - d * (k - 1) - 1) // s + 1,
+            "Your layer makes pictures smaller, this one makes them larger. Two pixels, kernel 4: "
+            "they paint 5 output pixels, and you say {got}.",
+            example(2, 4, gives=-1),
+        ),
+        Mistake(
+            "two strides too many",
+            lambda n, k, s=1, p=0, o=0, d=1: (n + 1) * s - 2 * p + d * (k - 1) + o + 1,
+            "You count two strides too many: n pixels make n − 1 steps, not n + 1. One pixel, "
+            "kernel 4 paints 4 output pixels; you say {got}.",
+            example(1, 4, gives=6),
+        ),
     ),
     probes=(
         call("size 3, kernel 4 and nothing else", 3, 4),
@@ -447,6 +475,13 @@ CONV2D_PARAMS = Exercise(
             "A window of kernel × kernel has kernel² pixels, not 2 · kernel. One channel in, one "
             "out, kernel 4: {expected}; you count {got}.",
             example(1, 1, 4, gives=9),
+        ),
+        Mistake(
+            "channels added",
+            lambda i, o, k, bias=True, groups=1: (o + i // groups) * k * k + o * bias,
+            "You add the channels. Each of the output channels has a window on each of the input "
+            "channels: 3 in, 8 out, kernel 1, no bias make 24; you count {got}.",
+            example(3, 8, 1, False, gives=11),
         ),
     ),
     probes=(
@@ -591,6 +626,21 @@ RECEPTIVE_FIELD = Exercise(
             "strides *before* it: one layer (4, 2) sees {expected} pixels; you say {got}.",
             example([(4, 2)], gives=7),
         ),
+        Mistake(
+            "the product of the strides",
+            lambda layers: math.prod(s for _, s in layers),
+            "You return how far apart neighbours are, the product of all strides; asked is how "
+            "much one of them sees. Two layers of kernel 3, stride 1 cover 5 pixels; you say "
+            "{got}.",
+            example([(3, 1), (3, 1)], gives=1),
+        ),
+        Mistake(
+            "every stride taken for 2",
+            lambda layers: 1 + sum((k - 1) * 2**i for i, (k, _) in enumerate(layers)),
+            "Your steps double with every layer, whatever its stride. Two layers of kernel 3, "
+            "stride 1 cover 5 pixels; you say {got}.",
+            example([(3, 1), (3, 1)], gives=7),
+        ),
     ),
     probes=(
         call("one layer: kernel 4, stride 2", [_HALVING]),
@@ -628,6 +678,16 @@ def _block_wrong(layer: Callable = nn.ConvTranspose2d, *numbers: int, after=None
         )
 
     return wrong
+
+
+class _BlockWithoutNorm(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int):
+        super().__init__()
+        self.convolution = nn.ConvTranspose2d(in_channels, out_channels, 4, 2, 1, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.convolution(x).relu()
 
 
 def _upsampled(in_channels: int, out_channels: int) -> nn.Module:
@@ -803,6 +863,34 @@ GENERATOR_BLOCK = Exercise(
             "The size is right, but there is no transposed convolution: the table counts 16 "
             "weights for each pair of channels, you have 9. (It is a good generator, the other "
             "one of this lecture.)",
+        ),
+        Mistake(
+            "sigmoid",
+            _block_wrong(after=lambda channels: (nn.BatchNorm2d(channels), nn.Sigmoid())),
+            "All that leaves the block lies between 0 and 1: its last layer squashes. Negative "
+            "numbers should come out as 0, and positive ones as they are.",
+        ),
+        Mistake(
+            "dropout",
+            _block_wrong(
+                after=lambda channels: (nn.BatchNorm2d(channels), nn.Dropout(), nn.ReLU())
+            ),
+            "In training some numbers are set to 0 at random, and the others made larger: there "
+            "is a layer too many, dropout, and the table has none.",
+        ),
+        Mistake(
+            "BatchNorm unused",
+            _BlockWithoutNorm,
+            "There is a BatchNorm in your block, and nothing goes through it: the numbers that "
+            "leave the block are as large as the weights make them.",
+        ),
+        Mistake(
+            "BatchNorm without weights",
+            _block_wrong(
+                after=lambda channels: (nn.BatchNorm2d(channels, affine=False), nn.ReLU())
+            ),
+            "Your BatchNorm has no weights of its own, `affine=False`: the table counts two "
+            "numbers a channel that are missing here.",
         ),
     ),
     probes=(_block(6, 4, 4), _block(3, 8, 5), _block(2, 1, 1)),
@@ -1032,8 +1120,9 @@ INIT_WEIGHTS = Exercise(
         Mistake(
             "uniform",
             _init_wrong(_even(-0.02, 0.02)),
-            "The kernels hold no weight beyond ±0.02, and all in between are equally likely. "
-            "Their spread is 0.0115. It should be 0.02, and the shape a bell.",
+            "The kernels hold no weight beyond ±0.02, and they scatter about half as far as they "
+            "should. The spread should be 0.02, and the shape a bell, with one weight in twenty "
+            "beyond 0.04.",
         ),
         Mistake(
             "uniform of the right spread",
@@ -1125,6 +1214,12 @@ INIT_WEIGHTS = Exercise(
             _own_generator,
             "With the given generator your weights are always the same, whatever its seed: you "
             "draw from another, or seed it anew.",
+        ),
+        Mistake(
+            "Xavier, uniform",
+            _init_wrong(lambda w, g: nn.init.xavier_uniform_(w, generator=g)),
+            "The spread of your kernels depends on the number of channels. DCGAN's rule is "
+            "simpler: 0.02 everywhere.",
         ),
     ),
     probes=(
@@ -1504,6 +1599,25 @@ DISCRIMINATOR_UPDATE = Exercise(
             "D judges bare noise, not pictures of G. It soon tells pixels drawn at random from "
             "pictures, and learns nothing about G.",
         ),
+        Mistake(
+            "a critic's loss",
+            _d_wrong(lambda d, real, fake: -d(real).mean() + d(fake).mean()),
+            "Your loss is the difference of the mean scores, as in a Wasserstein GAN, and has no "
+            "floor. A D that knows nothing, all scores 0, should pay 1.386, and pays 0.",
+        ),
+        Mistake(
+            "hinge",
+            _d_wrong(lambda d, real, fake: F.relu(1 - d(real)).mean() + F.relu(1 + d(fake)).mean()),
+            "Your loss is the hinge: scores beyond ±1 on the right side cost nothing. (That is "
+            "the loss of another GAN.) Asked is the binary cross-entropy.",
+        ),
+        Mistake(
+            "squared error",
+            _d_wrong(lambda d, real, fake: (d(real) - 1).square().mean() + d(fake).square().mean()),
+            "You take squared distances of the scores from 1 and 0. (That is the loss of another "
+            "GAN.) Asked is the binary cross-entropy: a score of 20 on data should cost nothing, "
+            "and costs 361.",
+        ),
     ),
     probes=(_round("D", 4, seed=1), _round("D", 2, seed=2, nc=1), _round("D", 4, seed=3)),
 )
@@ -1678,6 +1792,22 @@ GENERATOR_UPDATE = Exercise(
             _g_wrong(_says_one, lambda g, noise: g(torch.randn_like(noise))),
             "You drew your own noise and left the given one unused: the same noise must give the "
             "same fakes.",
+        ),
+        Mistake(
+            "smoothed labels",
+            _g_wrong(
+                lambda scores: F.binary_cross_entropy_with_logits(
+                    scores, torch.full_like(scores, 0.9)
+                )
+            ),
+            "The target is 0.9. A fake that fools D wholly, score 20, pays 2.0 for it; asked is a "
+            "loss that costs it nothing.",
+        ),
+        Mistake(
+            "halved",
+            _g_wrong(lambda scores: _says_one(scores) / 2),
+            "Half of the loss asked for. Against a D that is undecided, all scores 0, it should "
+            "be log 2 = 0.693.",
         ),
     ),
     probes=(_round("G", 4, seed=4), _round("G", 2, seed=5, nc=1), _round("G", 4, seed=6)),
@@ -1871,6 +2001,49 @@ LATENT_ARITHMETIC = Exercise(
                 torch.zeros(1, 2),
                 pick=lambda z: z[0],
                 gives=[3.0, 0.0],
+            ),
+        ),
+        Mistake(
+            "centred first",
+            lambda z, a, b, strength=1.0: z - z.mean(0) + strength * _direction(a, b),
+            "You take the mean of z away: where a face ends depends on the other faces in z. At "
+            "strength 0 the code (3, 0), alone in z, should stay; you move it to {got:.0f}.",
+            example(
+                torch.tensor([[3.0, 0.0]]),
+                torch.ones(1, 2),
+                torch.zeros(1, 2),
+                0.0,
+                gives=torch.zeros(2),
+                pick=lambda r: r[0],
+            ),
+        ),
+        Mistake(
+            "divided by the spread",
+            lambda z, a, b, strength=1.0: (
+                z + strength * _direction(a, b) / torch.cat([a, b]).std(0)
+            ),
+            "You divide the direction by the spread of the codes. Asked is the difference of the "
+            "means itself: with faces at (4, 0) and (0, 4) the code (0, 0) must come to (4, −4); "
+            "you say {got:.2f}.",
+            example(
+                torch.zeros(1, 2),
+                torch.tensor([[4.0, 0.0]]),
+                torch.tensor([[0.0, 4.0]]),
+                gives=torch.tensor([1.4142, -1.4142]),
+                pick=lambda r: r[0],
+            ),
+        ),
+        Mistake(
+            "the first face only",
+            lambda z, a, b, strength=1.0: z[0] + strength * _direction(a, b),
+            "You move the first face and lose the others: z has a row for each face, and so must "
+            "the answer. Yours has {got} axis instead of {expected}.",
+            example(
+                torch.zeros(2, 3),
+                torch.ones(1, 3),
+                torch.zeros(1, 3),
+                gives=1,
+                pick=lambda r: r.ndim,
             ),
         ),
     ),
