@@ -19,6 +19,13 @@ def _col(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float32)[:, None]
 
 
+_TWO = {"two results": "Two results are asked, as a tuple."}
+
+
+def _pair(found: Any) -> bool:
+    return isinstance(found, (tuple, list)) and len(found) == 2
+
+
 def _value(result: Any, shape: tuple[int, ...]) -> dict[str, Any]:
     """What a probe sees of a result: values only where the shape is right and all are finite.
 
@@ -43,18 +50,22 @@ def _kind(**results: Any) -> dict[str, bool]:
 def _gaussian(label: str, x: Tensor) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
         given = x.clone()
-        mean, covariance = candidate(given)
+        found = candidate(given)
+        if not _pair(found):
+            return {"two results": False}
+        mean, covariance = found
         kinds = _kind(mean=mean, covariance=covariance)
         mean, covariance = torch.as_tensor(mean), torch.as_tensor(covariance)
         if covariance.numel() == 1:  # torch.cov and numpy.cov return a bare number at d = 1
             covariance = covariance.reshape(1, 1)
         return {
+            "two results": True,
             "mean": mean.double(),
             "covariance": covariance.double(),
             "x changed in place": not torch.equal(given, x),  # x -= mean
         } | kinds
 
-    return Probe(label, observe, rtol=1e-3, atol=1e-4)
+    return Probe(label, observe, rtol=1e-3, atol=1e-4, explain=_TWO)
 
 
 def _scatter(x: Tensor, dim: int = 0) -> Tensor:
@@ -172,6 +183,31 @@ FIT_GAUSSIAN = Exercise(
             lambda x: (x.mean(0), _scatter(x)),
             "Your covariance grows with the number of points. The points 0 and 2 give 2; the same "
             "two points 100 times over give 200, and nothing became wider.",
+        ),
+        Mistake(
+            "covariance first",
+            lambda x: density.fit_gaussian(x)[::-1],
+            "The two results come in the other order: the mean first, then the covariance.",
+        ),
+        Mistake(
+            "roots of the covariance",
+            lambda x: (x.mean(0), density.fit_gaussian(x)[1].abs().sqrt()),
+            "You take the root of each entry of the covariance. For the points 0 and 2 the "
+            "variance is 2; you say {got:.2f}.",
+            example(_col(0, 2), gives=1.414, pick=lambda r: float(r[1])),
+        ),
+        Mistake(
+            "medians",
+            lambda x: (x.median(0).values, density.fit_gaussian(x)[1]),
+            "Your mean is a median: for 0, 0 and 3 the mean is 1, and you say {got:.0f}.",
+            example(_col(0, 0, 3), gives=0.0, pick=lambda r: float(r[0])),
+        ),
+        Mistake(
+            "something added to the diagonal",
+            lambda x: (x.mean(0), density.fit_gaussian(x)[1] + 0.01 * torch.eye(x.shape[1])),
+            "You add something to the variances, as one does before inverting. Asked is the "
+            "covariance itself: for two equal points it is 0; you say {got:.2f}.",
+            example(_col(1, 1), gives=0.01, pick=lambda r: float(r[1])),
         ),
     ),
     probes=(
@@ -354,6 +390,71 @@ PARZEN_LOG_DENSITY = Exercise(
             "the centre and 2.919 at 2, where the density is smaller.",
             example(_col(0), _col(0), 1.0, gives=0.919, pick=float),
         ),
+        Mistake(
+            "largest window only, divided by m",
+            lambda x, c, sigma: (
+                density.parzen_log_density(x[:, None].flatten(0, 1), c, sigma) * 0
+                + torch.stack([density.parzen_log_density(x, one[None], sigma) for one in c]).amax(
+                    0
+                )
+                - math.log(len(c))
+            ),
+            "Only the nearest centre counts for you, a maximum in place of a sum. Centres at 0 "
+            "and 0, σ = 1, query at 0: both count, −0.919; you say {got:.3f}.",
+            example(_col(0), _col(0, 0), 1.0, gives=-1.612, pick=float),
+        ),
+        Mistake(
+            "constant added",
+            lambda x, c, sigma: (
+                density.parzen_log_density(x, c, sigma)
+                + 2 * c.shape[1] * math.log(sigma * math.sqrt(2 * math.pi))
+            ),
+            "The constant has the wrong sign. One centre at 0, σ = 1, query at 0: {expected:.3f}; "
+            "you say {got:.3f}.",
+            example(_col(0), _col(0), 1.0, gives=0.919, pick=float),
+        ),
+        Mistake(
+            "no root over 2π",
+            lambda x, c, sigma: (
+                density.parzen_log_density(x, c, sigma) - c.shape[1] * math.log(2 * math.pi) / 2
+            ),
+            "The constant has 2π where its root belongs. One centre at 0, σ = 1, query at 0: "
+            "{expected:.3f}; you say {got:.3f}.",
+            example(_col(0), _col(0), 1.0, gives=-1.838, pick=float),
+        ),
+        Mistake(
+            "σ not squared in the constant",
+            lambda x, c, sigma: (
+                density.parzen_log_density(x, c, sigma) + c.shape[1] * math.log(sigma) / 2
+            ),
+            "The constant has σ where σ² belongs, under the root with 2π. One centre at 0, σ = 2, "
+            "query at 0: {expected:.3f}; you say {got:.3f}.",
+            example(_col(0), _col(0), 2.0, gives=-1.2655, pick=float),
+        ),
+        Mistake(
+            "each coordinate by itself",
+            lambda x, c, sigma: sum(
+                density.parzen_log_density(x[:, i : i + 1], c[:, i : i + 1], sigma)
+                for i in range(x.shape[1])
+            ),
+            "You average over the centres for each coordinate by itself and add up: coordinates "
+            "of different centres are mixed. Centres (0, 0) and (9, 9), σ = 1: the point (0, 9) "
+            "lies far from both, {expected:.1f}; you say {got:.1f}.",
+            example(
+                torch.tensor([[0.0, 9.0]]),
+                torch.tensor([[0.0, 0.0], [9.0, 9.0]]),
+                1.0,
+                gives=-3.224,
+                pick=float,
+            ),
+        ),
+        Mistake(
+            "divided by the number of queries",
+            lambda x, c, sigma: density.parzen_log_density(x, c, sigma) + math.log(len(c) / len(x)),
+            "You divide by the number of queries, not of centres. Centres at 0 and 0, σ = 1, "
+            "query at 0: {expected:.3f}; you say {got:.3f}.",
+            example(_col(0), _col(0, 0), 1.0, gives=-0.2258, pick=float),
+        ),
     ),
     probes=(
         _parzen(
@@ -397,11 +498,13 @@ PARZEN_LOG_DENSITY = Exercise(
 
 def _bandwidth(label: str, train: Tensor, validation: Tensor, sigmas: list[float]) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
-        best, scores = candidate(train.clone(), validation.clone(), list(sigmas))
-        scores = torch.tensor([float(score) for score in scores], dtype=torch.float64)
-        return {"best": float(best), "scores": scores}
+        found = candidate(train.clone(), validation.clone(), list(sigmas))
+        if not _pair(found):
+            return {"two results": False}
+        best, scores = (torch.as_tensor(part, dtype=torch.float64) for part in found)
+        return {"two results": True, "best": best, "scores": scores}
 
-    return Probe(label, observe, rtol=1e-3, atol=1e-4)
+    return Probe(label, observe, rtol=1e-3, atol=1e-4, explain=_TWO)
 
 
 def _selector(
@@ -529,6 +632,48 @@ SELECT_BANDWIDTH = Exercise(
             "+1.419.",
             example(_col(0), _col(1), [1.0], gives=1.419, pick=lambda r: float(r[1][0])),
         ),
+        Mistake(
+            "scores first",
+            lambda t, v, s: _selector()(t, v, s)[::-1],
+            "The two results come in the other order: the best σ first, then the scores.",
+        ),
+        Mistake(
+            "medians",
+            _selector(score=lambda t, v, s: density.parzen_log_density(v, t, s).median()),
+            "Your scores are medians: half of the points may be as badly fitted as they like. One "
+            "window at 0, σ = 1, validation points at 0, 0 and 9: the mean is {expected:.1f}; you "
+            "say {got:.2f}.",
+            example(_col(0), _col(0, 0, 9), [1.0], gives=-0.919, pick=lambda r: float(r[1][0])),
+        ),
+        Mistake(
+            "best point",
+            _selector(score=lambda t, v, s: density.parzen_log_density(v, t, s).max()),
+            "Your score is that of the best validation point alone. One window at 0, σ = 1, "
+            "validation points at 0 and 9: the mean is {expected:.1f}; you say {got:.2f}.",
+            example(_col(0), _col(0, 9), [1.0], gives=-0.919, pick=lambda r: float(r[1][0])),
+        ),
+        Mistake(
+            "always the last",
+            _selector(choose=lambda sigmas, scores: sigmas[-1]),
+            "Your scores are right, and you always return the last σ of the list.",
+        ),
+        Mistake(
+            "σ squared",
+            _selector(score=lambda t, v, s: density.parzen_log_density(v, t, s**2).mean()),
+            "Your windows have width σ², not σ. One window at 0, σ = 2, a validation point at 0: "
+            "{expected:.2f}; you say {got:.2f}.",
+            example(_col(0), _col(0), [2.0], gives=-2.305, pick=lambda r: float(r[1][0])),
+        ),
+        Mistake(
+            "windows on the validation points too",
+            _selector(
+                score=lambda t, v, s: density.parzen_log_density(v, torch.cat([t, v]), s).mean()
+            ),
+            "There are windows on the validation points too, so each of them sits on one of its "
+            "own. One training point at 0, a validation point at 9, σ = 1: {expected:.1f}; you "
+            "say {got:.2f}.",
+            example(_col(0), _col(9), [1.0], gives=-1.612, pick=lambda r: float(r[1][0])),
+        ),
     ),
     probes=(
         _bandwidth(
@@ -581,6 +726,9 @@ def _noise(candidate: Callable) -> dict[str, Any]:
         "spread of the noise": 0.0,
         "share of the noise beyond its spread": 0.0,
         "correlation between coordinates of the noise": 0.0,
+        "spread of the noise at σ = 2": _draw(candidate, _CORNERS[:1], 2.0, 4000, seed=2)
+        .std(0)
+        .mean(),
     }
     if samples.shape != (4000, 3):
         return seen
@@ -790,6 +938,36 @@ PARZEN_SAMPLE = Exercise(
             "and the same points come back, and everything else in the notebook that uses random "
             "numbers is restarted as well.",
         ),
+        Mistake(
+            "half of σ",
+            _sampler(width=lambda sigma: sigma / 2),
+            "The samples scatter half as far around their centres as asked.",
+        ),
+        Mistake(
+            "the centre fades",
+            lambda centers, sigma, n, generator=None: _sampler()(
+                centers * (1 - sigma), sigma, n, generator
+            ),
+            "The centres fade as σ grows: they are multiplied by 1 − σ. Samples of a window at 8 "
+            "with σ = 0.5 lie around 8, not 4.",
+        ),
+        Mistake(
+            "held in [−1, 1]",
+            lambda centers, sigma, n, generator=None: _sampler()(
+                centers, sigma, n, generator
+            ).clamp(-1, 1),
+            "No sample lies beyond −1 or 1, wherever the centres are. The density knows no such "
+            "bound.",
+        ),
+        Mistake(
+            "one centre for all",
+            _sampler(
+                choose=lambda centers, n, generator: centers[
+                    torch.randint(len(centers), (1,), generator=generator)
+                ].expand(n, -1)
+            ),
+            "All samples of a call come from one centre: each should choose its own.",
+        ),
     ),
     probes=(
         Probe(
@@ -839,9 +1017,11 @@ PARZEN_SAMPLE = Exercise(
 # --- mmd2 -----------------------------------------------------------------------------------------
 
 
-def _mmd(label: str, x: Tensor, y: Tensor, sigmas: list[float], unbiased: bool = True) -> Probe:
+def _mmd(
+    label: str, x: Tensor, y: Tensor, sigmas: list[float], unbiased: bool | None = None
+) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
-        options = {} if unbiased else {"unbiased": False}
+        options = {} if unbiased is None else {"unbiased": unbiased}
         return _value(candidate(x.clone(), y.clone(), list(sigmas), **options), ())
 
     return Probe(label, observe, rtol=1e-3, atol=1e-5)
@@ -1001,6 +1181,49 @@ MMD2 = Exercise(
             "it is 2 at every σ; write the same σ down three times and you say 6.",
             example(_col(0, 0), _col(1e6, 1e6), [1.0, 1.0, 1.0], gives=6.0, pick=float),
         ),
+        Mistake(
+            "biased by default",
+            lambda x, y, sigmas, unbiased=False: density.mmd2(x, y, sigmas, unbiased=unbiased),
+            "Where nothing is said the estimate should be the unbiased one; yours is the biased "
+            "one. For x = y = (0, 1), σ = 1, the unbiased estimate is {expected:.2f}; you say "
+            "{got:.0f}.",
+            example(_col(0, 1), _col(0, 1), [1.0], gives=0.0, pick=float),
+        ),
+        Mistake(
+            "multiplied by σ",
+            _wrong_mmd2(kernel=lambda d, sigma: (-sigma * d**2).exp()),
+            "Your likeness falls faster the larger σ is: you multiply by it (as by a γ), and "
+            "should divide by 2σ². With σ = 1 two points that are 1 apart are 0.61 alike; you say "
+            "{got:.2f}.",
+            example(_col(0, 0), _col(1, 1), [1.0], gives=0.3679, pick=lambda r: 1 - float(r) / 2),
+        ),
+        Mistake(
+            "distance of the means",
+            lambda x, y, sigmas, unbiased=True: (x.mean(0) - y.mean(0)).square().sum(),
+            "You compare the two means and no more: the bandwidths have no influence. Sets with "
+            "one mean and other shapes come out equal; for x = (−1, 1) and y = (−9, 9), σ = 1, "
+            "the estimate is {expected:.2f}; you say {got:.0f}.",
+            example(_col(-1, 1), _col(-9, 9), [1.0], gives=0.0, pick=float),
+        ),
+        Mistake(
+            "the largest over the bandwidths",
+            _wrong_mmd2(finish=torch.max),
+            "You return the largest of the estimates; asked is their mean over the bandwidths.",
+        ),
+        Mistake(
+            "one for each bandwidth",
+            _wrong_mmd2(finish=lambda found: found),
+            "You return an estimate for each bandwidth; asked is one number, their mean.",
+        ),
+        Mistake(
+            "between the sets only",
+            lambda x, y, sigmas, unbiased=True: torch.stack(
+                [2 - 2 * (-(torch.cdist(x, y) ** 2) / (2 * s**2)).exp().mean() for s in sigmas]
+            ).mean(),
+            "You look at pairs between the sets only, as if the points inside a set were all "
+            "alike. For x = y = (0, 1), σ = 1, the estimate is {expected:.2f}; you say {got:.2f}.",
+            example(_col(0, 1), _col(0, 1), [1.0], gives=0.3935, pick=float),
+        ),
     ),
     probes=(
         _mmd(
@@ -1032,7 +1255,9 @@ MMD2 = Exercise(
         _mmd(
             "two single points, unbiased=False", torch.zeros(1, 1), torch.ones(1, 1), [1.0], False
         ),
-        _mmd("a set against itself, σ = 1", normal(5, 2, seed=3), normal(5, 2, seed=3), [1.0]),
+        _mmd(
+            "a set against itself, σ = 1", normal(5, 2, seed=3), normal(5, 2, seed=3), [1.0], True
+        ),
         _mmd(
             "6 and 9 points in 5-D, three bandwidths, float64",
             normal(6, 5, seed=4, dtype=torch.float64),
@@ -1247,9 +1472,9 @@ PROXY_A_DISTANCE = Exercise(
         Mistake(
             "cut in the middle, not shuffled",
             _wrong_proxy(split=_in_order(0.5)),
-            "Sets that are 20 standard deviations apart come out as equal. The points were cut in "
-            "the middle as they came, 100 x and then 100 y: the classifier saw only x, and was "
-            "asked only about y.",
+            "Sets that are 20 standard deviations apart come out as equal. The labels were cut in "
+            "the middle as they came, 100 of x and then 100 of y: the classifier learned of x "
+            "only, and was asked only about y. Points and labels must be shuffled, both alike.",
         ),
         Mistake(
             "cut near the end, not shuffled",

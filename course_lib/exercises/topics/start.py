@@ -103,6 +103,23 @@ EXERCISES = (
                 "Your numbers are whole again: stored in bytes, 0.7 becomes 0, and all greys are"
                 " lost.",
             ),
+            Mistake(
+                "not_divided_by_255",
+                lambda images: images.float() * 2 - 1,
+                "White comes out as 509 and should be 1: this is right for numbers from 0 to 1, "
+                "and a byte goes to 255.",
+                example(torch.tensor([255], dtype=torch.uint8), gives=torch.tensor([509.0])),
+            ),
+            Mistake(
+                "cut_off",
+                lambda images: images.float().clamp(-1, 1),
+                "Every grey but black comes out as 1: the values are cut off, not scaled.",
+            ),
+            Mistake(
+                "whole_steps",
+                lambda images: images // 127.5 - 1.0,
+                "Nearly all greys are lost: `//` drops what stands behind the point.",
+            ),
         ),
         probes=(
             _probe("one picture with all levels from 0 to 255", _levels.view(1, 1, 16, 16)),
