@@ -60,6 +60,7 @@ DISCRIMINATOR_LOSS = Exercise(
             lambda real, fake: _log_loss(real, 0.0) + _log_loss(fake, 1.0),
             "Your D is rewarded for calling data fake. Scores of 2 for data and −2 for fakes are "
             "good, and cost 0.25; you say 4.25.",
+            example(torch.tensor([2.0]), torch.tensor([-2.0]), gives=4.2539),
         ),
         Mistake(
             "fakes taken for real",
@@ -85,6 +86,7 @@ DISCRIMINATOR_LOSS = Exercise(
             "There are two sigmoids in a row. With all scores 0 the loss is log 4 = 1.386; you say "
             "1.448. A perfect D, with scores of 40 and −40, still pays 1.01: 0.313 for the data "
             "and 0.693 for the fakes, and gets no lower.",
+            example(torch.tensor([0.0]), torch.tensor([0.0]), gives=1.4482),
         ),
         Mistake(
             "scores taken for probabilities",
@@ -111,6 +113,7 @@ DISCRIMINATOR_LOSS = Exercise(
             "Right for mild scores, wrong for sure ones. A fake scored 40 should cost 40; in "
             "float32 sigmoid(40) is 1, the logarithm of 1 − 1 is cut off, and you say 100. The "
             "gradient of that fake is 0: D cannot learn from its worst error.",
+            example(torch.tensor([40.0]), torch.tensor([40.0]), gives=100.0),
         ),
         Mistake(
             "probabilities first, with a small number",
@@ -126,12 +129,14 @@ DISCRIMINATOR_LOSS = Exercise(
             lambda real, fake: (_log_loss(real, 1.0) + _log_loss(fake, 0.0)) / 2,
             "Your loss is half of what is asked. With all scores 0 each of the two terms is 0.693 "
             "and their sum log 4 = 1.386; you say 0.693.",
+            example(torch.tensor([0.0]), torch.tensor([0.0]), gives=0.6931),
         ),
         Mistake(
             "summed over the batch",
             lambda real, fake: F.softplus(-real).sum() + F.softplus(fake).sum(),
             "Your loss grows with the batch. One image of each kind with score 0 costs 1.386; two "
             "of each cost you 2.773. Its gradient, and so your learning rate, would grow too.",
+            example(torch.zeros(2), torch.zeros(2), gives=2.7726),
         ),
         Mistake(
             "one number an image",
@@ -245,6 +250,7 @@ GENERATOR_LOSS = Exercise(
             _by_kind(_missed, _missed),
             "Both versions are the same for you. At score −4.6, D(G(z)) = 0.01, the minimax loss "
             "is log 0.99 = −0.01; you say 4.61.",
+            example(torch.tensor([-4.6]), "minimax", gives=4.61),
         ),
         Mistake(
             "the two swapped",
@@ -257,30 +263,35 @@ GENERATOR_LOSS = Exercise(
             _by_kind(_caught, _caught),
             "Your G is paid for getting caught: the loss rises with the score. A fake that D is "
             "sure of, score −5, costs you 0.01; one that fools D, score 5, costs 5.01.",
+            example(torch.tensor([5.0]), gives=5.0067),
         ),
         Mistake(
             "target 0 for the non-saturating",
             _by_kind(_negative(_caught), _caught),
             "Your non-saturating G is paid for getting caught. A fake that D is sure of, score −5, "
             "costs you 0.01; one that fools D, score 5, costs 5.01.",
+            example(torch.tensor([5.0]), gives=5.0067),
         ),
         Mistake(
             "sign of the minimax",
             _by_kind(_caught, _missed),
             "Your minimax loss rises with the score: G would flee from every point that D likes. "
             "At score 0 it is log ½ = −0.693; you say 0.693.",
+            example(torch.tensor([0.0]), "minimax", gives=0.6931),
         ),
         Mistake(
             "sign of the non-saturating",
             _by_kind(_negative(_caught), _negative(_missed)),
             "Your non-saturating loss rises with the score. At score 0 it is −log ½ = 0.693; you "
             "say −0.693.",
+            example(torch.tensor([0.0]), gives=-0.6931),
         ),
         Mistake(
             "both signs",
             _by_kind(_caught, _negative(_missed)),
             "Both of your losses rise with the score: an optimiser would drive G away from every "
             "point that D likes. At score 0 they are −0.693 and 0.693; you say 0.693 and −0.693.",
+            example(torch.tensor([0.0]), gives=-0.6931),
         ),
         Mistake(
             "two sigmoids",
@@ -289,12 +300,14 @@ GENERATOR_LOSS = Exercise(
             ),
             "There are two sigmoids in a row. At score 0 the non-saturating loss is 0.693; you say "
             "0.474. A G that fools D for sure still pays 0.313.",
+            example(torch.tensor([0.0]), gives=0.4741),
         ),
         Mistake(
             "scores taken for probabilities",
             _by_kind(lambda s: (1 - s).log().mean(), lambda s: -s.log().mean()),
             "Scores are not probabilities yet. A score of 0 means D = ½ and costs 0.693; you take "
             "the logarithm of 0 and say ∞. A negative score gives nan.",
+            example(torch.tensor([0.0]), gives=math.inf),
         ),
         Mistake(
             "probabilities first",
@@ -308,23 +321,27 @@ GENERATOR_LOSS = Exercise(
             _by_kind(lambda s: -_clamped(s, 0.0), lambda s: _clamped(s, 1.0)),
             "Right for mild scores, wrong for sure ones. At score 40 the minimax loss is −40; in "
             "float32 sigmoid(40) is 1, the logarithm of 1 − 1 is cut off, and you say −100.",
+            example(torch.tensor([40.0]), "minimax", gives=-100.0),
         ),
         Mistake(
             "no logarithm",
             _by_kind(lambda s: (1 - s.sigmoid()).mean(), lambda s: -s.sigmoid().mean()),
             "There is no logarithm. At score 0 the losses are −0.693 and 0.693; you say 0.5 and "
             "−0.5. Without it the gradient of a fake that D is sure of vanishes in both versions.",
+            example(torch.tensor([0.0]), "minimax", gives=0.5),
         ),
         Mistake(
             "a critic's loss",
             _by_kind(lambda s: -s.mean(), lambda s: -s.mean()),
             "You return the mean score with its sign turned: the loss of another game "
             "(Wasserstein). At score 0 the non-saturating loss is 0.693; you say 0.",
+            example(torch.tensor([0.0]), gives=0.0),
         ),
         Mistake(
             "summed over the batch",
             _by_kind(lambda s: -F.softplus(s).sum(), lambda s: F.softplus(-s).sum()),
             "Your loss grows with the batch. One fake of score 0 costs 0.693; two cost you 1.386.",
+            example(torch.zeros(2), gives=1.3863),
         ),
         Mistake(
             "one number an image",
@@ -380,71 +397,83 @@ OPTIMAL_DISCRIMINATOR = Exercise(
             lambda p, q: q / (p + q),
             "Where data are denser, your D is below ½. With p = 0.3 and q = 0.1, three images of "
             "four here are data; you say 0.25.",
+            example(torch.tensor([0.3]), torch.tensor([0.1]), gives=0.25, pick=float),
         ),
         Mistake(
             "ratio",
             lambda p, q: p / q,
             "Your D is no probability: with p = 0.3 and q = 0.1 you say 3.",
+            example(torch.tensor([0.3]), torch.tensor([0.1]), gives=3.0, pick=float),
         ),
         Mistake(
             "ratio, turned",
             lambda p, q: q / p,
             "Your D is no probability: with p = 0.1 and q = 0.3 you say 3, and it grows where "
             "fakes are denser.",
+            example(torch.tensor([0.1]), torch.tensor([0.3]), gives=3.0, pick=float),
         ),
         Mistake(
             "logarithm of the ratio",
             lambda p, q: (p / q).log(),
             "You return the best score, not the best D: where both densities are equal you say 0, "
             "and D must be ½.",
+            example(torch.tensor([0.3]), torch.tensor([0.3]), gives=0.0, pick=float),
         ),
         Mistake(
             "one plus q",
             lambda p, q: p / (1 + q),
             "Your D depends on the unit of length. With p = 3 and q = 1 three images of four are "
             "data; you say 1.5. With both a hundredth of that you say 0.03.",
+            example(torch.tensor([3.0]), torch.tensor([1.0]), gives=1.5, pick=float),
         ),
         Mistake(
             "divided by the sum over all points",
             lambda p, q: p / (p + q).sum(),
             "Your D at one point depends on how many other points are asked. At a point with p = q "
             "it must be ½; ask for it twice, and you say 0.25.",
+            example(torch.ones(2), torch.ones(2), gives=torch.full((2,), 0.25)),
         ),
         Mistake(
             "divided by one sum each",
             lambda p, q: p / p.sum() / (p / p.sum() + q / q.sum()),
             "Your D at one point depends on which other points are asked. Densities need no "
             "further scaling: at a single point with p = 0.3 and q = 0.1 D is 0.75; you say 0.5.",
+            example(torch.tensor([0.3]), torch.tensor([0.1]), gives=0.5, pick=float),
         ),
         Mistake(
             "sigmoid of the difference",
             lambda p, q: (p - q).sigmoid(),
             "Right at p = q alone. With p = 0.3 and q = 0.1 three images of four are data; you say "
             "0.55.",
+            example(torch.tensor([0.3]), torch.tensor([0.1]), gives=0.5498, pick=float),
         ),
         Mistake(
             "a hard answer",
             lambda p, q: (p > q).float(),
             "Your D says 0 or 1. With p = 0.3 and q = 0.1 one image of four is a fake, and a D "
             "that says 1 pays an infinite loss for it.",
+            example(torch.tensor([0.3]), torch.tensor([0.1]), gives=1.0, pick=float),
         ),
         Mistake(
             "mean in the denominator",
             lambda p, q: 2 * p / (p + q),
             "Where both densities are equal you say 1: that is the density of data against the "
             "mixture. D must be ½.",
+            example(torch.tensor([0.3]), torch.tensor([0.3]), gives=1.0, pick=float),
         ),
         Mistake(
             "squares",
             lambda p, q: p.square() / (p.square() + q.square()),
             "Your D is too sure. With p = 0.3 and q = 0.1 three images of four are data; you say "
             "0.9.",
+            example(torch.tensor([0.3]), torch.tensor([0.1]), gives=0.9, pick=float),
         ),
         Mistake(
             "a small number in the denominator",
             lambda p, q: p / (p + q + 1e-8),
             "Far from all data your D falls to 0. With p = 3e-7 and q = 1e-7 three images of four "
             "are data, however rare both are; you say 0.73, and further out less.",
+            example(torch.tensor([3e-7]), torch.tensor([1e-7]), pick=float),
         ),
         Mistake(
             "D everywhere a half",
@@ -509,6 +538,7 @@ JENSEN_SHANNON = Exercise(
             lambda p, q: _kl(q, p),
             "Your answer changes when p and q change places. p = (½, ½) and q = (1, 0) are 0.216 "
             "apart; you say 0.693, and the other way round ∞.",
+            example(torch.tensor([0.5, 0.5]), torch.tensor([1.0, 0.0]), gives=0.6931),
         ),
         Mistake(
             "both KL without the mixture",
@@ -526,18 +556,21 @@ JENSEN_SHANNON = Exercise(
             "doubled",
             lambda p, q: _kl(p, (p + q) / 2) + _kl(q, (p + q) / 2),
             "Twice what is asked: (1, 0) and (0, 1) are log 2 = 0.693 apart; you say 1.386.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), gives=1.3863),
         ),
         Mistake(
             "one half only",
             lambda p, q: _kl(p, (p + q) / 2),
             "Your answer changes when p and q change places. p = (½, ½) and q = (1, 0) are 0.216 "
             "apart; you say 0.144, and the other way round 0.288.",
+            example(torch.tensor([0.5, 0.5]), torch.tensor([1.0, 0.0]), gives=0.1438),
         ),
         Mistake(
             "one half only, halved",
             lambda p, q: _kl(p, (p + q) / 2) / 2,
             "(1, 0) and (0, 1) are log 2 = 0.693 apart; you say 0.347. One of the two sides is "
             "missing: your answer changes when p and q change places.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), gives=0.3466),
         ),
         Mistake(
             "KL from the mixture",
@@ -549,22 +582,26 @@ JENSEN_SHANNON = Exercise(
             "m not halved",
             lambda p, q: (_kl(p, p + q) + _kl(q, p + q)) / 2,
             "Two equal distributions are 0 apart; you say −0.693. Your mixture sums to 2.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0]), gives=-0.6931),
         ),
         Mistake(
             "bits",
             lambda p, q: jensen_shannon(p, q) / math.log(2),
             "In bits, not in nats: (1, 0) and (0, 1) are log 2 = 0.693 apart; you say 1.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), gives=1.0),
         ),
         Mistake(
             "square root",
             lambda p, q: jensen_shannon(p, q).clamp(min=0).sqrt(),
             "You return the distance, the root of the divergence (as scipy does): (1, 0) and (0, "
             "1) have the divergence 0.693; you say 0.833.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), gives=0.8326),
         ),
         Mistake(
             "sign",
             lambda p, q: -jensen_shannon(p, q),
             "A divergence is never below 0: for (1, 0) and (0, 1) you say −0.693.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), gives=-0.6931),
         ),
         Mistake(
             "nan at 0",
@@ -577,12 +614,14 @@ JENSEN_SHANNON = Exercise(
             lambda p, q: jensen_shannon(p, q) / len(p),
             "Your answer shrinks when outcomes are added that never happen. (1, 0) and (0, 1) are "
             "0.693 apart; you say 0.347, and for (1, 0, 0) and (0, 1, 0) less again.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), gives=0.3466),
         ),
         Mistake(
             "value of the game",
             lambda p, q: 2 * jensen_shannon(p, q) - math.log(4),
             "You return V(D*) = −log 4 + 2 JSD, what the best D reaches. Two equal distributions "
             "are 0 apart; you say −1.386.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.0]), gives=-1.3863),
         ),
         Mistake(
             "one number an outcome",
@@ -915,8 +954,8 @@ ADVERSARIAL_STEP = Exercise(
         Mistake(
             "minimax",
             _round(g_loss=lambda g, d, noise: generator_loss(d(g(noise)), "minimax")),
-            "Right at D(G(z)) = ½; where D is sure, G's step is many times too small. Your g_loss "
-            "is below 0: the minimax version. Asked is the non-saturating one.",
+            "Right at D(G(z)) = ½; where D is sure, G's step is many times too small. This g_loss "
+            "is negative: the minimax version. Asked is the non-saturating one.",
         ),
         Mistake(
             "G paid for getting caught",
@@ -1370,18 +1409,39 @@ NEAREST_NEIGHBOURS = Exercise(
             _ranked(lambda q, x: _euclidean(q, x).square()),
             "The right images, the wrong numbers: an image that differs by 3 in one pixel is 3 "
             "away; you say 9.",
+            example(
+                torch.zeros(1, 1, 1, 1),
+                torch.tensor([3.0]).view(1, 1, 1, 1),
+                1,
+                gives=9.0,
+                pick=lambda r: float(r[1]),
+            ),
         ),
         Mistake(
             "sum of absolute differences",
             _ranked(lambda q, x: _pairs(q, x).abs().sum(2)),
             "You add up absolute differences. An image that differs by 3 in one pixel and by 4 in "
             "another is 5 away; you say 7, and the order can change.",
+            example(
+                torch.zeros(1, 1, 1, 2),
+                torch.tensor([3.0, 4.0]).view(1, 1, 1, 2),
+                1,
+                gives=7.0,
+                pick=lambda r: float(r[1]),
+            ),
         ),
         Mistake(
             "mean over pixels",
             _ranked(_root_mean_square),
             "The right images, the wrong numbers: yours do not grow with the number of pixels. An "
             "image that differs by 1 in each of 4 pixels is 2 away; you say 1.",
+            example(
+                torch.zeros(1, 1, 1, 4),
+                torch.tensor([1.0, 1.0, 1.0, 1.0]).view(1, 1, 1, 4),
+                1,
+                gives=1.0,
+                pick=lambda r: float(r[1]),
+            ),
         ),
         Mistake(
             "mean squared error",
@@ -1389,6 +1449,13 @@ NEAREST_NEIGHBOURS = Exercise(
             "The right images, the wrong numbers: a mean of squares is no distance. An image that "
             "differs by 2 in each of 4 pixels is 4 away, at twice the difference 8; you say 4 and "
             "16.",
+            example(
+                torch.zeros(1, 1, 1, 4),
+                torch.tensor([4.0, 4.0, 4.0, 4.0]).view(1, 1, 1, 4),
+                1,
+                gives=16.0,
+                pick=lambda r: float(r[1]),
+            ),
         ),
         Mistake(
             "brightness alone",
@@ -1407,6 +1474,13 @@ NEAREST_NEIGHBOURS = Exercise(
             _ranked(_cosines, descending=True),
             "You return similarities, large for near images. A copy is 0 away from its original; "
             "you say 1.",
+            example(
+                torch.ones(1, 1, 1, 4),
+                torch.ones(1, 1, 1, 4),
+                1,
+                gives=1.0,
+                pick=lambda r: float(r[1]),
+            ),
         ),
         Mistake(
             "the nearest queries of each image",
