@@ -38,7 +38,7 @@ def _of_logits(scores: Tensor, target: float) -> Tensor:
 
 
 _FOUR = torch.tensor([-5, 1.4, 12.5, 2.7]), torch.tensor([10, 4.4, -5.5, 3.6])
-_SURE = torch.tensor([40.0, 30.0]), torch.tensor([-40.0, -30.0])
+_SURE = torch.tensor([200.0, 30.0]), torch.tensor([-200.0, -30.0])
 
 DISCRIMINATOR_LOSS = Exercise(
     id="gan.discriminator_loss",
@@ -176,6 +176,45 @@ DISCRIMINATOR_LOSS = Exercise(
             "For fakes you take 1 − log D; asked is log(1 − D). Scores 2 and −2 should cost "
             "{expected}; you say {got}.",
             example(torch.tensor([2.0]), torch.tensor([-2.0]), gives=-3.0),
+        ),
+        Mistake(
+            "a critic's loss",
+            lambda real, fake: fake.mean() - real.mean(),
+            "You return the difference of the mean scores: the loss of another game "
+            "(Wasserstein), which has no floor. With all scores 0 the loss is {expected:.2f}; you "
+            "say {got:.0f}.",
+            example(torch.zeros(1), torch.zeros(1), gives=0.0),
+        ),
+        Mistake(
+            "hinge",
+            lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
+            "You return the hinge, the loss of another game: scores beyond ±1 cost nothing. With "
+            "all scores 0 the loss is {expected:.2f}; you say {got:.0f}.",
+            example(torch.zeros(1), torch.zeros(1), gives=2.0),
+        ),
+        Mistake(
+            "squared error",
+            lambda real, fake: (real - 1).square().mean() + fake.square().mean(),
+            "You take squared distances of the scores from 1 and 0, the loss of another game "
+            "(least squares). With all scores 0 the loss is {expected:.2f}; you say {got:.0f}.",
+            example(torch.zeros(1), torch.zeros(1), gives=1.0),
+        ),
+        Mistake(
+            "against the other mean",
+            lambda real, fake: (
+                F.softplus(fake.mean() - real).mean() + F.softplus(fake - real.mean()).mean()
+            ),
+            "You compare each score with the mean of the other kind: the loss of another game "
+            "(relativistic). A score of 2 for data and of 2 for a fake cost {expected:.2f}; you "
+            "say {got:.2f}.",
+            example(torch.full((1,), 2.0), torch.full((1,), 2.0), gives=1.3863),
+        ),
+        Mistake(
+            "exp overflows",
+            lambda real, fake: (-real).exp().log1p().mean() + fake.exp().log1p().mean(),
+            "Right for mild scores, infinite for sure ones. A fake scored 200 should cost 200; "
+            "exp(200) is ∞ in float32, and so is your loss.",
+            example(torch.full((1,), 200.0), torch.full((1,), 200.0), gives=math.inf),
         ),
     ),
     probes=(
@@ -355,6 +394,37 @@ GENERATOR_LOSS = Exercise(
             "The values are right, and no gradient reaches the scores. G hears nothing from D; it "
             "will never move.",
         ),
+        Mistake(
+            "probabilities first, with a small number",
+            _by_kind(
+                lambda s: (1 - s.sigmoid() + 1e-8).log().mean(),
+                lambda s: -(s.sigmoid() + 1e-8).log().mean(),
+            ),
+            "Right for mild scores, wrong for sure ones. At score 40 the minimax loss is "
+            "{expected:.0f}; the small number that you add stops yours at {got:.1f}.",
+            example(torch.full((1,), 40.0), "minimax", gives=-18.42),
+        ),
+        Mistake(
+            "squared error",
+            _by_kind(_negative(_caught), lambda s: (s - 1).square().mean()),
+            "Your non-saturating loss is the squared distance of the scores from 1: the loss of "
+            "another game (least squares). At score 0 it is {expected:.2f}; you say {got:.0f}.",
+            example(torch.zeros(1), gives=1.0),
+        ),
+        Mistake(
+            "log D for the minimax",
+            _by_kind(_negative(_missed), _missed),
+            "Your minimax loss is log D, and rises with the score: it is the other one with its "
+            "sign turned. At score −4.6, D = 0.01, it is {expected:.2f}; you say {got:.2f}.",
+            example(torch.full((1,), -4.6), "minimax", gives=-4.61),
+        ),
+        Mistake(
+            "exp overflows",
+            _by_kind(lambda s: -s.exp().log1p().mean(), lambda s: (-s).exp().log1p().mean()),
+            "Right for mild scores, infinite for sure ones. At score −200 the non-saturating loss "
+            "is 200; exp(200) is ∞ in float32, and so is your loss.",
+            example(torch.full((1,), -200.0), gives=math.inf),
+        ),
     ),
     probes=(
         _g_call("non-saturating, two fakes of score 0", [0, 0], "non_saturating"),
@@ -364,8 +434,8 @@ GENERATOR_LOSS = Exercise(
         _g_call("non-saturating, one fake at D(G(z)) = 0.01", [-4.595], "non_saturating"),
         _g_call("minimax, one fake at D(G(z)) = 0.01", [-4.595], "minimax"),
         call("kind left out, which means non-saturating", torch.tensor([1.0, -2.0]), grad=(0,)),
-        _g_call("minimax, scores of a D that is sure", [40, -40, 0.5], "minimax"),
-        _g_call("non-saturating, scores of a D that is sure", [40, -40, 0.5], "non_saturating"),
+        _g_call("minimax, scores of a D that is sure", [40, -200, 0.5, 200], "minimax"),
+        _g_call("non-saturating, scores of a D that is sure", [40, -200, 0.5], "non_saturating"),
     ),
 )
 
@@ -481,6 +551,42 @@ OPTIMAL_DISCRIMINATOR = Exercise(
             "½ is the answer at the end of the game, where q = p. With p = 0.3 and q = 0.1 three "
             "images of four are data.",
         ),
+        Mistake(
+            "from −1 to 1",
+            lambda p, q: (p - q) / (p + q),
+            "Your scale runs from −1 to 1. Where both densities are equal D is ½; you say "
+            "{got:.0f}.",
+            example(torch.ones(1), torch.ones(1), gives=0.0, pick=float),
+        ),
+        Mistake(
+            "denominator held from below",
+            lambda p, q: p / (p + q).clamp(min=1e-6),
+            "Far from all data your D falls to 0: the denominator is held from below. With p = "
+            "3e-7 and q = 1e-7 three images of four are data, however rare both are; you say "
+            "{got:.1f}.",
+            example(torch.tensor([3e-7]), torch.tensor([1e-7]), gives=0.3, pick=float),
+        ),
+        Mistake(
+            "D held from 0 and 1",
+            lambda p, q: (p / (p + q)).clamp(0.01, 0.99),
+            "You hold D between two bounds. Where data are 999 times as likely D is "
+            "{expected:.3f}; you say {got:.2f}.",
+            example(torch.tensor([0.999]), torch.tensor([0.001]), gives=0.99, pick=float),
+        ),
+        Mistake(
+            "roots",
+            lambda p, q: p.sqrt() / (p.sqrt() + q.sqrt()),
+            "Your D is not sure enough: you take roots of the densities. With p = 0.9 and q = 0.1 "
+            "nine images of ten are data; you say {got:.2f}.",
+            example(torch.tensor([0.9]), torch.tensor([0.1]), gives=0.75, pick=float),
+        ),
+        Mistake(
+            "over the larger",
+            lambda p, q: p / torch.maximum(p, q),
+            "You divide by the larger density, not by both together: wherever data are denser you "
+            "say 1. With p = 0.3 and q = 0.1 three images of four are data.",
+            example(torch.tensor([0.3]), torch.tensor([0.1]), gives=1.0, pick=float),
+        ),
     ),
     probes=(
         call("four points", *_HERE),
@@ -488,6 +594,7 @@ OPTIMAL_DISCRIMINATOR = Exercise(
         call("densities above 1", torch.tensor([3.0, 8.0]), torch.tensor([1.0, 2.0])),
         call("a grid of 3 × 2 points", normal(3, 2, seed=1).exp(), normal(3, 2, seed=2).exp()),
         call("far from all data", torch.tensor([3e-7, 2e-6]), torch.tensor([1e-7, 8e-6])),
+        call("where one kind is rare", torch.tensor([0.999, 0.5]), torch.tensor([0.001, 499.5])),
     ),
 )
 
@@ -627,6 +734,36 @@ JENSEN_SHANNON = Exercise(
             "one number an outcome",
             lambda p, q: sum(torch.xlogy(r, r) - torch.xlogy(r, (p + q) / 2) for r in (p, q)) / 2,
             "You return a number for each outcome; asked is one for the two distributions.",
+        ),
+        Mistake(
+            "total variation",
+            lambda p, q: (p - q).abs().sum() / 2,
+            "You return the total variation, half the sum of the absolute differences. (1, 0) and "
+            "(0, 1) are log 2 = 0.693 apart; you say {got:.0f}.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), gives=1.0),
+        ),
+        Mistake(
+            "geometric mixture",
+            lambda p, q: (_kl(p, (p * q).sqrt()) + _kl(q, (p * q).sqrt())) / 2,
+            "Your mixture is the root of p · q: it is 0 wherever one of the two is, and your "
+            "answer ∞. (1, 0) and (0, 1) are log 2 = 0.693 apart; m is their mean.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), gives=math.inf),
+        ),
+        Mistake(
+            "left out where one is 0",
+            lambda p, q: (lambda p, q: (_kl(p, (p + q) / 2) + _kl(q, (p + q) / 2)) / 2)(
+                p * (p * q > 0), q * (p * q > 0)
+            ),
+            "You leave out the outcomes that one of the two never has, and those tell them apart "
+            "best. (1, 0) and (0, 1) are log 2 = 0.693 apart; you say {got:.0f}.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), gives=0.0),
+        ),
+        Mistake(
+            "softmax first",
+            lambda p, q: jensen_shannon(p.softmax(0), q.softmax(0)),
+            "You put the probabilities through a softmax, which makes others of them. (1, 0) and "
+            "(0, 1) are log 2 = 0.693 apart; you say {got:.2f}.",
+            example(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), gives=0.1109),
         ),
     ),
     probes=(
@@ -835,6 +972,8 @@ def _rounds(label: str, n: int, batch: int, seed: int) -> Probe:
             real = 1 + normal(batch, 3, seed=seed + 100 * i)
             noise = [normal(batch, 2, seed=seed + 100 * i + j) for j in (1, 2)]
             losses = candidate(generator, discriminator, *optimizers, real, *noise)
+            if not (isinstance(losses, (tuple, list)) and len(losses) == 2):
+                return {"two losses": False}
             d_loss, g_loss = (float(loss) for loss in losses)
             seen |= {
                 f"d_loss of round {i + 1}": d_loss,
@@ -846,9 +985,10 @@ def _rounds(label: str, n: int, batch: int, seed: int) -> Probe:
             not torch.equal(*pair)
             for pair in zip(start, map(_vector, (generator, discriminator)), strict=True)
         ]
-        return {"G moves": moved[0], "D moves": moved[1]} | seen
+        return {"two losses": True, "G moves": moved[0], "D moves": moved[1]} | seen
 
     explain = {
+        "two losses": "Two losses are asked, D's and G's.",
         "G moves": "After the round G's weights are what they were.",
         "D moves": "After the round D's weights are what they were.",
     }
@@ -880,8 +1020,8 @@ ADVERSARIAL_STEP = Exercise(
         Mistake(
             "fake detached in G's lesson",
             _fake_detached,
-            "G hears nothing from D: after the round its weights are what they were, to the last "
-            "digit. It will never move.",
+            "G does not move: after the round its weights are what they were, to the last digit. "
+            "Either no gradient arrives behind the fakes, or nobody makes G's step.",
         ),
         Mistake(
             "G keeps what D wanted",
@@ -1018,6 +1158,15 @@ ADVERSARIAL_STEP = Exercise(
             _round(d_loss=lambda g, d, real, noise: _d_loss(g, d, real, noise) / 2),
             "Your d_loss is half of what is asked, and D's step half as long: the two means are "
             "added up.",
+        ),
+        Mistake(
+            "critics' losses",
+            _round(
+                lambda g, d, real, z: d(g(z).detach()).mean() - d(real).mean(),
+                lambda g, d, z: -d(g(z)).mean(),
+            ),
+            "Both losses are those of another game (Wasserstein): mean scores, without a "
+            "logarithm.",
         ),
     ),
     probes=(
@@ -1275,6 +1424,122 @@ SLERP = Exercise(
             "All pairs of the batch get the same angle. (1, 0) to (0, 1) are 90°, (1, 0) to (1, "
             "0) are 0°; you use 60° for both. A pair alone comes out right.",
         ),
+        Mistake(
+            "not divided by the sine",
+            lambda a, b, f: ((1 - f) * (w := _cosine(a, b).acos())).sin() * a + (f * w).sin() * b,
+            "Your codes are too short: the weights are not divided by sin ω. From (1, 0) to (0.5, "
+            "0.87), 60°, none of the way is (1, 0); you say ({got:.2f}, 0).",
+            example(
+                torch.tensor([[1.0, 0.0]]),
+                torch.tensor([[0.5, 0.8660254]]),
+                0.0,
+                gives=0.866,
+                pick=lambda r: float(r[0, 0]),
+            ),
+        ),
+        Mistake(
+            "divided by its square",
+            lambda a, b, f: _unguarded(a, b, f) / _cosine(a, b).acos().sin(),
+            "Your codes are too long: the weights are divided by sin² ω. From (1, 0) to (0.5, "
+            "0.87), 60°, none of the way is (1, 0); you say ({got:.2f}, 0).",
+            example(
+                torch.tensor([[1.0, 0.0]]),
+                torch.tensor([[0.5, 0.8660254]]),
+                0.0,
+                gives=1.1547,
+                pick=lambda r: float(r[0, 0]),
+            ),
+        ),
+        Mistake(
+            "always 90°",
+            lambda a, b, f: math.cos(f * math.pi / 2) * a + math.sin(f * math.pi / 2) * b,
+            "You take the angle for 90°, whatever it is. Halfway from (1, 0) to (1, 0) is (1, 0); "
+            "you say ({got:.2f}, 0).",
+            example(
+                torch.tensor([[1.0, 0.0]]),
+                torch.tensor([[1.0, 0.0]]),
+                0.5,
+                gives=1.4142,
+                pick=lambda r: float(r[0, 0]),
+            ),
+        ),
+        Mistake(
+            "roots as weights",
+            lambda a, b, f: (1 - f) ** 0.5 * a + f**0.5 * b,
+            "Your weights are roots of 1 − f and f, whatever the angle. Halfway from (1, 0) to "
+            "(1, 0) is (1, 0); you say ({got:.2f}, 0).",
+            example(
+                torch.tensor([[1.0, 0.0]]),
+                torch.tensor([[1.0, 0.0]]),
+                0.5,
+                gives=1.4142,
+                pick=lambda r: float(r[0, 0]),
+            ),
+        ),
+        Mistake(
+            "the angle of the first pair",
+            lambda a, b, f: _arc(a, b, f, _cosine(a[:1], b[:1]).acos()),
+            "Every pair of the batch gets the angle of the first. A pair alone comes out right.",
+        ),
+        Mistake(
+            "straight below an angle",
+            lambda a, b, f: torch.where(
+                _cosine(a, b).abs() > 0.95, torch.lerp(a, b, f), _arc(a, b, f, _cosine(a, b).acos())
+            ),
+            "You go straight where the angle is below 18°, which is not nearly parallel: the code "
+            "is too short there. Halfway between (1, 0) and (0.97, 0.24), 14°, the length is 1; "
+            "you say {got:.3f}.",
+            example(
+                torch.tensor([[1.0, 0.0]]),
+                torch.tensor([[0.9703, 0.2419]]),
+                0.5,
+                pick=lambda r: float(r.norm()),
+            ),
+        ),
+        Mistake(
+            "a small number in the denominator",
+            lambda a, b, f: (
+                (((1 - f) * (w := _cosine(a, b).acos())).sin() * a + (f * w).sin() * b)
+                / (w.sin() + 1e-3)
+            ),
+            "You add a small number to sin ω: where two codes are nearly parallel the result is "
+            "far too short. Halfway between (1, 0) and itself is (1, 0); you say ({got:.2f}, 0).",
+            example(
+                torch.tensor([[1.0, 0.0]]),
+                torch.tensor([[1.0, 0.0]]),
+                0.5,
+                gives=0.0,
+                pick=lambda r: float(r[0, 0]),
+            ),
+        ),
+        Mistake(
+            "the shorter way",
+            lambda a, b, f: _arc(
+                a, b * (_cosine(a, b)).sign(), f, _cosine(a, b * _cosine(a, b).sign()).acos()
+            ),
+            "Beyond 90° you turn the second code round, as one does for rotations: you arrive at "
+            "its opposite. All of the way from (1, 0) to (−0.5, 0.87) is (−0.5, 0.87); you say "
+            "{got:.2f}.",
+            example(
+                torch.tensor([[1.0, 0.0]]),
+                torch.tensor([[-0.5, 0.8660254]]),
+                1.0,
+                gives=torch.tensor([0.5, -0.866]),
+                pick=lambda r: r[0],
+            ),
+        ),
+        Mistake(
+            "in degrees",
+            lambda a, b, f: (
+                (
+                    ((1 - f) * (w := _cosine(a, b).clamp(-0.9999, 0.9999).acos().rad2deg())).sin()
+                    * a
+                    + (f * w).sin() * b
+                )
+                / w.sin()
+            ),
+            "Your angle is in degrees, and the sine takes radians.",
+        ),
     ),
     probes=(
         _path(
@@ -1318,6 +1583,12 @@ def nearest_neighbours(
     distances = torch.cdist(queries.flatten(1).double(), images.flatten(1).double())
     found = distances.topk(k, largest=False)
     return found.indices, found.values.float()
+
+
+def _by_largest_difference(queries: Tensor, images: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    distances = torch.cdist(queries.flatten(1), images.flatten(1), p=math.inf)
+    found = distances.topk(k, largest=False)
+    return found.indices, found.values
 
 
 def _pairs(queries: Tensor, images: Tensor) -> Tensor:
@@ -1371,13 +1642,21 @@ def _neighbours(label: str, n: int, m: int, k: int, shape: tuple[int, ...], seed
     queries = 0.5 * images[torch.arange(n) * 2 % m] + 0.2 * normal(n, *shape, seed=seed + 1)
 
     def observe(candidate: Callable) -> dict[str, Any]:
-        indices, distances = candidate(queries.clone(), images.clone(), k)
+        found = candidate(queries.clone(), images.clone(), k)
+        if not (isinstance(found, (tuple, list)) and len(found) == 2):
+            return {"two results": False}
+        indices, distances = found
         indices, distances = torch.as_tensor(indices), torch.as_tensor(distances)
         shapes = f"{tuple(indices.shape)} and {tuple(distances.shape)}"
         if shapes != f"{(n, k)} and {(n, k)}":
             indices, distances = torch.zeros(0, dtype=torch.int64), torch.zeros(0)
         half = distances.dtype in (torch.float16, torch.bfloat16)
-        seen = {"shapes": shapes, "indices": indices.long(), "distances": distances.float()}
+        seen = {
+            "two results": True,
+            "shapes": shapes,
+            "indices": indices.long(),
+            "distances": distances.float(),
+        }
         whole = not indices.is_floating_point()
         return seen | {"distances in 16 bits": half, "indices are whole numbers": whole}
 
@@ -1513,6 +1792,48 @@ NEAREST_NEIGHBOURS = Exercise(
             ),
             "The right k images, in the order in which they stand in the set. Asked is nearest "
             "first.",
+        ),
+        Mistake(
+            "largest difference",
+            _by_largest_difference,
+            "You take the largest difference of a pixel. An image that differs by 3 in one pixel "
+            "and by 4 in another is {expected:.0f} away; you say {got:.0f}.",
+            example(
+                torch.zeros(1, 1, 1, 2),
+                torch.tensor([3.0, 4.0]).view(1, 1, 1, 2),
+                1,
+                gives=4.0,
+                pick=lambda r: float(r[1]),
+            ),
+        ),
+        Mistake(
+            "first channel only",
+            lambda queries, images, k: nearest_neighbours(queries[:, :1], images[:, :1], k),
+            "You look at the first channel only. Two pictures that differ by 3 in the second are "
+            "{expected:.0f} apart; you say {got:.0f}.",
+            example(
+                torch.zeros(1, 2, 1, 1),
+                torch.tensor([0.0, 3.0]).view(1, 2, 1, 1),
+                1,
+                gives=0.0,
+                pick=lambda r: float(r[1]),
+            ),
+        ),
+        Mistake(
+            "channels averaged",
+            lambda queries, images, k: nearest_neighbours(
+                queries.mean(1, keepdim=True), images.mean(1, keepdim=True), k
+            ),
+            "You take the mean over the channels first: red and blue of one brightness are the "
+            "same to you. Two pictures that differ by 3 in one of two channels are {expected:.0f} "
+            "apart; you say {got:.1f}.",
+            example(
+                torch.zeros(1, 2, 1, 1),
+                torch.tensor([0.0, 3.0]).view(1, 2, 1, 1),
+                1,
+                gives=1.5,
+                pick=lambda r: float(r[1]),
+            ),
         ),
     ),
     probes=(
