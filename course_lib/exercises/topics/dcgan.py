@@ -1614,9 +1614,9 @@ DISCRIMINATOR_UPDATE = Exercise(
         Mistake(
             "squared error",
             _d_wrong(lambda d, real, fake: (d(real) - 1).square().mean() + d(fake).square().mean()),
-            "You take squared distances of the scores from 1 and 0. (That is the loss of another "
-            "GAN.) Asked is the binary cross-entropy: a score of 20 on data should cost nothing, "
-            "and costs 361.",
+            "The loss is the squared distance of the scores from 1 and 0. (That is the loss of "
+            "another GAN.) Asked is the binary cross-entropy: a score of 20 on data should cost "
+            "nothing, and costs 361.",
         ),
     ),
     probes=(_round("D", 4, seed=1), _round("D", 2, seed=2, nc=1), _round("D", 4, seed=3)),

@@ -1561,8 +1561,8 @@ DDIM_STEP = Exercise(
         Mistake(
             "s = 0 taken for the picture",
             lambda xt, t, s, eps, alpha_bar: ddim_step(xt, t, s if s > 0 else -1, eps, alpha_bar),
-            "You take the index 0 for the picture itself. It is still a noisy time, with ᾱ₀; the "
-            "picture has the index −1.",
+            "The index 0 is still a noisy time, with ᾱ₀, and not the picture itself, which has "
+            "the index −1. At s = 0 you return x̂₀.",
         ),
         Mistake(
             "x̂₀ held, and eps from it",
