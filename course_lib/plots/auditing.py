@@ -3,39 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from course_lib.plots import CYCLE, DATA, GREY, GUESS, MODEL, OTHER, as_pictures, bare, subplots
 
 Share = tuple[float, tuple[float, float]]  # and its interval
-
-
-def _draw_copies(
-    rows_of_axes: Sequence[Sequence[Axes]],
-    made: Float[Tensor, "n c h w"],
-    originals: Float[Tensor, "n c h w"],
-    ratios: Float[Tensor, " n"],
-    threshold: float,
-) -> None:
-    """Each drawn picture above its nearest training image; copies are framed."""
-    for i, ratio in enumerate(ratios.tolist()):
-        for axes, picture in zip(
-            (row[i] for row in rows_of_axes), (made[i], originals[i]), strict=True
-        ):
-            axes.imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
-            bare(axes)
-        rows_of_axes[0][i].set_title(f"{ratio:.2f}", fontsize=8, pad=2)
-        if ratio < threshold:
-            rows_of_axes[0][i].spines[:].set(visible=True, color=MODEL, linewidth=2.5)
-    rows_of_axes[0][0].set_ylabel("drawn", fontsize=8)
-    rows_of_axes[1][0].set_ylabel("nearest\nin training", fontsize=8)
 
 
 def copies(
@@ -44,10 +22,18 @@ def copies(
     ratios: Float[Tensor, " n"],
     threshold: float,
 ) -> Figure:
-    """Drawn pictures above the nearest training image, their ratio written; copies are framed."""
+    """Generated pictures above the nearest training image, with their ratio; copies are framed."""
     n = len(made)
     figure, all_axes = subplots(2, n, figsize=(0.85 * n + 0.4, 2.1), squeeze=False)
-    _draw_copies(all_axes, made, originals, ratios, threshold)
+    for i, ratio in enumerate(ratios.tolist()):
+        for axes, picture in zip(all_axes[:, i], (made[i], originals[i]), strict=True):
+            axes.imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
+            bare(axes)
+        all_axes[0, i].set_title(f"{ratio:.2f}", fontsize=10, pad=2)
+        if ratio < threshold:
+            all_axes[0, i].spines[:].set(visible=True, color=MODEL, linewidth=2.5)
+    all_axes[0, 0].set_ylabel("generated", fontsize=10)
+    all_axes[1, 0].set_ylabel("nearest in\ntraining", fontsize=10)
     return figure
 
 
@@ -59,57 +45,58 @@ def _draw_shares(axes: Axes, shares: Mapping[float, Share], color: str, label: s
 
 
 def copying(
-    pairs: tuple[Tensor, Tensor, Tensor, float],
-    by_size: Mapping[float, Share],
+    by_size: Mapping[str, Mapping[float, Sequence[float]]],
     strangers: Mapping[float, float],
-    by_times: Mapping[float, Share],
+    by_times: Mapping[float, Sequence[float]],
     share_of_rows: Mapping[float, float],
 ) -> Figure:
-    """The picture of lecture 08: copies beside their originals, and when they come.
+    """When a model copies: each dot is one training run, each line joins the means of runs.
 
-    pairs: as the arguments of `copies`. by_size: faces in training -> share of copies; dotted the
+    by_size: what was held equal -> faces in training -> the share of copies in each run; dotted the
     share of real strangers that would be called so. by_times: how often a face stands among the
-    others -> share of the drawn pictures that are copies of it; share_of_rows dotted beside it.
+    others -> the share of generated pictures that copy it; share_of_rows dotted beside it.
     """
-    n = len(pairs[0])
-    figure = plt.figure(figsize=(9, 5))
-    plt.close(figure)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(1, 1.35))
-    _draw_copies(top.subplots(2, n), *pairs)
-    left, right = bottom.subplots(1, 2)
-    _draw_shares(left, by_size, MODEL, "drawn")
+    figure, (left, right) = subplots(1, 2, figsize=(9, 3.2))
+    for (name, runs), color in zip(by_size.items(), (MODEL, DATA, OTHER), strict=False):
+        _draw_runs(left, runs, color, f"copies, {name}")
     left.plot(list(strangers), list(strangers.values()), ":", color=GREY, label="real strangers")
-    left.legend()
-    left.set(xscale="log", ylim=(-0.03, 1.03), xlabel="faces in training")
-    left.set_title("share that passes for a copy")
-    left.set_xticks(list(by_size), [f"{x:,.0f}" for x in by_size])
-    _draw_shares(right, by_times, MODEL, "copies of it")
-    right.plot(
-        list(share_of_rows), list(share_of_rows.values()), ":", color=DATA, label="its share"
-    )
-    right.set(xscale="log", xlabel="times that one face stands in training")
-    right.set_title("share of the drawn that copy this face")
-    right.set_xticks(list(by_times), [f"{x:,.0f}" for x in by_times])
-    right.legend()
-    for axes in (left, right):
-        axes.xaxis.set_minor_formatter(NullFormatter())
+    left.set(ylim=(-0.03, 1.03), xlabel="faces in training", title="share that counts as a copy")
+    _draw_runs(right, by_times, MODEL, "copies of it")
+    rows = list(share_of_rows), list(share_of_rows.values())
+    right.plot(*rows, ":", color=GREY, label="its share of the set")
+    right.set(xlabel="how often one face stands in training", title="share that copies this face")
+    for axes, places in ((left, strangers), (right, by_times)):
+        _few_ticks(axes, list(places))
         axes.yaxis.set_major_formatter("{x:.0%}")
+        axes.legend(fontsize=9)
     return figure
 
 
+def _draw_runs(axes: Axes, runs: Mapping[float, Sequence[float]], color: str, label: str) -> None:
+    means = [sum(values) / len(values) for values in runs.values()]
+    axes.plot(list(runs), means, "-", color=color, label=label)
+    for x, values in runs.items():
+        axes.plot([x] * len(values), values, "o", color=color, markersize=4)
+
+
+def _few_ticks(axes: Axes, places: Sequence[float]) -> None:
+    """A logarithmic axis that names these numbers and no others."""
+    axes.set_xscale("log")
+    axes.set_xticks(places, [f"{x:,.0f}" for x in places])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 def along(
-    series: Mapping[str, Mapping[float, Share]], reference: float, xlabel: str, label: str
+    series: Mapping[str, Mapping[float, Share]], guessing: Mapping[str, float], xlabel: str
 ) -> Figure:
-    """Values with intervals over a number, one line for each name; dotted what guessing gives."""
-    figure, axes = subplots(figsize=(6.2, 3.2))
+    """Shares with intervals over a number, a line for each name; dotted what guessing gives."""
+    figure, axes = subplots(figsize=(7.4, 3.2))
     for (name, shares), color in zip(series.items(), (MODEL, DATA, GUESS, OTHER), strict=False):
         _draw_shares(axes, shares, color, name)
-    axes.axhline(reference, color=GREY, linewidth=1, linestyle=":", label="guessing")
-    places = sorted({x for shares in series.values() for x in shares})
-    axes.set(xscale="log", xlabel=xlabel, ylabel=label)
-    axes.set_xticks(places, [f"{x:,.0f}" for x in places])
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.legend()
+        axes.axhline(guessing[name], color=color, linewidth=1, linestyle=":")
+    _few_ticks(axes, sorted({x for shares in series.values() for x in shares}))
+    axes.set(xlabel=xlabel, ylim=(-0.03, 1.03))
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="dotted: guessing")
     return figure
 
 
@@ -117,41 +104,47 @@ def two_kinds(
     panels: Mapping[str, tuple[Tensor, Tensor]], names: tuple[str, str], xlabel: str
 ) -> Figure:
     """A panel for each name: the numbers of two kinds of pictures as two histograms."""
-    figure, all_axes = subplots(1, len(panels), figsize=(3.1 * len(panels), 2.5), squeeze=False)
+    figure, all_axes = subplots(1, len(panels), figsize=(4.2 * len(panels), 2.7), squeeze=False)
     for axes, (title, pair) in zip(all_axes[0], panels.items(), strict=True):
         bins = np.linspace(*np.quantile(torch.cat(pair), (0.0, 0.995)), 30)
         for values, name, color in zip(pair, names, (MODEL, DATA), strict=True):
-            axes.hist(values.numpy(), bins, density=True, alpha=0.6, color=color, label=name)
-        axes.set(title=title, xlabel=xlabel, yticks=[])
-    all_axes[0, 0].set_ylabel("how many")
-    all_axes[0, 0].legend(fontsize=8)
+            each = np.full(len(values), 1 / len(values))
+            label = f"{len(values):,} {name}"
+            axes.hist(values.numpy(), bins, weights=each, alpha=0.6, color=color, label=label)
+        axes.set(title=title, xlabel=xlabel)
+        axes.yaxis.set_major_formatter("{x:.0%}")
+        axes.legend(fontsize=9)
+    all_axes[0, 0].set_ylabel("share of each kind")
     return figure
 
 
 def in_and_out(series: Mapping[str, Sequence[tuple[float, float, tuple[float, float]]]]) -> Figure:
-    """The share that went in and the one that came out, (in, out, interval), by kind of model."""
-    figure, axes = subplots(figsize=(5.6, 4.2))
-    axes.plot([0, 1], [0, 1], ":", color=GREY, linewidth=1)
-    axes.text(0.86, 0.82, "as it went in", color=GREY, fontsize=8)
+    """By how many points a share changed, (in, out, interval of out), by kind of model."""
+    went_in = sorted({before for points in series.values() for before, _, _ in points})
+    figure, axes = subplots(figsize=(6.4, 3.4))
+    axes.axhline(0, color=GREY, linewidth=1, linestyle=":")
     for i, (name, points) in enumerate(series.items()):
-        beside = 0.016 * (i - (len(series) - 1) / 2)
-        for j, (before, after, (low, high)) in enumerate(points):
-            x = before + beside
-            axes.plot([x, x], [low, high], color=CYCLE[i + 1], linewidth=1.5)
-            axes.plot(x, after, "o", color=CYCLE[i + 1], markersize=5, label=None if j else name)
-    lowest = min(0.4, *(low - 0.05 for points in series.values() for *_, (low, _) in points))
-    axes.set(xlim=(max(lowest, 0), 1), ylim=(max(lowest, 0), 1))
-    axes.set(xlabel="share with glasses in training", ylabel="share with glasses among the drawn")
-    axes.legend()
+        for j, (before, after, ends) in enumerate(points):
+            nth = sum(earlier == before for earlier, _, _ in points[:j])
+            x = went_in.index(before) + 0.24 * (i - (len(series) - 1) / 2) + 0.05 * (nth - 1)
+            axes.plot([x, x], [100 * (end - before) for end in ends], color=CYCLE[i + 1])
+            label = None if j else name
+            axes.plot(x, 100 * (after - before), "osD"[i % 3], color=CYCLE[i + 1], label=label)
+    axes.set_xticks(range(len(went_in)), [f"{share:.0%}" for share in went_in])
+    axes.set(xlabel="share with glasses in training", ylabel="change in the generated, points")
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 
 def roc(curves_by_name: Mapping[str, Any], rate: float = 0.01) -> Figure:
     """Which share of the fakes is found at which share of real pictures accused (from 0.1 %)."""
     figure, axes = subplots(figsize=(6, 3.6))
-    for (name, curve), color in zip(curves_by_name.items(), CYCLE[1:], strict=False):
+    styles = zip(CYCLE[1:], ("-", "--", "-.", (0, (1, 1))), strict=False)
+    for (name, curve), (color, dash) in zip(curves_by_name.items(), styles, strict=False):
         accused, found = curve.false_positive_rate, curve.true_positive_rate
-        axes.step(accused.clamp(min=1e-3), found, where="post", color=color, label=name)
+        axes.step(
+            accused.clamp(min=1e-3), found, where="post", color=color, linestyle=dash, label=name
+        )
     guess = np.logspace(-3, 0, 50)
     axes.plot(guess, guess, ":", color=GREY, linewidth=1, label="guessing")
     axes.axvline(rate, color="black", linewidth=0.8, linestyle=":")
@@ -164,16 +157,25 @@ def roc(curves_by_name: Mapping[str, Any], rate: float = 0.01) -> Figure:
 
 
 def cross_table(
-    table: Mapping[str, Mapping[str, float]], rows_are: str, columns_are: str
+    table: Mapping[str, Mapping[str, Sequence[float]]],
+    rows_are: str,
+    columns_are: str,
+    guessing: float = 0.0,
 ) -> Figure:
-    """A number for each pair of names, dark where it is large: table[row][column] in 0 … 1."""
+    """The mean of some runs for each pair of names, table[row][column], and their range below.
+
+    The colour says how far from guessing: white there, blue above, red below.
+    """
     columns = list(next(iter(table.values())))
-    values = np.array([[of[name] for name in columns] for of in table.values()])
-    figure, axes = subplots(figsize=(1.9 + 0.95 * len(columns), 1.1 + 0.45 * len(table)))
-    axes.imshow(values, cmap="Blues", vmin=-0.1, vmax=1.15, aspect="auto")
-    for (y, x), value in np.ndenumerate(values):
-        color = "white" if value > 0.8 else "black"
-        axes.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=9, color=color)
+    runs = np.array([[of[name] for name in columns] for of in table.values()])
+    means, reach = runs.mean(-1), max(guessing, 1 - guessing)
+    figure, axes = subplots(figsize=(1.9 + 1.15 * len(columns), 1.1 + 0.6 * len(table)))
+    limits = {"vmin": guessing - 1.3 * reach, "vmax": guessing + 1.3 * reach}
+    axes.imshow(means, cmap="RdBu", aspect="auto", **limits)
+    for (y, x), value in np.ndenumerate(means):
+        color = "white" if abs(value - guessing) > 0.75 * reach else "black"
+        text = f"{value:.2f}\n{runs[y, x].min():.2f} … {runs[y, x].max():.2f}"
+        axes.text(x, y, text, ha="center", va="center", fontsize=10, color=color)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(table)), list(table))
     axes.set(xlabel=columns_are, ylabel=rows_are)
@@ -188,14 +190,21 @@ def after_attacks(
     """A share with its interval after each treatment of the pictures, for each name; dotted what
     chance gives."""
     attacks = list(next(iter(series.values())))
-    figure, axes = subplots(figsize=(7, 0.3 * len(attacks) + 1.1))
+    figure, axes = subplots(figsize=(7.4, 0.32 * len(attacks) + 1.1))
     for i, (name, shares) in enumerate(series.items()):
         beside = 0.18 * (i - (len(series) - 1) / 2)
         for y, attack in enumerate(attacks):
             share, (low, high) = shares[attack]
             color = (MODEL, DATA, GUESS, OTHER)[i % 4]
             axes.plot([low, high], [y + beside] * 2, color=color, linewidth=1.5)
-            axes.plot(share, y + beside, "o", color=color, markersize=4, label=None if y else name)
+            axes.plot(
+                share,
+                y + beside,
+                "osD^"[i % 4],
+                color=color,
+                markersize=4,
+                label=None if y else name,
+            )
     if reference is not None:
         axes.axvline(reference, color=GREY, linewidth=1, linestyle=":", label=f"{reference:.0%}")
     axes.set_yticks(range(len(attacks)), attacks)

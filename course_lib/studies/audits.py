@@ -7,7 +7,7 @@ stand 64, 16 or 4 times among 200 others) and `attributes.csv` (a share of the p
 glasses; what comes out of a VAE, a GAN and a flow), one run a core, and writes each result down at
 once.
 
-All faces are 16 × 16 pixels, so that a run takes less than a minute of one core. What is the same
+All faces are 16 × 16 pixels, so a run takes less than a minute of one core. What is the same
 for all runs of a table: the network, the batch, the steps, the judge.
 """
 
@@ -70,7 +70,7 @@ def learned(faces: data.ImageSet, seed: int, steps: int = STEPS, batch: int = BA
 
 
 def draw(model: UNet, n: int, seed: int, steps: int = 20) -> Float[Tensor, "n 3 16 16"]:
-    """n pictures along straight paths, in [-1, 1]."""
+    """n pictures by the flow, in [-1, 1]."""
     generator = torch.Generator().manual_seed(seed)
     parts = torch.arange(n).split(500)
     made = [
