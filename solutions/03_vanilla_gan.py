@@ -23,7 +23,7 @@
 # - watch a GAN learn in the plane, and measure three ways in which it fails;
 # - train a GAN on pictures, count what it leaves out, and weigh it against a VAE.
 #
-# **Time**: 90 minutes with the exercises. The cells run in about 3 minutes on a laptop; on a GPU, where they train longer, plan for 5.
+# **Time**: 90 minutes with the exercises. The cells run in about 4 minutes on a laptop; on a GPU, where they train longer, plan for 5.
 # **You need**: lecture 01 (a classifier that tells two sets apart), gradient descent in PyTorch.
 
 # %%
@@ -691,7 +691,7 @@ def my_measurements():
     return {
         "VAE +: a picture can be compared with its reconstruction": ("error 0.018", "no encoder"),
         "VAE +: decent results after little training": ("about 1 min", "about 2 min"),
-        "VAE −: blurred": ("sharpness 0.43, real 0.95", f"{sharp[0]:.2f}, real {sharp[1]:.2f}"),
+        "VAE −: blurred": ("sharpness 0.40, real 0.95", f"{sharp[0]:.2f}, real {sharp[1]:.2f}"),
         "GAN +: the sharpest images": ("as above", "as above: grain"),
         "GAN −: no noise is known for a picture": ("one pass", f"300 steps, error {search:.3f}"),
         "GAN −: style without an object": ("not measured", f"{doubted['samples']:.0%} doubted"),
