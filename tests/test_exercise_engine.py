@@ -1700,3 +1700,20 @@ def test_whole_numbers_of_any_length_are_no_trouble(given):
     for wrong in (lambda n: 2.0 ** min(n, 900), lambda n: 2**n + 1, lambda n: 2 ** (n + 1)):
         assert "the check itself failed" not in grade(ID, wrong).message.lower()
         assert grade(ID, wrong).status == "wrong"
+
+
+def test_equal_values_that_are_too_small_are_not_called_held_at_a_bound(given):
+    given(lambda x: x + 0, call("this", torch.tensor([2.0, 3, 3, 0.5])), mistakes=())
+    assert "held" not in grade(ID, lambda x: torch.where(x > 2, x - 1, x)).message
+    given(lambda x: x + 0, call("this", torch.tensor([2.0, 3, 4, 0.5])), mistakes=())
+    assert "above 2 is held" in grade(ID, lambda x: x.clamp(max=2)).message
+
+
+def test_one_call_in_which_a_result_stays_does_not_make_an_argument_idle(given):
+    def inside(x, k):  # where all are inside already, k has no say
+        return (x < k).float().mean()
+
+    calls = [call(f"{n} numbers", torch.arange(float(n)), k) for n, k in ((3, 1), (9, 4), (20, 7))]
+    given(inside, *calls, mistakes=())
+    assert "`k`" not in grade(ID, lambda x, k: (x < 4 * k).float().mean()).message
+    assert "`k` has no influence" in grade(ID, lambda x, k: (x < 2).float().mean()).message

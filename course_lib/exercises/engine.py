@@ -53,7 +53,7 @@ import inspect
 import json
 import os
 import textwrap
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -349,11 +349,12 @@ def _questions(exercise: Exercise) -> list[Probe]:
 def _variations(exercise: Exercise) -> list[tuple[str, int, Probe]]:
     """For each argument of some calls: its name, the place of the probe, that call with it varied.
 
-    Three calls, the smallest among them: in one alone a rank or a rounded number may stay by luck.
+    Five calls, the smallest among them: in one alone a rank or a rounded number may stay by luck.
     """
     calls = sorted((probe.size, i) for i, probe in enumerate(exercise.probes) if probe.given)
     found = []
-    for _, i in calls[:2] + calls[2:][-1:]:
+    places = dict.fromkeys(round(j * (len(calls) - 1) / 4) for j in range(5)) if calls else ()
+    for _, i in [calls[place] for place in places]:
         args, kwargs = exercise.probes[i].given
         names = argument_names(exercise.reference, len(args))
         named = [*zip(names, range(len(args)), strict=True), *zip(kwargs, kwargs, strict=True)]
@@ -468,17 +469,27 @@ def _without_influence(exercise: Exercise, seen: Run, asked: Run) -> str:
     right, own = _asked(exercise, exercise.reference).outcomes, asked.outcomes
     if not varied or len(own) < len(right):
         return ""
-    counts, idle = set(), set()
+    gradients = [pair for outcome in seen.outcomes for pair in (outcome.observed or {}).items()]
+    counts = {
+        name.removeprefix("gradient of argument ")
+        for name, value in gradients
+        if name.startswith("gradient of ") and isinstance(value, torch.Tensor) and value.any()
+    }
+    idle, moving = defaultdict(set), defaultdict(set)
     rows = zip(varied, right[-len(varied) :], own[-len(varied) :], strict=True)
     for (name, i, probe), want, have in rows:
         before, got = _expected(exercise)[i], seen.outcomes[i]
         clean = not (want.error or have.error or got.error)
+        moves = clean and _moves(probe, before, want)
+        if moves:
+            moving[name].add(i)
         if clean and _moves(probe, got, have):
             counts.add(name)
-        elif clean and _moves(probe, before, want):
-            idle.add(name)
+        elif moves:
+            idle[name].add(i)
     known = dict.fromkeys(name for name, _, _ in varied)
-    names = [f"`{name}`" for name in known if name in idle - counts]
+    still = [name for name in known if name not in counts and idle[name]]
+    names = [f"`{name}`" for name in still if len(idle[name]) >= min(2, len(moving[name]))]
     if not names or len(names) == len(known) > 1:
         return ""
     have = "has" if len(names) == 1 else "have"

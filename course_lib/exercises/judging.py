@@ -330,7 +330,7 @@ def _held(want: Tensor, have: Tensor, wrong: Sequence[tuple[Tensor, Tensor]]) ->
         bound = (sign * have).max()
         beyond = sign * want > bound + 1e-4 * bound.abs()
         cut = [(sign * torch.minimum(sign * a, bound), b) for a, b in [(want, have), *wrong]]
-        some = 1 < beyond.sum() < want.numel() and len(have.unique()) > 1
+        some = len(want[beyond].unique()) > 1 and len(have.unique()) > 1 and not beyond.all()
         if some and all(_close(*pair) for pair in cut):
             return f"What should lie {word} {sign * bound:.4g} is held there."
     low, high = have.min(), have.max()
