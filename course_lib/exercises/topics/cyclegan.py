@@ -171,6 +171,14 @@ CONDITION_ON_CLASS = Exercise(
             "Your maps fill up like a thermometer: label 2 fills the maps 0, 1 and 2. Only the "
             "label's own map is 1.",
         ),
+        Mistake(
+            "maps from the other end",
+            lambda x, labels, classes: translation.condition_on_class(
+                x, classes - 1 - labels, classes
+            ),
+            "Your maps run backwards: label 0 fills the last one. It is the first behind the "
+            "picture.",
+        ),
     ),
     probes=(
         _conditioned("3 pictures of 2 channels, 4 classes", (3, 2, 4, 5), [2, 0, 3], 4),

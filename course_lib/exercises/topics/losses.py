@@ -132,12 +132,14 @@ WASSERSTEIN_D = Exercise(
             lambda real, fake: -real.mean(),
             "Change the fakes: your loss does not move. The critic can raise all marks, those of "
             "fakes too.",
+            _shown(0.0, 9.0, gives=0.0),
         ),
         Mistake(
             "only fakes",
             lambda real, fake: fake.mean(),
             "Change the data: your loss does not move. The critic can lower all marks, those of "
             "data too.",
+            _shown(9.0, 0.0, gives=0.0),
         ),
         Mistake(
             "fakes taken for real",
@@ -347,6 +349,20 @@ WASSERSTEIN_G = Exercise(
             "{got}.",
             _shown((0.0, 1.0, 5.0), gives=-1.0),
         ),
+        Mistake(
+            "nothing below 0",
+            lambda fake: F.relu(-fake).mean(),
+            "A fake of positive mark costs you nothing, and hears nothing: mark 2 should cost "
+            "{expected}; you say {got}. There is no mark at which G is content.",
+            _shown(2.0, gives=0.0),
+        ),
+        Mistake(
+            "length",
+            lambda fake: -fake.norm(),
+            "You take the length of all marks: a root of squares, in which their sign is lost. A "
+            "fake of mark −2 should cost {expected}; you say {got}.",
+            _shown(-2.0, gives=-2.0),
+        ),
     ),
     probes=_g_probes(2.0, -2.0),
 )
@@ -467,12 +483,14 @@ LEAST_SQUARES_D = Exercise(
             lambda real, fake: (real - 1).square().mean(),
             "Change the fakes: your loss does not move. A D that says 1 to everything is perfect "
             "for you.",
+            _shown(1.0, 9.0, gives=0.0),
         ),
         Mistake(
             "only fakes",
             lambda real, fake: fake.square().mean(),
             "Change the data: your loss does not move. A D that says 0 to everything is perfect "
             "for you.",
+            _shown(9.0, 0.0, gives=0.0),
         ),
         Mistake(
             "summed over the batch",
@@ -848,12 +866,14 @@ HINGE_D = Exercise(
             lambda real, fake: F.relu(1 - real).mean(),
             "Change the fakes: your loss does not move. A D that says 1 to everything is perfect "
             "for you.",
+            _shown(1.0, 9.0, gives=0.0),
         ),
         Mistake(
             "only fakes",
             lambda real, fake: F.relu(1 + fake).mean(),
             "Change the data: your loss does not move. A D that says −1 to everything is perfect "
             "for you.",
+            _shown(-9.0, -1.0, gives=0.0),
         ),
         Mistake(
             "halved",
@@ -969,6 +989,13 @@ HINGE_D = Exercise(
             "fakes twice",
             lambda real, fake: F.relu(1 - fake).mean() + F.relu(1 + fake).mean(),
             "Change the data: your loss does not move. The fakes stand in both terms.",
+        ),
+        Mistake(
+            "sign of the fakes' margin",
+            lambda real, fake: F.relu(1 - real).mean() + F.relu(-1 - fake).mean(),
+            "Your fakes cost something where they are below −1, and nothing above. Data 1 and a "
+            "fake of 2 should cost {expected}; you say {got}.",
+            _shown(1.0, 2.0, gives=0.0),
         ),
     ),
     probes=_d_probes(good=(3.0, -3.0), dear=(0.0, 0.0)),
@@ -1389,6 +1416,15 @@ GRADIENT_PENALTY = Exercise(
             "You hold the length of the picture itself at the target; asked is the critic's slope "
             "there. A critic 3 · x at x = 1 should cost (3 − 1)² = {expected}; you say {got}.",
             _steep(3.0, gives=0.0),
+        ),
+        Mistake(
+            "one-sided, the other way",
+            lambda critic, points, target=1.0: (
+                F.relu(target - _norms(_slope(critic, points))).square().mean()
+            ),
+            "Slopes above the target go unpunished. A slope of 4 should cost {expected}; you say "
+            "{got}: that is the side on which a critic runs away.",
+            _steep(4.0, gives=0.0),
         ),
     ),
     probes=_penalty_probes(target=(2.5, 0.0)),
@@ -3778,6 +3814,23 @@ BUG_LEAST_SQUARES = Exercise(
             "The mean still comes first, and errors cancel: real scores of 0 and 2, fakes of −1 "
             "and 1 should cost D {expected}; you say {got}.",
             example(*_SCATTERED, pick=lambda losses: losses[0], gives=0.0),
+        ),
+        Mistake(
+            "D's targets swapped",
+            lambda real, fake: (
+                real.square().mean() + (fake - 1).square().mean(),
+                (fake - 1).square().mean(),
+            ),
+            "Errors are squared one by one now, but D's targets have changed places: data of 1 and "
+            "fakes of 0 should cost D {expected}; you say {got}.",
+            example(torch.ones(1), torch.zeros(1), pick=lambda losses: losses[0], gives=2.0),
+        ),
+        Mistake(
+            "G judged by the data",
+            lambda real, fake: (least_squares(real, fake)[0], (real - 1).square().mean()),
+            "D's loss is right. Yours for G looks at the data, which G did not make: with data of "
+            "1 and a fake of 0 G should pay {expected}; you say {got}.",
+            example(torch.ones(1), torch.zeros(1), pick=lambda losses: losses[1], gives=0.0),
         ),
     ),
     probes=(

@@ -770,6 +770,13 @@ KL_TO_STANDARD_NORMAL = Exercise(
             "μ = 1, σ = 1 cost {expected}; you say {got}.",
             example(_rows((1, 1)), _rows((0, 0)), gives=1.5, pick=Tensor.item),
         ),
+        Mistake(
+            "logarithm missing",
+            lambda mu, logvar: 0.5 * (mu**2 + logvar.exp() - 1).sum(1),
+            "The − log σ² is missing: nothing keeps σ from 0. At μ = 0, logvar = 1 it is "
+            "{expected:.3f}; you say {got:.3f}.",
+            example(_rows((0,)), _rows((1,)), gives=0.859, pick=Tensor.item),
+        ),
     ),
     probes=(
         _divergence(
@@ -1479,6 +1486,19 @@ ONE_HOT = Exercise(
             "You soften the labels: 0.1 of each row is spread over all classes. Of 2 classes, "
             "label 1 must give (0, 1); you say {got}.",
             _labelled(1, of=2, gives=[0.05, 0.95], pick=lambda r: r[0].tolist()),
+        ),
+        Mistake(
+            "the first label for all",
+            lambda labels, classes: F.one_hot(labels[:1].expand(len(labels)), classes).float(),
+            "Every row has the class of the first. The labels 0 and 1 of 2 classes must give (1, "
+            "0) and (0, 1); your second row is {got}.",
+            _labelled(0, 1, of=2, gives=[1.0, 0.0], pick=lambda r: r[1].tolist()),
+        ),
+        Mistake(
+            "columns from the other end",
+            lambda labels, classes: F.one_hot(classes - 1 - labels, classes).float(),
+            "Your columns run backwards. Of 3 classes, label 0 must give (1, 0, 0); you say {got}.",
+            _labelled(0, of=3, gives=[0.0, 0.0, 1.0], pick=lambda r: r[0].tolist()),
         ),
     ),
     probes=(
