@@ -1425,19 +1425,6 @@ SLERP = Exercise(
             "0) are 0°; you use 60° for both. A pair alone comes out right.",
         ),
         Mistake(
-            "not divided by the sine",
-            lambda a, b, f: ((1 - f) * (w := _cosine(a, b).acos())).sin() * a + (f * w).sin() * b,
-            "Your codes are too short: the weights are not divided by sin ω. From (1, 0) to (0.5, "
-            "0.87), 60°, none of the way is (1, 0); you say ({got:.2f}, 0).",
-            example(
-                torch.tensor([[1.0, 0.0]]),
-                torch.tensor([[0.5, 0.8660254]]),
-                0.0,
-                gives=0.866,
-                pick=lambda r: float(r[0, 0]),
-            ),
-        ),
-        Mistake(
             "divided by its square",
             lambda a, b, f: _unguarded(a, b, f) / _cosine(a, b).acos().sin(),
             "Your codes are too long: the weights are divided by sin² ω. From (1, 0) to (0.5, "
