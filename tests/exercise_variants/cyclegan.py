@@ -311,6 +311,28 @@ def in_one_batch(discriminator, x, target, fake):
     return LOSSES["non_saturating"].d_loss(real, made) / 2
 
 
+def one_direction_after_the_other(
+    g, f, judge_x, judge_y, g_optimizer, x, y, cycle=10.0, identity=0.5
+):
+    """Two backward passes, and judges that stand still meanwhile."""
+    for judge in (judge_x, judge_y):
+        judge.requires_grad_(False)
+    g_optimizer.zero_grad(set_to_none=True)
+    total = 0.0
+    for there, back, judge, start, end in ((g, f, judge_y, x, y), (f, g, judge_x, y, x)):
+        fake = there(start)
+        verdicts = judge(fake)
+        part = F.mse_loss(verdicts, torch.ones_like(verdicts))
+        part = part + cycle * F.l1_loss(back(fake), start)
+        part = part + cycle * identity * F.l1_loss(there(end), end)
+        part.backward()
+        total += part.item()
+    g_optimizer.step()
+    for judge in (judge_x, judge_y):
+        judge.requires_grad_(True)
+    return torch.tensor(total)
+
+
 VARIANTS = {
     "cyclegan.condition_on_class": [one_hot_expanded, multiplied_by_ones, filled_in, repeated],
     "cyclegan.patch_output_size": [layer_by_layer, shifted, asked_of_torch, whole_quotient],
@@ -323,7 +345,12 @@ VARIANTS = {
         identity_by_the_library,
     ],
     "cyclegan.image_buffer": [AsTheAuthors, WithATensor, ShuffledDeque],
-    "cyclegan.generator_update": [as_the_authors, with_still, one_loss_after_the_other],
+    "cyclegan.generator_update": [
+        as_the_authors,
+        with_still,
+        one_loss_after_the_other,
+        one_direction_after_the_other,
+    ],
     "cyclegan.linear_decay": [with_ifs, interpolated, clamped, smallest_of],
     "cyclegan.bug_pairs": [judged_pairs, with_hstack, in_one_batch],
 }

@@ -337,6 +337,43 @@ def both_by_mse(real_scores, fake_scores):
     return mse_with_targets(real_scores, fake_scores), g_mse(fake_scores)
 
 
+# --- in unusual styles ----------------------------------------------------------------------------
+
+
+def by_ranking(real_scores, fake_scores):
+    def margin(x, sign):
+        return F.margin_ranking_loss(x, torch.zeros_like(x), sign * torch.ones_like(x), margin=1)
+
+    return margin(real_scores, 1) + margin(fake_scores, -1)
+
+
+def squared_lengths(real_scores, fake_scores):
+    real = (real_scores - 1).norm() ** 2 / len(real_scores)
+    return real + fake_scores @ fake_scores / len(fake_scores)
+
+
+def broadcast_by_numpy(real, fake, k=3):
+    def apart(a, b):
+        return np.sqrt(((a[:, None] - b[None]) ** 2).sum(-1))
+
+    x, y = real.numpy(), fake.numpy()
+    inside = apart(x, y) <= np.sort(apart(x, x), 1)[:, k, None]
+    near = apart(x, y) <= np.sort(apart(y, y), 1)[None, :, k]
+    return float(inside.any(0).mean()), float(near.any(1).mean())
+
+
+def filled_with_shares(real, fake, generator):
+    return torch.lerp(real, fake, real.new_empty(len(real), 1, 1, 1).uniform_(generator=generator))
+
+
+IN_UNUSUAL_STYLES = {
+    "losses.hinge_d": by_ranking,
+    "losses.least_squares_d": squared_lengths,
+    "losses.precision_recall": broadcast_by_numpy,
+    "losses.bug_precision_recall": lambda fake, real, k=3: broadcast_by_numpy(real, fake, k),
+    "losses.bug_points_between": filled_with_shares,
+}
+
 VARIANTS = {
     "losses.wasserstein_d": [
         mean_difference,
@@ -399,3 +436,5 @@ VARIANTS = {
     "losses.bug_least_squares": [both_from_the_table, both_by_mse],
     "losses.bug_precision_recall": [the_courses_shares, sorted_rows_fakes_first],
 }
+for exercise_id, variant in IN_UNUSUAL_STYLES.items():
+    VARIANTS[exercise_id].append(variant)
