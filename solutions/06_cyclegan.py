@@ -866,7 +866,9 @@ assert inside_of["F(y)"] < inside_of["doing nothing"]
 sliders.before_after(x[:60], to_y[:60])
 
 # %% [markdown]
-# Head shape and skin survive. (The *colour* of the hair does not always: red hair turns brown in the first column, and the classifier knows only shapes.) The **expression does not**. For the course's own weights of this recipe (`glasses_on`, `glasses_off`) the same classifier finds the expression, one of 27, in 55 % of the people after putting glasses on, although it reads it in 91 % of the true counterparts, who wear glasses, too; and in 41 % after taking them off, against 100 %. A small error of the rest hides this: a mouth is ten pixels. Why does it happen? The discriminators ask for *a* face with glasses, and the cycle loss forgives a mouth that comes back on the return trip (section 7).
+# Head shape and skin survive. (The *colour* of the hair does not always: red hair turns brown in the first column, and the classifier knows only shapes.) The **expression does not**. For the course's own weights of this recipe (`glasses_on`, `glasses_off`) the same classifier finds the expression, one of 27, in 55 % of the people after putting glasses on, although it reads it in 91 % of the true counterparts, who wear glasses, too; and in 41 % after taking them off, against 99.5 %. A small error of the rest hides this: a mouth is ten pixels. Why does it happen? The discriminators ask for *a* face with glasses, and the cycle loss forgives a mouth that comes back on the return trip (section 7).
+#
+# What helps is to ask for less. $G$ halves the picture twice and has to paint all of it anew, every mouth included. Let its layers compute a **change** instead, $G(x) = x + g(x)$, and $F$ likewise (`ResnetGenerator(…, residual=True)`): what should stay need not be learned, because a change of 0 keeps it. One run of only 400 steps, with 12 filters in all four networks and all else as above, was measured in the same way. With glasses: 97 % after putting them on, 2 % after taking them off. The rest is off by 0.003. The expression survives in 95 % and 78 % of the people, skin in 99.5 % both ways, the beard in 98 %. (One seed. Task 5 lets you try another.)
 #
 # ### Without the cycle
 #
@@ -1110,7 +1112,7 @@ if heaps:
 # 2. **Read the message.** Train a small classifier to tell `glasses_kind` from $F(y)$. How often is it right? And after noise of ±4?
 # 3. **Against hiding.** Add noise to the picture in between *while training*. What does it cost?
 # 4. **One change at a time.** Train with `cycle=10, identity=0`. Then with the cycle off and the identity loss on: `CycleGANStep` counts its weight as a share of λ, so set `step.cycle = 0.0` after it was made. Which of the two holds skin and background in place?
-# 5. **Keep the expression.** Let $G$ return $x$ plus a change, under a mask that it computes as well. Does the expression survive?
+# 5. **Keep the expression.** Train section 6 with `residual=True` and another seed. Does the expression survive again? Then let $G$ compute a colour and a mask $m$, and return $m \cdot \text{colour} + (1 - m)\,x$. What does the mask show?
 # 6. **Few pictures.** How few faces with glasses are enough? Try 300, 100, 30.
 # 7. **Beards.** Choose by `attributes["facial_hair"]`. Is it harder than glasses? Why can it not be scored by hidden pairs here?
 #
