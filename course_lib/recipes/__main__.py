@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from course_lib import recipes
 from course_lib.recipes import (
-    auditing,
     autoencoders,
     dcgan,
     diffusion,
@@ -16,7 +15,7 @@ from course_lib.recipes import (
     words,
 )
 
-LECTURES = (metrics, autoencoders, gan, dcgan, translation, diffusion, auditing, styles, words)
+LECTURES = (metrics, autoencoders, gan, dcgan, translation, diffusion, styles, words)
 RECIPES: dict[str, Callable[[], None]] = {
     recipe.__name__: recipe for lecture in LECTURES for recipe in lecture.RECIPES
 }
