@@ -382,7 +382,8 @@ def _varied(value: Any) -> list[Any]:
         return [~value]
     if value.is_floating_point():
         return [0.8 * value + 0.1, 0.6 - 2 * value]  # beyond what a bound would hide
-    return [value.flip(0) if value.ndim and not value.equal(value.flip(0)) else value + 1]
+    moved = [value.flip(0), value.roll(1, 0)] if value.ndim else []
+    return [other for other in moved if not other.equal(value)] or [value + 1]
 
 
 def _fine(exercise: Exercise, seen: Run, last: bool = False) -> bool:

@@ -1221,6 +1221,17 @@ INIT_WEIGHTS = Exercise(
             "The spread of your kernels depends on the number of channels. DCGAN's rule is "
             "simpler: 0.02 everywhere.",
         ),
+        Mistake(
+            "Kaiming, uniform",
+            _init_wrong(lambda w, g: nn.init.kaiming_uniform_(w, generator=g)),
+            "The spread of your kernels depends on the number of channels that come in. DCGAN's "
+            "rule is simpler: 0.02 everywhere.",
+        ),
+        Mistake(
+            "spread 0.2",
+            _init_wrong(_bell(0.0, 0.2)),
+            "The kernels scatter by 0.2, ten times as far as they should.",
+        ),
     ),
     probes=(
         Probe("a network with layers inside layers", _started_convolutions, 0.03, 5e-4),
@@ -1618,6 +1629,16 @@ DISCRIMINATOR_UPDATE = Exercise(
             "another GAN.) Asked is the binary cross-entropy: a score of 20 on data should cost "
             "nothing, and costs 361.",
         ),
+        Mistake(
+            "squares of probabilities",
+            _d_wrong(
+                lambda d, real, fake: (
+                    (d(real).sigmoid() - 1).square().mean() + d(fake).sigmoid().square().mean()
+                )
+            ),
+            "The loss is the squared distance of the probabilities from 1 and 0. Asked is the "
+            "binary cross-entropy, whose gradient does not vanish where D is sure and wrong.",
+        ),
     ),
     probes=(_round("D", 4, seed=1), _round("D", 2, seed=2, nc=1), _round("D", 4, seed=3)),
 )
@@ -1808,6 +1829,18 @@ GENERATOR_UPDATE = Exercise(
             _g_wrong(lambda scores: _says_one(scores) / 2),
             "Half of the loss asked for. Against a D that is undecided, all scores 0, it should "
             "be log 2 = 0.693.",
+        ),
+        Mistake(
+            "hinge",
+            _g_wrong(lambda scores: F.relu(1 - scores).mean()),
+            "The loss is a hinge: a score above 1 costs nothing. (That is the loss of another "
+            "GAN, and there it is D's.) Asked is the binary cross-entropy.",
+        ),
+        Mistake(
+            "doubled",
+            _g_wrong(lambda scores: 2 * _says_one(scores)),
+            "Twice the loss asked for. Against a D that is undecided, all scores 0, it should be "
+            "log 2 = 0.693.",
         ),
     ),
     probes=(_round("G", 4, seed=4), _round("G", 2, seed=5, nc=1), _round("G", 4, seed=6)),

@@ -934,6 +934,13 @@ TIMESTEP_EMBEDDING = Exercise(
             "There is no sine: at t = 0 all your numbers are 1.",
             example(torch.tensor([0]), 4, gives=torch.ones(1, 4)),
         ),
+        Mistake(
+            "degrees",
+            _embedded(time=lambda t: t * math.pi / 180),
+            "You take the angles for degrees: the fastest hand should turn by one radian a step, "
+            "and turns by {got:.3f}.",
+            example(torch.tensor([1]), 2, gives=0.01745, pick=lambda r: float(r[0, 1])),
+        ),
     ),
     probes=(
         call("t = 0, 1, 100; dim = 4", torch.tensor([0, 1, 100]), 4),
@@ -1111,6 +1118,14 @@ PREDICT_X0 = Exercise(
             "{got:.0f}.",
             _unmixed(0.5, 0.0, 0.25, gives=2.0),
         ),
+        Mistake(
+            "ᾱ for 1 − ᾱ",
+            _behind(lambda xt, a, eps: (xt - a.sqrt() * eps) / a.sqrt()),
+            "You take the noise away at the picture's size: √ᾱ stands where √(1 − ᾱ) belongs. At "
+            "ᾱ = ¼ noise alone leaves {expected:.2f} of eps with its sign turned; you say "
+            "{got:.0f}.",
+            _unmixed(0.0, 1.0, 0.25, gives=-1.0),
+        ),
     ),
     probes=(
         _guess_probe(
@@ -1177,10 +1192,10 @@ def _late(gives: float, xt: float = 0.0, eps: float = 0.0, noise: float = 0.0, t
     return example(xt, t, eps, noise, _LONG, gives=gives, pick=float)
 
 
-def _late_fall(eps: float) -> Any:
-    """By how much one pixel falls at t = 500 of 1,000."""
+def _late_fall(eps: float, t: int = 500) -> Any:
+    """By how much one pixel falls at t of 1,000."""
     zero = torch.zeros(1)
-    return example(zero, 500, zero + eps, zero, _LONG, pick=lambda r: -float(r))
+    return example(zero, t, zero + eps, zero, _LONG, pick=lambda r: -float(r))
 
 
 def _one_step(gives: float, xt: float = 0.0, noise: float = 0.0) -> Any:
@@ -1350,6 +1365,20 @@ DDPM_STEP = Exercise(
             "β/√(1−ᾱ). At t = 500 of 1,000 and eps = 1 x falls by {expected:.3f}; with you by "
             "{got:.2f}.",
             _late_fall(eps=1.0),
+        ),
+        Mistake(
+            "β for ᾱ under the root",
+            _back(lambda xt, eps, b, bar: (xt - b / (1 - b).sqrt() * eps) / (1 - b).sqrt()),
+            "Under the root stands 1 − β_t where 1 − ᾱ_t belongs. At t = 100 of 1,000 and eps = 1 "
+            "x falls by {expected:.4f}; with you by {got:.4f}.",
+            _late_fall(eps=1.0, t=100),
+        ),
+        Mistake(
+            "new noise at full size",
+            _back(sigma=lambda b, bar, prev: torch.ones_like(b)),
+            "The new noise has size 1 in every step, where √β_t belongs: with β = 0.36 "
+            "{expected:.1f}; with you {got:.0f}.",
+            _one_step(noise=1.0, gives=1.0),
         ),
     ),
     probes=(
@@ -1582,6 +1611,36 @@ DDIM_STEP = Exercise(
                 torch.tensor([0.0]),
                 torch.tensor([0.25]),
                 gives=1.0,
+                pick=float,
+            ),
+        ),
+        Mistake(
+            "no root over the noise at s",
+            _to_earlier(lambda x0, eps, xt, now, then: then.sqrt() * x0 + (1 - then) * eps),
+            "The root over the noise is missing at time s: from ᾱ = ¼ to ᾱ = ½ noise alone should "
+            "shrink from 0.87 to 0.71; yours has {got:.2f}.",
+            example(
+                torch.tensor([0.8660254]),
+                1,
+                0,
+                torch.tensor([1.0]),
+                torch.tensor([0.5, 0.25]),
+                gives=0.5,
+                pick=float,
+            ),
+        ),
+        Mistake(
+            "no root over the picture at s",
+            _to_earlier(lambda x0, eps, xt, now, then: then * x0 + (1 - then).sqrt() * eps),
+            "The root over ᾱ_s is missing: from ᾱ = ¼ to ᾱ = ½ a picture of size 0.5 without "
+            "noise should grow to 0.71; you say {got:.2f}.",
+            example(
+                torch.tensor([0.5]),
+                1,
+                0,
+                torch.tensor([0.0]),
+                torch.tensor([0.5, 0.25]),
+                gives=0.5,
                 pick=float,
             ),
         ),

@@ -233,6 +233,47 @@ MEMORISATION_RATE = Exercise(
             "You return the mean of the ratios. Asked is the share of pictures whose ratio lies "
             "below the threshold, which has no influence on your answer.",
         ),
+        Mistake(
+            "largest difference",
+            lambda g, x, t: (
+                (
+                    (
+                        d := torch.cdist(g.flatten(1), x.flatten(1).unique(dim=0), p=math.inf)
+                        .sort(1)
+                        .values
+                    )[:, 0]
+                    < t * d[:, 1]
+                )
+                .float()
+                .mean()
+            ),
+            "You compare the largest difference of a pixel. The distance of two pictures is the "
+            "root of the sum of squares: an image that differs by 5 in one pixel is 5 away, one "
+            "that differs by 8 in two is 11.3 away, and 5 is less than half of that: a copy. You "
+            "say {got:.0f}.",
+            example(
+                _PIXELS, torch.tensor([[5.0, 0.0], [8.0, 8.0]]).view(2, 1, 1, 2), 0.5, gives=0.0
+            ),
+        ),
+        Mistake(
+            "equal generated images once",
+            lambda g, x, t: memorisation_rate(g.unique(dim=0), x, t),
+            "You count equal generated images once. Three pictures, two of them the same copy and "
+            "one no copy, are a rate of {expected:.2f}; you say {got:.1f}.",
+            example(
+                torch.tensor([0.0, 0.0, 5.0]).view(3, 1, 1, 1),
+                torch.tensor([0.0, 10.0]).view(2, 1, 1, 1),
+                0.5,
+                gives=0.5,
+            ),
+        ),
+        Mistake(
+            "against the mean of the others",
+            _called_copies(lambda d, t: d[:, 0] < t * d[:, 1:].mean(1)),
+            "You compare the nearest image with the mean over all others; asked is the next image "
+            "alone. In a set of two kinds, shoes and shirts, every shoe is nearer to some shoe "
+            "than to the mean, and called a copy.",
+        ),
     ),
     probes=(
         _made("4 copies among 9 images", dict(copies=4, doubtful=0, strangers=5), 0.5, seed=1),
@@ -278,6 +319,12 @@ MEMORISATION_RATE = Exercise(
             0.5,
         ),
         call("one image, the nearest off in one pixel, the next in two", _PIXELS, _TWO_WAYS, 0.5),
+        call(
+            "three images, two of them equal",
+            torch.tensor([[0.0, 0.0], [0.0, 0.0], [6.5, 4.0]]).view(3, 1, 1, 2),
+            torch.tensor([[5.0, 0.0], [8.0, 8.0]]).view(2, 1, 1, 2),
+            0.5,
+        ),
     ),
 )
 
@@ -485,6 +532,21 @@ ROC_AUC = Exercise(
             "You try thresholds and return the best share of right answers. Of 9 real images and "
             "1 fake, all scored alike, you say {got:.1f}; the area of a guess is ½.",
             example(torch.zeros(10), torch.arange(10) % 9 // 8, gives=0.1),
+        ),
+        Mistake(
+            "the medians compared",
+            lambda s, y: (s[y == 1].median() > s[y == 0].median()).float(),
+            "You compare the two medians, so all you can say is 0 or 1. Labels 1, 1, 1, 0 with "
+            "scores 9, 9, 1, 2: two pairs of three are won, 0.67; you say {got:.0f}.",
+            example(torch.tensor([9.0, 9.0, 1.0, 2.0]), torch.tensor([1, 1, 1, 0]), gives=1.0),
+        ),
+        Mistake(
+            "precision",
+            lambda s, y: ((s > 0.5) & (y == 1)).sum() / (s > 0.5).sum().clamp(min=1),
+            "You return the share of fakes among what is called fake at the threshold 0.5, the "
+            "precision. Fakes at 0.3 and real images at 0.1 are told apart without an error, area "
+            "1; you say {got:.0f}.",
+            example(torch.tensor([0.3, 0.1]), torch.tensor([1, 0]), gives=0.0),
         ),
     ),
     probes=(
@@ -921,6 +983,13 @@ ATTRIBUTE_SHARES = Exercise(
             "This is Clopper and Pearson's interval, which is wider than Wilson's: 0 of 20 "
             "reaches up to {expected:.3f} in the formula above; yours up to {got:.3f}.",
             example(_yes(0, 20), gives=0.1684, pick=lambda found: float(found[1][1])),
+        ),
+        Mistake(
+            "one side, 1.64",
+            _interval(lambda k, n: _wilson(k, n, 1.64)),
+            "Too narrow: this is 90 %. Of a normal variable 5 % lie above 1.64 and as many below "
+            "−1.64. For 10 of 20 it should be 0.30 … 0.70; yours begins at {got:.2f}.",
+            example(_yes(10, 20), gives=0.328, pick=_low),
         ),
     ),
     probes=(
@@ -1423,10 +1492,38 @@ DETECT_WATERMARK = Exercise(
             "should give 0.125, and you say {got:.2f}.",
             example(torch.zeros(1, 3), torch.zeros(3), 1.0, gives=0.25, pick=float),
         ),
+        Mistake(
+            "a quarter, not a quarter of the step",
+            _answer(
+                _tail, lambda c, o, s: (((c / s - o) - (c / s - o).round()).abs() * s < 0.25).sum(1)
+            ),
+            "You call a hit what lies within 0.25 of the grid, whatever the step: asked is a "
+            "quarter of the step. With step 0.5 and offset 0 the coefficient 0.2 is 0.4 steps "
+            "away, and no hit; you count it.",
+            example(torch.tensor([[0.2]]), torch.tensor([0.0]), 0.5, gives=0.5, pick=float),
+        ),
+        Mistake(
+            "chance of a quarter",
+            _answer(
+                lambda h, d: sum(
+                    math.comb(d, k) * 0.25**k * 0.75 ** (d - k) for k in range(h, d + 1)
+                )
+            ),
+            "You give a hit the chance ¼. Within a quarter step on either side lies half of all "
+            "that there is: 3 hits of 3 have p = 0.125; you say {got:.3f}.",
+            example(torch.zeros(1, 3), torch.zeros(3), 1.0, gives=0.015625, pick=float),
+        ),
+        Mistake(
+            "a z-score",
+            _answer(lambda h, d: (h - d / 2) / (d / 4) ** 0.5),
+            "You return by how many standard deviations the hits lie above chance; asked is how "
+            "likely chance does as well. 3 hits of 3 have p = 0.125; you say {got:.2f}.",
+            example(torch.zeros(1, 3), torch.zeros(3), 1.0, gives=1.732, pick=float),
+        ),
     ),
     probes=(
         _marked("4 images, 10 coefficients, step 0.5", [10, 7, 5, 0], 10, 0.5, seed=1),
-        _marked("one image, 3 hits of 3", [3], 3, 1.0, seed=2),
+        _marked("one image, 2 hits of 3", [2], 3, 1.0, seed=2),
         _marked("3 images, 20 coefficients, a fine grid", [10, 15, 20], 20, 0.05, seed=3),
         _marked("2 images, 49 coefficients", [49, 22], 49, 0.2, seed=4),
         _marked(
