@@ -49,7 +49,8 @@ QUOTES = re.compile(
     r"|\bcosts? you\b[^.;:]*?N|N[^.;:]*\b(with you|with yours|is yours)\b".replace("N", "[\\d½¼]")
 )
 # what the model card tells of its model
-MEASURED = {"from_seen": {"flow": [0.5]}, "measured": {"seen": (0.5, (0.4, 0.6))}}
+MEASURED = {"from_training": {"diffusion": [0.5]}, "innocent": 0.5}
+MEASURED |= {"measured": {"seen": (0.5, (0.4, 0.6))}}
 POSITIVE = ("betas", "alpha_bar", "u")  # between 0 and 1 by what they are
 MOVED = {"vae.slerp": "gan.slerp"}  # an old id, which no notebook of today hands in
 
