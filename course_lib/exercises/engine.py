@@ -42,6 +42,10 @@ the message shown, with the student's number for {got} ({got:.1f}) and the refer
 what the message speaks of: `pick=lambda r: r[-1]`. A number that is none of the function's results
 (a consequence in a picture, a constant) needs no example.
 
+Where none fits, `judging` says in words what is systematic in all that was seen, and `guessing` for
+which other arguments the function would be right; `explain` of a probe says it better, where only
+yes or no was seen. None of it is said if one probe contradicts it.
+
 `python tests/exercise_mutants.py TOPIC` says which wrong answers the probes let through.
 """
 
