@@ -152,7 +152,8 @@ def _glasses(kind: str, **settings) -> None:
             found[f"glasses {way}: error outside the glasses region, in [0, 1]"] = f"{off:.4f}"
             for key in ("face", "facial_hair", "skin"):
                 same = everything.classify(made, key) == test[0].attributes[key]
-                found[f"glasses {way}: same {key}, by the same"] = f"{same.double().mean():.1%}"
+                told = f"glasses {way}: same {key}, by `classifier_peeps`"
+                found[told] = f"{same.double().mean():.1%}"
         return found
 
     names = f"glasses_on{kind}", f"glasses_off{kind}"
