@@ -308,8 +308,20 @@ def by_labels(z, a, b, strength=1.0):
     return z + strength * signs @ torch.cat([a, b])
 
 
+def places_in_a_range(size, kernel, stride=1, padding=0, dilation=1):
+    return len(range(0, size + 2 * padding - dilation * (kernel - 1), stride))
+
+
+def from_the_output(layers):
+    field = 1
+    for kernel, stride in reversed(layers):
+        field = (field - 1) * stride + kernel
+    return field
+
+
 VARIANTS = {
     "dcgan.conv2d_size": [
+        places_in_a_range,
         windows_counted,
         as_torch_documents_it,
         rounded_up_without_the_one,
@@ -318,7 +330,14 @@ VARIANTS = {
     ],
     "dcgan.conv_transpose2d_size": [painted_pixels, transposed_by_torch, by_the_span],
     "dcgan.conv2d_params": [numbers_of_a_layer, group_by_group, filter_by_filter],
-    "dcgan.receptive_field": [backwards, as_a_sum, by_recursion, by_reduce, by_numpy],
+    "dcgan.receptive_field": [
+        from_the_output,
+        backwards,
+        as_a_sum,
+        by_recursion,
+        by_reduce,
+        by_numpy,
+    ],
     "dcgan.generator_block": [a_class, layer_by_layer, cut_out_by_hand],
     "dcgan.init_weights": [
         as_in_the_pytorch_tutorial,

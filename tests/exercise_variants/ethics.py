@@ -200,8 +200,24 @@ def an_opinion():
     return card
 
 
+def both_roots_of_a_square(answers):
+    n, k, z = len(answers), int(answers.sum()), 1.96
+    a, b, c = n + z * z, -(2 * k + z * z), k * k / n
+    root = math.sqrt(b * b - 4 * a * c)
+    return k / n, ((-b - root) / (2 * a), (-b + root) / (2 * a))
+
+
+def nearest_struck_out(generated, training, threshold):
+    different = training.flatten(1).unique(dim=0).double()
+    distances = torch.cdist(generated.flatten(1).double(), different)
+    nearest = distances.argmin(1, keepdim=True)
+    others = distances.scatter(1, nearest, torch.inf).amin(1)
+    return (distances.gather(1, nearest)[:, 0] < threshold * others).double().mean()
+
+
 VARIANTS = {
     "ethics.memorisation_rate": [
+        nearest_struck_out,
         scikit_learn,
         the_courses_neighbours,
         one_image_after_another,
@@ -221,6 +237,7 @@ VARIANTS = {
         auditing.membership_auc,
     ],
     "ethics.attribute_shares": [
+        both_roots_of_a_square,
         ends_as_a_tensor,
         roots_of_the_equation,
         scipy_wilson,

@@ -244,8 +244,21 @@ def numpy_loop(queries, images, k):
     return torch.from_numpy(indices), torch.from_numpy(np.take_along_axis(rows, indices, axis=1))
 
 
+def by_logaddexp(real_scores, fake_scores):
+    costs = [torch.logaddexp(s, torch.zeros_like(s)).mean() for s in (-real_scores, fake_scores)]
+    return costs[0] + costs[1]
+
+
+def by_entropies(p, q):
+    def entropy(r):
+        return torch.special.entr(r).sum()
+
+    return entropy((p + q) / 2) - (entropy(p) + entropy(q)) / 2
+
+
 VARIANTS = {
     "gan.discriminator_loss": [
+        by_logaddexp,
         cross_entropy_with_targets,
         a_loss_object,
         log_sigmoids,
@@ -263,6 +276,7 @@ VARIANTS = {
         gan.optimal_discriminator,
     ],
     "gan.jensen_shannon": [
+        by_entropies,
         entropies,
         scipy_squared,
         where_positive,

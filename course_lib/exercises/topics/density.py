@@ -188,6 +188,7 @@ FIT_GAUSSIAN = Exercise(
             "covariance first",
             lambda x: density.fit_gaussian(x)[::-1],
             "The two results come in the other order: the mean first, then the covariance.",
+            example(_col(0, 2), gives=2.0, pick=lambda r: float(r[0])),
         ),
         Mistake(
             "roots of the covariance",
