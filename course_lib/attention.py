@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from course_lib.checks import MANY, floats, number, shaped, truths, whole
+
 
 def attention_weights(
     q: Float[Tensor, "*B n d"], k: Float[Tensor, "*B m d"], mask: Bool[Tensor, "*M n m"] | None
@@ -22,6 +24,9 @@ def attention_weights(
     mask: True where a query may look; whatever broadcasts to (*B, n, m), or None for everywhere.
     Raises ValueError for keys of another width and a mask that does not fit.
     """
+    floats("q", q), floats("k", k)
+    if mask is not None:
+        truths("mask", mask)
     if q.shape[-1] != k.shape[-1]:
         raise ValueError(f"k must have the width of q, {q.shape[-1]}; got {k.shape[-1]}")
     scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
@@ -40,8 +45,7 @@ def causal_mask(n: int, past: int = 0, device=None) -> Bool[Tensor, "n past+n"]:
 
     Raises ValueError unless n ≥ 1 and past ≥ 0.
     """
-    if n < 1 or past < 0:
-        raise ValueError(f"n must be at least 1 and past at least 0; got {n} and {past}")
+    whole("n", n, most=MANY), whole("past", past, 0, most=MANY)
     return torch.ones(n, past + n, dtype=torch.bool, device=device).tril(past)
 
 
@@ -59,9 +63,12 @@ def cross_attention(
     disagree, and (looked at on the CPU only) for a sentence of nothing but padding.
     Source: Rombach et al. 2022, section 3.3.
     """
+    floats("x", x), floats("words", words)
     if x.ndim != 3 or words.ndim != 3 or len(x) != len(words):
         text = f"{tuple(x.shape)} and {tuple(words.shape)}"
         raise ValueError(f"x and words must be (B, n, d) and (B, m, e); got {text}")
+    shaped("Wq", Wq, x.shape[2], "k"), shaped("Wk", Wk, words.shape[2], Wq.shape[1])
+    shaped("Wv", Wv, words.shape[2], "v")
     _check_real(real, words)
     return attention_weights(x @ Wq, words @ Wk, real[:, None]) @ (words @ Wv)
 
@@ -74,6 +81,7 @@ class Cache:
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Those of the past and the new ones together, (B, heads, n, d) each."""
+        shaped("k", k, "B", "heads", "n", "d"), shaped("v", v, *k.shape[:3], "d")
         if self.k is not None:
             k, v = torch.cat([self.k, k], dim=2), torch.cat([self.v, v], dim=2)
         self.k, self.v = k, v
@@ -95,6 +103,7 @@ class SelfAttention(nn.Module):
         mask: Bool[Tensor, "*M n m"] | None = None,
         cache: Cache | None = None,
     ) -> Float[Tensor, "B n width"]:
+        shaped("x", x, "B", "n", self.ask.in_features)
         q, k, v = (_split(part, self.heads) for part in self.ask(x).chunk(3, dim=-1))
         if cache is not None:
             k, v = cache.extend(k, v)
@@ -111,6 +120,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, mlp: int = 4):
         super().__init__()
+        _check_heads(width, heads), whole("mlp", mlp)
         self.norm1, self.attention = nn.LayerNorm(width), SelfAttention(width, heads)
         self.norm2, self.up = nn.LayerNorm(width), nn.Linear(width, mlp * width)
         self.down = nn.Linear(mlp * width, width)
@@ -121,6 +131,7 @@ class Block(nn.Module):
         mask: Bool[Tensor, "*M n m"] | None = None,
         cache: Cache | None = None,
     ) -> Float[Tensor, "B n width"]:
+        shaped("x", x, "B", "n", self.up.in_features)
         x = x + self.attention(self.norm1(x), mask, cache)
         return x + self.down(F.gelu(self.up(self.norm2(x))))
 
@@ -134,7 +145,7 @@ class CrossAttention(nn.Module):
 
     def __init__(self, width: int, words_width: int, heads: int = 4):
         super().__init__()
-        _check_heads(width, heads)
+        _check_heads(width, heads), whole("words_width", words_width)
         self.heads, self.norm = heads, nn.GroupNorm(max(1, width // 16), width)
         self.ask, self.offer = nn.Linear(width, width), nn.Linear(words_width, 2 * width)
         self.answer = nn.Linear(width, width)
@@ -148,6 +159,8 @@ class CrossAttention(nn.Module):
         real: Bool[Tensor, "B m"],
         return_weights: bool = False,
     ) -> Float[Tensor, "B width h w"] | tuple[Tensor, Tensor]:
+        shaped("x", x, "B", self.ask.in_features, "h", "w")
+        shaped("words", words, len(x), "m", self.offer.in_features)
         _check_real(real, words)
         places = self.norm(x).flatten(2).transpose(1, 2)  # (B, hw, width)
         q = _split(self.ask(places), self.heads)
@@ -169,11 +182,13 @@ def _joined(x: Tensor) -> Tensor:
 
 
 def _check_heads(width: int, heads: int) -> None:
-    if heads < 1 or width < 1 or width % heads:
+    if whole("width", width) % whole("heads", heads):
         raise ValueError(f"heads must divide width; got {heads} heads of {width}")
 
 
 def _check_real(real: Tensor, words: Tensor) -> None:
+    if not isinstance(real, Tensor):
+        raise TypeError(f"real must be a tensor of truth values; got {type(real).__name__}")
     if real.dtype != torch.bool or real.shape != words.shape[:2]:
         wanted = f"bool {tuple(words.shape[:2])}"
         raise ValueError(f"real must be {wanted}; got {real.dtype} {tuple(real.shape)}")
@@ -192,6 +207,9 @@ def adamw(
     The rate rises for `warmup` steps and, where it is known how many `steps` there will be, falls
     to 0 along a cosine. Source: Loshchilov and Hutter 2019; the warm-up: Vaswani et al. 2017.
     """
+    number("lr", lr, 0), number("decay", decay, 0), whole("warmup", warmup)
+    if steps is not None:
+        whole("steps", steps)
     weights = list(model.parameters())
     groups = [
         {"params": [w for w in weights if w.ndim >= 2], "weight_decay": decay},

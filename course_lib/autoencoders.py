@@ -19,6 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib import device
+from course_lib.checks import finite, floats, is_whole, number, one_of, random_source, whole
 
 KINDS = ("conv", "dense", "linear")
 LIKELIHOODS = ("gaussian", "bernoulli")
@@ -92,30 +93,30 @@ def elbo_terms(
     _check_values("x", x)
     if likelihood == "bernoulli":
         _check_values("reconstruction", reconstruction)
-    elif not (reconstruction.is_meta or torch.isfinite(reconstruction).all()):
-        raise ValueError("reconstruction must be finite; it contains NaN or infinity")
+    finite("reconstruction", floats("reconstruction", reconstruction))
+    finite("mu", floats("mu", mu)), finite("logvar", floats("logvar", logvar))
     return _terms(x, reconstruction, mu, logvar, likelihood)
 
 
 def _terms(x, reconstruction, mu, logvar, likelihood) -> tuple[Tensor, Tensor]:
     """`elbo_terms` without a look at the values, which would make a GPU wait in each step."""
+    one_of("likelihood", likelihood, LIKELIHOODS)
     _same_shape("reconstruction", reconstruction, "x", x)
     if len(mu) != len(x):
         raise ValueError(f"mu must have one row per picture, {len(x)}; got {tuple(mu.shape)}")
     if likelihood == "gaussian":
         error = 0.5 * (x - reconstruction).square()
-    elif likelihood == "bernoulli":
-        white = 0.5 * (1 + x)
-        shown = reconstruction.clamp(-1 + 1e-6, 1 - 1e-6)  # the logarithm of 0 has no gradient
-        error = math.log(2) - white * shown.log1p() - (1 - white) * (-shown).log1p()
     else:
-        raise ValueError(f"likelihood must be one of {', '.join(LIKELIHOODS)}; got {likelihood!r}")
+        white = 0.5 * (1 + x.float())
+        shown = reconstruction.float().clamp(
+            -1 + 1e-6, 1 - 1e-6
+        )  # the logarithm of 0 has no gradient
+        error = math.log(2) - white * shown.log1p() - (1 - white) * (-shown).log1p()
     return error.flatten(1).sum(1), kl_to_standard_normal(mu, logvar)
 
 
 def _total(error: Tensor, kl: Tensor, beta: float) -> Tensor:
-    if not 0 <= beta < math.inf:
-        raise ValueError(f"beta must be a number of at least 0; got {beta}")
+    number("beta", beta, 0)
     return (error + beta * kl).mean()
 
 
@@ -217,7 +218,7 @@ class Autoencoder(nn.Module):
         hidden: int = 512,
     ):
         super().__init__()
-        self.shape, self.latent, self.kind = _shape(nc, size), latent, kind
+        self.shape, self.latent, self.kind = _shape(nc, size), whole("latent", latent), kind
         self.encoder = _Encoder(self.shape, latent, kind, hidden)
         self.decoder = _Decoder(self.shape, latent, kind, hidden)
         self.register_buffer("code_mean", torch.zeros(latent))
@@ -261,7 +262,7 @@ class VAE(nn.Module):
         hidden: int = 512,
     ):
         super().__init__()
-        self.shape, self.latent, self.kind = _shape(nc, size), latent, kind
+        self.shape, self.latent, self.kind = _shape(nc, size), whole("latent", latent), kind
         self.encoder = _Encoder(self.shape, 2 * latent, kind, hidden)
         self.decoder = _Decoder(self.shape, latent, kind, hidden)
 
@@ -369,6 +370,7 @@ class _Encoder(nn.Module):
     def __init__(self, shape, out: int, kind: str, hidden: int, extra: int = 0):
         super().__init__()
         nc, h, w = shape
+        one_of("kind", kind, KINDS), whole("hidden", hidden)
         if kind == "conv":
             self.trunk = nn.Sequential(
                 nn.PixelUnshuffle(4),  # many channels on a small map: what a CPU is fast at
@@ -664,6 +666,7 @@ def _precision(model: nn.Module) -> AbstractContextManager:
 
 
 def _adam(parameters: Iterable[Tensor], lr: float, steps: int | None, beta1: float = 0.9):
+    number("lr", lr, 0), steps is None or whole("steps", steps)
     parameters = list(parameters)
     fused = all(p.device.type in ("cpu", "cuda") for p in parameters)
     optimizer = torch.optim.Adam(parameters, lr, betas=(beta1, 0.999), fused=fused)
@@ -702,6 +705,7 @@ def _pictures_and_labels(batch, with_labels: bool = False) -> tuple[Tensor, Tens
 
 
 def _check_values(name: str, x: Tensor) -> None:
+    floats(name, x)
     if x.is_meta or x.abs().max() <= 1 + 1e-3:
         return
     raise ValueError(f"{name} must lie in [-1, 1]; got {x.min().item():.3g} … {x.max().item():.3g}")
@@ -709,6 +713,8 @@ def _check_values(name: str, x: Tensor) -> None:
 
 def _check_pictures(module: nn.Module, x: Tensor) -> None:
     nc, h, w = module.shape
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x must be a tensor of pictures in [-1, 1]; got {type(x).__name__}")
     if not x.is_floating_point():
         raise TypeError(f"x must be float pictures in [-1, 1], as `.floats()` gives; got {x.dtype}")
     if x.ndim != 4 or x.shape[1:] != module.shape:
@@ -718,11 +724,13 @@ def _check_pictures(module: nn.Module, x: Tensor) -> None:
 
 
 def _check_codes(z: Tensor, latent: int) -> None:
+    floats("z", z)
     if z.ndim != 2 or z.shape[1] != latent:
         raise ValueError(f"z must be (B, {latent}) for this network; got {tuple(z.shape)}")
 
 
 def _same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
+    floats(name, value), floats(other_name, other)
     if value.shape != other.shape:
         raise ValueError(
             f"{name} must have the shape of {other_name}, {tuple(other.shape)}; "
@@ -731,16 +739,20 @@ def _same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> Non
 
 
 def _shape(nc: int, size: int | tuple[int, int]) -> tuple[int, int, int]:
-    h, w = (size, size) if isinstance(size, int) else size
-    if nc < 1 or min(h, w) < 8 or h % 8 or w % 8:
-        raise ValueError(
-            f"size must be a multiple of 8 (and nc at least 1); got {h} × {w}, nc {nc}"
-        )
+    h, w = size if isinstance(size, tuple) and len(size) == 2 else (size, size)
+    if not (is_whole(h) and is_whole(w)) or min(h, w) < 8 or h % 8 or w % 8:
+        raise ValueError(f"size must be a multiple of 8; got {h} × {w}")
+    whole("nc", nc)
     return nc, h, w
 
 
 def _ends(z_a: Tensor, z_b: Tensor, fraction) -> tuple[Tensor, Tensor, Tensor]:
     _same_shape("z_b", z_b, "z_a", z_a)
+    fraction = (
+        finite("fraction", fraction)
+        if isinstance(fraction, Tensor)
+        else number("fraction", fraction)
+    )
     fraction = torch.as_tensor(fraction, dtype=z_a.dtype, device=z_a.device)
     if not ((fraction >= 0) & (fraction <= 1)).all():
         raise ValueError(f"fraction must lie in [0, 1], 20 % being 0.2; got {fraction.tolist()}")
@@ -748,6 +760,7 @@ def _ends(z_a: Tensor, z_b: Tensor, fraction) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _noise(n: int, d: int, generator: torch.Generator | None, like: Tensor) -> Tensor:
+    whole("n", n), random_source(generator)
     if generator is None:
         return torch.randn(n, d, device=like.device)
     return torch.randn(n, d, generator=generator, device=generator.device).to(like.device)

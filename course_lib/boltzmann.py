@@ -17,6 +17,18 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from course_lib.checks import (
+    MANY,
+    at_least_one,
+    finite,
+    floats,
+    integers,
+    number,
+    random_source,
+    shaped,
+    whole,
+)
+
 MOST = 20  # hidden units whose 2²⁰ states are still summed
 
 
@@ -36,6 +48,7 @@ def cd_gradient(
     Raises ValueError for shapes that disagree. Source: Hinton 2002; the probabilities in place of
     draws at both ends: Hinton 2010, section 3.
     """
+    shaped("W", W, "V", "H"), shaped("b", b, len(W)), shaped("c", c, W.shape[1])
     _check_units("v", v, len(W))
     _check_units("u_h", u_h, W.shape[1], len(v))
     _check_units("u_v", u_v, len(W), len(v))
@@ -55,8 +68,7 @@ class RBM(nn.Module):
 
     def __init__(self, visible: int, hidden: int, generator: torch.Generator | None = None):
         super().__init__()
-        if visible < 1 or hidden < 1:
-            raise ValueError(f"visible and hidden must be at least 1; got {visible} and {hidden}")
+        at_least_one(visible=visible, hidden=hidden), random_source(generator)
         self.visible, self.hidden = visible, hidden
         self.W = _fixed(0.01 * torch.randn(visible, hidden, generator=generator))
         self.b, self.c = _fixed(torch.zeros(visible)), _fixed(torch.zeros(hidden))
@@ -112,7 +124,10 @@ class RBM(nn.Module):
         clamp: Float[Tensor, "B C"] | None = None,
     ) -> Float[Tensor, "B V"]:
         """`steps` times up and down again, each drawn. The last C units are held at `clamp`."""
-        for _ in range(steps):
+        _check_units("v", v, self.visible)
+        if clamp is not None:
+            shaped("clamp", clamp, len(v), "C")
+        for _ in range(whole("steps", steps, 0, most=MANY)):
             v = draw(self.down(draw(self.up(v), generator)), generator)
             if clamp is not None:
                 v = torch.cat([v[:, : -clamp.shape[1]], clamp], dim=1)
@@ -209,8 +224,11 @@ class BeliefNetwork(nn.Module):
         self, widths: Sequence[int], classes: int = 10, generator: torch.Generator | None = None
     ):
         super().__init__()
-        if len(widths) < 2:
-            raise ValueError(f"widths must hold visible and hidden units; got {list(widths)}")
+        if not isinstance(widths, Sequence) or len(widths) < 2:
+            raise ValueError(f"widths must hold visible and hidden units; got {widths!r}")
+        for width in widths:
+            whole("widths", width)
+        whole("classes", classes)
         inputs = [*widths[:-2], widths[-2] + classes]
         self.classes = classes
         self.machines = nn.ModuleList(
@@ -225,7 +243,8 @@ class BeliefNetwork(nn.Module):
         self, v: Float[Tensor, "B V"], level: int, generator: torch.Generator | None = None
     ) -> Float[Tensor, "B W"]:
         """What the first `level` machines make of v, each layer drawn: the data of the next one."""
-        for machine in self.machines[:level]:
+        _check_units("v", v, self.machines[0].visible)
+        for machine in self.machines[: whole("level", level, 0, most=len(self.machines))]:
             v = draw(machine.up(v), generator)
         return v
 
@@ -233,7 +252,16 @@ class BeliefNetwork(nn.Module):
         self, v: Float[Tensor, "B W"], labels: Int[Tensor, " B"]
     ) -> Float[Tensor, "B W+classes"]:
         """What the top machine sees: the layer below it, and the unit of the class."""
-        return torch.cat([v, F.one_hot(labels, self.classes).to(v.dtype)], dim=1)
+        _check_units("v", v, self.top.visible - self.classes)
+        self._check_labels(labels, len(v))
+        return torch.cat([v, F.one_hot(labels.long(), self.classes).to(v.dtype)], dim=1)
+
+    def _check_labels(self, labels: Tensor, n: int) -> None:
+        integers("labels", labels)
+        if labels.shape != (n,):
+            raise ValueError(f"labels must be ({n},); got {tuple(labels.shape)}")
+        if n and not labels.is_meta and not 0 <= labels.min() <= labels.max() < self.classes:
+            raise ValueError(f"labels must be in 0 … {self.classes - 1}; got {labels.tolist()}")
 
     @torch.no_grad()
     def sample(
@@ -248,6 +276,7 @@ class BeliefNetwork(nn.Module):
         The class units are held; the top machine goes up and down `steps` times, from coin tosses
         or from `start` (what lies below it); then once down to the picture.
         """
+        self._check_labels(labels, integers("labels", labels).numel())
         n, width = len(labels), self.top.visible - self.classes
         if start is None:
             start = draw(torch.full((n, width), 0.5, device=labels.device), generator)
@@ -261,6 +290,11 @@ class BeliefNetwork(nn.Module):
     @torch.no_grad()
     def classify(self, v: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
         """The class with which the top machine has the least free energy."""
+        _check_units(
+            "v",
+            v,
+            self.machines[0].visible if len(self.machines) > 1 else self.top.visible - self.classes,
+        )
         for machine in self.machines[:-1]:
             v = machine.up(v)
         every = torch.arange(self.classes, device=v.device)
@@ -272,6 +306,7 @@ class BeliefNetwork(nn.Module):
 
 def draw(p: Float[Tensor, "..."], generator: torch.Generator | None = None) -> Tensor:
     """1 with probability p, else 0, each place for itself."""
+    floats("p", p), random_source(generator)
     place = p.device if generator is None else generator.device
     return (torch.rand(p.shape, generator=generator, device=place).to(p.device) < p).to(p.dtype)
 
@@ -281,6 +316,7 @@ def log_odds(v: Float[Tensor, "n V"], least: float = 0.01) -> Float[Tensor, " V"
 
     p is held in [least, 1 − least].
     """
+    finite("v", shaped("v", v, "n", "V")), number("least", least, above=0, most=0.5)
     return v.mean(0).clamp(least, 1 - least).logit()
 
 
@@ -295,6 +331,7 @@ def _states(n: int, like: Tensor) -> Float[Tensor, "2**n n"]:
 
 
 def _check_units(name: str, x: Tensor, width: int, rows: int | None = None) -> None:
+    floats(name, x)
     if x.ndim != 2 or x.shape[1] != width or (rows is not None and len(x) != rows):
         wanted = f"({'B' if rows is None else rows}, {width})"
         raise ValueError(f"{name} must be {wanted}; got {tuple(x.shape)}")

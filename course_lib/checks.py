@@ -5,7 +5,7 @@ Of a tensor only `finite` looks at the values, and a GPU waits for it: not withi
 
 import math
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from numbers import Real
 from typing import Any
 
@@ -106,11 +106,34 @@ def floats(name: str, x: Any, rank: int | None = None) -> Tensor:
     return x
 
 
+def shaped(name: str, x: Any, *sides: int | str) -> Tensor:
+    """x, as `floats` takes it, with these sides; a letter stands for any number.
+
+    Raises TypeError and ValueError as `floats`, ValueError for other sides.
+    """
+    fits = [
+        isinstance(side, str) or side == n
+        for side, n in zip(sides, getattr(x, "shape", ()), strict=False)
+    ]
+    if isinstance(x, Tensor) and x.is_floating_point() and not (x.ndim == len(sides) and all(fits)):
+        wanted = ", ".join(map(str, sides)) + "," * (len(sides) == 1)
+        raise ValueError(f"{name} must be ({wanted}); got {tuple(x.shape)}")
+    return floats(name, x, len(sides))
+
+
 def integers(name: str, x: Any) -> Tensor:
     """x, a tensor of whole numbers. Raises TypeError for any other kind, truth values included."""
     kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
     if not isinstance(x, Tensor) or kind.is_floating_point or kind.is_complex or kind == torch.bool:
         raise TypeError(f"{name} must be whole numbers (int64); got {kind}")
+    return x
+
+
+def truths(name: str, x: Any) -> Tensor:
+    """x, a tensor of truth values. Raises TypeError for any other kind."""
+    if not isinstance(x, Tensor) or x.dtype != torch.bool:
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(f"{name} must be truth values (bool); got {kind}")
     return x
 
 
@@ -121,3 +144,27 @@ def finite(name: str, x: Tensor) -> Tensor:
     if not torch.stack(torch.aminmax(x.detach())).isfinite().all():  # x.isfinite() would copy x
         raise ValueError(f"{name} must be finite; it contains NaN or infinity")
     return x
+
+
+# Others
+
+
+def random_source(generator: Any) -> None:
+    """Raises TypeError unless it is a torch.Generator, or None."""
+    if generator is not None and not isinstance(generator, torch.Generator):
+        kind = type(generator).__name__
+        raise TypeError(f"generator must be a torch.Generator or None; got {kind}")
+
+
+def function(name: str, value: Any) -> None:
+    """Raises TypeError unless it can be called, as networks can."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a network or a function; got {type(value).__name__}")
+
+
+def named(name: str, value: Any) -> None:
+    """Raises TypeError unless it maps names to something, ValueError where it has none."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict of names; got {type(value).__name__}")
+    if not value:
+        raise ValueError(f"{name} must hold something; got an empty dict")

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from course_lib import device
 from course_lib.attention import Block, adamw
+from course_lib.checks import DEPTH, at_least_one, whole
 from course_lib.words import END, LENGTH, PAD, tokeniser
 
 
@@ -46,6 +47,8 @@ class TextEncoder(nn.Module):
         self, words: int, width: int = 96, depth: int = 2, heads: int = 4, length: int = LENGTH
     ):
         super().__init__()
+        at_least_one(words=words, width=width, heads=heads, length=length)
+        whole("depth", depth, 0, most=DEPTH)
         self.word, self.place = nn.Embedding(words, width), nn.Embedding(length, width)
         self.blocks = nn.ModuleList(Block(width, heads, mlp=2) for _ in range(depth))
         self.norm = nn.LayerNorm(width)

@@ -11,6 +11,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
+from course_lib.checks import DEPTH, whole
+
 SUNSET = (18.0, 20.0)  # the hours at which the skyline's sky is red
 GRID = 64  # the skyline's city is drawn on 64 x 64 squares, whatever the size of the picture
 WHITE, LAMP = torch.tensor(255.0), torch.tensor([255.0, 214.0, 120.0])[:, None, None]
@@ -68,6 +70,7 @@ def fractal_noise(
     picture. Raises ValueError where the finest octave has cells below two pixels.
     """
     _at_least(1, octaves, "octaves")
+    whole("octaves", octaves, most=DEPTH)
     if persistence <= 0 or lacunarity <= 0:
         raise ValueError(
             f"persistence and lacunarity must be positive, got {persistence} and {lacunarity}"

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from course_lib.checks import MANY, at_least_one, floats, number, shaped, whole
 from course_lib.gan import AdversarialStep
 from course_lib.styles import EqualConv2d, EqualLinear, bend, minibatch_std, pixel_norm
 
@@ -29,7 +30,8 @@ def fade_in(
 
     Raises ValueError unless high is twice as large. Source: Karras et al. 2018, figure 2.
     """
-    b, c, h, w = low.shape
+    b, c, h, w = shaped("low", low, "B", "C", "h", "w").shape
+    shaped("high", high, "B", "C", "2h", "2w"), number("alpha", alpha)
     if high.shape != (b, c, 2 * h, 2 * w):
         raise ValueError(f"high must be {(b, c, 2 * h, 2 * w)}; got {tuple(high.shape)}")
     alpha = min(max(alpha, 0.0), 1.0)
@@ -143,8 +145,7 @@ def growth(seen: int, images: int, levels: int) -> tuple[int, float]:
 
     Raises ValueError for images < 1.
     """
-    if images < 1:
-        raise ValueError(f"images must be at least 1; got {images}")
+    whole("seen", seen, 0), at_least_one(images=images, levels=levels)
     phase, within = divmod(seen, images)
     level = min((phase + 1) // 2, levels - 1)
     fading = phase % 2 == 1 and phase < 2 * levels - 1
@@ -153,6 +154,7 @@ def growth(seen: int, images: int, levels: int) -> tuple[int, float]:
 
 def shrunk(x: Float[Tensor, "B C H W"], side: int, alpha: float) -> Float[Tensor, "B C side side"]:
     """Pictures of the data as the level that is α there sees them, blended as the fakes are."""
+    shaped("x", x, "B", "C", "H", "W"), whole("side", side), number("alpha", alpha)
     x = F.adaptive_avg_pool2d(x, side)
     return x if alpha >= 1 else fade_in(F.avg_pool2d(x, 2), x, alpha)
 
@@ -171,9 +173,9 @@ def self_attention(
     q, k and v are linear in the channels of their place. Not divided by √d. Raises ValueError for
     matrices that do not fit. Source: Zhang et al. 2019, eq. 1 and 2, without γ and the sum with x.
     """
-    c = x.shape[1] if x.ndim == 4 else 0
+    c = shaped("x", x, "B", "C", "H", "W").shape[1]
     for name, matrix in (("query", query), ("key", key), ("value", value)):
-        if matrix.ndim != 2 or matrix.shape[1] != c:
+        if floats(name, matrix).ndim != 2 or matrix.shape[1] != c:
             raise ValueError(f"{name} must be (…, {c}) for x of {c} channels; got {matrix.shape}")
     if query.shape != key.shape:
         raise ValueError(f"query and key must have one shape; got {query.shape} and {key.shape}")
@@ -186,6 +188,8 @@ def attend(
     q: Float[Tensor, "B d n"], k: Float[Tensor, "B d m"], v: Float[Tensor, "B V m"]
 ) -> tuple[Float[Tensor, "B V n"], Float[Tensor, "B n m"]]:
     """What each of n places takes from m, and its weights, which sum to 1 over the m."""
+    shaped("q", q, "B", "d", "n"), shaped("k", k, *q.shape[:2], "m")
+    shaped("v", v, len(q), "V", k.shape[2])
     weights = (q.transpose(1, 2) @ k).softmax(2)
     return v @ weights.transpose(1, 2), weights
 
@@ -200,8 +204,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, channels: int, pool: bool = True, norm: bool = False):
         super().__init__()
-        if channels < 8:
-            raise ValueError(f"channels must be at least 8; got {channels}")
+        whole("channels", channels, 8)
         wrap = parametrizations.spectral_norm if norm else nn.Identity()
         eighth, half = channels // 8, channels // 2
         self.query = wrap(nn.Conv2d(channels, eighth, 1, bias=False))
@@ -219,6 +222,7 @@ class SelfAttention(nn.Module):
         return self._attend(x)[1]
 
     def _attend(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        shaped("x", x, "B", self.query.in_channels, "H", "W")
         parts = self.query(x), self.pool(self.key(x)), self.pool(self.value(x))
         return attend(*(part.flatten(2) for part in parts))
 
@@ -233,11 +237,10 @@ def spectral_norm(
     through σ alone, not through u and v. Raises ValueError for u of another length, steps < 1.
     Source: Miyato et al. 2018, algorithm 1.
     """
-    matrix = weight.flatten(1)
+    matrix = floats("weight", weight).flatten(1)
+    floats("u", u), whole("steps", steps, most=MANY)
     if u.shape != matrix.shape[:1]:
         raise ValueError(f"u must be ({len(matrix)},); got {tuple(u.shape)}")
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1; got {steps}")
     with torch.no_grad():
         for _ in range(steps):
             v = F.normalize(matrix.T @ u, dim=0, eps=1e-12)
@@ -252,6 +255,7 @@ def dirac_rate(g_lr: float, d_lr: float, gamma: float) -> float:
     of simultaneous gradient steps of the non-saturating loss with R1 of weight γ, near the end.
     Above 1 they move away. Source: Mescheder et al. 2018, §2 and appendix.
     """
+    number("g_lr", g_lr), number("d_lr", d_lr), number("gamma", gamma)
     jacobian = [[1, g_lr / 2], [-d_lr / 2, 1 - gamma * d_lr]]
     return torch.linalg.eigvals(torch.tensor(jacobian, dtype=torch.float64)).abs().max().item()
 

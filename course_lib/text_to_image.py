@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from course_lib import dcgan, device, unet
 from course_lib.attention import CrossAttention
 from course_lib.autoencoders import kl_to_standard_normal, reparameterise
+from course_lib.checks import DEPTH, at_least_one, whole
 from course_lib.codebooks import VQAutoencoder, nearest_code, straight_through
 from course_lib.contrastive import PictureTextModel, TextEncoder, real_words
 from course_lib.diffusion import DROP, FLOW_TIME, FlowStep, flow_loss, flow_sample
@@ -335,7 +336,9 @@ class TextUNet(nn.Module):
         length: int = LENGTH,
     ):
         super().__init__()
-        words = words or len(tokeniser())
+        words = len(tokeniser()) if words is None else words
+        at_least_one(words=words, channels=channels, width=width, told=told, length=length)
+        whole("blocks", blocks, most=DEPTH)
         self.channels, self.width, self.length = channels, width, length
         self.reader = TextEncoder(words, told, length=length)
         hidden = 2 * width

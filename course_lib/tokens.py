@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from course_lib import device
 from course_lib.attention import Block, Cache, adamw, causal_mask
+from course_lib.checks import DEPTH, MANY, at_least_one, whole
 from course_lib.diffusion import guided_noise
 from course_lib.words import END, LENGTH, PAD, tokeniser
 
@@ -50,7 +51,9 @@ class TokenTransformer(nn.Module):
         length: int = LENGTH,
     ):
         super().__init__()
-        words = words or len(tokeniser())
+        words = len(tokeniser()) if words is None else words
+        at_least_one(words=words, codes=codes, side=side, width=width, length=length)
+        whole("depth", depth, most=DEPTH)
         self.words, self.codes, self.length, self.n = words, codes, length, side**2
         self.marks = {"IMAGE": words + codes, "TEXT": words + codes + 1, "MASK": words + codes + 2}
         self.token = nn.Embedding(words + codes + 3, width)
@@ -367,8 +370,7 @@ def left_hidden(n: int, steps: int) -> list[int]:
 
     Raises ValueError for n or steps below 1. Source: Chang et al. 2022, section 3.2.
     """
-    if n < 1 or steps < 1:
-        raise ValueError(f"n and steps must be at least 1; got {n} and {steps}")
+    whole("n", n), whole("steps", steps, most=MANY)
     return [int(n * math.cos(math.pi / 2 * i / steps)) for i in range(1, steps)] + [0]
 
 

@@ -289,6 +289,7 @@ def patch_output_size(size: int | tuple[int, int], layers: int = 3) -> int | tup
     An int gives an int, (h, w) gives (h, w). Raises ValueError where not even one fits.
     """
     made = size
+    whole("layers", layers, 0, most=DEPTH)
     try:
         for kernel, stride in _patch_layers(layers):
             made = shapes.conv2d_size(made, kernel, stride, 1)

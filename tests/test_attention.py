@@ -31,7 +31,7 @@ def test_weights_are_torchs_scaled_dot_product_attention():
 def test_a_causal_mask_shows_the_past_and_the_place_itself():
     assert causal_mask(3).tolist() == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
     assert causal_mask(2, past=2).tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]
-    with pytest.raises(ValueError, match="n must be at least 1 and past at least 0; got 0 and 0"):
+    with pytest.raises(ValueError, match="n must be a whole number, at least 1 .*got 0"):
         causal_mask(0)
 
 
@@ -85,7 +85,7 @@ def test_what_padding_holds_changes_nothing():
         (dict(real=torch.ones(1, 2, dtype=bool)), r"real must be bool \(1, 3\)"),
         (dict(real=torch.zeros(1, 3, dtype=bool)), "real must be True somewhere in each row"),
         (dict(x=torch.zeros(2, 2, 2)), r"x and words must be \(B, n, d\) and \(B, m, e\)"),
-        (dict(Wk=torch.zeros(2, 3)), "k must have the width of q, 2; got 3"),
+        (dict(Wk=torch.zeros(2, 3)), r"Wk must be \(2, 2\); got \(2, 3\)"),
     ],
 )
 def test_cross_attention_refuses_what_does_not_fit(change, message):

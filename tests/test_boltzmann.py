@@ -232,7 +232,7 @@ def test_the_step_runs_on_any_device():
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: RBM(0, 3), "visible and hidden must be at least 1; got 0 and 3"),
+        (lambda: RBM(0, 3), "visible must be a whole number, at least 1, got 0"),
         (lambda: RBM(3, 2).up(torch.zeros(1, 2)), r"v must be \(B, 3\); got \(1, 2\)"),
         (lambda: RBM(3, 2).down(torch.zeros(1, 3)), r"h must be \(B, 2\); got \(1, 3\)"),
         (lambda: CDStep(RBM(3, 2), k=0), "k must be at least 1; got 0"),

@@ -4,7 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.checks import finite, floats, integers, is_whole, number, one_of, whole
+from course_lib.checks import (
+    finite,
+    floats,
+    function,
+    integers,
+    is_whole,
+    named,
+    number,
+    one_of,
+    random_source,
+    shaped,
+    truths,
+    whole,
+)
 
 INTEGERS = (3, np.int64(3), np.uint8(3), np.array(3), torch.tensor(3), torch.tensor(3).short())
 OTHERS = (True, np.True_, torch.tensor(True), 3.0, np.float64(3), torch.tensor(3.0), "3", None)
@@ -106,3 +119,30 @@ def test_one_number_that_is_none_makes_a_tensor_not_finite(bad):
     x[2, 1] = bad
     with pytest.raises(ValueError, match="x must be finite"):
         finite("x", x)
+
+
+def test_sides_are_numbers_or_letters_that_stand_for_any():
+    x = torch.ones(2, 3)
+    assert shaped("x", x, "B", 3) is x
+    for sides, wanted in ((("B", 4), r"\(B, 4\)"), ((2,), r"\(2,\)"), ((2, 3, "n"), "3, n")):
+        with pytest.raises(ValueError, match=f"x must be .*{wanted}.* got "):
+            shaped("x", x, *sides)
+    with pytest.raises(TypeError, match="x must be a tensor of decimal numbers; got list"):
+        shaped("x", [[1.0]], 1, 1)
+    with pytest.raises(ValueError, match="x must be .* not empty"):
+        shaped("x", torch.ones(0, 3), "B", 3)
+
+
+def test_other_kinds_are_named():
+    truths("mask", torch.ones(2).bool()), random_source(None), random_source(torch.Generator())
+    function("net", torch.nn.Identity()), named("runs", {"a": 1})
+    for call, text in (
+        (lambda: truths("mask", torch.ones(2)), "mask must be truth values .*; got torch.float32"),
+        (lambda: random_source(3), "generator must be a torch.Generator or None; got int"),
+        (lambda: function("net", "a"), "net must be a network or a function; got str"),
+        (lambda: named("runs", [1]), "runs must be a dict of names; got list"),
+    ):
+        with pytest.raises(TypeError, match=text):
+            call()
+    with pytest.raises(ValueError, match="runs must hold something"):
+        named("runs", {})

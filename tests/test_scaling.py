@@ -96,7 +96,7 @@ def test_growth_fades_and_holds_each_level():
     found = [growth(seen, 10, 3) for seen in (0, 9, 10, 15, 20, 29, 30, 37, 40, 1000)]
     golden = [(0, 1.0), (0, 1.0), (1, 0.0), (1, 0.5), (1, 1.0), (1, 1.0)]
     assert found == golden + [(2, 0.0), (2, 0.7), (2, 1.0), (2, 1.0)]
-    with pytest.raises(ValueError, match="images must be at least 1"):
+    with pytest.raises(ValueError, match="images must be a whole number, at least 1, got 0"):
         growth(0, 0, 3)
 
 
@@ -165,7 +165,7 @@ def test_a_fresh_attention_block_returns_its_input_and_can_learn(pool):
     weights = block.weights(x)
     assert weights.shape == (2, 24, 6 if pool else 24)
     torch.testing.assert_close(weights.sum(2), torch.ones(2, 24))
-    with pytest.raises(ValueError, match="channels must be at least 8"):
+    with pytest.raises(ValueError, match="channels must be a whole number, at least 8"):
         SelfAttention(4)
 
 
@@ -218,7 +218,7 @@ def test_what_a_matrix_lengthens_is_neither_its_entries_nor_its_eigenvalues():
     assert spectral_norm(torch.eye(2), u)[0].item() == pytest.approx(1)
     with pytest.raises(ValueError, match=r"u must be \(2,\); got \(3,\)"):
         spectral_norm(torch.eye(2), torch.ones(3))
-    with pytest.raises(ValueError, match="steps must be at least 1"):
+    with pytest.raises(ValueError, match="steps must be a whole number, at least 1 "):
         spectral_norm(torch.eye(2), u, 0)
 
 

@@ -43,6 +43,8 @@ LIBRARIES = tuple(
 COURSE = os.path.join(str(Path(__file__).parents[1]), "")
 WRAPPER = os.path.join("torch", "utils", "_contextlib.py")  # of what `torch.no_grad()` decorates
 
+HEARD = 20_000  # calls and returns of a student's function, the first ones
+
 ALIASES = {"np": "numpy", "nn": "torch.nn", "F": "torch.nn.functional", "plt": "matplotlib.pyplot"}
 
 
@@ -211,7 +213,13 @@ def _overheard(called: set[tuple[CodeType, CodeType]], outside: CodeType) -> Ite
     the student's function.
     """
 
+    heard = 0
+
     def note(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal heard
+        heard += 1
+        if heard > HEARD:  # a loop of a million rounds is not to pay for it
+            return sys.setprofile(before)
         code = door = frame.f_code
         if event != "call" or not code.co_filename.startswith(COURSE):
             return

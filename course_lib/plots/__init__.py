@@ -23,6 +23,9 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from PIL import Image
 from torch import Tensor
 
+from course_lib import checks
+from course_lib.checks import MANY, finite, floats, number, whole
+
 DATA, MODEL, GUESS, OTHER, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 CYCLE = (DATA, MODEL, GUESS, OTHER, "#E69F00", "#56B4E9", "#000000")
 # D's surface: grey where it says fake, white in doubt, light blue, the data's colour, where real
@@ -56,6 +59,7 @@ def as_pictures(images: Shaped[Tensor, "n c h w"]) -> np.ndarray:
     Takes uint8 in 0 … 255 or floats in [-1, 1]; floats outside are clipped. Raises ValueError for
     another rank or another number of channels than 1 or 3.
     """
+    _check_images(images)
     if images.ndim != 4 or images.shape[1] not in (1, 3):
         raise ValueError(
             f"images must have shape (n, 1 or 3, h, w); these have {tuple(images.shape)}"
@@ -66,8 +70,21 @@ def as_pictures(images: Shaped[Tensor, "n c h w"]) -> np.ndarray:
     return x[..., 0] if x.shape[-1] == 1 else x
 
 
+def _check_images(images: Any) -> None:
+    """Pictures that can be shown: a tensor with numbers in it."""
+    if not isinstance(images, Tensor) or images.is_complex():
+        kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise TypeError(f"images must be a tensor of uint8 or of decimal numbers; got {kind}")
+    if images.is_meta or not images.numel():
+        place = " on the meta device" * images.is_meta
+        raise ValueError(f"images must hold pictures; got {tuple(images.shape)}{place}")
+    if images.dtype != torch.uint8:
+        finite("images", floats("images", images))
+
+
 def as_sheet(images: Shaped[Tensor, "n c h w"], columns: int, gap: int = GAP) -> np.ndarray:
     """All pictures side by side in one array, row by row, with a white gap between them."""
+    whole("columns", columns), whole("gap", gap, 0)
     pictures = as_pictures(images)
     n, h, w = pictures.shape[:3]
     rows = -(-n // columns)
@@ -91,6 +108,7 @@ def grid(
 ) -> Figure:
     """The images as one sheet, at most `columns` a row: as many as fit at a whole multiple of
     their pixels, small ones at least doubled. Ranges as in `as_pictures`."""
+    _check_images(images), whole("columns", columns), number("width", width, above=0)
     w = images.shape[-1]
     room = width * DPI / (2 if w < 48 else 1)
     fit = max(1, int((room + GAP) // (w + GAP)))
@@ -108,6 +126,9 @@ def rows(
 
     above: what stands over each column.
     """
+    checks.named("named", named), number("width", width, above=1.2)
+    for images in named.values():
+        _check_images(images)
     widest = max(images.shape[-1] for images in named.values())
     sheets = [as_sheet(_enlarged(images, widest), len(images)) for images in named.values()]
     figure = _sheets(sheets, width - 1.2)
@@ -145,6 +166,9 @@ def _sheets(sheets: Sequence[np.ndarray], width: float) -> Figure:
 
 def panels(named: Mapping[str, Shaped[Tensor, "c h w"]], height: float = 2.4) -> Figure:
     """Single pictures side by side, each under its own title, all at the same magnification."""
+    checks.named("named", named), number("height", height, above=0)
+    for image in named.values():
+        _check_images(image)
     wide = [image.shape[-1] for image in named.values()]
     tallest = max(image.shape[-2] for image in named.values())
     figure, all_axes = subplots(
@@ -173,6 +197,12 @@ def plane(
     resolution: int = 80, x: tuple[float, float] = EXTENT, y: tuple[float, float] = EXTENT
 ) -> Float[Tensor, "points 2"]:
     """The points of a grid over the picture of lecture 01, or a part, row by row from below."""
+    whole("resolution", resolution, most=MANY)
+    for name, ends in (("x", x), ("y", y)):
+        if not isinstance(ends, Sequence) or len(ends) != 2:
+            raise TypeError(f"{name} must be (from, to); got {ends!r}")
+        for end in ends:
+            number(name, end)
     sides = torch.linspace(*y, resolution), torch.linspace(*x, resolution)
     y, x = torch.meshgrid(*sides, indexing="ij")
     return torch.stack([x, y], dim=-1).reshape(-1, 2)
@@ -180,6 +210,9 @@ def plane(
 
 def bars(named: Mapping[str, float], label: str, guess: Any = None, colors: Any = None) -> Figure:
     """One horizontal bar for each name with its value written at the end; the chosen one marked."""
+    checks.named("named", named)
+    for name, value in named.items():
+        number(f"named[{name!r}]", value)
     figure, axes = subplots(figsize=(6, 0.5 * len(named) + 0.9))
     names, values = list(named), list(named.values())
     axes.barh(names, values, color=colors or DATA)
@@ -221,6 +254,7 @@ def with_neighbours(
     samples: Shaped[Tensor, "n c h w"], neighbours: Shaped[Tensor, "n k c h w"]
 ) -> Figure:
     """Each sample above its k nearest training images."""
+    _check_images(samples), _check_images(neighbours)
     named = {"sample": samples}
     for i in range(neighbours.shape[1]):
         named[f"nearest {i + 1}"] = neighbours[:, i]

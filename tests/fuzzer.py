@@ -1,0 +1,610 @@
+"""Calls every public function with valid arguments, and then with one of them spoilt.
+
+`python -m tests.fuzzer [MODULE …]` prints a table and what is not as it should be. A valid call is
+made of the signature: the shapes of jaxtyping, the defaults, the usual numbers of a name; where
+that does not do, of EXAMPLES. What comes of a spoilt call is one of
+
+- right: a result that is finite, and where the value means the same the same one;
+- clear: a ValueError or TypeError raised in course_lib itself whose text names an argument;
+- unclear: any other error;
+- nonsense: what is no value for this argument was taken, or finite numbers gave others;
+- hang: more than LIMIT seconds of work.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import importlib
+import inspect
+import io
+import math
+import pkgutil
+import re
+import signal
+import sys
+import time
+import traceback
+import types
+import typing
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+import course_lib
+from course_lib import diffusion, gan, gan_losses, pca
+
+FOLDER = str(Path(course_lib.__file__).parent)
+LIMIT, SLOW = 5.0, 0.5  # seconds of work: of a spoilt call, of a valid one
+# No public doors: they are tools of the house, work for minutes, write files or ask the network.
+LEFT_OUT = re.compile(
+    r"build|exercises|recipes|studies|checks|checkpoints|device|progress|settings|scale"
+    r"|pretrained|data(?!\.points)|training"
+)
+SIZES = {"B": 2, "N": 2, "n": 6, "m": 7, "k": 5, "C": 3, "c": 3, "D": 3, "H": 8, "W": 8, "h": 8}
+SIZES |= {"w": 8, "d": 4, "nz": 8, "size": 32, "length": 24, "T": 10, "classes": 10}
+NUMBERS = {
+    "size": 32, "steps": 4, "n": 6, "nc": 1, "width": 16, "seed": 0, "nz": 8, "hidden": 16, "k": 3,
+    "classes": 3, "dim": 8, "channels": 2, "layers": 2, "kernel": 3, "stride": 2, "padding": 1,
+    "heads": 2, "codes": 8, "words": 12, "text": 8, "outputs": 4, "inputs": 4, "ngf": 8, "ndf": 8,
+    "in_channels": 3, "out_channels": 3, "filters": 8, "latent": 4, "key": 7, "batch_size": 2,
+    "images": 16, "depth": 1, "d": 4, "blocks": 1, "block": 4, "T": 10, "visible": 6, "lr": 1e-3,
+    "sigma": 0.5, "reach": 2.0, "guidance": 2.0, "share": 0.5, "p": 0.5, "noise": 0.1, "decay": 0.5,
+    "level": 0.95, "alpha": 0.5, "beta": 0.5, "threshold": 0.5, "temperature": 1.0, "w": 2.0,
+    "successes": 3, "auc": 0.7, "positives": 5, "negatives": 5, "told": 8, "words_width": 8,
+    "training_share": 0.2, "generated_share": 0.3, "false_positive_rate": 0.2, "start": 1, "t": 3,
+    "s": 1, "mapping": 1, "ch": 8, "attention": 0, "eta": 0.5, "psi": 0.7, "fraction": 0.3,
+    "every": 4, "rate": 0.1, "floor": 0.1, "epoch": 3, "constant": 2, "left": 2, "mask": 7,
+}  # fmt: skip
+
+
+# ---- valid calls ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Call:
+    name: str  # "gan.latents"
+    function: Callable
+    arguments: dict[str, Any]  # name -> (annotation, value)
+
+
+class NoExample(Exception):
+    """A signature does not tell how it is called."""
+
+
+def functions(only: list[str] = ()) -> Iterator[tuple[str, Callable, type | None]]:
+    """(name, function, the class that it is a method of), of all that is public."""
+    for info in pkgutil.walk_packages(course_lib.__path__, "course_lib."):
+        short = info.name.partition(".")[2]
+        if LEFT_OUT.match(short) or (only and short not in only):
+            continue
+        module = importlib.import_module(info.name)
+        for name, value in [*vars(module).items()]:
+            if name.startswith("_") or getattr(value, "__module__", "") != module.__name__:
+                continue
+            if inspect.isfunction(value):
+                yield f"{short}.{name}", value, None
+            elif isinstance(value, type) and not is_record(value):
+                yield f"{short}.{name}", value, None
+                for key, method in vars(value).items():
+                    named = not key.startswith("_") or key == "__call__"
+                    if inspect.isfunction(method) and named and "state_dict" not in key:
+                        yield f"{short}.{name}.{key}", method, value
+
+
+def is_record(kind: type) -> bool:
+    """What only holds results is no door."""
+    return issubclass(kind, tuple) or dataclasses.is_dataclass(kind)
+
+
+def valid(name: str, function: Callable, owner: type | None) -> Call:
+    """Arguments with which the function works. Raises NoExample."""
+    torch.manual_seed(0)
+    sizes, given = dict(SIZES), EXAMPLES.get(name, dict)()
+    if owner is not None:
+        given = {"self": given.get("self") or instance(owner)} | given
+        sizes |= seen_in(given["self"])
+    small = isinstance(function, type) and issubclass(function, nn.Module)
+    arguments = {}
+    for p in inspect.signature(function).parameters.values():
+        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) and p.name not in given:
+            continue
+        if p.name in given:
+            value = given[p.name]
+        elif p.default is not p.empty and not (small and p.name in SMALL and p.default):
+            value = p.default
+        else:
+            value = made(p.name, p.annotation, sizes)
+        if isinstance(value, int) and not isinstance(value, bool):
+            sizes[p.name] = value
+        arguments[p.name] = (p.annotation, value)
+    return Call(name, function, arguments)
+
+
+SMALL = {"size", "width", "hidden", "ngf", "ndf", "filters", "nz", "nc", "classes", "ch", "depth"}
+
+
+def seen_in(owner: Any) -> dict[str, int]:
+    """What an object tells of the sizes that its methods take."""
+    sizes = {k: v for k, v in vars(owner).items() if type(v) is int}
+    sizes |= getattr(owner, "_made_with", {})
+    if "size" in sizes:
+        sizes |= dict.fromkeys("HWhw", sizes["size"])
+    for name in ("nc", "in_channels", "channels"):
+        if name in sizes:
+            sizes |= {"C": sizes[name]}
+    return sizes
+
+
+def instance(owner: type) -> Any:
+    """An object of a class, made with the example of its constructor."""
+    name = f"{owner.__module__.partition('.')[2]}.{owner.__name__}"
+    call = valid(name, owner, None)
+    found = owner(**plain(call))
+    with contextlib.suppress(Exception):
+        found._made_with = {k: v for k, (_, v) in call.arguments.items() if type(v) is int}
+    return found
+
+
+def plain(call: Call) -> dict[str, Any]:
+    return {k: copied(v) for k, (_, v) in call.arguments.items()}
+
+
+def copied(value: Any) -> Any:
+    if isinstance(value, Tensor) and value.is_leaf and not value.requires_grad:
+        return value.clone()
+    if isinstance(value, torch.Generator):
+        return torch.Generator().manual_seed(0)
+    return value
+
+
+def made(name: str, annotation: Any, sizes: dict) -> Any:
+    """A value for a parameter, by its annotation and its name."""
+    kinds = [a for a in typing.get_args(annotation) if a is not type(None)]
+    origin = typing.get_origin(annotation)
+    if name in NAMED and (
+        annotation in (Any, nn.Module, Axes, inspect.Parameter.empty)
+        or origin is collections.abc.Callable
+        or annotation is collections.abc.Callable
+    ):
+        return NAMED[name](sizes)
+    if origin in (types.UnionType, typing.Union):
+        return made(name, kinds[0], sizes)
+    if hasattr(annotation, "dim_str"):
+        return tensor(annotation, name, sizes)
+    if origin in (collections.abc.Mapping, dict):
+        keys = ("a", "b") if kinds[0] is str else (1, 2) if kinds[0] is int else (0.5, 1.0)
+        return {key: made(name, kinds[1], sizes) for key in keys}
+    if origin in (collections.abc.Sequence, list):
+        values = [made(name, kinds[0], sizes) for _ in range(2)]
+        return [v * (i + 1) for i, v in enumerate(values)] if kinds[0] in (int, float) else values
+    if origin is tuple and ... not in kinds:
+        values = [made(name, kind, sizes) for kind in kinds]
+        return tuple(v * (i + 1) if type(v) is float else v for i, v in enumerate(values))
+    if annotation is int:
+        own = name in ("nc", "nz", "classes", "size") and sizes.get(name)
+        return own or NUMBERS.get(name, 2)
+    if annotation is float:
+        return float(NUMBERS.get(name, 0.5))
+    if annotation is torch.Generator:
+        return torch.Generator().manual_seed(0)
+    if annotation is Tensor:
+        return torch.rand(2, *(sizes[k] for k in "CHW")) * 1.8 - 0.9
+    if annotation is Axes:
+        return plt.subplots()[1]
+    if inspect.isclass(annotation) and annotation.__module__.startswith("course_lib"):
+        return instance(annotation)
+    if annotation is str:
+        return "a"
+    raise NoExample(f"{name}: {annotation}")
+
+
+NAMED: dict[str, Callable[[dict], Any]] = {
+    "axes": lambda sizes: plt.subplots()[1],
+    "axis": lambda sizes: plt.subplots()[1].xaxis,
+    "model": lambda sizes: told,
+    "net": lambda sizes: nn.Conv2d(3, 3, 1),
+    "generator": lambda sizes: gan.MLPGenerator(nz=8, nc=3, size=8),
+    "discriminator": lambda sizes: gan.MLPDiscriminator(nc=3, size=8),
+    "module": lambda sizes: nn.Linear(3, 2),
+    "critic": lambda sizes: lambda x: x.flatten(1).square().sum(1),
+    "classifier": lambda sizes: lambda x: x.flatten(1).mean(1) > 0,
+    "detector": lambda sizes: nn.Sequential(nn.Flatten(), nn.Linear(192, 1), nn.Flatten(0)),
+    "chain": lambda sizes: diffusion.Diffusion(10),
+    "features": lambda sizes: lambda x: x.flatten(1)[:, :6],
+    "d_loss": lambda sizes: gan_losses.LOSSES["minimax"].d_loss,
+    "g_loss": lambda sizes: gan_losses.LOSSES["minimax"].g_loss,
+}
+
+
+def told(x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+    """A diffusion model."""
+    return 0.1 * x
+
+
+def tensor(annotation: Any, name: str, sizes: dict) -> Tensor:
+    words, kinds = annotation.dim_str.split(), str(annotation.dtypes)
+    kind = "float" if "float32" in kinds or "any" in kinds else kinds
+    shape = []
+    for word in words:
+        if word == "...":
+            shape += [2] if words == ["..."] else [3, 8, 8]
+        elif word.startswith("*"):
+            shape += {"*d": [4], "*B": [2], "*M": [1], "*shape": [2, 3, 8, 8]}.get(word, [2])
+        else:
+            shape.append(side(word, sizes))
+    if "float" not in kind and "bool" in kind:
+        return torch.ones(shape).bool()
+    if "float" not in kind and ("int64" in kind or name in ("labels", "tokens")):
+        return torch.arange(math.prod(shape)).reshape(shape) % 2
+    if "float" not in kind:
+        return (torch.rand(shape) * 255).byte()
+    if name in ("betas", "beta"):
+        return torch.linspace(0.01, 0.2, *shape)
+    if name == "labels":
+        return torch.arange(math.prod(shape)).reshape(shape) % 2
+    if name == "t":
+        return torch.arange(math.prod(shape)).reshape(shape) % 2 + 1
+    if name.startswith("cov"):
+        return torch.eye(shape[0])
+    return torch.rand(shape) * 1.8 - 0.9
+
+
+def side(word: str, sizes: dict) -> int:
+    word = word.lstrip("#").partition("=")[2] or word
+    if word.isdigit():
+        return int(word)
+    if word in sizes or word in NUMBERS:
+        return sizes.get(word) or NUMBERS[word]
+    with contextlib.suppress(Exception):
+        return int(eval(re.sub(r"(\d)([a-zA-Z])", r"\1*\2", word), {}, sizes))
+    return sizes.setdefault(word, 3 + len(sizes) % 3)
+
+
+EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
+    "attention.attention_weights": lambda: {"mask": None},
+    "auditing.copy_threshold": lambda: {"level": 0.2},
+    "auditing.roc_auc": lambda: two_kinds(),
+    "auditing.roc_curve": lambda: two_kinds(),
+    "auditing.embed_watermark": lambda: {"images": torch.rand(2, 3, 16, 16)},
+    "auditing.detect_watermark": lambda: {"images": torch.rand(2, 3, 16, 16)},
+    "auditing.Amplification": lambda: {"interval": (0.1, 0.5), "verdict": "none"},
+    "boltzmann.BeliefNetwork": lambda: {"widths": [6, 4], "classes": 3},
+    "boltzmann.BeliefNetwork.lift": lambda: {"v": torch.rand(2, 6), "level": 1},
+    "boltzmann.RBM": lambda: {"visible": 6, "hidden": 4},
+    "codebooks.Residual": lambda: {"width": 16},
+    "codebooks.Residual.forward": lambda: {"x": torch.rand(2, 16, 8, 8)},
+    "density.select_bandwidth": lambda: {"sigmas": [0.1, 0.5]},
+    "density.mmd2": lambda: {"sigmas": [0.5, 1.0]},
+    "density.gaussian_sample": lambda: {"covariance": torch.eye(4)},
+    "gan.optimal_discriminator": lambda: {"p": torch.rand(6), "q": torch.rand(6)},
+    "gan.jensen_shannon": lambda: {"p": torch.ones(6) / 6, "q": torch.ones(6) / 6},
+    "gan.sample": lambda: {"net": gan.MLPGenerator(nz=8, nc=1, size=8)},
+    "gan.snapshot": lambda: {"generator": gan.ToyGenerator()},
+    "metrics.ssim": lambda: {"a": torch.rand(2, 3, 16, 16), "b": torch.rand(2, 3, 16, 16)},
+    "metrics.FeatureNet": lambda: {"name": "fashion"},
+    "metrics.FeatureNet.features": lambda: {"x": torch.rand(2, 1, 28, 28)},
+    "metrics.Classifier": lambda: {"name": "fashion"},
+    "pca.PCA.encode": lambda: {"self": pca.PCA(2).fit(torch.rand(6, 4)), "x": torch.rand(2, 4)},
+    "pca.PCA.decode": lambda: {"self": pca.PCA(2).fit(torch.rand(6, 4)), "z": torch.rand(2, 2)},
+    "pca.principal_angles": lambda: {"a": torch.eye(4)[:2], "b": torch.eye(4)[1:3]},
+    "diffusion.Diffusion.q_step": lambda: {"x": pictures(), "t": steps(), "noise": pictures()},
+    "diffusion.Diffusion.ddpm_step": lambda: {"noise": pictures()},
+    "procedural.texture_patch": lambda: {"kind": "dots"},
+    "plots.film": lambda: {"pictures": [np.zeros((8, 8, 3), np.uint8)] * 2},
+    "scaling.SelfAttention": lambda: {"channels": 8},
+    "scaling.SelfAttention.forward": lambda: {"x": torch.rand(2, 8, 8, 8)},
+    "scaling.SelfAttention.weights": lambda: {"x": torch.rand(2, 8, 8, 8)},
+    "scaling.truncated_normal": lambda: {"shape": [2, 3]},
+}
+
+
+def two_kinds() -> dict[str, Any]:
+    return {"scores": torch.rand(6), "labels": torch.arange(6) % 2}
+
+
+def pictures() -> Tensor:
+    return torch.rand(2, 3, 8, 8) * 1.8 - 0.9
+
+
+def steps() -> Tensor:
+    return torch.tensor([1, 3])
+
+
+# ---- spoilt values -------------------------------------------------------------------------------
+
+NEVER, SAME, FINITE, TOLD = "never", "the same", "finite", "propagated"
+
+
+def spoilt(name: str, annotation: Any, value: Any) -> Iterator[tuple[str, Any, str]]:
+    """(what, the value, what may come of it): NEVER a result, or one that is SAME, FINITE, or TOLD:
+    what is not finite in it shows what came in."""
+    optional = value is None or type(None) in typing.get_args(annotation)
+    if annotation is Any or annotation is inspect.Parameter.empty:
+        return
+    if not optional:
+        yield "None", None, NEVER
+    if (
+        isinstance(value, torch.Generator)
+        or annotation in (torch.Generator,)
+        or (torch.Generator in typing.get_args(annotation))
+    ):
+        yield "text for a generator", "a", NEVER
+        yield "a number for a generator", 0, NEVER
+        yield "numpy's generator", np.random.default_rng(0), NEVER
+        return
+    if isinstance(value, Tensor):
+        yield from tensors(annotation, value)
+        return
+    kinds = [annotation, *typing.get_args(annotation)]
+    if isinstance(value, bool) or bool in kinds:
+        return
+    if isinstance(value, int) and int in kinds or (value is None and int in kinds):
+        for bad in (-1, 1.5, math.nan, "a", 1j, [1]):
+            if not (isinstance(bad, str) and str in kinds) and not (bad == 1.5 and float in kinds):
+                yield f"{bad!r}", bad, NEVER if bad != -1 else FINITE
+        yield "0", 0, FINITE
+        yield "10 ** 12", 10**12, FINITE
+        return
+    if isinstance(value, (int, float)) or (value is None and float in kinds):
+        for bad in (math.nan, "a", 1j, [1.0]):
+            if not (isinstance(bad, str) and str in kinds):
+                yield f"{bad!r}", bad, NEVER
+        for bad in (-1.0, 0.0, math.inf, 1e6):
+            yield f"{bad!r}", bad, FINITE
+        return
+    if isinstance(value, str):
+        if annotation is str and name not in FREE:
+            yield "another text", "no such thing", NEVER
+        yield "a number for text", 3, NEVER
+        return
+    if isinstance(value, nn.Module) or callable(value):
+        yield "text for a function", "a", NEVER
+        yield "a tensor for a function", torch.ones(2), NEVER
+        return
+    if isinstance(value, (list, tuple, dict)):
+        yield "a number for many", 3, NEVER
+        yield "nothing of many", type(value)(), FINITE
+        return
+    if value is not None:
+        yield "text for an object", "a", NEVER
+        yield "a tensor for an object", torch.ones(2), NEVER
+
+
+FREE = {"title", "label", "xlabel", "ylabel", "text", "unit", "reason", "card", "head", "colour"}
+FREE |= {"line", "name"}
+
+
+def tensors(annotation: Any, x: Tensor) -> Iterator[tuple[str, Any, str]]:
+    text = getattr(annotation, "dim_str", "...")
+    yield "text", "a", NEVER
+    yield "a list", x.tolist(), SAME
+    yield "an array", x.numpy(), SAME
+    if x.ndim and "..." not in text and "*" not in text:
+        yield "an axis less", x[0], NEVER
+        yield "an axis more", x[None], NEVER
+    if x.ndim:
+        yield "empty", x[:0], FINITE
+    yield "meta", x.to("meta"), FINITE
+    yield "complex", x.to(torch.complex64), NEVER
+    if x.is_floating_point():
+        yield "whole numbers", (x * 3).long(), SAME
+        yield "bytes", (x.abs() * 3).byte(), SAME
+        yield "truth values", x > 0, SAME
+        yield "float64", x.double(), FINITE
+        yield "half", x.half(), FINITE
+        yield "huge", x * 1e6, FINITE
+        for what, bad in (("NaN", math.nan), ("infinity", math.inf)):
+            y = x.clone()
+            y.view(-1)[:1] = bad
+            yield what, y, TOLD
+    elif x.dtype != torch.bool:
+        yield "decimals", x + 0.5, NEVER
+        yield "negative", -x.long() - 1, FINITE
+        yield "a large number", x.long() + 10**6, FINITE
+
+
+# ---- what comes of it ----------------------------------------------------------------------------
+
+
+class TooLong(BaseException):
+    pass
+
+
+def _late(*_: Any) -> None:
+    raise TooLong
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        signal.setitimer(signal.ITIMER_PROF, LIMIT, 0.5)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            plt.close("all")
+
+
+def called(call: Call, **other: Any) -> Any:
+    arguments = plain(call) | other
+    torch.manual_seed(0)
+    parameters = inspect.signature(call.function).parameters
+    args = []
+    for p in parameters.values():
+        if p.kind is p.VAR_POSITIONAL and p.name in arguments:
+            args = [*arguments.pop(p.name)]
+        if p.kind is p.VAR_KEYWORD and p.name in arguments:
+            arguments |= arguments.pop(p.name)
+    if args:
+        first = [n for n, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        args = [arguments.pop(n) for n in first if n in arguments] + args
+    result = call.function(*args, **arguments)
+    return list(result) if inspect.isgenerator(result) else result
+
+
+def numbers(result: Any) -> list[Tensor]:
+    """The numbers in a result, which may be many things."""
+    found = []
+    for leaf in tree_leaves(result):
+        if isinstance(leaf, Tensor):
+            found.append(leaf.detach())
+        elif isinstance(leaf, np.ndarray) and leaf.dtype.kind in "fiub":
+            found.append(torch.as_tensor(leaf))
+        elif isinstance(leaf, complex):
+            found.append(torch.tensor(leaf))
+        elif isinstance(leaf, (int, float)):
+            found.append(torch.tensor(float(leaf)))
+    return found
+
+
+def is_finite(result: Any) -> bool:
+    return all(x.is_meta or bool(x.isfinite().all()) for x in numbers(result) if x.numel())
+
+
+def same(a: Any, b: Any) -> bool:
+    first, second = numbers(a), numbers(b)
+    if len(first) != len(second):
+        return False
+    for x, y in zip(first, second, strict=True):
+        if x.shape != y.shape or not torch.allclose(
+            x.double(), y.double(), 1e-3, 1e-3, equal_nan=True
+        ):
+            return False
+    return True
+
+
+def judged(call: Call, name: str, value: Any, may: str, usual: Any) -> tuple[str, str]:
+    """("right", "clear", "unclear", "nonsense" or "hang"; in words) for a spoilt argument."""
+    try:
+        with quiet():
+            result = called(call, **{name: value})
+    except TooLong:
+        return "hang", ""
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        return classified(call, error)
+    if any(x.is_complex() for x in numbers(result)):
+        return "nonsense", "a complex result"
+    if may == NEVER:
+        return "nonsense", f"taken, gives {type(result).__name__}"
+    if may == TOLD:
+        told = not is_finite(result) or not numbers(result)
+        return ("right", "") if told else ("nonsense", "not seen in the result")
+    if may == SAME:
+        kind = value if isinstance(value, Tensor) else None
+        if kind is not None:
+            try:
+                with quiet():
+                    usual = called(call, **{name: kind.float()})
+            except BaseException:
+                return "nonsense", "of decimal numbers an error"
+        return ("right", "") if same(result, usual) else ("nonsense", "another result")
+    if not is_finite(result) and is_finite(usual):
+        return "nonsense", "not finite"
+    return "right", ""
+
+
+def classified(call: Call, error: BaseException) -> tuple[str, str]:
+    text = f"{type(error).__name__}: {error}".splitlines()[0][:150]
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = frames[-1].filename.startswith(FOLDER)
+    place = next((f for f in reversed(frames) if f.filename.startswith(FOLDER)), frames[-1])
+    words = [*call.arguments, *(n.replace("_", " ") for n in call.arguments)]
+    named = any(re.search(rf"\b{re.escape(word)}\b", str(error)) for word in words)
+    kind = isinstance(error, (ValueError, TypeError)) and type(error) in (ValueError, TypeError)
+    return (
+        "clear" if ours and named and kind else "unclear"
+    ), f"{text} [{Path(place.filename).name}:{place.lineno} {place.name}]"
+
+
+# ---- the whole -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Found:
+    name: str
+    argument: str
+    what: str
+    verdict: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.verdict:8} {self.name}({self.argument} = {self.what}): {self.words}"
+
+
+def fuzz(
+    only: list[str] = (), every: int = 1, count: int = 0, show: bool = False
+) -> tuple[list[Found], dict[str, str]]:
+    """All that was found, and why functions have no example. `every`: of how many calls one."""
+    found, without = [], {}
+    matplotlib.use("agg")
+    before = signal.signal(signal.SIGPROF, _late)
+    try:
+        for name, function, owner in functions(only):
+            try:
+                with quiet():
+                    call = valid(name, function, owner)
+                    start = time.process_time()
+                    usual = called(call)
+                    slow = time.process_time() - start > SLOW
+            except TooLong:
+                without[name] = "too slow"
+                continue
+            except BaseException as error:
+                without[name] = f"{type(error).__name__}: {error}".splitlines()[0][:150]
+                continue
+            if slow:
+                without[name] = "takes too long"
+                continue
+            for argument, (annotation, value) in call.arguments.items():
+                if argument == "self":
+                    continue
+                for what, bad, may in spoilt(argument, annotation, value):
+                    count += 1
+                    if count % every:
+                        continue
+                    verdict, words = judged(call, argument, bad, may, usual)
+                    found.append(Found(name, argument, what, verdict, words))
+                    if show and verdict not in ("right", "clear"):
+                        print(found[-1], flush=True)
+    finally:
+        signal.signal(signal.SIGPROF, before)
+    return found, without
+
+
+def table(found: list[Found]) -> str:
+    verdicts = ("clear", "right", "unclear", "nonsense", "hang")
+    rows = [f"{'':24}" + "".join(f"{v:>10}" for v in verdicts)]
+    modules = {f.name.rpartition(".")[0] for f in found}
+    count = Counter((module(f.name), f.verdict) for f in found)
+    modules = sorted({m for m, _ in count})
+    rows += [f"{m:24}" + "".join(f"{count[m, v]:10}" for v in verdicts) for m in modules]
+    total = Counter(f.verdict for f in found)
+    rows.append(f"{'all':24}" + "".join(f"{total[v]:10}" for v in verdicts))
+    return "\n".join(rows)
+
+
+def module(name: str) -> str:
+    parts = name.split(".")
+    return ".".join(parts[:2] if parts[0] in ("plots", "widgets", "data") else parts[:1])
+
+
+if __name__ == "__main__":
+    found, without = fuzz(sys.argv[1:], show=True)
+    for name, why in without.items():
+        print(f"no example: {name}: {why}")
+    print(table(found))
+    print(len({f.name for f in found}), "functions,", len(found), "calls")
