@@ -33,7 +33,10 @@ COMMANDS = {  # name: the environment, and what its Python is told, one call aft
             "-m pytest tests/benchmarks -m benchmark -s --readme".split(),
         ],
     ),
-    "everywhere": (".venv-test", ["-m pytest tests/test_everywhere.py -m everywhere".split()]),
+    "everywhere": (
+        ".venv-test",
+        ["-m pytest tests/test_everywhere.py tests/test_fuzzer.py -m everywhere".split()],
+    ),
 }
 
 

@@ -138,6 +138,8 @@ def _ratios(queries: Tensor, images: Tensor, skip: int) -> tuple[Tensor, Tensor]
 
 def _distinct(images: Tensor) -> tuple[Tensor, Tensor]:
     """The different images in their order, and the place of each in `images`."""
+    if not isinstance(images, Tensor):
+        raise TypeError(f"training must be a tensor of pictures; got {type(images).__name__}")
     if images.isnan().any():
         raise ValueError("training must be numbers; it contains NaN")
     unique, group = torch.unique(images.flatten(1), dim=0, return_inverse=True)

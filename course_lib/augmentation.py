@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.checks import number, whole
+
 KINDS = ("pixels", "geometry", "colours")
 
 
@@ -143,6 +145,11 @@ def adaptive_probability(
     [0, 1]; from 0 to 1 it takes `span` pictures. Raises ValueError for no scores.
     Source: Karras et al. 2020b, §3 (r_t, 0.6, 500,000).
     """
+    whole("images", images, 0), whole("span", span), number("target", target)
+    if not isinstance(real_scores, Tensor) or real_scores.is_complex():
+        raise TypeError(f"real_scores must be a tensor of scores; got {type(real_scores).__name__}")
+    if not isinstance(p, Tensor):
+        number("p", p, 0, 1)
     if not real_scores.numel():
         raise ValueError("real_scores must hold at least one score")
     r = real_scores.float().sign().mean()

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib import device, gan_losses
+from course_lib.checks import floats, integers, number, shaped, whole
 from course_lib.gan import frozen
 
 KINDS = ("plain", "ema", "restart")
@@ -227,7 +228,7 @@ class VQAutoencoder(nn.Module):
 
     def encode(self, x: Float[Tensor, "B nc H W"]) -> Float[Tensor, "B D h w"]:
         """The codes before they are rounded."""
-        if x.shape[1:] != self.shape:
+        if floats("x", x).shape[1:] != self.shape:
             wanted = ", ".join(map(str, self.shape))
             raise ValueError(f"x must be (B, {wanted}); got {tuple(x.shape)}")
         return self.encoder(x).float()
@@ -235,13 +236,15 @@ class VQAutoencoder(nn.Module):
     @torch.no_grad()
     def tokens(self, x: Float[Tensor, "B nc H W"], block: int = 256) -> Int[Tensor, "B h w"]:
         """The tokens of pictures, some at a time."""
+        floats("x", x), whole("block", block)
         parts = [nearest_code(self.encode(part), self.codebook.book) for part in x.split(block)]
         return torch.cat(parts)
 
     @torch.no_grad()
     def pictures(self, tokens: Int[Tensor, "B ..."], block: int = 256) -> Float[Tensor, "B nc H W"]:
         """Pictures of tokens, (B, h, w) or as rows (B, h·w), in [-1, 1]."""
-        if tokens[0].numel() != self.side**2:
+        whole("block", block)
+        if not integers("tokens", tokens).numel() or tokens[0].numel() != self.side**2:
             shape = f"(B, {self.side}, {self.side})"
             raise ValueError(f"tokens must be {shape}; got {tuple(tokens.shape)}")
         maps = tokens.reshape(len(tokens), self.side, self.side)
@@ -254,12 +257,15 @@ class Residual(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
+        if whole("width", width) % 16:
+            raise ValueError(f"width must be a multiple of 16; got {width}")
         self.norm = nn.GroupNorm(width // 16, width)
         self.conv, self.out = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 1)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        shaped("x", x, "B", self.conv.in_channels, "H", "W")
         return x + self.out(F.silu(self.conv(F.silu(self.norm(x)))))
 
 
@@ -362,6 +368,9 @@ class VQGANStep:
 
 
 def _adam(net: nn.Module, lr: float, steps: int | None, beta1: float = 0.9):
+    number("lr", lr, 0)
+    if steps is not None:
+        whole("steps", steps)
     weights = [weight for weight in net.parameters() if weight.requires_grad]
     fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
     optimizer = torch.optim.Adam(weights, lr, betas=(beta1, 0.99), fused=fused)
@@ -377,5 +386,5 @@ def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
 
 
 def _same_shape(z: Tensor, q: Tensor) -> None:
-    if z.shape != q.shape:
+    if floats("z", z).shape != floats("q", q).shape:
         raise ValueError(f"q must have the shape of z, {tuple(z.shape)}; got {tuple(q.shape)}")

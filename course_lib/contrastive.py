@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from course_lib import device
 from course_lib.attention import Block, adamw
-from course_lib.checks import DEPTH, at_least_one, whole
+from course_lib.checks import DEPTH, at_least_one, floats, number, whole
 from course_lib.words import END, LENGTH, PAD, tokeniser
 
 
@@ -28,6 +28,8 @@ def contrastive_loss(
     Row i of both belongs together. With equal vectors it is log B. Raises ValueError unless both
     are (B, e). Source: Radford et al. 2021, figure 3.
     """
+    floats("pictures", pictures), floats("sentences", sentences)
+    number("scale", scale) if not isinstance(scale, Tensor) else floats("scale", scale.view(-1))
     if pictures.ndim != 2 or pictures.shape != sentences.shape:
         text = f"{tuple(pictures.shape)} and {tuple(sentences.shape)}"
         raise ValueError(f"pictures and sentences must be (B, e), row by row; got {text}")

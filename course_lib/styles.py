@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.augmentation import Augmentation
+from course_lib.checks import DEPTH, at_least_one, floats, number, shaped, whole
 from course_lib.gan import AdversarialStep, _adam, _descend, frozen
 from course_lib.gan_losses import LOSSES
 
@@ -38,7 +39,8 @@ def equalized(
     Raises ValueError for a weight of fewer than two dimensions. Source: Karras et al. 2018, §4.1
     (which prints weight / c, c being this constant).
     """
-    if weight.ndim < 2:
+    number("gain", gain)
+    if floats("weight", weight).ndim < 2:
         raise ValueError(f"weight must be (outputs, inputs, …); got {tuple(weight.shape)}")
     return weight * (gain / math.sqrt(weight[0].numel()))
 
@@ -48,11 +50,14 @@ class EqualLinear(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, bias: float = 0.0, rate: float = 1.0):
         super().__init__()
+        at_least_one(inputs=inputs, outputs=outputs)
+        number("bias", bias), number("rate", rate, above=0)
         self.weight = nn.Parameter(torch.randn(outputs, inputs) / rate)
         self.bias = nn.Parameter(torch.full((outputs,), bias / rate))
         self.rate = rate
 
     def forward(self, x: Float[Tensor, "B inputs"]) -> Float[Tensor, "B outputs"]:
+        shaped("x", x, "B", self.weight.shape[1])
         return F.linear(x, equalized(self.weight, self.rate), self.bias * self.rate)
 
 
@@ -61,20 +66,24 @@ class EqualConv2d(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, bias: bool = True):
         super().__init__()
+        at_least_one(inputs=inputs, outputs=outputs, kernel=kernel)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
 
     def forward(self, x: Float[Tensor, "B inputs H W"]) -> Float[Tensor, "B outputs H W"]:
+        shaped("x", x, "B", self.weight.shape[1], "H", "W")
         return F.conv2d(x, equalized(self.weight), self.bias, padding=self.weight.shape[-1] // 2)
 
 
 def bend(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Leaky ReLU of slope 0.2, times √2: the second moment of N(0, 1) stays about 1."""
-    return F.leaky_relu(x, SLOPE) * GAIN
+    return F.leaky_relu(floats("x", x), SLOPE) * GAIN
 
 
 def pixel_norm(x: Float[Tensor, "B C *places"]) -> Float[Tensor, "B C *places"]:
     """x / √(mean over channels of x² + 1e-8), at each place (Karras et al. 2018, §4.2)."""
+    if floats("x", x).ndim < 2:
+        raise ValueError(f"x must be (B, C, …); got {tuple(x.shape)}")
     return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
 
 
@@ -89,12 +98,13 @@ class Mapping(nn.Module):
 
     def __init__(self, nz: int = 512, w: int = 512, layers: int = 8):
         super().__init__()
+        at_least_one(nz=nz, w=w), whole("layers", layers, most=DEPTH)
         sizes = [nz, *[w] * layers]
         pairs = zip(sizes[:-1], sizes[1:], strict=True)
         self.layers = nn.ModuleList(EqualLinear(a, b, rate=0.01) for a, b in pairs)
 
     def forward(self, z: Float[Tensor, "B nz"]) -> Float[Tensor, "B w"]:
-        x = pixel_norm(z)
+        x = pixel_norm(shaped("z", z, "B", self.layers[0].weight.shape[1]))
         for layer in self.layers:
             x = bend(layer(x))
         return x

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from course_lib import dcgan, device, unet
 from course_lib.attention import CrossAttention
 from course_lib.autoencoders import kl_to_standard_normal, reparameterise
-from course_lib.checks import DEPTH, at_least_one, whole
+from course_lib.checks import DEPTH, at_least_one, floats, shaped, whole
 from course_lib.codebooks import VQAutoencoder, nearest_code, straight_through
 from course_lib.contrastive import PictureTextModel, TextEncoder, real_words
 from course_lib.diffusion import DROP, FLOW_TIME, FlowStep, flow_loss, flow_sample
@@ -42,6 +42,9 @@ def matching_loss(
     Without the third term nothing would ask it to read. Raises ValueError for shapes that disagree.
     Source: Reed et al. 2016, algorithm 1.
     """
+    scores = {"real_right": real_right, "fake_right": fake_right, "real_wrong": real_wrong}
+    for name, value in scores.items():
+        floats(name, value)
     if not real_right.shape == fake_right.shape == real_wrong.shape:
         shapes = [tuple(s.shape) for s in (real_right, fake_right, real_wrong)]
         raise ValueError(f"the scores must have one shape; got {shapes}")
@@ -58,11 +61,16 @@ class ConditioningAugmentation(nn.Module):
 
     def __init__(self, text: int = 64, dim: int = 48):
         super().__init__()
+        at_least_one(text=text, dim=dim)
         self.dim, self.layer = dim, nn.Linear(text, 2 * dim)
 
     def forward(
         self, told: Float[Tensor, "B text"], noise: Float[Tensor, "B dim"]
     ) -> tuple[Tensor, Tensor, Tensor]:
+        (
+            shaped("told", told, "B", self.layer.in_features),
+            shaped("noise", noise, len(told), self.dim),
+        )
         mu, logvar = self.layer(told).float().chunk(2, dim=1)
         return reparameterise(mu, logvar, noise), mu, logvar
 

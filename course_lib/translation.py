@@ -358,6 +358,7 @@ def linear_decay(epoch: float, constant: float, decay: float) -> float:
     Raises ValueError for numbers below 0 and for a decay of 0. Source: Zhu et al. 2017, who
     take 100 and 100 epochs.
     """
+    number("epoch", epoch), number("constant", constant), number("decay", decay)
     if not (epoch >= 0 and constant >= 0 and decay > 0):
         raise ValueError(
             "epoch and constant must be at least 0, decay above 0; "

@@ -330,7 +330,7 @@ def spoilt(name: str, annotation: Any, value: Any) -> Iterator[tuple[str, Any, s
     """(what, the value, what may come of it): NEVER a result, or one that is SAME, FINITE, or TOLD:
     what is not finite in it shows what came in."""
     optional = value is None or type(None) in typing.get_args(annotation)
-    if annotation is Any or annotation is inspect.Parameter.empty:
+    if annotation in (Any, bool, inspect.Parameter.empty):
         return
     if not optional:
         yield "None", None, NEVER

@@ -4,17 +4,17 @@ import functools
 from collections import Counter
 
 import pytest
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from tests import fuzzer
-from tests.fuzzer import Call, Found, fuzz, judged, spoilt, valid
+from tests.fuzzer import Found, fuzz, judged, spoilt, valid
 
+NONSENSE, UNCLEAR = 500, 0.35  # reached so far, of all calls
 SAMPLE = ["diffusion", "gan_losses", "density", "metrics", "shapes", "attention"]
 
 
-def doubled(x: Float[Tensor, "n"], times: int = 2) -> Tensor:
+def doubled(x: Float[Tensor, " n"], times: int = 2) -> Tensor:
     """Says what is wrong with x, and nothing of `times`."""
     if not isinstance(x, Tensor) or not x.is_floating_point() or x.ndim != 1:
         raise TypeError(f"x must be a row of decimal numbers; got {type(x).__name__}")
@@ -70,3 +70,18 @@ def test_what_never_ends_is_a_hang(seen):
 def shares(found: list[Found]) -> tuple[float, int, int]:
     count = Counter(one.verdict for one in found)
     return count["unclear"] / len(found), count["nonsense"], count["hang"]
+
+
+def test_a_sample_has_no_nonsense_and_no_hang():
+    found, without = fuzz(SAMPLE, every=10)
+    assert len(found) > 100 and len(without) < 40
+    assert [str(one) for one in found if one.verdict in ("nonsense", "hang")] == []
+
+
+@pytest.mark.everywhere
+def test_no_more_is_unclear_than_was_reached():
+    """Wanted are 0 hangs, 0 nonsense and less than 2 % unclear: lower these with each mending."""
+    found, _ = fuzz()
+    print("\n" + fuzzer.table(found))
+    unclear, nonsense, hangs = shares(found)
+    assert hangs == 0 and nonsense <= NONSENSE and unclear <= UNCLEAR
