@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from course_lib import data, gan
+from course_lib.checks import MANY, whole
 from course_lib.gan_losses import LOSSES, Loss
 from course_lib.plots import gan as figures
 from course_lib.widgets import live, picture_bytes, stacked
@@ -90,7 +91,7 @@ class GanInThePlane:
     @_one_thread()
     def advance(self, steps: int, time: int) -> None:
         """Train, and keep what there is to see as the picture of that time."""
-        for _ in range(steps):
+        for _ in range(whole("steps", steps, 0, most=MANY)):
             self.step(next(self.batches))
         self.done += steps
         frame = gan.snapshot(self.step, self.z)
