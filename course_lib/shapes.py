@@ -328,6 +328,8 @@ def _(layer: nn.Linear, shape: Shape) -> tuple[Shape, int]:
 
 @_after.register
 def _(layer: nn.Flatten, shape: Shape) -> tuple[Shape, int]:
+    if (layer.start_dim, layer.end_dim) == (0, -1) and math.prod(shape) == 1:
+        return (), 0  # one number a picture: (B,)
     if (layer.start_dim, layer.end_dim) != (1, -1):
         raise ValueError("layer_table knows only nn.Flatten() of everything but the batch")
     return (math.prod(shape),), 0

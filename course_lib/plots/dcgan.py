@@ -1,4 +1,4 @@
-"""Figures of lecture 04: windows, overlaps, spectra."""
+"""Figures of lecture 04: windows, small maps of numbers, spectra."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,10 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
-from course_lib.plots import as_pictures, bare, subplots
+from course_lib.plots import MODEL, as_pictures, bare, subplots
 
 
 def window_cells(
@@ -54,14 +54,28 @@ def windows(cases: Mapping[str, Mapping[str, int]]) -> Figure:
     return figure
 
 
-def overlaps(named: Mapping[str, Float[Tensor, "h w"]]) -> Figure:
-    """How often each output pixel of a layer is painted, as grey and as a number."""
-    figure, all_axes = subplots(1, len(named), figsize=(2.9 * len(named), 3.1), squeeze=False)
-    for axes, (name, counts) in zip(all_axes[0], named.items(), strict=True):
-        axes.imshow(counts.numpy(), cmap="Blues", vmin=0, vmax=1.3 * counts.max())
-        for (y, x), count in np.ndenumerate(counts.numpy()):
-            color = "white" if count > 0.6 * counts.max() else "black"
-            axes.text(x, y, f"{count:g}", ha="center", va="center", fontsize=8, color=color)
+def numbers(
+    named: Mapping[str, Float[Tensor, "h w"]],
+    seen: Mapping[str, tuple[int, int, int]] | None = None,
+) -> Figure:
+    """Small maps as shades of blue with the number in each cell.
+
+    seen: a map's name -> (row, column, side) of the square in it that gets a frame.
+    """
+    wide = [values.shape[1] for values in named.values()]
+    figure, all_axes = subplots(
+        1, len(named), figsize=(0.42 * sum(wide) + 0.4, 0.42 * max(wide) + 0.5), squeeze=False,
+        width_ratios=wide,
+    )  # fmt: skip
+    for axes, (name, values) in zip(all_axes[0], named.items(), strict=True):
+        low, high = min(values.min().item(), 0), max(values.max().item(), 1)
+        axes.imshow(values.numpy(), cmap="Blues", vmin=low, vmax=high + 0.3 * (high - low))
+        for (y, x), value in np.ndenumerate(values.numpy()):
+            color = "white" if value > low + 0.6 * (high - low) else "black"
+            axes.text(x, y, f"{value:g}", ha="center", va="center", fontsize=8, color=color)
+        if name in (seen or {}):
+            y, x, side = seen[name]
+            axes.add_patch(Rectangle((x - 0.5, y - 0.5), side, side, fill=False, ec=MODEL, lw=2.5))
         bare(axes, name)
     return figure
 
@@ -69,14 +83,23 @@ def overlaps(named: Mapping[str, Float[Tensor, "h w"]]) -> Figure:
 def spectra(
     samples: Mapping[str, Float[Tensor, "n c h w"]], spectra: Mapping[str, Float[Tensor, "h w"]]
 ) -> Figure:
-    """A picture of each kind above the mean power of its kind's spatial frequencies."""
-    figure, axes = subplots(2, len(samples), figsize=(2.3 * len(samples), 4.7), squeeze=False)
+    """A picture of each kind above the mean power of its kind's spatial frequencies.
+
+    Powers are drawn over the median of their kind, so that one scale serves all.
+    """
+    figure, axes = subplots(2, len(samples), figsize=(2.3 * len(samples) + 0.7, 4.7), squeeze=False)
     for i, (name, pictures) in enumerate(samples.items()):
         axes[0, i].imshow(as_pictures(pictures[:1])[0], vmin=0, vmax=1, interpolation="nearest")
         bare(axes[0, i], name)
-        power = spectra[name].clamp(min=1e-12).log10().numpy()
-        darkest = np.quantile(power, 0.01)  # the constant is none of them
-        axes[1, i].imshow(power, cmap="cividis", vmin=darkest, extent=(-0.5, 0.5, -0.5, 0.5))
+        power = spectra[name] / spectra[name].median()
+        shown = axes[1, i].imshow(
+            power.clamp(min=1e-12).log10().numpy(), cmap="cividis", vmin=-2, vmax=4,
+            extent=(-0.5, 0.5, -0.5, 0.5), interpolation="nearest",
+        )  # fmt: skip
         axes[1, i].set(xticks=[-0.5, 0, 0.5], yticks=[-0.5, 0, 0.5])
         axes[1, i].set_xlabel("cycles per pixel")
+    axes[1, 0].set_ylabel("cycles per pixel")
+    bar = figure.colorbar(shown, ax=list(axes[1]), shrink=0.9, ticks=[-2, 0, 2, 4])
+    bar.set_ticklabels(["1/100", "1", "100", "10,000"])
+    bar.set_label("power / median power")
     return figure

@@ -1,4 +1,4 @@
-"""Sliders of lecture 04: windows, overlaps, spectra."""
+"""Sliders of lecture 04: the shape calculator, a walk through codes."""
 
 from typing import Any
 

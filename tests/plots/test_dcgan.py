@@ -33,12 +33,13 @@ def test_windows_are_titled_with_the_size_that_comes_out():
     assert titles == [f"{case}\n{case[0]} → {shapes.conv2d_size(*case)}" for case in CONVOLUTIONS]
 
 
-def test_overlaps_are_written_into_their_pixels():
+def test_numbers_are_written_into_their_cells():
     counts = torch.tensor([[1.0, 2, 1], [2, 4, 2]])
-    (axes,) = figures.overlaps({"kernel 3": counts}).axes
+    (axes,) = figures.numbers({"kernel 3": counts}, {"kernel 3": (0, 1, 2)}).axes
     written = {text.get_position(): float(text.get_text()) for text in axes.texts}
     assert written == {(x, y): counts[y, x].item() for y in range(2) for x in range(3)}
     assert np.array_equal(axes.images[0].get_array(), counts)
+    assert axes.patches[0].get_bbox().bounds == (0.5, -0.5, 2, 2)  # x, y, width, height
 
 
 def test_a_spectrum_is_shown_for_each_kind_with_nought_in_the_middle():
@@ -53,7 +54,7 @@ FIGURES = {
     "windows": lambda: figures.windows(
         {"a": dict(size=6, kernel=3, stride=1, padding=1, dilation=1)}
     ),
-    "overlaps": lambda: figures.overlaps({"a": torch.ones(3, 3), "b": torch.ones(2, 5)}),
+    "numbers": lambda: figures.numbers({"a": torch.ones(3, 3), "b": torch.ones(2, 5)}),
     "spectra": lambda: figures.spectra({"a": torch.zeros(2, 1, 8, 8)}, {"a": torch.rand(8, 8)}),
 }
 
