@@ -300,7 +300,9 @@ def test_the_table_prints_as_one():
 
 def test_a_score_a_picture_is_a_row_without_a_size():
     score = nn.Sequential(nn.Conv2d(3, 1, 4), nn.Flatten(0))
-    assert str(layer_table(score, (3, 4, 4))).splitlines()[3] == "Flatten-2     [-1]                 0"
+    assert (
+        str(layer_table(score, (3, 4, 4))).splitlines()[3] == "Flatten-2     [-1]                 0"
+    )
     with pytest.raises(ValueError, match="everything but the batch"):  # the batch would be lost
         layer_table(nn.Sequential(nn.Conv2d(3, 2, 4), nn.Flatten(0)), (3, 4, 4))
 

@@ -72,7 +72,7 @@ def numbers(
         axes.imshow(values.numpy(), cmap="Blues", vmin=low, vmax=high + 0.3 * (high - low))
         for (y, x), value in np.ndenumerate(values.numpy()):
             color = "white" if value > low + 0.6 * (high - low) else "black"
-            axes.text(x, y, f"{value:g}", ha="center", va="center", fontsize=8, color=color)
+            axes.text(x, y, f"{value + 0:g}", ha="center", va="center", fontsize=8, color=color)
         if name in (seen or {}):
             y, x, side = seen[name]
             axes.add_patch(Rectangle((x - 0.5, y - 0.5), side, side, fill=False, ec=MODEL, lw=2.5))
