@@ -10,7 +10,7 @@ from torch import Tensor
 from tests import fuzzer
 from tests.fuzzer import Found, fuzz, judged, spoilt, valid
 
-NONSENSE, UNCLEAR, HANGS = 500, 0.35, 1  # reached so far, of all calls
+NONSENSE, UNCLEAR, HANGS = 430, 0.30, 3  # reached so far, of some 10,000 calls
 SAMPLE = ["diffusion", "gan_losses", "density", "metrics", "shapes", "attention"]
 
 
