@@ -602,11 +602,11 @@ slope = slopes(critic, between).mean().item()
 print("largest singular value of each layer:", [round(sigma, 2) for sigma in sigmas])
 print(f"slope between data and fakes {slope:.2f}, steepest anywhere {steepest:.2f}")
 print(f"it gains {normalised_gain:.2f}; a critic of slope 1 could gain W₁ = {w1:.2f}")
-assert all(0.95 < sigma < 1.2 for sigma in sigmas) and steepest < math.prod(sigmas)
+assert all(0.95 < sigma < 1.35 for sigma in sigmas) and steepest < math.prod(sigmas)
 assert 0.3 < slope < 0.8 and normalised_gain < 0.7 * w1
 
 # %% [markdown]
-# The bound holds without any penalty: no point is steeper than the product of the $\sigma$ (each between 1 and 1.2, because one step of the iteration lags behind the training). But the bound is not reached. The direction that one layer stretches most is not the one that the next layer stretches most, so
+# The bound holds without any penalty: no point is steeper than the product of the $\sigma$ (each near 1, the middle one up to a fifth or so above it, because one step of the iteration lags behind the training). But the bound is not reached. The direction that one layer stretches most is not the one that the next layer stretches most, so
 # the slope between data and fakes is about ½, and the critic gains less than half of $W_1$. So the constraint of the theory is met and its maximum is not.
 #
 # ### Exercise 9 · Points around the data
