@@ -2270,7 +2270,8 @@ BUG_PAIRS = Exercise(
         Mistake(
             "not halved",
             lambda d, x, y, made: 2 * pair_loss(d, x, y, made),
-            "The pairs are mended, and the ½ is gone: D learns twice as fast as the paper lets it.",
+            "The pairs are mended, and the ½ is gone: D's loss and all its slopes are twice the "
+            "paper's.",
         ),
     ),
     probes=(

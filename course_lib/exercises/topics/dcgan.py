@@ -755,7 +755,7 @@ GENERATOR_BLOCK = Exercise(
         Mistake(
             "with a bias",
             _block_wrong(bias=True),
-            "Your block has more weights than the table: off by exactly the output channels. "
+            "Your block has more weights than DCGAN's, by exactly the output channels. "
             "BatchNorm takes the mean of each channel away, and a constant that was added just "
             "before goes with it: a bias of 5 or of 0 gives the same picture.",
         ),

@@ -1220,7 +1220,7 @@ DDPM_STEP = Exercise(
             "noise on the finished picture",
             _back(last=-1),
             "Right everywhere but in the last step: at t = 0 the finished picture is sprinkled "
-            "again. Run it twice from the same x₀: the results differ.",
+            "again, and other noise gives another picture.",
         ),
         Mistake(
             "no noise one step too early",

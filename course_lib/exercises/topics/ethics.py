@@ -1168,8 +1168,7 @@ EMBED_WATERMARK = Exercise(
             "down",
             _move(lambda c, o, s: s * ((c / s - o).floor() + o)),
             "Always downwards: with offset 0 and step 1 the number 0.9 moves to 0; 1 is nearer. "
-            "The change is twice as large, and the picture gets darker where it should only "
-            "tremble.",
+            "A change may be a whole step here, not half a step, and it never goes up.",
             example(torch.tensor([[0.9]]), torch.tensor([0.0]), 1.0, gives=torch.tensor([[0.0]])),
         ),
         Mistake(

@@ -1695,7 +1695,7 @@ SAMPLE = Exercise(
             "reconstructions",
             lambda encode, decode, x, noise: decode(_posterior(encode, x, noise)),
             "These are reconstructions: give the function other images, and it returns those. 3 "
-            "faces go in, the same 3 faces come out. A sample may not look at any image.",
+            "faces go in, and 3 faces near them come out. A sample may not look at any image.",
         ),
         Mistake(
             "decoded means",
