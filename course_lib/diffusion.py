@@ -436,6 +436,8 @@ class Diffusion:
                 raise ValueError(
                     f"t must be ({len(x)},), a time for each picture; got {tuple(t.shape)}"
                 )
+            if t.is_meta and not x.is_meta:
+                raise ValueError(f"t must have values, as pictures on {x.device} have; got meta")
             if t.device.type != "cpu":
                 return
             low, high = t.min().item(), t.max().item()
