@@ -735,17 +735,18 @@ def first_steps(noise, steps, number):
         dcgan.Discriminator(ndf=16, size=32, noise=noise).to(home),
     )
     young = gan.AdversarialStep(*players, ema=0.98)
-    if steps:
-        batches = small.batches(32, home, seed(number))
-        train(young, batches, steps, title=f"noise {noise}, seed {number}")
+    batches = small.batches(32, home, seed(number))
+    train(young, batches, steps, title=f"noise {noise}, seed {number}")
     return gan.sample(young.ema.model.cpu(), 516, generator=seed(number))
 
 
 # %%
 steps = pick(smoke=150, laptop=400, gpu=400)
 seeds = pick(smoke=[0], laptop=[0, 1, 2], gpu=[0, 1, 2])
+torch.manual_seed(0)
+untrained = dcgan.Generator(ngf=16, size=32)
 young = {
-    "no training": [first_steps(0.0, 0, 0)],
+    "no training": [gan.sample(untrained, 516, generator=seed(0))],
     "no noise": [first_steps(0.0, steps, i) for i in seeds],
     "noise 0.3": [first_steps(0.3, steps, i) for i in seeds],
 }

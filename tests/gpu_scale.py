@@ -69,6 +69,8 @@ def needed(source: Path) -> list[tuple[str, bool]]:
     until = [until_trained(cell, trainers) for cell in code]
     for cell, trained in zip(reversed(code), reversed(until), strict=True):
         reads, sets = names_of(trained or cell)
+        if trained and names & (names_of(cell)[1] - sets):  # what comes after it is read later
+            trained, (reads, sets) = cell, names_of(cell)
         if trained or names & sets:
             found.append((trained or cell, bool(trained)))
             names = names - sets | reads

@@ -38,7 +38,7 @@ def verdicts():
 def seen(monkeypatch):
     """The verdicts on `doubled`, as if it stood in course_lib."""
     monkeypatch.setattr(fuzzer, "FOLDER", __file__)
-    monkeypatch.setattr(fuzzer, "LIMIT", 2.0)
+    monkeypatch.setattr(fuzzer, "LIMIT", 10.0)
     before = fuzzer.signal.signal(fuzzer.signal.SIGPROF, fuzzer._late)
     yield verdicts()
     fuzzer.signal.signal(fuzzer.signal.SIGPROF, before)
