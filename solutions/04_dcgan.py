@@ -662,7 +662,7 @@ figures.numbers({name: values.round(decimals=1) for name, values in inside.items
 
 # %%
 def enlarging(net):
-    """A copy of DCGAN's generator without transposed convolutions of stride 2"""
+    """DCGAN's generator with enlarge-and-convolve for each transposed convolution of stride 2"""
     layers = []
     for layer in net:
         if isinstance(layer, nn.ConvTranspose2d) and layer.stride == (2, 2):

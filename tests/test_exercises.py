@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from course_lib import build
 from course_lib.exercises import EXERCISES, LECTURES, QUESTIONS, grade, predict
 from course_lib.exercises.comparing import difference
 from course_lib.exercises.engine import _asked, _trace
@@ -156,3 +157,13 @@ def test_a_question_has_an_answer_among_its_choices_and_a_sentence_for_each(ques
         assert question.answer is None or question.answer in question.choices
         for choice, sentence in question.choices.items():
             assert predict(question.id, choice).reveal(choice).endswith(sentence)
+
+
+@pytest.mark.parametrize("source", build.sources(), ids=lambda path: path.stem)
+def test_a_prediction_offers_the_choices_that_its_question_knows(source):
+    text = source.read_text(encoding="utf-8")
+    for asked in re.finditer(r'^\w+ = predict\("([\w.]+)"', text, re.MULTILINE):
+        choices = QUESTIONS[asked[1]].choices
+        if choices:
+            cell = text[: asked.start()].rpartition("\n# %%")[2]
+            assert set(choices) <= set(re.findall(r'"([^"]+)"', cell)), asked[1]

@@ -146,18 +146,28 @@ def _enlarged(images: Shaped[Tensor, "n c h w"], width: int) -> Shaped[Tensor, "
     return images.repeat_interleave(times, -1).repeat_interleave(times, -2)
 
 
+def canvas(width: float, height: float) -> Figure:
+    """An empty figure of so many dots, on which `in_dots` places axes."""
+    figure = plt.figure(figsize=(width / DPI, height / DPI), layout="none")
+    plt.close(figure)
+    return figure
+
+
+def in_dots(figure: Figure, x: float, y: float, width: float, height: float) -> Axes:
+    """Axes at a place that is counted in dots, so that a picture's pixels are equally large."""
+    wide, high = figure.get_size_inches() * DPI
+    return figure.add_axes((x / wide, y / high, width / wide, height / high))
+
+
 def _sheets(sheets: Sequence[np.ndarray], width: float) -> Figure:
     """One axes for each sheet, one below the other; a pixel becomes a whole number of dots, as
     many as `width` inches allow: other sizes blur some pixels and double others."""
     h, w = (np.array([sheet.shape[side] for sheet in sheets]) for side in (0, 1))
     zoom = max(1, int(width * DPI // w.max()))
-    full = zoom * w.max(), zoom * h.sum() + 6 * (len(sheets) - 1)
-    figure = plt.figure(figsize=(full[0] / DPI, full[1] / DPI), layout="none")
-    plt.close(figure)
-    top = full[1]
+    top = zoom * h.sum() + 6 * (len(sheets) - 1)
+    figure = canvas(zoom * w.max(), top)
     for sheet, high, wide in zip(sheets, zoom * h, zoom * w, strict=True):
-        place = (0, (top - high) / full[1], wide / full[0], high / full[1])
-        axes = figure.add_axes(place)
+        axes = in_dots(figure, 0, top - high, wide, high)
         axes.imshow(sheet, vmin=0, vmax=1, interpolation="nearest")
         bare(axes)
         top -= high + 6

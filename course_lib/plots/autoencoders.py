@@ -7,20 +7,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from jaxtyping import Float
-from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from course_lib.plots import (
     DATA,
-    DPI,
     GREY,
     MODEL,
     OTHER,
     as_pictures,
     as_sheet,
     bare,
+    canvas,
+    in_dots,
     mark_guess,
     subplots,
 )
@@ -62,37 +62,25 @@ def decoded_plane(model: Any, n: int, reach: float) -> np.ndarray:
     return as_sheet(model.decode(torch.stack([x, y], dim=-1).reshape(-1, 2)), n, gap=0)
 
 
-def _in_dots(figure: Figure, x: float, y: float, width: float, height: float) -> Axes:
-    """Axes at a place that is counted in dots, so that a picture's pixels are equally large."""
-    wide, high = figure.get_size_inches() * DPI
-    return figure.add_axes((x / wide, y / high, width / wide, height / high))
-
-
-def _canvas(width: float, height: float) -> Figure:
-    figure = plt.figure(figsize=(width / DPI, height / DPI), layout="none")
-    plt.close(figure)
-    return figure
-
-
 def code_planes(
     models: Mapping[str, Any], x: Float[Tensor, "n c h w"], faces: int = 6, reach: float = 2.5
 ) -> Figure:
     """For VAEs with 2 latents: the codes μ of real pictures; below, what the plane decodes to."""
     sheets = [decoded_plane(model, faces, reach) for model in models.values()]
     side = len(sheets[0]) * max(1, 192 // len(sheets[0]))  # dots
-    figure = _canvas(55 + len(models) * (side + 12), 2 * side + 95)
+    figure = canvas(55 + len(models) * (side + 12), 2 * side + 95)
     extent = (-reach, reach, -reach, reach)
     for i, (name, model) in enumerate(models.items()):
         with torch.no_grad():
             mu, _ = model.encode(x)
         left = 55 + i * (side + 12)
-        above = _in_dots(figure, left, side + 50, side, side)
+        above = in_dots(figure, left, side + 50, side, side)
         above.scatter(*mu.T, s=3, color=DATA)
         above.add_patch(plt.Circle((0, 0), 2, fill=False, color="black"))
         outside = (mu.norm(dim=1) > 2).float().mean()
         above.set(xlim=(-2 * reach, 2 * reach), ylim=(-2 * reach, 2 * reach))
         above.set_title(f"{name}\n{outside:.0%} outside the circle", fontsize=9)
-        below = _in_dots(figure, left, 22, side, side)
+        below = in_dots(figure, left, 22, side, side)
         below.imshow(sheets[i], vmin=0, vmax=1, extent=extent, interpolation="nearest")
         for plane in (above, below):
             plane.spines[:].set_visible(False)
@@ -182,8 +170,8 @@ def manifold(model: Any, columns: int = 15, reach: float = 2.5) -> Figure:
     """
     sheet, extent = decoded_plane(model, columns, reach), (-reach, reach, -reach, reach)
     side, margin = len(sheet), 55
-    figure = _canvas(side + margin + 5, side + margin + 5)
-    axes = _in_dots(figure, margin, margin, side, side)
+    figure = canvas(side + margin + 5, side + margin + 5)
+    axes = in_dots(figure, margin, margin, side, side)
     axes.imshow(sheet, vmin=0, vmax=1, extent=extent, interpolation="nearest")
     axes.add_patch(plt.Circle((0, 0), 2, fill=False, color="white", lw=5))
     axes.add_patch(plt.Circle((0, 0), 2, fill=False, color=MODEL, lw=2.5))

@@ -2172,10 +2172,10 @@ QUESTIONS = (
             "the picture": "64 numbers were boiled down to 16, and no layer gets them back. The "
             "transposed convolution restores the shape, not the values.",
             "the picture, blurred": "Only if the kernel happens to blur. With weights drawn at "
-            "random the picture that comes back need not look like the first at all.",
-            "only its shape": "The transposed layer is no inverse. Its matrix is the transpose of "
-            "the convolution's: the shapes fit, the values have no reason to.",
+            "random what comes back is hardly nearer to the picture than one grey.",
+            "its size, and a trace of it": "The transposed layer is no inverse. Its matrix is the "
+            "transpose of the convolution's: the sizes fit, the values have no reason to.",
         },
-        "only its shape",
+        "its size, and a trace of it",
     ),
 )
