@@ -5,7 +5,7 @@ Of a tensor only `finite` looks at the values, and a GPU waits for it: not withi
 
 import math
 import operator
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 # More is a slip, and would never end.
 DEPTH = 1000  # layers, at most
 MANY = 100_000  # steps, at most
+SIZE = 1_000_000  # channels, codes, pixels a side, at most: more fits no memory
 
 
 # Numbers
@@ -40,9 +41,21 @@ def is_whole(value: Any) -> bool:
 
 
 def at_least_one(**numbers: Any) -> None:
-    """Raises ValueError unless all are whole numbers, 1 or more."""
+    """Raises ValueError unless all are whole numbers from 1 to a million: sizes, that is."""
     for name, value in numbers.items():
-        whole(name, value)
+        whole(name, whole(name, value), most=SIZE)
+
+
+def wholes(name: str, values: Any, least: int = 1) -> list[int]:
+    """`values` as a list of ints of Python, one at least, none above a million.
+
+    Raises TypeError for what is no sequence, ValueError as `whole` and for an empty one.
+    """
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise TypeError(f"{name} must be a sequence of whole numbers; got {values!r}")
+    if not values:
+        raise ValueError(f"{name} must hold at least one number; got {values!r}")
+    return [whole(f"{name}[{i}]", value, least, most=SIZE) for i, value in enumerate(values)]
 
 
 def number(
@@ -92,10 +105,12 @@ def _index(value: Any) -> int | None:
 # Tensors
 
 
-def floats(name: str, x: Any, rank: int | None = None) -> Tensor:
+def floats(name: str, x: Any, rank: int | None = None, *, like: Tensor | None = None) -> Tensor:
     """x, a tensor of real decimal numbers with that many axes (one at least), not empty.
 
-    Raises TypeError for other kinds, ValueError for another rank and for no numbers at all.
+    like: a weight that x meets in a product, whose device and precision it must have; within
+    autocast, which sees to the precision, only the device. Raises TypeError for other kinds,
+    ValueError for another rank, no numbers at all and another device.
     """
     if not isinstance(x, Tensor) or not x.is_floating_point():
         kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
@@ -103,11 +118,15 @@ def floats(name: str, x: Any, rank: int | None = None) -> Tensor:
     if not x.numel() or not x.ndim or rank not in (None, x.ndim):
         axes = "" if rank is None else f" of {rank} dimension{'s' * (rank > 1)}"
         raise ValueError(f"{name} must be a tensor{axes} that is not empty; got {tuple(x.shape)}")
+    if like is not None:
+        beside(name, x, like)
+        if x.dtype != like.dtype and not _autocast(x):
+            raise TypeError(f"{name} must be {like.dtype}, as what it meets here; got {x.dtype}")
     return x
 
 
-def shaped(name: str, x: Any, *sides: int | str) -> Tensor:
-    """x, as `floats` takes it, with these sides; a letter stands for any number.
+def shaped(name: str, x: Any, *sides: int | str, like: Tensor | None = None) -> Tensor:
+    """x, as `floats` takes it, with these sides; a letter stands for any number. like: as there.
 
     Raises TypeError and ValueError as `floats`, ValueError for other sides.
     """
@@ -118,7 +137,18 @@ def shaped(name: str, x: Any, *sides: int | str) -> Tensor:
     if isinstance(x, Tensor) and x.is_floating_point() and not (x.ndim == len(sides) and all(fits)):
         wanted = ", ".join(map(str, sides)) + "," * (len(sides) == 1)
         raise ValueError(f"{name} must be ({wanted}); got {tuple(x.shape)}")
-    return floats(name, x, len(sides))
+    return floats(name, x, len(sides), like=like)
+
+
+def beside(name: str, x: Tensor, other: Tensor) -> Tensor:
+    """x. Raises ValueError unless it is on the device of `other`."""
+    if x.device != other.device:
+        raise ValueError(f"{name} must be on {other.device}, as what it meets here; got {x.device}")
+    return x
+
+
+def _autocast(x: Tensor) -> bool:
+    return not x.is_meta and torch.is_autocast_enabled(x.device.type)
 
 
 def integers(name: str, x: Any) -> Tensor:
@@ -126,6 +156,27 @@ def integers(name: str, x: Any) -> Tensor:
     kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
     if not isinstance(x, Tensor) or kind.is_floating_point or kind.is_complex or kind == torch.bool:
         raise TypeError(f"{name} must be whole numbers (int64); got {kind}")
+    return x
+
+
+def below(name: str, x: Any, count: int, *sides: int | str, like: Tensor | None = None) -> Tensor:
+    """x, whole numbers from 0 to count − 1 with these sides (any, if none are given).
+
+    Their values are looked at on the CPU only: a GPU would wait. like: whose device it must have.
+    Raises TypeError as `integers`, ValueError for other sides, devices and values, and for none.
+    """
+    integers(name, x)
+    fits = len(sides) in (0, x.ndim) and all(
+        isinstance(side, str) or side == n for side, n in zip(sides, x.shape, strict=False)
+    )
+    if not fits or not x.numel():
+        wanted = f"({', '.join(map(str, sides))})" if sides else "a tensor"
+        raise ValueError(f"{name} must be {wanted} and not empty; got {tuple(x.shape)}")
+    if like is not None:
+        beside(name, x, like)
+    if x.device.type == "cpu" and not (x.min() >= 0 and x.max() < count):
+        low, high = x.min().item(), x.max().item()
+        raise ValueError(f"{name} must lie in 0 … {count - 1}; got {low} … {high}")
     return x
 
 
@@ -160,6 +211,12 @@ def function(name: str, value: Any) -> None:
     """Raises TypeError unless it can be called, as networks can."""
     if not callable(value):
         raise TypeError(f"{name} must be a network or a function; got {type(value).__name__}")
+
+
+def instance(name: str, value: Any, kind: type) -> None:
+    """Raises TypeError unless it is one of these."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}; got {type(value).__name__}")
 
 
 def named(name: str, value: Any) -> None:

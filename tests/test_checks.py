@@ -5,9 +5,13 @@ import pytest
 import torch
 
 from course_lib.checks import (
+    at_least_one,
+    below,
+    beside,
     finite,
     floats,
     function,
+    instance,
     integers,
     is_whole,
     named,
@@ -17,6 +21,7 @@ from course_lib.checks import (
     shaped,
     truths,
     whole,
+    wholes,
 )
 
 INTEGERS = (3, np.int64(3), np.uint8(3), np.array(3), torch.tensor(3), torch.tensor(3).short())
@@ -47,6 +52,26 @@ def test_a_whole_number_may_have_a_most():
     assert whole("n", 5, most=5) == 5
     with pytest.raises(ValueError, match="n must be .* at least 1 and at most 5, got 6"):
         whole("n", 6, most=5)
+
+
+def test_sizes_are_bounded_for_more_would_fit_no_memory():
+    at_least_one(n=1, m=10**6)
+    for value, text in ((0, "at least 1, got 0"), (10**12, "at most 1000000, got 10000")):
+        with pytest.raises(ValueError, match=f"n must be a whole number, .*{text}"):
+            at_least_one(n=value)
+
+
+def test_a_sequence_of_whole_numbers_is_not_empty_and_tells_which_one_is_none():
+    assert wholes("widths", (np.int64(3), 2)) == [3, 2] and wholes("taps", [0], 0) == [0]
+    for value, error, text in (
+        (3, TypeError, "widths must be a sequence of whole numbers; got 3"),
+        ("34", TypeError, "widths must be a sequence"),
+        ((), ValueError, "widths must hold at least one number"),
+        ([3, 1.5], ValueError, r"widths\[1\] must be a whole number, at least 1"),
+        ([10**12], ValueError, r"widths\[0\] must be .* at most"),
+    ):
+        with pytest.raises(error, match=text):
+            wholes("widths", value)
 
 
 @pytest.mark.parametrize("value", [1, 1.0, np.float32(1), np.int64(1), torch.tensor(1.0)], ids=repr)
@@ -112,6 +137,38 @@ def test_integers_are_no_truth_values():
             integers("t", value)
 
 
+def test_what_meets_in_a_product_has_one_device_and_one_precision():
+    weight, x = torch.ones(3, 3), torch.ones(2, 3)
+    assert shaped("x", x, "B", 3, like=weight) is x and floats("x", x, like=weight) is x
+    with pytest.raises(TypeError, match="x must be torch.float32, .* got torch.float64"):
+        floats("x", x.double(), like=weight)
+    for call in (lambda x: floats("x", x, like=weight), lambda x: beside("x", x, weight)):
+        with pytest.raises(ValueError, match="x must be on cpu, .* got meta"):
+            call(x.to("meta"))
+    with torch.autocast("cpu", torch.bfloat16):
+        floats("x", x.bfloat16(), like=weight)  # torch makes them agree
+    floats("x", x.to("meta"), like=weight.to("meta"))
+
+
+def test_numbers_of_entries_lie_below_their_count():
+    x = torch.tensor([[0, 2], [1, 1]])
+    assert below("labels", x, 3) is x and below("labels", x, 3, "B", 2, like=x) is x
+    assert below("labels", x.to("meta"), 1).is_meta  # its values are not looked at
+    for value, count, sides, error, text in (
+        (x, 2, (), ValueError, "labels must lie in 0 … 1; got 0 … 2"),
+        (-x, 3, (), ValueError, "labels must lie in 0 … 2; got -2 … 0"),
+        (x, 3, ("B",), ValueError, r"labels must be \(B\) and not empty; got \(2, 2\)"),
+        (x, 3, ("B", 3), ValueError, r"labels must be \(B, 3\)"),
+        (x[:0], 3, (), ValueError, "labels must be a tensor and not empty"),
+        (x + 0.5, 3, (), TypeError, "labels must be whole numbers"),
+        (None, 3, (), TypeError, "labels must be whole numbers"),
+    ):
+        with pytest.raises(error, match=text):
+            below("labels", value, count, *sides)
+    with pytest.raises(ValueError, match="labels must be on meta"):
+        below("labels", x, 3, like=x.to("meta"))
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_one_number_that_is_none_makes_a_tensor_not_finite(bad):
     x = torch.ones(3, 3)
@@ -136,10 +193,12 @@ def test_sides_are_numbers_or_letters_that_stand_for_any():
 def test_other_kinds_are_named():
     truths("mask", torch.ones(2).bool()), random_source(None), random_source(torch.Generator())
     function("net", torch.nn.Identity()), named("runs", {"a": 1})
+    instance("net", torch.nn.ReLU(), torch.nn.Module)
     for call, text in (
         (lambda: truths("mask", torch.ones(2)), "mask must be truth values .*; got torch.float32"),
         (lambda: random_source(3), "generator must be a torch.Generator or None; got int"),
         (lambda: function("net", "a"), "net must be a network or a function; got str"),
+        (lambda: instance("net", "a", torch.nn.Module), "net must be a Module; got str"),
         (lambda: named("runs", [1]), "runs must be a dict of names; got list"),
     ):
         with pytest.raises(TypeError, match=text):
