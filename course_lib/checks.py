@@ -5,7 +5,7 @@ Of a tensor only `finite` looks at the values, and a GPU waits for it: not withi
 
 import math
 import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -92,6 +92,30 @@ def one_of(name: str, value: Any, choices: Collection[str]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}")
 
 
+def reals(name: str, values: Any, *sides: int | str) -> Tensor:
+    """`values`, a tensor, an array or a sequence of real numbers, on the CPU in float64: to draw.
+
+    sides: as of `shaped`; a row unless they are given. NaN may be among them. Raises TypeError for
+    what holds no real numbers, ValueError for other sides and for none.
+    """
+    found = values if isinstance(values, Tensor) else _array(values)
+    if found is None or found.is_complex() or found.is_meta:
+        kind = f"{values.dtype} on {values.device}" if found is not None else f"{values!r:.60}"
+        raise TypeError(f"{name} must be real numbers; got {kind}")
+    sides = sides or ("n",)
+    if not _fits(found, sides) or not found.numel():
+        raise ValueError(f"{name} must be {_wanted(sides)}, not empty; got {tuple(found.shape)}")
+    return found.detach().cpu().double()
+
+
+def _array(values: Any) -> Tensor | None:
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError):  # rows of two lengths, tensors with gradients
+        return None
+    return torch.from_numpy(array.astype(float)) if array.dtype.kind in "biuf" else None
+
+
 def _index(value: Any) -> int | None:
     truth = isinstance(value, bool | np.bool_) or getattr(value, "dtype", None) == torch.bool
     if truth or getattr(value, "ndim", 0):
@@ -130,14 +154,18 @@ def shaped(name: str, x: Any, *sides: int | str, like: Tensor | None = None) -> 
 
     Raises TypeError and ValueError as `floats`, ValueError for other sides.
     """
-    fits = [
-        isinstance(side, str) or side == n
-        for side, n in zip(sides, getattr(x, "shape", ()), strict=False)
-    ]
-    if isinstance(x, Tensor) and x.is_floating_point() and not (x.ndim == len(sides) and all(fits)):
-        wanted = ", ".join(map(str, sides)) + "," * (len(sides) == 1)
-        raise ValueError(f"{name} must be ({wanted}); got {tuple(x.shape)}")
+    if isinstance(x, Tensor) and x.is_floating_point() and not _fits(x, sides):
+        raise ValueError(f"{name} must be {_wanted(sides)}; got {tuple(x.shape)}")
     return floats(name, x, len(sides), like=like)
+
+
+def _fits(x: Tensor, sides: Sequence[int | str]) -> bool:
+    pairs = zip(sides, x.shape, strict=False)
+    return x.ndim == len(sides) and all(isinstance(side, str) or side == n for side, n in pairs)
+
+
+def _wanted(sides: Sequence[int | str]) -> str:
+    return f"({', '.join(map(str, sides))}{',' * (len(sides) == 1)})"
 
 
 def beside(name: str, x: Tensor, other: Tensor) -> Tensor:
@@ -166,11 +194,8 @@ def below(name: str, x: Any, count: int, *sides: int | str, like: Tensor | None 
     Raises TypeError as `integers`, ValueError for other sides, devices and values, and for none.
     """
     integers(name, x)
-    fits = len(sides) in (0, x.ndim) and all(
-        isinstance(side, str) or side == n for side, n in zip(sides, x.shape, strict=False)
-    )
-    if not fits or not x.numel():
-        wanted = f"({', '.join(map(str, sides))})" if sides else "a tensor"
+    if (sides and not _fits(x, sides)) or not x.numel():
+        wanted = _wanted(sides) if sides else "a tensor"
         raise ValueError(f"{name} must be {wanted} and not empty; got {tuple(x.shape)}")
     if like is not None:
         beside(name, x, like)
@@ -219,9 +244,34 @@ def instance(name: str, value: Any, kind: type) -> None:
         raise TypeError(f"{name} must be a {kind.__name__}; got {type(value).__name__}")
 
 
-def named(name: str, value: Any) -> None:
-    """Raises TypeError unless it maps names to something, ValueError where it has none."""
+def texts(**values: Any) -> None:
+    """Raises TypeError unless all are text."""
+    for name, value in values.items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be text; got {value!r}")
+
+
+def named(name: str, value: Any, each: Callable | None = None, *details: Any) -> Mapping:
+    """`value`; or, with `each`, a check of this module, what it returns of every entry, by name.
+
+    Raises TypeError unless it maps names to something, ValueError where it has none.
+    """
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict of names; got {type(value).__name__}")
     if not value:
         raise ValueError(f"{name} must hold something; got an empty dict")
+    if each is None:
+        return value
+    return {key: each(f"{name}[{key!r}]", one, *details) for key, one in value.items()}
+
+
+def several(name: str, values: Any, each: Callable, *details: Any) -> list:
+    """What the check `each` returns of every entry of a sequence.
+
+    Raises TypeError for what is no sequence, ValueError for an empty one.
+    """
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        raise TypeError(f"{name} must be a sequence; got {type(values).__name__}")
+    if not values:
+        raise ValueError(f"{name} must hold something; got {values!r}")
+    return [each(f"{name}[{i}]", one, *details) for i, one in enumerate(values)]

@@ -18,7 +18,10 @@ from course_lib.checks import (
     number,
     one_of,
     random_source,
+    reals,
+    several,
     shaped,
+    texts,
     truths,
     whole,
     wholes,
@@ -157,7 +160,7 @@ def test_numbers_of_entries_lie_below_their_count():
     for value, count, sides, error, text in (
         (x, 2, (), ValueError, "labels must lie in 0 … 1; got 0 … 2"),
         (-x, 3, (), ValueError, "labels must lie in 0 … 2; got -2 … 0"),
-        (x, 3, ("B",), ValueError, r"labels must be \(B\) and not empty; got \(2, 2\)"),
+        (x, 3, ("B",), ValueError, r"labels must be \(B,\) and not empty; got \(2, 2\)"),
         (x, 3, ("B", 3), ValueError, r"labels must be \(B, 3\)"),
         (x[:0], 3, (), ValueError, "labels must be a tensor and not empty"),
         (x + 0.5, 3, (), TypeError, "labels must be whole numbers"),
@@ -205,3 +208,58 @@ def test_other_kinds_are_named():
             call()
     with pytest.raises(ValueError, match="runs must hold something"):
         named("runs", {})
+
+
+@pytest.mark.parametrize(
+    "values",
+    (
+        [1, 2.0, math.nan], (1, 2, math.nan), np.array([1, 2, math.nan]),
+        [*torch.tensor([1, 2, math.nan])], torch.tensor([1, 2, math.nan]),
+        torch.tensor([1, 2, math.nan]).bfloat16().requires_grad_(),
+    ),
+    ids=str,
+)  # fmt: skip
+def test_real_numbers_to_draw_come_as_a_sequence_an_array_or_a_tensor(values):
+    found = reals("x", values, 3)
+    assert found.dtype == torch.float64 and not found.requires_grad
+    assert torch.equal(found[:2], torch.tensor([1.0, 2.0]).double()) and found[2].isnan()
+
+
+def test_whole_numbers_and_truth_values_can_be_drawn_too():
+    assert reals("x", range(3)).tolist() == [0, 1, 2]
+    assert reals("x", torch.tensor([[True], [False]]), "n", 1).tolist() == [[1.0], [0.0]]
+
+
+def test_what_holds_no_real_numbers_is_not_drawn():
+    for values in (None, "a", [1j], [1, None], [[1, 2], [3]], {1: 2}, np.array(["a"])):
+        with pytest.raises(TypeError, match="^x must be real numbers; got "):
+            reals("x", values)
+    for values in (torch.ones(2) + 1j, torch.ones(2, device="meta")):
+        with pytest.raises(TypeError, match=f"got {values.dtype} on {values.device}"):
+            reals("x", values)
+
+
+def test_numbers_to_draw_have_their_sides():
+    for values, got in ((3, r"\(\)"), ([], r"\(0,\)"), ([[1]], r"\(1, 1\)")):
+        with pytest.raises(ValueError, match=rf"^x must be \(n,\), not empty; got {got}"):
+            reals("x", values)
+    with pytest.raises(ValueError, match=r"x must be \(n, 2\), not empty; got \(2,\)"):
+        reals("x", [1, 2], "n", 2)
+
+
+def test_each_entry_of_a_dict_and_of_a_sequence_is_named():
+    assert named("x", {"a": [1, 2]}, reals)["a"].tolist() == [1, 2]
+    assert several("n", (1, 2), whole) == [1, 2]
+    with pytest.raises(ValueError, match=r"x\['b'\] must be \(2,\).*got \(1,\)"):
+        named("x", {"a": [1, 2], "b": [1]}, reals, 2)
+    with pytest.raises(ValueError, match=r"n\[1\] must be a whole number, at least 2, got 1"):
+        several("n", [2, 1], whole, 2)
+    for values, error in ((3, TypeError), ("ab", TypeError), (None, TypeError), ([], ValueError)):
+        with pytest.raises(error, match="^n must"):
+            several("n", values, whole)
+
+
+def test_text_is_text():
+    texts(title="", label="a")
+    with pytest.raises(TypeError, match="label must be text; got 3"):
+        texts(title="a", label=3)
