@@ -13,7 +13,19 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from course_lib.checks import MANY, at_least_one, floats, number, shaped, whole
+from course_lib.checks import (
+    MANY,
+    SIZE,
+    at_least_one,
+    below,
+    floats,
+    instance,
+    number,
+    random_source,
+    shaped,
+    whole,
+    wholes,
+)
 from course_lib.gan import AdversarialStep
 from course_lib.styles import EqualConv2d, EqualLinear, bend, minibatch_std, pixel_norm
 
@@ -31,9 +43,7 @@ def fade_in(
     Raises ValueError unless high is twice as large. Source: Karras et al. 2018, figure 2.
     """
     b, c, h, w = shaped("low", low, "B", "C", "h", "w").shape
-    shaped("high", high, "B", "C", "2h", "2w"), number("alpha", alpha)
-    if high.shape != (b, c, 2 * h, 2 * w):
-        raise ValueError(f"high must be {(b, c, 2 * h, 2 * w)}; got {tuple(high.shape)}")
+    shaped("high", high, b, c, 2 * h, 2 * w, like=low), number("alpha", alpha)
     alpha = min(max(alpha, 0.0), 1.0)
     return torch.lerp(F.interpolate(low, scale_factor=2.0), high, alpha)
 
@@ -48,6 +58,7 @@ class ProgressiveGenerator(nn.Module):
 
     def __init__(self, nz: int = 512, channels: Sequence[int] = (512, 512), nc: int = 3):
         super().__init__()
+        at_least_one(nz=nz, nc=nc), wholes("channels", channels)
         self.nz, self.level, self.alpha = nz, len(channels) - 1, 1.0
         self.first = nn.Parameter(torch.randn(channels[0], 4, 4, nz))
         self.bias = nn.Parameter(torch.zeros(channels[0]))
@@ -59,8 +70,7 @@ class ProgressiveGenerator(nn.Module):
         self.rgbs = nn.ModuleList(EqualConv2d(c, nc, 1) for c in channels)
 
     def forward(self, z: Float[Tensor, "B nz"]) -> Float[Tensor, "B nc S S"]:
-        if z.ndim != 2 or z.shape[1] != self.nz:
-            raise ValueError(f"z must be (B, {self.nz}); got {tuple(z.shape)}")
+        shaped("z", z, "B", self.nz, like=self.first)
         x = F.linear(pixel_norm(z), self.first.flatten(0, 2) / math.sqrt(self.nz) / 4)
         x = x.view(len(z), -1, 4, 4) + self.bias[:, None, None]  # ¼ of He's constant: their code
         x = pixel_norm(bend(x.contiguous(memory_format=FAST)))
@@ -79,7 +89,8 @@ class ProgressiveDiscriminator(nn.Module):
 
     def __init__(self, channels: Sequence[int] = (512, 512), nc: int = 3):
         super().__init__()
-        self.level, self.alpha = len(channels) - 1, 1.0
+        at_least_one(nc=nc), wholes("channels", channels)
+        self.nc, self.level, self.alpha = nc, len(channels) - 1, 1.0
         self.rgbs = nn.ModuleList(EqualConv2d(nc, c, 1) for c in channels)
         pairs = list(zip(channels[:-1], channels[1:], strict=True))
         self.convs = nn.ModuleList(
@@ -91,10 +102,7 @@ class ProgressiveDiscriminator(nn.Module):
 
     def forward(self, x: Float[Tensor, "B nc S S"]) -> Float[Tensor, " B"]:
         side = 4 * 2**self.level
-        if x.shape[2:] != (side, side):
-            raise ValueError(
-                f"x must be (B, C, {side}, {side}) at this level; got {tuple(x.shape)}"
-            )
+        shaped("x", x, "B", self.nc, side, side, like=self.score.weight)
         small = F.avg_pool2d(x, 2)
         x = bend(self.rgbs[self.level](x.contiguous(memory_format=FAST)))
         for level in range(self.level - 1, -1, -1):
@@ -116,10 +124,14 @@ class GrowingStep(AdversarialStep):
     """
 
     def __init__(self, generator, discriminator, *args, images: int = 800_000, **options):
+        whole("images", images)
+        instance("generator", generator, ProgressiveGenerator)
+        instance("discriminator", discriminator, ProgressiveDiscriminator)
         super().__init__(generator, discriminator, *args, **options)
         self.images, self.levels, self.seen = images, len(generator.rgbs), _Seen()
 
     def __call__(self, batch: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
+        shaped("batch", batch, "B", "C", "H", "W", like=self.discriminator.score.weight)
         level, alpha = growth(self.seen.n, self.images, self.levels)
         nets = [self.generator, self.discriminator]
         nets += [] if self.ema is None else [self.ema.model]
@@ -145,7 +157,7 @@ def growth(seen: int, images: int, levels: int) -> tuple[int, float]:
 
     Raises ValueError for images < 1.
     """
-    whole("seen", seen, 0), at_least_one(images=images, levels=levels)
+    whole("seen", seen, 0), whole("images", images), whole("levels", levels)
     phase, within = divmod(seen, images)
     level = min((phase + 1) // 2, levels - 1)
     fading = phase % 2 == 1 and phase < 2 * levels - 1
@@ -154,7 +166,8 @@ def growth(seen: int, images: int, levels: int) -> tuple[int, float]:
 
 def shrunk(x: Float[Tensor, "B C H W"], side: int, alpha: float) -> Float[Tensor, "B C side side"]:
     """Pictures of the data as the level that is α there sees them, blended as the fakes are."""
-    shaped("x", x, "B", "C", "H", "W"), whole("side", side), number("alpha", alpha)
+    shaped("x", x, "B", "C", "H", "W"), number("alpha", alpha)
+    whole("side", side, most=min(x.shape[2:]))
     x = F.adaptive_avg_pool2d(x, side)
     return x if alpha >= 1 else fade_in(F.avg_pool2d(x, 2), x, alpha)
 
@@ -174,11 +187,8 @@ def self_attention(
     matrices that do not fit. Source: Zhang et al. 2019, eq. 1 and 2, without γ and the sum with x.
     """
     c = shaped("x", x, "B", "C", "H", "W").shape[1]
-    for name, matrix in (("query", query), ("key", key), ("value", value)):
-        if floats(name, matrix).ndim != 2 or matrix.shape[1] != c:
-            raise ValueError(f"{name} must be (…, {c}) for x of {c} channels; got {matrix.shape}")
-    if query.shape != key.shape:
-        raise ValueError(f"query and key must have one shape; got {query.shape} and {key.shape}")
+    shaped("query", query, "d", c, like=x), shaped("key", key, *query.shape, like=x)
+    shaped("value", value, "V", c, like=x)
     places = x.flatten(2)
     out, _ = attend(query @ places, key @ places, value @ places)
     return out.view(len(x), -1, *x.shape[2:])
@@ -188,8 +198,8 @@ def attend(
     q: Float[Tensor, "B d n"], k: Float[Tensor, "B d m"], v: Float[Tensor, "B V m"]
 ) -> tuple[Float[Tensor, "B V n"], Float[Tensor, "B n m"]]:
     """What each of n places takes from m, and its weights, which sum to 1 over the m."""
-    shaped("q", q, "B", "d", "n"), shaped("k", k, *q.shape[:2], "m")
-    shaped("v", v, len(q), "V", k.shape[2])
+    shaped("q", q, "B", "d", "n"), shaped("k", k, *q.shape[:2], "m", like=q)
+    shaped("v", v, len(q), "V", k.shape[2], like=q)
     weights = (q.transpose(1, 2) @ k).softmax(2)
     return v @ weights.transpose(1, 2), weights
 
@@ -204,7 +214,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, channels: int, pool: bool = True, norm: bool = False):
         super().__init__()
-        whole("channels", channels, 8)
+        whole("channels", channels, 8, most=SIZE)
         wrap = parametrizations.spectral_norm if norm else nn.Identity()
         eighth, half = channels // 8, channels // 2
         self.query = wrap(nn.Conv2d(channels, eighth, 1, bias=False))
@@ -222,7 +232,7 @@ class SelfAttention(nn.Module):
         return self._attend(x)[1]
 
     def _attend(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        shaped("x", x, "B", self.query.in_channels, "H", "W")
+        shaped("x", x, "B", self.query.in_channels, "H", "W", like=self.gamma)
         parts = self.query(x), self.pool(self.key(x)), self.pool(self.value(x))
         return attend(*(part.flatten(2) for part in parts))
 
@@ -238,9 +248,7 @@ def spectral_norm(
     Source: Miyato et al. 2018, algorithm 1.
     """
     matrix = floats("weight", weight).flatten(1)
-    floats("u", u), whole("steps", steps, most=MANY)
-    if u.shape != matrix.shape[:1]:
-        raise ValueError(f"u must be ({len(matrix)},); got {tuple(u.shape)}")
+    shaped("u", u, len(matrix), like=matrix), whole("steps", steps, most=MANY)
     with torch.no_grad():
         for _ in range(steps):
             v = F.normalize(matrix.T @ u, dim=0, eps=1e-12)
@@ -272,6 +280,7 @@ class ConditionalBatchNorm2d(nn.Module):
 
     def __init__(self, channels: int, condition: int):
         super().__init__()
+        at_least_one(channels=channels, condition=condition)
         self.norm = nn.BatchNorm2d(channels, affine=False)
         self.gain = nn.Linear(condition, channels, bias=False)
         self.bias = nn.Linear(condition, channels, bias=False)
@@ -281,9 +290,9 @@ class ConditionalBatchNorm2d(nn.Module):
     def forward(
         self, x: Float[Tensor, "B C H W"], condition: Float[Tensor, "B d"]
     ) -> Float[Tensor, "B C H W"]:
-        if condition.shape != (len(x), self.gain.in_features):
-            wanted = (len(x), self.gain.in_features)
-            raise ValueError(f"condition must be {wanted}; got {tuple(condition.shape)}")
+        weight = self.gain.weight
+        shaped("x", x, "B", len(weight), "H", "W", like=weight)
+        shaped("condition", condition, len(x), weight.shape[1], like=weight)
         gain, bias = (1 + self.gain(condition)), self.bias(condition)
         return self.norm(x) * gain[:, :, None, None] + bias[:, :, None, None]
 
@@ -297,8 +306,7 @@ def truncated_normal(
     uniform between Φ(−bound) and Φ(bound). Raises ValueError for bound ≤ 0.
     Source: Brock et al. 2019, §3.1 ("truncation trick").
     """
-    if not bound > 0:
-        raise ValueError(f"bound must be above 0; got {bound}")
+    wholes("shape", shape), number("bound", bound, above=0), random_source(generator)
     place = None if generator is None else generator.device
     u = torch.rand(tuple(shape), generator=generator, device=place, dtype=torch.float64)
     reach = math.erf(bound / math.sqrt(2))  # the share within the bound
@@ -310,7 +318,7 @@ def orthogonal_penalty(weight: Float[Tensor, "outputs inputs *kernel"]) -> Float
 
     Source: Brock et al. 2019, eq. 3 (with Wᵀ W; their code, as here, takes the rows, and half).
     """
-    matrix = weight.flatten(1)
+    matrix = floats("weight", weight).flatten(1)
     gram = matrix @ matrix.T
     return (gram - gram.diag().diag()).square().sum()
 
@@ -353,9 +361,12 @@ class BigGANGenerator(nn.Module):
         nc: int = 3,
     ):
         super().__init__()
-        chunks = len(widths)
+        at_least_one(classes=classes, nz=nz, shared=shared, ch=ch, nc=nc)
+        chunks = len(wholes("widths", widths))
         if nz % chunks:
             raise ValueError(f"nz must be a multiple of {chunks}, a chunk a block; got {nz}")
+        if attention is not None:
+            whole("attention", attention, most=chunks - 1)
         self.nz, self.classes, self.chunk, self.size = nz, classes, nz // chunks, 2 ** (chunks + 1)
         normed = parametrizations.spectral_norm
         self.embedding = nn.Embedding(classes, shared)
@@ -372,9 +383,8 @@ class BigGANGenerator(nn.Module):
     def forward(
         self, z: Float[Tensor, "B nz"], labels: Int[Tensor, " B"]
     ) -> Float[Tensor, "B nc size size"]:
-        if z.ndim != 2 or z.shape[1] != self.nz or len(labels) != len(z):
-            shapes = f"{tuple(z.shape)} and {tuple(labels.shape)}"
-            raise ValueError(f"z and labels must be (B, {self.nz}) and (B,); got {shapes}")
+        shaped("z", z, "B", self.nz, like=self.embedding.weight)
+        below("labels", labels, self.classes, len(z), like=z)
         first, *chunks = z.split(self.chunk, 1)
         shared = self.embedding(labels)
         x = self.first(first).view(len(z), -1, 4, 4).contiguous(memory_format=FAST)
@@ -418,7 +428,11 @@ class BigGANDiscriminator(nn.Module):
         nc: int = 3,
     ):
         super().__init__()
+        at_least_one(classes=classes, ch=ch, nc=nc), wholes("widths", widths)
+        if attention is not None:
+            whole("attention", attention, most=len(widths))
         normed = parametrizations.spectral_norm
+        self.nc, self.side = nc, 2 ** (len(widths) - 1)  # of the smallest picture
         c = [nc, *(w * ch for w in widths)]
         self.blocks = nn.ModuleList(
             _Falling(a, b, first=i == 0, down=i < len(widths) - 1)
@@ -432,6 +446,10 @@ class BigGANDiscriminator(nn.Module):
     def forward(
         self, x: Float[Tensor, "B nc H W"], labels: Int[Tensor, " B"]
     ) -> Float[Tensor, " B"]:
+        shaped("x", x, "B", self.nc, "H", "W", like=self.score.bias)
+        if min(x.shape[2:]) < self.side:
+            raise ValueError(f"x must be at least {self.side} pixels a side; got {tuple(x.shape)}")
+        below("labels", labels, self.classes, len(x), like=x)
         x = x.contiguous(memory_format=FAST)
         for i, block in enumerate(self.blocks, 1):
             x = block(x)
@@ -448,6 +466,8 @@ def standing_statistics(
 
     Leaves the generator in evaluation mode. Source: Brock et al. 2019, appendix C.
     """
+    instance("generator", generator, BigGANGenerator)
+    whole("batches", batches, most=MANY), at_least_one(size=size)
     norms = [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)]
     kept = [norm.momentum for norm in norms]
     generator.eval()
@@ -481,9 +501,14 @@ class ProjectedDiscriminator(nn.Module):
         self, layers: Sequence[nn.Module], taps: Sequence[int], size: int, width: int = 64
     ):
         super().__init__()
+        at_least_one(size=size, width=width)
+        if not isinstance(layers, Sequence | nn.Sequential):
+            raise TypeError(f"layers must be a sequence of layers; got {type(layers).__name__}")
+        for tap in wholes("taps", taps, 0):
+            whole("taps", tap, 0, most=len(layers) - 1)
         fixed = nn.Sequential(*layers[: max(taps) + 1]).eval().requires_grad_(False)
         self.__dict__["fixed"] = fixed  # hidden from state_dict(), train() and the optimiser
-        self.taps = tuple(taps)
+        self.size, self.taps = size, tuple(taps)
         maps = self._maps(torch.zeros(1, 3, size, size))
         source = torch.Generator().manual_seed(0)
         for i, m in enumerate(maps):
@@ -492,6 +517,7 @@ class ProjectedDiscriminator(nn.Module):
         self.heads = nn.ModuleList(_head(width, m.shape[2]) for m in maps)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B n"]:
+        shaped("x", x, "B", 3, self.size, self.size, like=self.mix0)
         maps = self._maps(x.contiguous(memory_format=FAST))
         mixed = (F.conv2d(m, getattr(self, f"mix{i}")) for i, m in enumerate(maps))
         scores = [head(m).flatten(1) for head, m in zip(self.heads, mixed, strict=True)]

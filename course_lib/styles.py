@@ -19,7 +19,21 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.augmentation import Augmentation
-from course_lib.checks import DEPTH, at_least_one, floats, number, shaped, whole
+from course_lib.checks import (
+    DEPTH,
+    at_least_one,
+    beside,
+    floats,
+    function,
+    instance,
+    number,
+    one_of,
+    random_source,
+    shaped,
+    valued,
+    whole,
+    wholes,
+)
 from course_lib.gan import AdversarialStep, _adam, _descend, frozen
 from course_lib.gan_losses import LOSSES
 
@@ -57,7 +71,7 @@ class EqualLinear(nn.Module):
         self.rate = rate
 
     def forward(self, x: Float[Tensor, "B inputs"]) -> Float[Tensor, "B outputs"]:
-        shaped("x", x, "B", self.weight.shape[1])
+        shaped("x", x, "B", self.weight.shape[1], like=self.weight)
         return F.linear(x, equalized(self.weight, self.rate), self.bias * self.rate)
 
 
@@ -71,7 +85,7 @@ class EqualConv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
 
     def forward(self, x: Float[Tensor, "B inputs H W"]) -> Float[Tensor, "B outputs H W"]:
-        shaped("x", x, "B", self.weight.shape[1], "H", "W")
+        shaped("x", x, "B", self.weight.shape[1], "H", "W", like=self.weight)
         return F.conv2d(x, equalized(self.weight), self.bias, padding=self.weight.shape[-1] // 2)
 
 
@@ -104,7 +118,8 @@ class Mapping(nn.Module):
         self.layers = nn.ModuleList(EqualLinear(a, b, rate=0.01) for a, b in pairs)
 
     def forward(self, z: Float[Tensor, "B nz"]) -> Float[Tensor, "B w"]:
-        x = pixel_norm(shaped("z", z, "B", self.layers[0].weight.shape[1]))
+        weight = self.layers[0].weight
+        x = pixel_norm(shaped("z", z, "B", weight.shape[1], like=weight))
         for layer in self.layers:
             x = bend(layer(x))
         return x
@@ -118,9 +133,9 @@ def adain(
     scale (x − mean) / √(variance + 1e-8) + bias, mean and variance over the places of that map.
     Raises ValueError for shapes that do not agree. Source: Karras et al. 2019, eq. 1.
     """
-    _check_maps("x", x)
-    _check_style("scale", scale, x)
-    _check_style("bias", bias, x)
+    b, c = shaped("x", x, "B", "C", "H", "W").shape[:2]
+    for name, style in (("scale", scale), ("bias", bias)):
+        beside(name, shaped(name, style, b, c), x)
     variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
     normal = (x - mean) * (variance + 1e-8).rsqrt()
     return normal * scale[:, :, None, None] + bias[:, :, None, None]
@@ -140,10 +155,8 @@ def modulated_conv(
 
     Raises ValueError for shapes that do not agree. Source: Karras et al. 2020a, eq. 1 to 3.
     """
-    _check_maps("x", x)
-    _check_style("style", style, x)
-    if weight.ndim != 4 or weight.shape[1] != x.shape[1]:
-        raise ValueError(f"weight must be (O, {x.shape[1]}, k, k); got {tuple(weight.shape)}")
+    b, i = shaped("x", x, "B", "I", "H", "W").shape[:2]
+    shaped("weight", weight, "O", i, "k", "k", like=x), shaped("style", style, b, i, like=x)
     y = F.conv2d(x * style[:, :, None, None], weight, padding=weight.shape[-1] // 2)
     return y * _demodulation(weight, style)[:, :, None, None] if demodulate else y
 
@@ -161,6 +174,7 @@ class StyledConv(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, w: int, up: bool = False, noise: float = 0.0):
         super().__init__()
+        at_least_one(inputs=inputs, outputs=outputs, w=w), number("noise", noise)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.affine = EqualLinear(w, inputs, bias=1.0)
@@ -168,7 +182,11 @@ class StyledConv(nn.Module):
         self.up = up
 
     def forward(self, x: Tensor, w: Tensor, noise: Tensor | None) -> Float[Tensor, "B O H W"]:
+        shaped("x", x, "B", self.weight.shape[1], "H", "W", like=self.weight)
+        shaped("w", w, len(x), self.affine.weight.shape[1], like=self.weight)
         x = doubled(x) if self.up else x
+        if noise is not None:
+            shaped("noise", noise, "B", 1, *x.shape[2:])
         x = modulated_conv(x, equalized(self.weight), self.affine(w).to(x.dtype))
         if noise is not None:
             x = x + (self.strength * noise).to(x.dtype)
@@ -180,11 +198,14 @@ class ToRGB(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, w: int):
         super().__init__()
+        at_least_one(inputs=inputs, outputs=outputs, w=w)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 1, 1))
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.affine = EqualLinear(w, inputs, bias=1.0)
 
     def forward(self, x: Tensor, w: Tensor) -> Float[Tensor, "B O H W"]:
+        shaped("x", x, "B", self.weight.shape[1], "H", "W", like=self.weight)
+        shaped("w", w, len(x), self.affine.weight.shape[1], like=self.weight)
         style = self.affine(w).to(x.dtype)
         y = modulated_conv(x, equalized(self.weight), style, demodulate=False)
         return y.float() + self.bias[:, None, None]
@@ -192,6 +213,7 @@ class ToRGB(nn.Module):
 
 def doubled(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2H 2W"]:
     """Twice the size, bilinear: nearest neighbours, smoothed by the filter (1, 3, 3, 1) / 8."""
+    shaped("x", x, "B", "C", "H", "W")
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
@@ -221,7 +243,8 @@ class StyleGenerator(nn.Module):
         noise: float = 0.0,
     ):
         super().__init__()
-        last = 4 * 2 ** (len(channels) - 1)
+        last = _check_sizes(channels, mapping, nz=nz, w=w, size=size, nc=nc)
+        number("noise", noise)
         if size % last:
             raise ValueError(f"size must be a multiple of the last map, {last}; got {size}")
         self.nz, self.w, self.size, self.fold = nz, w, size, size // last
@@ -241,10 +264,7 @@ class StyleGenerator(nn.Module):
 
         Raises ValueError for other shapes of z, TypeError for whole numbers.
         """
-        if not z.is_floating_point():
-            raise TypeError(f"z must be float codes, as torch.randn gives; got {z.dtype}")
-        if z.ndim != 2 or z.shape[1] != self.nz:
-            raise ValueError(f"z must be (B, {self.nz}); got {tuple(z.shape)}")
+        shaped("z", z, "B", self.nz, like=self.const), number("truncation", truncation)
         w = self.mapping(z).float()
         w = w if truncation == 1 else truncate(w, self.w_mean, truncation)
         return w[:, None].expand(-1, self.layers, -1)
@@ -253,6 +273,7 @@ class StyleGenerator(nn.Module):
         self, n: int, generator: torch.Generator | None = None
     ) -> list[Float[Tensor, "n 1 H W"]]:
         """Noise for n pictures, a map for each convolution, as `synthesis` takes it."""
+        at_least_one(n=n), random_source(generator)
         shapes = [(n, 1, side, side) for side in self.sides]
         where = self.const.device if generator is None else generator.device
         drawn = [torch.randn(shape, generator=generator, device=where) for shape in shapes]
@@ -268,8 +289,7 @@ class StyleGenerator(nn.Module):
 
         Raises ValueError for other shapes of ws, another number of noises, another word.
         """
-        if ws.ndim != 3 or ws.shape[1:] != (self.layers, self.w):
-            raise ValueError(f"ws must be (B, {self.layers}, {self.w}); got {tuple(ws.shape)}")
+        shaped("ws", ws, "B", self.layers, self.w, like=self.const), random_source(generator)
         return self._synthesis(ws, self._noise(noise, len(ws), generator))
 
     def _synthesis(self, ws: Tensor, noise: Sequence[Tensor | None]) -> Tensor:
@@ -295,6 +315,7 @@ class StyleGenerator(nn.Module):
         self, n: int, truncation: float = 1.0, generator: torch.Generator | None = None
     ) -> Float[Tensor, "n nc size size"]:
         """n pictures of fresh z and noise, within [-1, 1]."""
+        at_least_one(n=n), random_source(generator)
         where = self.const.device if generator is None else generator.device
         z = torch.randn(n, self.nz, generator=generator, device=where).to(self.const.device)
         parts = [
@@ -308,11 +329,13 @@ class StyleGenerator(nn.Module):
 
     def _noise(self, noise, n: int, generator) -> Sequence[Tensor | None]:
         if isinstance(noise, str):
-            if noise not in ("fresh", "none"):
-                raise ValueError(f'noise must be "fresh", "none" or a list of maps; got {noise!r}')
+            one_of("noise", noise, ("fresh", "none"))
             return self.noises(n, generator) if noise == "fresh" else [None] * len(self.sides)
+        instance("noise", noise, Sequence)
         if len(noise) != len(self.sides):
             raise ValueError(f"noise must be {len(self.sides)} maps; got {len(noise)}")
+        for i, side in enumerate(self.sides):
+            shaped(f"noise[{i}]", noise[i], "B", 1, side, side)
         return noise
 
 
@@ -327,7 +350,8 @@ class AdaINGenerator(StyleGenerator):
     def __init__(self, nz: int = 64, w: int = 64, channels: Sequence[int] = (128, 96, 64),
                  nc: int = 3, mapping: int = 4):  # fmt: skip
         nn.Module.__init__(self)
-        self.nz, self.w, self.size = nz, w, 4 * 2 ** (len(channels) - 1)
+        self.nz, self.w = nz, w
+        self.size = _check_sizes(channels, mapping, nz=nz, w=w, nc=nc)
         self.mapping = Mapping(nz, w, mapping)
         self.const = nn.Parameter(torch.ones(1, channels[0], 4, 4))
         pairs = zip(channels[:-1], channels[1:], strict=True)
@@ -363,8 +387,7 @@ def truncate(
 
     Raises ValueError for a mean of another width. Source: Karras et al. 2019, appendix B.
     """
-    if mean.shape != w.shape[-1:]:
-        raise ValueError(f"mean must be ({w.shape[-1]},); got {tuple(mean.shape)}")
+    beside("mean", shaped("mean", mean, floats("w", w).shape[-1]), w), number("psi", psi)
     return mean + psi * (w - mean)
 
 
@@ -375,11 +398,9 @@ def mix(
 
     Raises ValueError for ws of two shapes and a cut outside 0 … L.
     """
-    if ws_a.shape != ws_b.shape or ws_a.ndim != 3:
-        shapes = f"{tuple(ws_a.shape)} and {tuple(ws_b.shape)}"
-        raise ValueError(f"ws_a and ws_b must both be (B, L, w); got {shapes}")
-    if not 0 <= cut <= ws_a.shape[1]:
-        raise ValueError(f"cut must lie in 0 … {ws_a.shape[1]}; got {cut}")
+    shaped("ws_a", ws_a, "B", "L", "w"), shaped("ws_b", ws_b, *ws_a.shape)
+    beside("ws_b", ws_b, ws_a)
+    whole("cut", cut, 0, most=ws_a.shape[1])
     return torch.cat([ws_a[:, :cut], ws_b[:, cut:]], dim=1)
 
 
@@ -401,11 +422,9 @@ def perceptual_path_length(
 
     Raises ValueError for shapes that do not agree and ε ≤ 0. Source: Karras et al. 2019, eq. 2.
     """
-    if w0.shape != w1.shape or t.shape != w0.shape[:1]:
-        shapes = f"{tuple(w0.shape)}, {tuple(w1.shape)} and {tuple(t.shape)}"
-        raise ValueError(f"w0, w1 and t must be (B, d), (B, d) and (B,); got {shapes}")
-    if not eps > 0:
-        raise ValueError(f"eps must be above 0; got {eps}")
+    function("generate", generate), function("features", features), number("eps", eps, above=0)
+    shaped("w0", w0, "B", "d"), shaped("w1", w1, *w0.shape, like=w0)
+    shaped("t", t, len(w0), like=w0)
     t = t[:, None]
     here, there = (features(generate(torch.lerp(w0, w1, s))) for s in (t, t + eps))
     return (there - here).square().flatten(1).sum(1) / eps**2
@@ -425,9 +444,8 @@ def filtered(
 
     Raises ValueError for factor < 1. Source: Karras et al. 2021, §3.2 (there with short filters).
     """
-    if factor < 1:
-        raise ValueError(f"factor must be at least 1; got {factor}")
-    n = x.shape[-1]
+    at_least_one(factor=factor), function("act", act)
+    n = _signal(x).shape[-1]
     high = torch.fft.irfft(_band(x), n * factor) * factor
     return torch.fft.irfft(_band(act(high), n), n * factor)[..., ::factor]
 
@@ -441,7 +459,8 @@ def _band(x: Tensor, n: int | None = None) -> Tensor:
 
 def moved(x: Float[Tensor, "... n"], shift: float) -> Float[Tensor, "... n"]:
     """A circular signal moved by a part of a sample to the right, exactly, by Fourier."""
-    n = x.shape[-1]
+    n = _signal(x).shape[-1]
+    number("shift", shift)
     spectrum = torch.fft.rfft(x)
     turns = torch.arange(spectrum.shape[-1], device=x.device) * (shift / n)
     return torch.fft.irfft(spectrum * torch.exp(-2j * math.pi * turns).to(spectrum), n)
@@ -461,7 +480,8 @@ def equivariance(
 
     Source: Karras et al. 2021, §2.2, EQ-T (data_range 2, for pictures in [-1, 1]).
     """
-    y = layer(x)
+    function("layer", layer), number("data_range", data_range, above=0)
+    y = layer(valued("x", _signal(x)))
     error = layer(moved(x, shift)) - moved(y, shift * y.shape[-1] / x.shape[-1])
     return 10 * math.log10(data_range**2 / max(error.double().square().mean().item(), 1e-300))
 
@@ -476,10 +496,8 @@ def minibatch_std(x: Float[Tensor, "B C H W"], group: int = 4) -> Float[Tensor, 
     1e-8 under the root) of each channel and place, then the mean over both. Where B is no multiple
     of `group`, the whole batch is one group. Source: Karras et al. 2018, §3, and their code.
     """
-    _check_maps("x", x)
-    if group < 1:
-        raise ValueError(f"group must be at least 1; got {group}")
-    b, c, h, w = x.shape
+    b, c, h, w = shaped("x", x, "B", "C", "H", "W").shape
+    whole("group", group)
     g = group if b % group == 0 else b
     spread = (x.float().view(g, b // g, c, h, w).var(0, correction=0) + 1e-8).sqrt()
     channel = spread.mean((1, 2, 3)).repeat(g).to(x.dtype)
@@ -508,7 +526,7 @@ class StyleDiscriminator(nn.Module):
 
     def __init__(self, channels: Sequence[int] = (96, 64, 48), size: int = 32, nc: int = 3):
         super().__init__()
-        last = 4 * 2 ** (len(channels) - 1)
+        last = _check_sizes(channels, size=size, nc=nc)
         if size % last:
             raise ValueError(f"size must be a multiple of the largest map, {last}; got {size}")
         self.shape, self.fold = (nc, size, size), size // last
@@ -520,9 +538,7 @@ class StyleDiscriminator(nn.Module):
         self.dense, self.score = EqualLinear(down[-1] * 16, down[-1]), EqualLinear(down[-1], 1)
 
     def forward(self, x: Float[Tensor, "B nc size size"]) -> Float[Tensor, " B"]:
-        if x.shape[1:] != self.shape:
-            wanted = ", ".join(map(str, self.shape))
-            raise ValueError(f"x must be (B, {wanted}) for this network; got {tuple(x.shape)}")
+        shaped("x", x, "B", *self.shape, like=self.score.weight)
         x = F.pixel_unshuffle(x, self.fold) if self.fold > 1 else x
         x = self.blocks(bend(self.first(x.contiguous(memory_format=FAST))))
         x = bend(self.last(minibatch_std(x))).flatten(1)
@@ -540,7 +556,8 @@ def r1_penalty(
     Gradients reach D's weights, not the pictures. Raises ValueError where the scores do not depend
     on them. Source: Mescheder et al. 2018, eq. 9 (there times γ).
     """
-    x = real.detach().requires_grad_()
+    function("discriminator", discriminator)
+    x = floats("real", real).detach().requires_grad_()
     scores = discriminator(x)
     if not scores.requires_grad:
         raise ValueError("discriminator must return scores that depend on the pictures")
@@ -561,7 +578,8 @@ def path_length(
     Raises ValueError where x was not made of these ws. Source: Karras et al. 2020a, eq. 4, and
     their code (mean over layers).
     """
-    _check_maps("x", x)
+    shaped("x", x, "B", "C", "H", "W"), random_source(generator)
+    beside("ws", shaped("ws", ws, len(x), "L", "w"), x)
     where = x.device if generator is None else generator.device
     y = torch.randn(x.shape, generator=generator, device=where).to(x)
     y = y / math.sqrt(x.shape[2] * x.shape[3])
@@ -577,8 +595,11 @@ def lazy(lr: float, betas: tuple[float, float], every: int) -> tuple[float, tupl
     Then Adam makes every + 1 steps where it made `every`: with c = every / (every + 1) the rate is
     c · lr, β is βᶜ. Raises ValueError for every < 1. Source: Karras et al. 2020a, appendix B.
     """
-    if every < 1:
-        raise ValueError(f"every must be at least 1; got {every}")
+    number("lr", lr, 0), whole("every", every)
+    if not isinstance(betas, Sequence) or len(betas) != 2:
+        raise ValueError(f"betas must be two numbers; got {betas!r}")
+    for beta in betas:
+        number("betas", beta, 0, 1)
     c = every / (every + 1)
     return c * lr, (betas[0] ** c, betas[1] ** c)
 
@@ -625,6 +646,9 @@ class StyleStep(AdversarialStep):
         projected: nn.Module | None = None,
         ema: float | None = 0.998,
     ):
+        instance("generator", generator, StyleGenerator)
+        number("lr", lr, above=0), number("mixing", mixing, 0, 1)
+        number("r1", r1, 0), number("path", path, 0)
         super().__init__(generator, discriminator, "non_saturating", ema=ema)
         plain = (lr, (0.0, 0.99))
         self.d_optimizer = _adam(discriminator, *(lazy(*plain, self.R1_EVERY) if r1 else plain))
@@ -636,6 +660,7 @@ class StyleStep(AdversarialStep):
         self.lazy = _Lazy()
 
     def fake(self, n: int, labels: Sequence[Tensor] = ()) -> Float[Tensor, "n C H W"]:
+        at_least_one(n=n), instance("labels", labels, Sequence)
         with self.precision():
             return self.generator.synthesis(self._mixed(n)).float()
 
@@ -651,6 +676,9 @@ class StyleStep(AdversarialStep):
         return torch.where(own[:, :, None], ws, others)
 
     def d_step(self, real: Tensor, fake: Tensor, labels: Sequence[Tensor] = ()) -> dict:
+        weight = next(self.discriminator.parameters())
+        shaped("real", real, "B", "C", "H", "W", like=weight)
+        shaped("fake", fake, *real.shape, like=weight), instance("labels", labels, Sequence)
         real, fake = self.augmentation(real), self.augmentation(fake)
         real_scores = self._judge(real, labels)
         loss = self.loss.d_loss(real_scores, self._judge(fake, labels))
@@ -667,6 +695,8 @@ class StyleStep(AdversarialStep):
         return {"d_loss": loss.detach(), "p": p}
 
     def g_step(self, fake: Tensor, labels: Sequence[Tensor] = ()) -> dict:
+        shaped("fake", fake, "B", "C", "H", "W", like=next(self.discriminator.parameters()))
+        instance("labels", labels, Sequence)
         shown = self.augmentation(fake)
         with frozen(self.discriminator):
             loss = self.loss.g_loss(self._judge(shown, labels))
@@ -693,13 +723,13 @@ class StyleStep(AdversarialStep):
 # What students get wrong
 
 
-def _check_maps(name: str, x: Tensor) -> None:
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        raise TypeError(f"{name} must be a float tensor; got {getattr(x, 'dtype', type(x))}")
-    if x.ndim != 4 or not x.numel():
-        raise ValueError(f"{name} must be (B, C, H, W) and not empty; got {tuple(x.shape)}")
+def _signal(x: Tensor) -> Tensor:
+    if floats("x", x).dtype.itemsize < 4:
+        raise TypeError(f"x must be float32 or float64 for a Fourier transform; got {x.dtype}")
+    return x
 
 
-def _check_style(name: str, style: Tensor, x: Tensor) -> None:
-    if style.shape != x.shape[:2]:
-        raise ValueError(f"{name} must be {tuple(x.shape[:2])}; got {tuple(style.shape)}")
+def _check_sizes(channels: Sequence[int], mapping: int = 1, **sizes: int) -> int:
+    """The side of the last map."""
+    at_least_one(**sizes), whole("mapping", mapping, most=DEPTH)
+    return 4 * 2 ** (len(wholes("channels", channels)) - 1)

@@ -173,7 +173,7 @@ def test_styles_that_do_not_fit_are_refused(function):
         function(*args)
     with pytest.raises(ValueError, match=r"weight must be \(O, 3, k, k\)"):
         modulated_conv(x, torch.ones(1, 4, 1, 1), torch.ones(2, 3))
-    with pytest.raises(TypeError, match="x must be a float tensor"):
+    with pytest.raises(TypeError, match="x must be a tensor of decimal numbers"):
         adain(torch.ones(2, 3, 4, 4, dtype=torch.int64), style, style)
 
 
@@ -288,15 +288,15 @@ def test_mixing_cuts_between_layers_and_leaves_its_arguments():
         (lambda: StyleDiscriminator()(torch.zeros(1, 3, 16, 16)), r"x must be \(B, 3, 32, 32\)"),
         (lambda: make().ws(torch.zeros(2, 6)), r"z must be \(B, 5\); got \(2, 6\)"),
         (lambda: make().synthesis(torch.zeros(2, 5, 7)), r"ws must be \(B, 6, 7\)"),
-        (lambda: make()(torch.zeros(1, 5), noise="no"), 'noise must be "fresh", "none" or a list'),
+        (lambda: make()(torch.zeros(1, 5), noise="no"), "noise must be one of fresh, none"),
         (lambda: make()(torch.zeros(1, 5), noise=[]), "noise must be 5 maps; got 0"),
         (lambda: truncate(torch.zeros(2, 3), torch.zeros(2), 1), r"mean must be \(3,\)"),
-        (lambda: mix(torch.zeros(1, 2, 3), torch.zeros(1, 3, 3), 1), "must both be"),
-        (lambda: mix(torch.zeros(1, 2, 3), torch.zeros(1, 2, 3), 3), "cut must lie in 0 … 2"),
+        (lambda: mix(torch.zeros(1, 2, 3), torch.zeros(1, 3, 3), 1), r"ws_b must be \(1, 2, 3\)"),
+        (lambda: mix(torch.zeros(1, 2, 3), torch.zeros(1, 2, 3), 3), "cut must be .* at most 2, got 3"),
         (lambda: equalized(torch.zeros(3)), r"weight must be \(outputs, inputs"),
-        (lambda: minibatch_std(torch.zeros(2, 1, 1, 1), 0), "group must be at least 1"),
-        (lambda: lazy(1.0, (0, 0), 0), "every must be at least 1"),
-        (lambda: filtered(torch.zeros(4), 0, torch.relu), "factor must be at least 1"),
+        (lambda: minibatch_std(torch.zeros(2, 1, 1, 1), 0), "group must be a whole number, at least 1"),
+        (lambda: lazy(1.0, (0, 0), 0), "every must be a whole number, at least 1"),
+        (lambda: filtered(torch.zeros(4), 0, torch.relu), "factor must be a whole number, at least 1"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(call, message):
@@ -305,7 +305,7 @@ def test_what_does_not_fit_is_refused_by_name(call, message):
 
 
 def test_whole_numbers_are_no_codes():
-    with pytest.raises(TypeError, match="z must be float codes"):
+    with pytest.raises(TypeError, match="z must be a tensor of decimal numbers"):
         make().ws(torch.zeros(2, 5, dtype=torch.int64))
 
 
@@ -380,9 +380,9 @@ def test_a_path_is_measured_where_t_says():
     for t, length in ((0.0, 0.0), (0.5, 1.0), (1.0, 4.0)):  # (d w² / dw)² = 4 w²
         found = perceptual_path_length(torch.square, torch.clone, w0, w1, torch.tensor([t]), 1e-3)
         assert found.item() == pytest.approx(length, abs=5e-3)
-    with pytest.raises(ValueError, match="w0, w1 and t must be"):
+    with pytest.raises(ValueError, match=r"t must be \(1,\)"):
         perceptual_path_length(torch.square, torch.clone, w0, w1, torch.zeros(1, 1))
-    with pytest.raises(ValueError, match="eps must be above 0"):
+    with pytest.raises(ValueError, match="eps must be .* above 0"):
         perceptual_path_length(torch.square, torch.clone, w0, w1, torch.zeros(1), 0.0)
 
 
