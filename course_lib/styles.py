@@ -186,7 +186,7 @@ class StyledConv(nn.Module):
         shaped("w", w, len(x), self.affine.weight.shape[1], like=self.weight)
         x = doubled(x) if self.up else x
         if noise is not None:
-            shaped("noise", noise, "B", 1, *x.shape[2:])
+            beside("noise", shaped("noise", noise, "B", 1, *x.shape[2:]), x)
         x = modulated_conv(x, equalized(self.weight), self.affine(w).to(x.dtype))
         if noise is not None:
             x = x + (self.strength * noise).to(x.dtype)
@@ -335,7 +335,7 @@ class StyleGenerator(nn.Module):
         if len(noise) != len(self.sides):
             raise ValueError(f"noise must be {len(self.sides)} maps; got {len(noise)}")
         for i, side in enumerate(self.sides):
-            shaped(f"noise[{i}]", noise[i], "B", 1, side, side)
+            beside(f"noise[{i}]", shaped(f"noise[{i}]", noise[i], "B", 1, side, side), self.const)
         return noise
 
 

@@ -326,8 +326,9 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "scaling.standing_statistics": lambda: {"generator": small_biggan(), "batches": 2, "size": 2},
     "scaling.truncated_normal": lambda: {"shape": [2, 3]},
     "styles.StyledConv": lambda: {"inputs": 4, "outputs": 3, "w": 8},
-    "styles.StyledConv.forward": lambda: {"x": torch.rand(2, 4, 8, 8), "w": torch.rand(2, 8)}
-    | {"noise": torch.rand(2, 1, 8, 8)},
+    "styles.StyledConv.forward": lambda: (
+        {"x": torch.rand(2, 4, 8, 8), "w": torch.rand(2, 8)} | {"noise": torch.rand(2, 1, 8, 8)}
+    ),
     "styles.ToRGB": lambda: {"inputs": 4, "outputs": 3, "w": 8},
     "styles.ToRGB.forward": lambda: {"x": torch.rand(2, 4, 8, 8), "w": torch.rand(2, 8)},
     "styles.StyleGenerator": lambda: {"channels": (16, 8), "nz": 8, "w": 8, "size": 8},
@@ -338,8 +339,9 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "styles.equivariance": lambda: {"layer": torch.relu},
     "styles.filtered": lambda: {"act": torch.relu},
     "styles.path_length": lambda: styled(),
-    "styles.perceptual_path_length": lambda: {"generate": torch.sin, "features": torch.tanh}
-    | {"t": torch.rand(2)},
+    "styles.perceptual_path_length": lambda: (
+        {"generate": torch.sin, "features": torch.tanh} | {"t": torch.rand(2)}
+    ),
     # a network of straight pieces has a slope even at NaN
     "styles.r1_penalty": lambda: {"discriminator": lambda x: x.flatten(1).square().sum(1)},
 }

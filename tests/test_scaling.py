@@ -268,7 +268,7 @@ def test_players_with_classes_make_and_judge_pictures():
     assert scores.shape == (4,) and not torch.equal(scores, judge(x, labels.flip(0)))
     for bad, message in (
         (lambda: net(draw(4, 7), labels), r"z must be \(B, 8\)"),
-        (lambda: net(draw(4, 8), labels[:3]), r"labels must be \(4\)"),
+        (lambda: net(draw(4, 8), labels[:3]), r"labels must be \(4,\)"),
         (lambda: judge(x, labels + 1), "labels must lie in 0 … 2; got 1 … 3"),
     ):
         with pytest.raises(ValueError, match=message):
