@@ -2,8 +2,8 @@
 # make test        proves that all of it works
 # make lectures    runs all lectures at laptop scale; keeps their pictures, times and qualities
 # make benchmark   measures speed beside other libraries
-# make everywhere  runs every notebook on other machines (bare, offline, the oldest packages), and
-#                  calls every public function with spoilt arguments
+# make everywhere  what takes longer: every notebook on other machines (bare, offline, the oldest
+#                  packages), in Chromium and on a pretended GPU; bad input; the rest of the tests
 # PYTHON=...       another Python; a torch that it already has is used, not installed a second time
 # Without make: python course.py lab, and so on.
 PYTHON ?= python3

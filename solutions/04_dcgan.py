@@ -846,12 +846,12 @@ latent_arithmetic = check("dcgan.latent_arithmetic", latent_arithmetic)
 
 # %% tags=["quality"]
 labeller, judge = metrics.FeatureNet("peeps"), metrics.Classifier("peeps")
-codes = torch.randn(4000, 128, generator=seed(1))
+codes = torch.randn(pick(smoke=1000, laptop=4000, gpu=4000), 128, generator=seed(1))
 with torch.no_grad():
     drawn = torch.cat([generator(part) for part in codes.split(500)])
 label = {name: labeller.classify(drawn, name) for name in ("glasses", "facial_hair", "skin")}
 wears = label["glasses"].bool()
-fresh = torch.randn(500, 128, generator=seed(2))
+fresh = torch.randn(pick(smoke=120, laptop=500, gpu=500), 128, generator=seed(2))
 strengths = [-3, -2, -1, 0, 1, 2, 3]
 
 

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "test-artefacts"
-PYTEST = ["-m", "pytest", "-q", "--durations=5"]
+PYTEST = ["-m", "pytest", "-q", "--durations=5", "-m", "not benchmark and not everywhere"]
 COVERAGE = REPORTS / "coverage.json"
 COVERED = ["-m", "slipcover", "--source=course_lib", "--json", f"--out={COVERAGE}"]
 LEAST = 90  # percent of course_lib's lines
@@ -31,7 +31,7 @@ BROWSER = "tests/test_browser.py"
 GRADING = ["tests/grading/test_whole.py", "tests/grading/test_attacks.py"]
 PRETEND = "tests/test_pretend_gpu.py"  # a device must be there before torch's first backward pass
 APART = [BROWSER, PRETEND, *GRADING]
-UNIT = ["-m", "not benchmark and not everywhere", *map("--ignore={}".format, APART)]
+UNIT = [*map("--ignore={}".format, APART)]
 Stage = tuple[str, list[str], dict[str, str]]  # name, arguments of Python, environment
 
 

@@ -41,7 +41,8 @@ def test_the_first_command_sets_up_both_environments_and_the_next_neither(calls)
     calls.clear()
     course.main(["everywhere"])
     assert [arguments[:3] for _, arguments in calls] == [
-        ["-m", "pytest", "tests/test_everywhere.py"]
+        ["-m", "pytest", "tests"],
+        ["-m", "pytest", "tests/test_pretend_gpu.py"],
     ]
 
 
@@ -67,7 +68,7 @@ def test_lab_opens_the_first_lecture_or_the_one_that_is_named_on_this_machine_al
 def test_anything_else_is_answered_with_what_there_is(calls, wrong):
     with pytest.raises(SystemExit) as stopped:
         course.main(wrong)
-    assert "everywhere  runs every notebook" in str(stopped.value) and not calls
+    assert "everywhere  what takes longer" in str(stopped.value) and not calls
 
 
 def test_a_command_that_fails_ends_with_its_code():

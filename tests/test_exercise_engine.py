@@ -1169,9 +1169,10 @@ def ctrl_c():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_stops_the_check_and_not_the_notebook(given, capsys, ctrl_c):
-    exercise = given(time_limit=60.0)
+    exercise, start = given(time_limit=60.0), time.monotonic()
     ctrl_c(0.4)
     assert check(ID, loop_for_ever) is exercise.reference
+    assert time.monotonic() - start < 30  # no second look at what was stopped
     out = capsys.readouterr().out
     assert out.startswith("✘ wrong — Means of rows\nYou stopped the check.\n")
     assert "exercise" not in [thread.name for thread in threading.enumerate()]

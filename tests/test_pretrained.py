@@ -17,8 +17,9 @@ NAMES = sorted(path.stem for path in pretrained.FOLDER.glob("*.safetensors"))
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
-    return tmp_path
+    (tmp_path / "weights").mkdir()
+    monkeypatch.setattr(pretrained, "FOLDER", tmp_path / "weights")
+    return tmp_path / "weights"
 
 
 def net(width: int = 4) -> nn.Module:

@@ -37,7 +37,14 @@ def graded(exercise, candidate) -> Verdict:
     return judge(exercise, seen, asked, message["stub"])
 
 
-@pytest.mark.parametrize("exercise_id", EXERCISES)
+# every fifth exercise in `make test`, all of them in `make everywhere`
+SOME = [
+    pytest.param(i, marks=[pytest.mark.everywhere] * (number % 5 > 0))
+    for number, i in enumerate(EXERCISES)
+]
+
+
+@pytest.mark.parametrize("exercise_id", SOME)
 def test_an_answer_gets_one_verdict_and_one_message(exercise_id):
     exercise = EXERCISES[exercise_id]
     for candidate in (answer for i, answer in ANSWERS if i == exercise_id):
