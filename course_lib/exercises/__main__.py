@@ -3,6 +3,7 @@
     python -m course_lib.exercises notebooks/01_parzen_windows.ipynb
     python -m course_lib.exercises submissions --output scores.csv
     python -m course_lib.exercises submissions --output scores.csv --container docker
+    python -m course_lib.exercises submissions --output scores.csv --scheduler tcp://HOST:8786
 
 A single notebook is run at smoke scale, unless COURSE_SCALE asks for another. Exit code: 0 when
 every cell was run, 1 when the notebook stopped before its end, 2 when there is no such notebook.
@@ -37,6 +38,7 @@ from course_lib.exercises.grading import (
     submissions,
 )
 from course_lib.exercises.grading.cells import CHECK
+from course_lib.exercises.grading.cluster import grade_on
 from course_lib.exercises.grading.tables import shown
 from course_lib.exercises.telling import show
 
@@ -63,7 +65,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--container", choices=("docker", "podman"), help="grade in a container that it starts"
     )
+    parser.add_argument(
+        "--jobs", type=_whole, metavar="N", help="submissions at once (as many as there are cores)"
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="grade on the workers of a Dask cluster"
+    )
     options = parser.parse_args(arguments)
+    if options.scheduler and (options.container or options.jobs):
+        parser.error("--scheduler: its workers say how much is done at once, and where")
     if options.container:
         return grade_in_container(options)
     if options.csv or options.output or not options.notebook.suffix == ".ipynb":
@@ -98,7 +108,7 @@ def _whole(text: str) -> int:
 
 def grade_in_container(options: argparse.Namespace) -> int:
     given = ["--csv"] if options.csv or not options.output else []
-    for name in ("timeout", "memory", "seed"):
+    for name in ("timeout", "memory", "seed", "jobs"):
         if getattr(options, name):
             given.append(f"--{name}={getattr(options, name):g}")
     try:
@@ -125,14 +135,25 @@ def grade_folder(options: argparse.Namespace) -> int:
     if options.seed:
         os.environ["COURSE_SEED"] = str(options.seed)  # also for the processes to come
     left = [one for one in todo if not (table and table.has(one))]
-    for count, row in enumerate(
-        grade_all(left, options.timeout or 120, int(options.memory * 1e9)), 1
-    ):
-        if table:
-            table.add(row)
-        count += len(todo) - len(left)
-        line = f"{count}/{len(todo)}  {row.score} of {len(row.ids)}  {row.name!r}"
-        print(line, file=sys.stderr, flush=True)
+    bounds = options.timeout or 120, int(options.memory * 1e9)
+    if options.scheduler:
+        rows = grade_on(options.scheduler, left, *bounds, options.seed or 0)
+    else:
+        rows = grade_all(left, *bounds, options.jobs)
+    try:
+        for count, row in enumerate(rows, 1 + len(todo) - len(left)):
+            if table:
+                table.add(row)
+            line = f"{count}/{len(todo)}  {row.score} of {len(row.ids)}  {row.name!r}"
+            print(line, file=sys.stderr, flush=True)
+    except ImportError:
+        print("--scheduler: pip install 'course_lib[cluster]' brings Dask", file=sys.stderr)
+        return 2
+    except (OSError, RuntimeError) as error:
+        if not options.scheduler:
+            raise
+        print(f"--scheduler: {error}", file=sys.stderr)
+        return 2
     if left:
         outside = [name for name in [os.environ.get("COURSE_CONTAINER")] if name]
         print(f"held by: {', '.join([*outside, *protection]) or NOTHING}", file=sys.stderr)
