@@ -229,6 +229,27 @@ def finite(name: str, x: Tensor) -> Tensor:
     return x
 
 
+def pictures(name: str, images: Any, rank: int = 4, *, count: int | None = None) -> Tensor:
+    """images, if they can be shown: (n, 1 or 3, h, w), one at least, uint8 or finite floats.
+
+    rank: 3 for a single one, 5 for (n, k, …). count: what n must be. Raises TypeError and
+    ValueError for anything else.
+    """
+    if not isinstance(images, Tensor) or images.is_complex():
+        kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
+        raise TypeError(f"{name} must be a tensor of uint8 or of decimal numbers; got {kind}")
+    if images.is_meta or not images.numel():
+        place = " on the meta device" * images.is_meta
+        raise ValueError(f"{name} must hold pictures; got {tuple(images.shape)}{place}")
+    if images.ndim != rank or images.shape[-3] not in (1, 3):
+        before = {3: "", 4: "n, ", 5: "n, k, "}[rank]
+        got = tuple(images.shape)
+        raise ValueError(f"{name} must have shape ({before}1 or 3, h, w); got {got}")
+    if count not in (None, len(images)):
+        raise ValueError(f"{name} must be {count} pictures; got {len(images)}")
+    return images if images.dtype == torch.uint8 else finite(name, floats(name, images))
+
+
 # Others
 
 
@@ -245,10 +266,11 @@ def function(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a network or a function; got {type(value).__name__}")
 
 
-def instance(name: str, value: Any, kind: type) -> None:
-    """Raises TypeError unless it is one of these."""
+def instance(name: str, value: Any, kind: type) -> Any:
+    """`value`. Raises TypeError unless it is one of these."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be a {kind.__name__}; got {type(value).__name__}")
+    return value
 
 
 def texts(**values: Any) -> None:
@@ -258,27 +280,47 @@ def texts(**values: Any) -> None:
             raise TypeError(f"{name} must be text; got {value!r}")
 
 
-def named(name: str, value: Any, each: Callable | None = None, *details: Any) -> Mapping:
+def named(
+    name: str,
+    value: Any,
+    each: Callable | None = None,
+    *details: Any,
+    has: Collection = (),
+    **options: Any,
+) -> Mapping:
     """`value`; or, with `each`, a check of this module, what it returns of every entry, by name.
 
-    Raises TypeError unless it maps names to something, ValueError where it has none.
+    has: names that must be among them. Raises TypeError unless it maps names to something,
+    ValueError where it has none and where one is missing.
     """
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict of names; got {type(value).__name__}")
     if not value:
         raise ValueError(f"{name} must hold something; got an empty dict")
+    for key in has:
+        if key not in value:
+            raise ValueError(
+                f"{name} must have an entry {key!r}; it has {', '.join(map(str, value))}"
+            )
     if each is None:
         return value
-    return {key: each(f"{name}[{key!r}]", one, *details) for key, one in value.items()}
+    return {key: each(f"{name}[{key!r}]", one, *details, **options) for key, one in value.items()}
 
 
-def several(name: str, values: Any, each: Callable, *details: Any) -> list:
-    """What the check `each` returns of every entry of a sequence.
+def several(
+    name: str,
+    values: Any,
+    each: Callable,
+    *details: Any,
+    count: int | None = None,
+    **options: Any,
+) -> list:
+    """What the check `each` returns of every entry of a sequence. count: how many there must be.
 
-    Raises TypeError for what is no sequence, ValueError for an empty one.
+    Raises TypeError for what is no sequence, ValueError for another number and for none.
     """
     if not isinstance(values, Sequence) or isinstance(values, str):
         raise TypeError(f"{name} must be a sequence; got {type(values).__name__}")
-    if not values:
-        raise ValueError(f"{name} must hold something; got {values!r}")
-    return [each(f"{name}[{i}]", one, *details) for i, one in enumerate(values)]
+    if not values or count not in (None, len(values)):
+        raise ValueError(f"{name} must hold {count or 'something'}; got {len(values)}")
+    return [each(f"{name}[{i}]", one, *details, **options) for i, one in enumerate(values)]

@@ -43,7 +43,17 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 import course_lib
-from course_lib import diffusion, gan, gan_losses, pca, scaling
+from course_lib import (
+    auditing,
+    autoencoders,
+    density,
+    diffusion,
+    gan,
+    gan_losses,
+    pca,
+    plots,
+    scaling,
+)
 
 FOLDER = str(Path(course_lib.__file__).parent)
 LIMIT, SLOW = 5.0, 0.5  # seconds of work: of a spoilt call, of a valid one
@@ -310,6 +320,58 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "diffusion.Diffusion.q_step": lambda: {"x": pictures(), "t": steps(), "noise": pictures()},
     "diffusion.Diffusion.ddpm_step": lambda: {"noise": pictures()},
     "procedural.texture_patch": lambda: {"kind": "dots"},
+    "plots.in_dots": lambda: {"figure": plots.canvas(99, 99)},
+    "plots.mark_guess": lambda: {"guess": 0.5},
+    "plots.auditing.two_kinds": lambda: {"panels": {"a": (torch.rand(6), torch.rand(5))}},
+    "plots.auditing.roc": lambda: {
+        "curves_by_name": {"a": auditing.roc_curve(*two_kinds().values())}
+    },
+    "plots.autoencoders.decoded_plane": lambda: {"model": plane_of_codes()},
+    "plots.autoencoders.code_planes": lambda: {"models": {"a": plane_of_codes()}, "faces": 2},
+    "plots.autoencoders.manifold": lambda: {"model": plane_of_codes(), "columns": 2},
+    "plots.autoencoders.through_a_vae": lambda: {"sigma": torch.rand(4)},
+    "plots.dcgan.draw_cells": lambda: {"cells": np.ones((4, 4), int)},
+    "plots.dcgan.windows": lambda: {
+        "cases": {"a": dict(size=6, kernel=3, stride=1, padding=1, dilation=1)}
+    },
+    "plots.density.draw_density": lambda: {"density": torch.rand(16)},
+    "plots.density.density_in_the_plane": lambda: {"densities": {"a": torch.rand(16)}},
+    "plots.density.bandwidth_strip": lambda: {
+        "sigmas": [0.1],
+        "log_density": density.parzen_log_density,
+    },
+    "plots.density.bent_noise": lambda: {"networks": [torch.sin]},
+    "plots.density.witness": lambda: {
+        "named": {"a": torch.rand(16)},
+        "samples": {"a": torch.rand(6, 2)},
+    },
+    "plots.diffusion.schedules": lambda: {"chains": {"a": diffusion.Diffusion(betas())}},
+    "plots.diffusion.ReverseProcess": lambda: {
+        "xt": torch.rand(2, 2),
+        "x0": torch.rand(2, 2),
+        "pictures": [pictures()] * 2,
+        "times": [3, 1],
+    },
+    "plots.diffusion.ReverseProcess.show": lambda: {"i": 1},
+    "plots.diffusion.points_in_steps": lambda: {"moments": {"a": torch.rand(6, 2)}},
+    "plots.diffusion.methods": lambda: {"table": {"a": {"x": (2.0, 1.0, 3.0)}}, "titles": ["x"]},
+    "plots.gan.GameInThePlane": lambda: {"fakes": 6},
+    "plots.gan.GameInThePlane.show": lambda: {"frame": frame()},
+    "plots.gan.game_strip": lambda: {"frames": {"a": frame()}},
+    "plots.losses.SlidAway": lambda: slid(),
+    "plots.losses.slid_away": lambda: slid(),
+    "plots.losses.critics": lambda: {"surfaces": {"a": torch.rand(8, 8)}},
+    "plots.losses.scorecard": lambda: {"floor": "a", "logs": ["a"]},
+    "plots.losses.means_and_ranks": lambda: {
+        "means": {"a": (2.0, 1.0, 3.0)},
+        "ranks": torch.rand(1, 3),
+    },
+    "plots.losses.by_budget": lambda: {"budgets": {10: {"a": (2.0, 1.0, 3.0)}}},
+    "plots.styles.attention_on": lambda: {"weights": torch.rand(2, 8, 8)},
+    "plots.translation.colours_and_their_middle": lambda: {
+        "shares": {(0.1, 0.2, 0.3): 1.0},
+        "middle": torch.rand(3),
+    },
     "plots.film": lambda: {"pictures": [np.zeros((8, 8, 3), np.uint8)] * 2},
     "scaling.BigGANDiscriminator.forward": lambda: {"x": torch.rand(2, 1, 32, 32)},
     "scaling.BigGANGenerator": lambda: {"nz": 12, "attention": 1},
@@ -366,8 +428,24 @@ def two_kinds() -> dict[str, Any]:
     return {"scores": torch.rand(6), "labels": torch.arange(6) % 2}
 
 
+def plane_of_codes() -> nn.Module:
+    return autoencoders.VAE(nc=3, size=8, latent=2, kind="linear")
+
+
+def frame() -> gan.Frame:
+    return gan.Frame(torch.rand(4, 4), torch.rand(6, 2), torch.rand(6, 2))
+
+
+def slid() -> dict[str, Any]:
+    return {"distances": torch.linspace(0, 4, 6), "pulls": {"a": torch.rand(6)}}
+
+
 def pictures() -> Tensor:
     return torch.rand(2, 3, 8, 8) * 1.8 - 0.9
+
+
+def betas() -> Tensor:
+    return torch.linspace(0.01, 0.2, 10)
 
 
 def steps() -> Tensor:
@@ -438,7 +516,7 @@ def spoilt(name: str, annotation: Any, value: Any) -> Iterator[tuple[str, Any, s
 
 
 FREE = {"title", "label", "xlabel", "ylabel", "text", "unit", "reason", "card", "head", "colour"}
-FREE |= {"line", "name"}
+FREE |= {"line", "name", "rows_are", "columns_are", "change"}
 
 
 def tensors(annotation: Any, x: Tensor) -> Iterator[tuple[str, Any, str]]:
@@ -465,7 +543,8 @@ def tensors(annotation: Any, x: Tensor) -> Iterator[tuple[str, Any, str]]:
             y.view(-1)[[0, -1]] = bad  # a mixture may leave out one end
             yield what, y, TOLD
     elif x.dtype != torch.bool:
-        yield "decimals", x + 0.5, NEVER
+        kinds = str(getattr(annotation, "dtypes", ""))
+        yield "decimals", x + 0.5, FINITE if "Any" in kinds else NEVER  # Shaped: floats too
         yield "negative", -x.long() - 1, FINITE
         yield "a large number", x.long() + 10**6, FINITE
 

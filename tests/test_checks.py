@@ -17,6 +17,7 @@ from course_lib.checks import (
     named,
     number,
     one_of,
+    pictures,
     random_source,
     reals,
     several,
@@ -262,6 +263,12 @@ def test_each_entry_of_a_dict_and_of_a_sequence_is_named():
         named("x", {"a": [1, 2], "b": [1]}, reals, 2)
     with pytest.raises(ValueError, match=r"n\[1\] must be a whole number, at least 2, got 1"):
         several("n", [2, 1], whole, 2)
+    with pytest.raises(ValueError, match="x must have an entry 'b'; it has a"):
+        named("x", {"a": 1}, whole, has=("a", "b"))
+    with pytest.raises(ValueError, match="n must hold 2; got 3"):
+        several("n", [1, 2, 3], whole, count=2)
+    with pytest.raises(ValueError, match=r"x\['a'\]\[0\] must be a whole number, at least 1 and"):
+        named("x", {"a": [3]}, several, whole, most=2)
     for values, error in ((3, TypeError), ("ab", TypeError), (None, TypeError), ([], ValueError)):
         with pytest.raises(error, match="^n must"):
             several("n", values, whole)
@@ -271,3 +278,28 @@ def test_text_is_text():
     texts(title="", label="a")
     with pytest.raises(TypeError, match="label must be text; got 3"):
         texts(title="a", label=3)
+
+
+def test_pictures_can_be_shown():
+    x = torch.zeros(2, 3, 4, 4)
+    for good in (x, x.byte(), x[:, :1], x.double(), x.half()):
+        assert pictures("x", good) is good
+    assert (
+        pictures("x", x, count=2) is x
+        and pictures("x", x[0], 3).shape == (3, 4, 4)
+        and pictures("x", x[None], 5).ndim == 5
+    )
+    for bad, error, told in (
+        (None, TypeError, "x must be a tensor of uint8 or of decimal numbers; got NoneType"),
+        (x.long(), TypeError, "x must be a tensor of decimal numbers; got torch.int64"),
+        (x + 1j, TypeError, "x must be .* got torch.complex64"),
+        (x[:0], ValueError, r"x must hold pictures; got \(0, 3, 4, 4\)"),
+        (x.to("meta"), ValueError, "x must hold pictures; got .* on the meta device"),
+        (x[0], ValueError, r"x must have shape \(n, 1 or 3, h, w\); got \(3, 4, 4\)"),
+        (x[:, :2], ValueError, r"x must have shape"),
+        (x / 0, ValueError, "x must be finite"),
+    ):
+        with pytest.raises(error, match=told):
+            pictures("x", bad)
+    with pytest.raises(ValueError, match="x must be 3 pictures; got 2"):
+        pictures("x", x, count=3)

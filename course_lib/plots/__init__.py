@@ -24,13 +24,14 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib import checks
-from course_lib.checks import MANY, finite, floats, number, whole
+from course_lib.checks import MANY, instance, number, pictures, reals, several, texts, whole
 
 DATA, MODEL, GUESS, OTHER, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#666666"
 CYCLE = (DATA, MODEL, GUESS, OTHER, "#E69F00", "#56B4E9", "#000000")
 # D's surface: grey where it says fake, white in doubt, light blue, the data's colour, where real
 SURFACE = LinearSegmentedColormap.from_list("D", ["#bdbdbd", "#ffffff", "#a9cfe6"])
 DPI, GAP = 100, 2  # dots an inch; pixels between the pictures of a sheet
+WIDE = 1000  # pictures a row and pixels between them, at most: more is a slip, and fits no memory
 plt.rcParams.update(
     {
         "axes.prop_cycle": plt.cycler(color=CYCLE),
@@ -56,35 +57,19 @@ def subplots(*args: Any, **options: Any) -> tuple[Figure, Any]:
 def as_pictures(images: Shaped[Tensor, "n c h w"]) -> np.ndarray:
     """Images as matplotlib wants them: (n, h, w) for grey or (n, h, w, 3), numbers in [0, 1].
 
-    Takes uint8 in 0 … 255 or floats in [-1, 1]; floats outside are clipped. Raises ValueError for
-    another rank or another number of channels than 1 or 3.
+    Takes uint8 in 0 … 255 or floats in [-1, 1]; floats outside are clipped. Raises as
+    `checks.pictures`.
     """
-    _check_images(images)
-    if images.ndim != 4 or images.shape[1] not in (1, 3):
-        raise ValueError(
-            f"images must have shape (n, 1 or 3, h, w); these have {tuple(images.shape)}"
-        )
+    pictures("images", images)
     x = images.detach().float().cpu()
     x = x / 255 if images.dtype == torch.uint8 else (x.clamp(-1, 1) + 1) / 2
     x = x.permute(0, 2, 3, 1).numpy()
     return x[..., 0] if x.shape[-1] == 1 else x
 
 
-def _check_images(images: Any) -> None:
-    """Pictures that can be shown: a tensor with numbers in it."""
-    if not isinstance(images, Tensor) or images.is_complex():
-        kind = images.dtype if isinstance(images, Tensor) else type(images).__name__
-        raise TypeError(f"images must be a tensor of uint8 or of decimal numbers; got {kind}")
-    if images.is_meta or not images.numel():
-        place = " on the meta device" * images.is_meta
-        raise ValueError(f"images must hold pictures; got {tuple(images.shape)}{place}")
-    if images.dtype != torch.uint8:
-        finite("images", floats("images", images))
-
-
 def as_sheet(images: Shaped[Tensor, "n c h w"], columns: int, gap: int = GAP) -> np.ndarray:
     """All pictures side by side in one array, row by row, with a white gap between them."""
-    whole("columns", columns), whole("gap", gap, 0)
+    whole("columns", columns, most=WIDE), whole("gap", gap, 0, most=WIDE)
     pictures = as_pictures(images)
     n, h, w = pictures.shape[:3]
     rows = -(-n // columns)
@@ -97,6 +82,7 @@ def as_sheet(images: Shaped[Tensor, "n c h w"], columns: int, gap: int = GAP) ->
 
 
 def bare(axes: Axes, title: str | None = None) -> None:
+    instance("axes", axes, Axes)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     if title is not None:
@@ -108,7 +94,8 @@ def grid(
 ) -> Figure:
     """The images as one sheet, at most `columns` a row: as many as fit at a whole multiple of
     their pixels, small ones at least doubled. Ranges as in `as_pictures`."""
-    _check_images(images), whole("columns", columns), number("width", width, above=0)
+    pictures("images", images), whole("columns", columns), number("width", width, above=0)
+    texts(title=title)
     w = images.shape[-1]
     room = width * DPI / (2 if w < 48 else 1)
     fit = max(1, int((room + GAP) // (w + GAP)))
@@ -126,9 +113,7 @@ def rows(
 
     above: what stands over each column.
     """
-    checks.named("named", named), number("width", width, above=1.2)
-    for images in named.values():
-        _check_images(images)
+    checks.named("named", named, pictures), number("width", width, above=1.2)
     widest = max(images.shape[-1] for images in named.values())
     sheets = [as_sheet(_enlarged(images, widest), len(images)) for images in named.values()]
     figure = _sheets(sheets, width - 1.2)
@@ -148,6 +133,7 @@ def _enlarged(images: Shaped[Tensor, "n c h w"], width: int) -> Shaped[Tensor, "
 
 def canvas(width: float, height: float) -> Figure:
     """An empty figure of so many dots, on which `in_dots` places axes."""
+    number("width", width, above=0), number("height", height, above=0)
     figure = plt.figure(figsize=(width / DPI, height / DPI), layout="none")
     plt.close(figure)
     return figure
@@ -155,6 +141,8 @@ def canvas(width: float, height: float) -> Figure:
 
 def in_dots(figure: Figure, x: float, y: float, width: float, height: float) -> Axes:
     """Axes at a place that is counted in dots, so that a picture's pixels are equally large."""
+    instance("figure", figure, Figure), number("x", x), number("y", y)
+    number("width", width, above=0), number("height", height, above=0)
     wide, high = figure.get_size_inches() * DPI
     return figure.add_axes((x / wide, y / high, width / wide, height / high))
 
@@ -176,9 +164,7 @@ def _sheets(sheets: Sequence[np.ndarray], width: float) -> Figure:
 
 def panels(named: Mapping[str, Shaped[Tensor, "c h w"]], height: float = 2.4) -> Figure:
     """Single pictures side by side, each under its own title, all at the same magnification."""
-    checks.named("named", named), number("height", height, above=0)
-    for image in named.values():
-        _check_images(image)
+    checks.named("named", named, pictures, 3), number("height", height, above=0)
     wide = [image.shape[-1] for image in named.values()]
     tallest = max(image.shape[-2] for image in named.values())
     figure, all_axes = subplots(
@@ -195,7 +181,8 @@ def mark_guess(axes: Axes, guess: Any, text: str = "your guess", vertical: bool 
     """Draws a recorded prediction (see `exercises.predict`) as a dashed line; none, no line."""
     if guess is None or getattr(guess, "guess", guess) is None:
         return
-    value = getattr(guess, "guess", guess)
+    instance("axes", axes, Axes), texts(text=text)
+    value = number("guess", getattr(guess, "guess", guess))
     line = axes.axvline if vertical else axes.axhline
     line(value, color=GUESS, linestyle="--", label=f"{text}: {value:g}")
 
@@ -220,9 +207,7 @@ def plane(
 
 def bars(named: Mapping[str, float], label: str, guess: Any = None, colors: Any = None) -> Figure:
     """One horizontal bar for each name with its value written at the end; the chosen one marked."""
-    checks.named("named", named)
-    for name, value in named.items():
-        number(f"named[{name!r}]", value)
+    checks.named("named", named, number), texts(label=label)
     figure, axes = subplots(figsize=(6, 0.5 * len(named) + 0.9))
     names, values = list(named), list(named.values())
     axes.barh(names, values, color=colors or DATA)
@@ -247,6 +232,10 @@ def film(pictures: Sequence[np.ndarray], milliseconds: int = 120) -> Any:
 
     All share one palette, to which the house's colours belong, however few pixels have them.
     """
+    several("pictures", pictures, instance, np.ndarray)
+    whole("milliseconds", milliseconds, most=655_350)  # a GIF counts hundredths, in two bytes
+    if len({picture.shape for picture in pictures}) > 1:
+        raise ValueError("pictures must have one shape; these have several")
     buffer = io.BytesIO()
     stack = np.concatenate(pictures)
     house = [[int(color[i : i + 2], 16) for i in (1, 3, 5)] for color in CYCLE]
@@ -264,7 +253,7 @@ def with_neighbours(
     samples: Shaped[Tensor, "n c h w"], neighbours: Shaped[Tensor, "n k c h w"]
 ) -> Figure:
     """Each sample above its k nearest training images."""
-    _check_images(samples), _check_images(neighbours)
+    pictures("samples", samples), pictures("neighbours", neighbours, 5)
     named = {"sample": samples}
     for i in range(neighbours.shape[1]):
         named[f"nearest {i + 1}"] = neighbours[:, i]
@@ -281,11 +270,14 @@ def curves(
     **scales: Any,
 ) -> Figure:
     """A line for each name over x; marks: dotted vertical lines at named places."""
+    x, marks = reals("x", x), checks.named("marks", marks, number) if marks else {}
+    lines = checks.named("named", named, reals, len(x))
+    texts(xlabel=xlabel, ylabel=ylabel)
     figure, axes = subplots(figsize=(6.4, 3.1))
     styles = ("-", "--", ":", "-.")
-    for i, (name, y) in enumerate(named.items()):
+    for i, (name, y) in enumerate(lines.items()):
         axes.plot(x, y, color=CYCLE[i], linestyle=styles[i % 4], label=name)
-    for name, place in (marks or {}).items():
+    for name, place in marks.items():
         axes.axvline(place, color=GREY, linewidth=0.8, linestyle=":")
         axes.annotate(name, (place, 0.97), xycoords=("data", "axes fraction"), va="top",
                       xytext=(4, 0), textcoords="offset points", fontsize=8)  # fmt: skip
@@ -297,6 +289,6 @@ def curves(
 
 def plain_ticks(axis: Any, subs: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
     """Numbers on a logarithmic axis as one writes them: 0.5, 1, 10."""
-    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_locator(LogLocator(subs=reals("subs", subs).tolist()))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(NullFormatter())

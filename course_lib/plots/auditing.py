@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
+from course_lib import checks
+from course_lib.checks import instance, named, number, pictures, reals, several, texts
 from course_lib.plots import CYCLE, DATA, GREY, GUESS, MODEL, OTHER, as_pictures, bare, subplots
 
 Share = tuple[float, tuple[float, float]]  # and its interval
@@ -23,7 +25,9 @@ def copies(
     threshold: float,
 ) -> Figure:
     """Generated pictures above the nearest training image, with their ratio; copies are framed."""
-    n = len(made)
+    n = len(pictures("made", made))
+    pictures("originals", originals, count=n), number("threshold", threshold)
+    ratios = reals("ratios", ratios, n)
     figure, all_axes = subplots(2, n, figsize=(0.85 * n + 0.4, 2.1), squeeze=False)
     for i, ratio in enumerate(ratios.tolist()):
         for axes, picture in zip(all_axes[:, i], (made[i], originals[i]), strict=True):
@@ -35,6 +39,14 @@ def copies(
     all_axes[0, 0].set_ylabel("generated", fontsize=10)
     all_axes[1, 0].set_ylabel("nearest in\ntraining", fontsize=10)
     return figure
+
+
+def _share(name: str, value: Any) -> Share:
+    try:
+        share, (low, high) = value
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be (share, (low, high)); got {value!r:.60}") from None
+    return number(name, share), (number(name, low), number(name, high))
 
 
 def _draw_shares(axes: Axes, shares: Mapping[float, Share], color: str, label: str | None) -> None:
@@ -56,6 +68,8 @@ def copying(
     share of real strangers that would be called so. by_times: how often a face stands among the
     others -> the share of generated pictures that copy it; share_of_rows dotted beside it.
     """
+    by_size, by_times = named("by_size", by_size, named, reals), named("by_times", by_times, reals)
+    named("strangers", strangers, number), named("share_of_rows", share_of_rows, number)
     figure, (left, right) = subplots(1, 2, figsize=(9, 3.2))
     for (name, runs), color in zip(by_size.items(), (MODEL, DATA, OTHER), strict=False):
         _draw_runs(left, runs, color, f"copies, {name}")
@@ -90,6 +104,8 @@ def along(
     series: Mapping[str, Mapping[float, Share]], guessing: Mapping[str, float], xlabel: str
 ) -> Figure:
     """Shares with intervals over a number, a line for each name; dotted what guessing gives."""
+    series = named("series", series, named, _share)
+    named("guessing", guessing, number), texts(xlabel=xlabel)
     figure, axes = subplots(figsize=(7.4, 3.2))
     for (name, shares), color in zip(series.items(), (MODEL, DATA, GUESS, OTHER), strict=False):
         _draw_shares(axes, shares, color, name)
@@ -104,6 +120,8 @@ def two_kinds(
     panels: Mapping[str, tuple[Tensor, Tensor]], names: tuple[str, str], xlabel: str
 ) -> Figure:
     """A panel for each name: the numbers of two kinds of pictures as two histograms."""
+    panels = named("panels", panels, several, reals)
+    several("names", names, instance, str), texts(xlabel=xlabel)
     figure, all_axes = subplots(1, len(panels), figsize=(4.2 * len(panels), 2.7), squeeze=False)
     for axes, (title, pair) in zip(all_axes[0], panels.items(), strict=True):
         bins = np.linspace(*np.quantile(torch.cat(pair), (0.0, 0.995)), 30)
@@ -118,8 +136,17 @@ def two_kinds(
     return figure
 
 
+def _change(name: str, value: Any) -> tuple[float, float, tuple[float, float]]:
+    try:
+        before, *share = value
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be (in, out, interval); got {value!r:.60}") from None
+    return number(name, before), *_share(name, share)
+
+
 def in_and_out(series: Mapping[str, Sequence[tuple[float, float, tuple[float, float]]]]) -> Figure:
     """By how many points a share changed, (in, out, interval of out), by kind of model."""
+    series = named("series", series, several, _change)
     went_in = sorted({before for points in series.values() for before, _, _ in points})
     figure, axes = subplots(figsize=(6.4, 3.4))
     axes.axhline(0, color=GREY, linewidth=1, linestyle=":")
@@ -138,6 +165,7 @@ def in_and_out(series: Mapping[str, Sequence[tuple[float, float, tuple[float, fl
 
 def roc(curves_by_name: Mapping[str, Any], rate: float = 0.01) -> Figure:
     """Which share of the fakes is found at which share of real pictures accused (from 0.1 %)."""
+    named("curves_by_name", curves_by_name), number("rate", rate, 0, 1)
     figure, axes = subplots(figsize=(6, 3.6))
     styles = zip(CYCLE[1:], ("-", "--", "-.", (0, (1, 1))), strict=False)
     for (name, curve), (color, dash) in zip(curves_by_name.items(), styles, strict=False):
@@ -166,6 +194,8 @@ def cross_table(
 
     The colour says how far from guessing: white there, blue above, red below.
     """
+    table = named("table", table, named, reals)
+    texts(rows_are=rows_are, columns_are=columns_are), number("guessing", guessing, 0, 1)
     columns = list(next(iter(table.values())))
     runs = np.array([[of[name] for name in columns] for of in table.values()])
     means, reach = runs.mean(-1), max(guessing, 1 - guessing)
@@ -189,6 +219,8 @@ def after_attacks(
 ) -> Figure:
     """A share with its interval after each treatment of the pictures, for each name; dotted what
     chance gives."""
+    series = named("series", series, named, _share)
+    texts(label=label), reference is None or number("reference", reference)
     attacks = list(next(iter(series.values())))
     figure, axes = subplots(figsize=(7.4, 0.32 * len(attacks) + 1.1))
     for i, (name, shares) in enumerate(series.items()):
@@ -216,10 +248,11 @@ def after_attacks(
 
 def p_values(named: Mapping[str, Float[Tensor, " n"]]) -> Figure:
     """Which share of the pictures has a p-value of at most p; of unmarked ones that is p."""
+    named = checks.named("named", named, reals)
     figure, axes = subplots(figsize=(5.6, 3.4))
     axes.plot([1e-4, 1], [1e-4, 1], ":", color=GREY, linewidth=1, label="as stated")
     for (name, p), color in zip(named.items(), (DATA, MODEL, GUESS, OTHER), strict=False):
-        p = torch.cat([p.double().sort().values, torch.ones(1, dtype=torch.float64)])
+        p = torch.cat([p.sort().values, torch.ones(1).double()])
         share = np.arange(1, len(p)) / (len(p) - 1)
         axes.step(p.clamp(min=1e-12), [*share, 1.0], where="post", color=color, label=name)
     axes.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-4, 1.2))

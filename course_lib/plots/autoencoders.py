@@ -11,6 +11,8 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from course_lib import checks
+from course_lib.checks import named, number, pictures, reals, several, whole
 from course_lib.plots import (
     DATA,
     GREY,
@@ -25,9 +27,12 @@ from course_lib.plots import (
     subplots,
 )
 
+MOST = 100  # pictures a side, at most: each is a pass through a decoder
+
 
 def variance_kept(kept: Float[Tensor, " k"], guess: Any = None) -> Figure:
     """Share of the variance that the first 1 … k principal components keep."""
+    kept = reals("kept", kept)
     figure, axes = subplots(figsize=(6, 3.2))
     numbers = np.arange(1, len(kept) + 1)
     axes.plot(numbers, kept, color=DATA, label="kept by the first k")
@@ -41,6 +46,7 @@ def variance_kept(kept: Float[Tensor, " k"], guess: Any = None) -> Figure:
 
 def attribute_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
     """For each attribute, how much of each component's variance it explains (0 to 1)."""
+    shares = named("shares", shares, reals)
     figure, axes = subplots(figsize=(7.5, 0.4 * len(shares) + 1))
     values = np.array(list(shares.values()))
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -54,9 +60,18 @@ def attribute_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
     return figure
 
 
+def _vae(name: str, model: Any) -> Any:
+    if not callable(getattr(model, "decode", None)):
+        raise TypeError(
+            f"{name} must have a method decode, as a VAE has; got {type(model).__name__}"
+        )
+    return model
+
+
 @torch.no_grad()
 def decoded_plane(model: Any, n: int, reach: float) -> np.ndarray:
     """One sheet of the n × n pictures that a grid of 2-D codes in [-reach, reach] decodes to."""
+    _vae("model", model), whole("n", n, most=MOST), number("reach", reach, above=0)
     side = torch.linspace(-reach, reach, n)
     y, x = torch.meshgrid(-side, side, indexing="ij")  # up is up
     return as_sheet(model.decode(torch.stack([x, y], dim=-1).reshape(-1, 2)), n, gap=0)
@@ -66,6 +81,8 @@ def code_planes(
     models: Mapping[str, Any], x: Float[Tensor, "n c h w"], faces: int = 6, reach: float = 2.5
 ) -> Figure:
     """For VAEs with 2 latents: the codes μ of real pictures; below, what the plane decodes to."""
+    named("models", models, _vae), pictures("x", x), number("reach", reach, above=0)
+    whole("faces", faces, most=MOST)
     sheets = [decoded_plane(model, faces, reach) for model in models.values()]
     side = len(sheets[0]) * max(1, 192 // len(sheets[0]))  # dots
     figure = canvas(55 + len(models) * (side + 12), 2 * side + 95)
@@ -95,6 +112,7 @@ def codes_over_prior(
     codes: Mapping[str, tuple[Float[Tensor, "n 2"], Float[Tensor, "n 2"]]],
 ) -> Figure:
     """For each model, (μ, σ) of real pictures as ellipses, over the prior's circles of 1 and 2."""
+    codes = named("codes", codes, several, reals, "n", 2, count=2)
     figure, all_axes = subplots(1, len(codes), figsize=(4 * len(codes), 3.9), squeeze=False)
     for axes, (name, (mu, sigma)) in zip(all_axes[0], codes.items(), strict=True):
         ellipses = EllipseCollection(
@@ -126,6 +144,9 @@ def bound_and_evidence(
     at: float,
 ) -> Figure:
     """log p(x), its best bound and the gap over x; and at one x, the posterior and the best q."""
+    x, z, at = reals("x", x), reals("z", z), number("at", at)
+    evidence, bound = reals("evidence", evidence, len(x)), reals("bound", bound, len(x))
+    posterior, q = reals("posterior", posterior, len(z)), reals("q", q, len(z))
     figure, (left, right) = subplots(1, 2, figsize=(8.5, 3.1))
     left.plot(x, evidence, color="black", label="log p(x), exact")
     left.plot(x, bound, color=MODEL, linestyle="--", label="the best bound")
@@ -148,6 +169,11 @@ def through_a_vae(
     redrawn: Float[Tensor, "c h w"],
 ) -> Figure:
     """One picture on its way through: encoder, N(μ, σ²) per latent with the draw z, decoder."""
+    pictures("x", x, 3), pictures("redrawn", redrawn, 3)
+    mu = reals("mu", mu)
+    sigma, z = reals("sigma", sigma, len(mu)), reals("z", z, len(mu))
+    if sigma.min() < 0:
+        raise ValueError(f"sigma must be at least 0; got {sigma.min():.3g}")
     figure, (left, middle, right) = subplots(1, 3, figsize=(9, 2.3), width_ratios=(1, 3, 1))
     for axes, picture, title in ((left, x, "x"), (right, redrawn, "decode(z)")):
         axes.imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
@@ -168,6 +194,7 @@ def manifold(model: Any, columns: int = 15, reach: float = 2.5) -> Figure:
 
     Each pixel is one dot. The circle holds 86 % of the prior: radius 2.
     """
+    whole("columns", columns, most=MOST)
     sheet, extent = decoded_plane(model, columns, reach), (-reach, reach, -reach, reach)
     side, margin = len(sheet), 55
     figure = canvas(side + margin + 5, side + margin + 5)
@@ -181,6 +208,8 @@ def manifold(model: Any, columns: int = 15, reach: float = 2.5) -> Figure:
 
 def two_pictures_one_answer(answers: Float[Tensor, " n"], loss: Float[Tensor, " n"]) -> Figure:
     """Squared error of one answer where the truth is −1 or +1, each half of the time."""
+    answers = reals("answers", answers)
+    loss = reals("loss", loss, len(answers))
     figure, axes = subplots(figsize=(5.5, 2.8))
     axes.plot(answers, loss, color=MODEL, label="mean squared error / 2")
     axes.plot([-1, 1], [0, 0], "s", color=DATA, clip_on=False, label="the pictures")
@@ -192,6 +221,7 @@ def two_pictures_one_answer(answers: Float[Tensor, " n"], loss: Float[Tensor, " 
 
 def redness(named: Mapping[str, Float[Tensor, " n"]], threshold: float) -> Figure:
     """Histograms of the redness of sets of skies; the line is where a sky counts as red."""
+    named, threshold = checks.named("named", named, reals), number("threshold", threshold)
     figure, axes = subplots(figsize=(6.5, 3))
     everything = torch.cat(list(named.values()))
     low, high = everything.min().item(), everything.max().item()

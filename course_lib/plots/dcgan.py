@@ -1,6 +1,7 @@
 """Figures of lecture 04: windows, small maps of numbers, spectra."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -9,17 +10,30 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 from torch import Tensor
 
-from course_lib.plots import MODEL, as_pictures, bare, subplots
+from course_lib import checks
+from course_lib.checks import instance, reals, whole, wholes
+from course_lib.plots import MODEL, WIDE, as_pictures, bare, subplots
 
 
 def window_cells(
     size: int, kernel: int, stride: int, padding: int, dilation: int, at: int = 0
 ) -> np.ndarray:
     """The padded input of a convolution as cells: 0 padding, 1 picture, 2 seen at place `at`."""
+    for name, value in (
+        ("size", size),
+        ("kernel", kernel),
+        ("stride", stride),
+        ("dilation", dilation),
+    ):
+        whole(name, value, most=WIDE)
+    whole("padding", padding, 0, most=WIDE)
     side = size + 2 * padding
     cells = np.zeros((side, side), dtype=int)
     cells[padding : padding + size, padding : padding + size] = 1
     columns = (side - dilation * (kernel - 1) - 1) // stride + 1
+    if columns < 1:
+        raise ValueError(f"kernel must fit into {side} cells, {dilation} apart; got {kernel}")
+    whole("at", at, 0, most=columns**2 - 1)
     y, x = divmod(at, columns)
     reach = np.arange(kernel) * dilation
     cells[np.ix_(y * stride + reach, x * stride + reach)] = 2
@@ -32,6 +46,13 @@ CELLS = np.array([[0.88] * 3, [0.66, 0.81, 0.90], [0.84, 0.37, 0.0], [0.0, 0.45,
 
 def draw_cells(axes: Axes, cells: np.ndarray) -> None:
     """A small grid of squares: grey padding, light blue picture, orange where the window looks."""
+    instance("axes", axes, Axes), instance("cells", cells, np.ndarray)
+    if (
+        cells.ndim != 2
+        or cells.dtype.kind not in "iu"
+        or not set(np.unique(cells)) <= {*range(len(CELLS))}
+    ):
+        raise ValueError(f"cells must be a grid of whole numbers from 0 to {len(CELLS) - 1}")
     picture = CELLS[cells].repeat(12, axis=0).repeat(12, axis=1)
     picture[::12], picture[:, ::12] = 1, 1  # lines; ticks would take ten times as long to draw
     axes.clear()
@@ -39,8 +60,14 @@ def draw_cells(axes: Axes, cells: np.ndarray) -> None:
     bare(axes)
 
 
+def _case(name: str, case: Any) -> Mapping[str, int]:
+    numbers = ("size", "kernel", "stride", "padding", "dilation")
+    return checks.named(name, case, whole, 0, most=WIDE, has=numbers)
+
+
 def windows(cases: Mapping[str, Mapping[str, int]]) -> Figure:
     """For each named convolution, its padded input with the first and the last window."""
+    checks.named("cases", cases, _case)
     figure, all_axes = subplots(1, len(cases), figsize=(2.3 * len(cases), 2.7), squeeze=False)
     for axes, (name, case) in zip(all_axes[0], cases.items(), strict=True):
         side = case["size"] + 2 * case["padding"]
@@ -62,6 +89,9 @@ def numbers(
 
     seen: a map's name -> (row, column, side) of the square in it that gets a frame.
     """
+    named, seen = checks.named("named", named, reals, "h", "w"), seen or {}
+    for name in seen:
+        wholes(f"seen[{name!r}]", seen[name], 0)
     wide = [values.shape[1] for values in named.values()]
     figure, all_axes = subplots(
         1, len(named), figsize=(0.42 * sum(wide) + 0.4, 0.42 * max(wide) + 0.5), squeeze=False,
@@ -73,7 +103,7 @@ def numbers(
         for (y, x), value in np.ndenumerate(values.numpy()):
             color = "white" if value > low + 0.6 * (high - low) else "black"
             axes.text(x, y, f"{value + 0:g}", ha="center", va="center", fontsize=8, color=color)
-        if name in (seen or {}):
+        if name in seen:
             y, x, side = seen[name]
             axes.add_patch(Rectangle((x - 0.5, y - 0.5), side, side, fill=False, ec=MODEL, lw=2.5))
         bare(axes, name)
@@ -87,6 +117,8 @@ def spectra(
 
     Powers are drawn over the median of their kind, so that one scale serves all.
     """
+    checks.named("samples", samples, checks.pictures)
+    spectra = checks.named("spectra", spectra, reals, "h", "w", has=samples)
     figure, axes = subplots(2, len(samples), figsize=(2.3 * len(samples) + 0.7, 4.7), squeeze=False)
     for i, (name, pictures) in enumerate(samples.items()):
         axes[0, i].imshow(as_pictures(pictures[:1])[0], vmin=0, vmax=1, interpolation="nearest")

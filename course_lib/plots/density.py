@@ -11,6 +11,8 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from course_lib import checks
+from course_lib.checks import finite, function, instance, number, reals, several, whole
 from course_lib.plots import (
     DATA,
     EXTENT,
@@ -25,15 +27,38 @@ from course_lib.plots import (
 )
 
 
-def draw_density(axes: Axes, density: Tensor, points: Tensor, samples: Tensor | None) -> Any:
-    side = int(len(density) ** 0.5)
-    shown = (density / density.max()).sqrt().reshape(side, side).numpy()
+def _square(name: str, values: Any) -> Tensor:
+    """Numbers on a square grid of the plane, row by row, as that square."""
+    values = reals(name, values)
+    side = round(len(values) ** 0.5)
+    if side**2 != len(values):
+        raise ValueError(f"{name} must be a number for each of n × n points; got {len(values)}")
+    return values.reshape(side, side)
+
+
+def draw_density(
+    axes: Axes,
+    density: Float[Tensor, " points"],
+    points: Float[Tensor, "n 2"],
+    samples: Float[Tensor, "m 2"] | None,
+) -> Any:
+    """One panel of `density_in_the_plane`; returns the image of the density."""
+    instance("axes", axes, Axes)
+    density, points = _square("density", density), reals("points", points, "n", 2)
+    shown = (density / density.max()).sqrt()
     image = axes.imshow(
         shown, origin="lower", extent=EXTENT * 2, cmap="Greys", vmax=1.3, interpolation="bilinear"
     )
     axes.scatter(*points.T, s=4, alpha=0.6, color=DATA, label="data")
     if samples is not None:
-        axes.scatter(*samples.T, s=7, color=MODEL, marker="x", linewidth=1, label="samples")
+        axes.scatter(
+            *reals("samples", samples, "m", 2).T,
+            s=7,
+            color=MODEL,
+            marker="x",
+            linewidth=1,
+            label="samples",
+        )
     axes.set(xlim=EXTENT, ylim=EXTENT, aspect="equal")
     bare(axes)
     return image
@@ -49,7 +74,8 @@ def density_in_the_plane(
     `densities` are the model's densities on `plane()`, one panel each; `samples` of the same name
     are drawn into the same panel. Grey is the root of the density, scaled to each panel's maximum.
     """
-    samples = samples or {}
+    checks.named("densities", densities, _square), reals("points", points, "n", 2)
+    samples = checks.named("samples", samples, reals, "m", 2) if samples else {}
     columns = len(densities)
     figure, all_axes = subplots(1, columns, figsize=(2.7 * columns, 3.0), squeeze=False)
     for axes, (name, density) in zip(all_axes[0], densities.items(), strict=True):
@@ -71,6 +97,10 @@ def bandwidth_strip(
 
     Grey is the root of the density, scaled to each panel's maximum.
     """
+    points = finite("points", reals("points", points, "n", 2)).float()
+    function("log_density", log_density)
+    several("sigmas", sigmas, number, above=0), several("corner", corner, number, count=2)
+    number("side", side, above=0)
     figure, all_axes = subplots(2, len(sigmas), figsize=(1.9 * len(sigmas), 4.1), squeeze=False)
     zoom = tuple((low, low + side) for low in corner)
     for column, sigma in zip(all_axes.T, sigmas, strict=True):
@@ -98,6 +128,9 @@ def bandwidth_curve(
     floor: float | None = None,
 ) -> Figure:
     """Mean log-likelihood in nats of the centres themselves and of held-out data, over sigma."""
+    sigmas = reals("sigmas", sigmas)
+    reals("train", train, len(sigmas)), reals("validation", validation, len(sigmas))
+    floor is None or number("floor", floor), axes is None or instance("axes", axes, Axes)
     if axes is None:
         _, axes = subplots(figsize=(6, 3.2))
     train, validation = (np.asarray(curve, dtype=float) for curve in (train, validation))
@@ -120,6 +153,8 @@ def bumps(
     centers: Float[Tensor, " m"],
 ) -> Figure:
     """A Parzen density on a line: `each` holds the m Gaussians, their mean is the estimate."""
+    x, each = reals("x", x), reals("each", each, len(x), "m")
+    centers = reals("centers", centers, each.shape[1])
     figure, axes = subplots(figsize=(6, 2.6))
     axes.plot(x, each / each.shape[1], color=GREY, linewidth=0.8)
     axes.plot(x, each.mean(dim=1), color=MODEL, label="their sum: the estimate")
@@ -133,6 +168,8 @@ def bumps(
 @torch.no_grad()
 def bent_noise(z: Float[Tensor, "n 2"], networks: Sequence[Callable[[Tensor], Tensor]]) -> Figure:
     """Gaussian noise and a grid of lines, and what fixed random networks make of both."""
+    z = reals("z", z, "n", 2).float()
+    several("networks", networks, function)
     columns = 1 + len(networks)
     figure, all_axes = subplots(1, columns, figsize=(2.5 * columns, 2.8))
     along = torch.linspace(-2, 2, 200)
@@ -149,6 +186,8 @@ def bent_noise(z: Float[Tensor, "n 2"], networks: Sequence[Callable[[Tensor], Te
 
 def concentration(dimensions: Sequence[int], ratios: Sequence[float], guess: Any = None) -> Figure:
     """Distance to the nearest over distance to the farthest of 1,000 points, by dimension."""
+    dimensions = reals("dimensions", dimensions)
+    ratios = reals("ratios", ratios, len(dimensions))
     figure, axes = subplots(figsize=(6, 3.2))
     axes.plot(dimensions, ratios, "o-", color=DATA, label="measured")
     for d, ratio in zip(dimensions, ratios, strict=True):
@@ -167,10 +206,12 @@ def neighbours_by_number(
 
     The line of this slope goes through the last point; n[0] is drawn hollow, as it was not fitted.
     """
+    n, slope = reals("n", n), number("slope", slope)
+    distances, pixels = reals("distances", distances, len(n)), whole("pixels", pixels)
     figure, axes = subplots(figsize=(6, 3.2))
     axes.plot(n[1:], distances[1:], "o", color=DATA, label="measured")
     axes.plot(n[:1], distances[:1], "o", color=DATA, fillstyle="none", label="measured, not fitted")
-    line = distances[-1] * (np.asarray(n) / n[-1]) ** slope
+    line = distances[-1] * (n / n[-1]) ** slope
     axes.plot(n, line, color=GREY, zorder=0, label=f"fit: distance ∝ n^({slope:.3f})")
     axes.set(xscale="log", yscale="log", xlabel="number of images n")
     axes.set_ylabel(f"nearest distance\n(in {pixels} pixels)")
@@ -182,6 +223,7 @@ def neighbours_by_number(
 
 def black_pixels(shares: Float[Tensor, "h w"], guess: Any = None) -> Figure:
     """In what share of the pictures each pixel is black: a map, and all pixels in order."""
+    shares = reals("shares", shares, "h", "w")
     figure, (left, right) = subplots(1, 2, figsize=(7.5, 2.9), width_ratios=(1, 1.3))
     image = left.imshow(1 - shares, vmin=0, vmax=1)
     bare(left, "the picture's pixels")
@@ -201,6 +243,7 @@ def black_pixels(shares: Float[Tensor, "h w"], guess: Any = None) -> Figure:
 
 def likelihoods(named: Mapping[str, float], guess: Any = None) -> Figure:
     """Mean log-likelihoods as dots: a bar from 0 would be the longer the worse they are."""
+    checks.named("named", named, number)
     figure, axes = subplots(figsize=(7.5, 0.45 * len(named) + 0.9))
     names, values = list(named), list(named.values())
     axes.plot(values, range(len(names)), "o", color=DATA, markersize=8)
@@ -228,17 +271,17 @@ def witness(
 
     All panels share one scale; solid lines are above 0, dashed ones below.
     """
+    named, points = checks.named("named", named, _square), reals("points", points, "n", 2)
+    samples = checks.named("samples", samples, reals, "m", 2, has=named)
     figure, all_axes = subplots(1, len(named), figsize=(3.3 * len(named), 3.5), squeeze=False)
     top = max(values.abs().max().item() for values in named.values())
     colors = LinearSegmentedColormap.from_list("witness", [MODEL, "white", DATA])
     levels = [level for level in np.linspace(-top, top, 11) if abs(level) > 1e-9]
-    for axes, (name, values) in zip(all_axes[0], named.items(), strict=True):
-        side = int(len(values) ** 0.5)
-        shown = values.reshape(side, side)
+    for axes, (name, shown) in zip(all_axes[0], named.items(), strict=True):
         image = axes.imshow(
             shown, origin="lower", extent=EXTENT * 2, cmap=colors, vmin=-top, vmax=top
         )
-        line = np.linspace(*EXTENT, side)
+        line = np.linspace(*EXTENT, len(shown))
         axes.contour(line, line, shown, levels, colors="black", linewidths=0.6)
         axes.scatter(*points.T, s=4, color=DATA, label="data")
         axes.scatter(*samples[name].T, s=7, color=MODEL, marker="x", linewidth=1, label="samples")
@@ -253,7 +296,10 @@ def measured_distances(
     measures: Mapping[str, Mapping[str, float]], ends: Mapping[str, float], guess: Any = None
 ) -> Figure:
     """Distances of sets of samples to real pictures, a panel per measure; `ends`: its largest."""
-    figure, all_axes = subplots(1, len(measures), figsize=(8.5, 2.7), sharey=True)
+    checks.named("measures", measures, checks.named, number)
+    ends = ends if ends == {} else checks.named("ends", ends, number)
+    figure, all_axes = subplots(1, len(measures), figsize=(8.5, 2.7), sharey=True, squeeze=False)
+    all_axes = all_axes[0]
     for axes, (title, values) in zip(all_axes, measures.items(), strict=True):
         names = list(values)
         axes.plot(list(values.values()), range(len(names)), "o", color=MODEL, markersize=7)

@@ -8,6 +8,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from course_lib import checks
+from course_lib.checks import floats, instance, named, number, reals, several, texts, whole
 from course_lib.plots import (
     CYCLE,
     DATA,
@@ -21,8 +23,15 @@ from course_lib.plots import (
 )
 
 
+def _chain(name: str, chain: Any) -> Any:
+    if not hasattr(chain, "alpha_bar"):
+        raise TypeError(f"{name} must be a Diffusion; got {type(chain).__name__}")
+    return chain
+
+
 def schedules(chains: Mapping[str, Any]) -> Figure:
     """β, what is left of the picture's size, and signal to noise over t, for each chain."""
+    named("chains", chains, _chain)
     figure, (left, middle, right) = subplots(1, 3, figsize=(9, 2.8))
     for (name, chain), color in zip(chains.items(), CYCLE, strict=False):
         t = np.linspace(0, 1, chain.T)
@@ -40,6 +49,7 @@ def schedules(chains: Mapping[str, Any]) -> Figure:
 
 def spread_over_steps(named: Mapping[str, Sequence[float]]) -> Figure:
     """The variance of pixels after each step, on a logarithmic axis."""
+    named = checks.named("named", named, reals)
     figure, axes = subplots(figsize=(6, 2.8))
     for (name, values), color in zip(named.items(), (GREY, DATA, MODEL), strict=False):
         axes.plot(range(len(values)), values, color=color, label=name)
@@ -50,6 +60,7 @@ def spread_over_steps(named: Mapping[str, Sequence[float]]) -> Figure:
 
 def clock(codes: Float[Tensor, "T dim"]) -> Figure:
     """The numbers that tell a network the time: a row of the picture for each of them."""
+    codes = reals("codes", codes, "T", "dim")
     figure, axes = subplots(figsize=(7, 2.4))
     colours = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, "interpolation": "nearest"}
     shown = axes.imshow(codes.T.numpy(), aspect="auto", **colours)
@@ -76,6 +87,10 @@ class ReverseProcess:
         pictures: Sequence[Float[Tensor, "m c h w"]],
         times: Sequence[int],
     ):
+        data, xt = reals("data", data, "n", 2), reals("xt", xt, "k", 2)
+        x0 = reals("x0", x0, len(xt), 2)
+        several("pictures", pictures, checks.pictures, count=len(xt))
+        several("times", times, number, count=len(xt))
         self.pictures, self.times, self.path = pictures, times, (xt, x0)
         self.figure, (left, self.right) = subplots(1, 2, figsize=(9, 3.6), width_ratios=(1, 1.35))
         left.scatter(*data.T, s=4, color=DATA, alpha=0.35, linewidth=0, label="data")
@@ -88,6 +103,7 @@ class ReverseProcess:
         bare(self.right)
 
     def show(self, i: int) -> Figure:
+        whole("i", i, 0, most=len(self.times) - 1)
         for line, points in zip((self.noisy, self.guess), self.path, strict=True):
             line.set_data(*points[: i + 1].T)
         self.here.set_data(*self.path[1][i : i + 1].T)
@@ -101,6 +117,7 @@ class ReverseProcess:
 
 def points_in_steps(real: Float[Tensor, "n 2"], moments: Mapping[str, Any]) -> Figure:
     """Points on their way from noise to data, at some moments, with the data behind them."""
+    real, moments = reals("real", real, "n", 2), named("moments", moments, reals, "m", 2)
     figure, all_axes = subplots(1, len(moments), figsize=(2.2 * len(moments), 2.5), squeeze=False)
     for axes, (name, points) in zip(all_axes[0], moments.items(), strict=True):
         axes.scatter(*real.T, s=3, color=DATA, alpha=0.4, linewidth=0)
@@ -120,10 +137,12 @@ def by_steps(
 
     Filled markers are means of several seeds, hollow ones are a single run.
     """
+    curves = named("curves", curves, named, reals)
+    number("floor", floor), texts(label=label)
     figure, axes = subplots(figsize=(6.4, 3.4))
     for (name, of_steps), color in zip(curves.items(), (GREY, DATA, MODEL), strict=False):
         steps = sorted(of_steps)
-        means = [float(np.mean(of_steps[n])) for n in steps]
+        means = [of_steps[n].mean().item() for n in steps]
         axes.plot(steps, means, "-", color=color, label=name)
         for n, mean in zip(steps, means, strict=True):
             fill = color if len(of_steps[n]) > 1 else "white"
@@ -142,6 +161,9 @@ def guidance_trade(
     weights: Sequence[float], measures: Mapping[str, Sequence[float]], real: Mapping[str, float]
 ) -> Figure:
     """Each measure over the weight of guidance, real pictures as a dotted line."""
+    weights = reals("weights", weights)
+    measures = named("measures", measures, reals, len(weights))
+    real = real if real == {} else named("real", real, number)
     figure, all_axes = subplots(1, len(measures), figsize=(3 * len(measures), 2.7), squeeze=False)
     for axes, (name, values) in zip(all_axes[0], measures.items(), strict=True):
         axes.plot(weights, values, "o-", color=MODEL, markersize=4)
@@ -158,14 +180,16 @@ def methods(table: Mapping[str, Mapping[str, Sequence[float]]], titles: Sequence
 
     titles: of the panels; what spans more than a factor of 20 is drawn on a logarithmic axis.
     """
+    table = named("table", table, named, reals, 3)
     measures = list(next(iter(table.values())))
+    several("titles", titles, instance, str, count=len(measures))
     figure, all_axes = subplots(
         1, len(measures), figsize=(1.6 + 2.1 * len(measures), 0.55 * len(table) + 1.0),
         sharey=True, squeeze=False,
     )  # fmt: skip
     for axes, measure, title in zip(all_axes[0], measures, titles, strict=True):
         for y, of_method in enumerate(table.values()):
-            mean, low, high = of_method[measure]
+            mean, low, high = of_method[measure].tolist()
             axes.plot([low, high], [y, y], color=MODEL)
             axes.plot(mean, y, "o", color=MODEL)
             axes.annotate(f"{mean:.2g}", (mean, y), xytext=(0, 5), textcoords="offset points",
@@ -189,6 +213,8 @@ def chain_strip(
 
     Above one noising of each, below the mean of all n, each mean at its own full contrast.
     """
+    for name, some in {**checks.named("pictures", pictures), "noise": noise}.items():
+        checks.pictures(name, floats(name, some))
     named = {**pictures, "where sampling\nbegins": noise}
     figure, all_axes = subplots(2, len(named), figsize=(1.5 * len(named), 3.5), squeeze=False)
     for (upper, lower), (name, some) in zip(all_axes.T, named.items(), strict=True):

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from course_lib.checks import MANY, instance, named, number, reals, several, texts, whole
 from course_lib.plots import DATA, GREY, MODEL, OTHER, SURFACE, bare, subplots
 
 ARROWS = 30  # at most so many in one picture: more would bury the points
@@ -25,6 +26,8 @@ class GameInThePlane:
     """
 
     def __init__(self, real: Float[Tensor, "n 2"], fakes: int, reach: float = 1.6):
+        real, reach = reals("real", real, "n", 2), number("reach", reach, above=0)
+        whole("fakes", fakes, most=MANY)
         figure = Figure(figsize=(4, 4), dpi=90, layout="none")
         self.canvas, axes = FigureCanvasAgg(figure), figure.add_subplot()
         axes.set_position([0, 0, 1, 1])
@@ -49,6 +52,7 @@ class GameInThePlane:
 
     def show(self, frame: Any, text: str = "") -> np.ndarray:
         """(height, width, 3) bytes. At most 30 arrows are drawn, cut at a tenth of the width."""
+        _frame("frame", frame), texts(text=text)
         arrows = frame.arrows[:: self.every]
         length = arrows.norm(dim=1, keepdim=True).clamp(min=1e-9)
         arrows = arrows / length * length.clamp(max=self.axes.get_xlim()[1] / 5)
@@ -62,10 +66,17 @@ class GameInThePlane:
         return np.asarray(self.canvas.buffer_rgba())[..., :3].copy()
 
 
+def _frame(name: str, frame: Any) -> Any:
+    if not hasattr(frame, "surface"):
+        raise TypeError(f"{name} must be a Frame, a `snapshot`; got {type(frame).__name__}")
+    return frame
+
+
 def game_strip(
     real: Float[Tensor, "n 2"], frames: Mapping[str, Any], height: float = 2.6
 ) -> Figure:
     """Moments of a game in the plane side by side, each under its name."""
+    reals("real", real, "n", 2), named("frames", frames, _frame), number("height", height, above=0)
     figure, all_axes = subplots(1, len(frames), figsize=(height * len(frames), height + 0.7))
     for axes, (name, frame) in zip(np.atleast_1d(all_axes), frames.items(), strict=True):
         game = GameInThePlane(real, len(frame.fake))
@@ -89,6 +100,9 @@ def optimal_and_trained(
     trained: Float[Tensor, " n"] | None = None,
 ) -> Figure:
     """Two densities on a line, the best discriminator between them, and a trained one."""
+    x = reals("x", x)
+    p, q, best = (reals(k, y, len(x)) for k, y in (("p", p), ("q", q), ("best", best)))
+    trained = trained if trained is None else reals("trained", trained, len(x))
     figure, (left, right) = subplots(1, 2, figsize=(8.5, 2.9))
     for density, color, line, name in ((p, DATA, "-", "data p"), (q, MODEL, "--", "generated q")):
         left.fill_between(x, density, color=color, alpha=0.35)
@@ -105,6 +119,8 @@ def optimal_and_trained(
 
 def sliding_apart(shifts: Sequence[float], divergence: Sequence[float]) -> Figure:
     """The Jensen-Shannon divergence of two equal bumps over the distance between them."""
+    shifts = reals("shifts", shifts)
+    divergence = reals("divergence", divergence, len(shifts))
     figure, axes = subplots(figsize=(6, 2.8))
     axes.plot(shifts, divergence, color="black")
     axes.axhline(np.log(2), color=GREY, linewidth=0.8, linestyle=":")
@@ -120,6 +136,9 @@ def generator_losses(
     guess: Any = None,
 ) -> Figure:
     """The generator's losses over D(G(z)), and the size of their gradients by D's score."""
+    probability = reals("probability", probability)
+    losses = named("losses", losses, reals, len(probability))
+    slopes = named("slopes", slopes, reals, len(probability), has=losses)
     figure, (left, right) = subplots(1, 2, figsize=(8.5, 3))
     for name, (color, line) in zip(losses, LOSS_STYLES, strict=False):
         left.plot(probability, losses[name], line, color=color, label=name.replace("_", "-"))
@@ -134,6 +153,8 @@ def generator_losses(
 
 def vanishing(steps: Sequence[int], sizes: Mapping[str, Sequence[float]]) -> Figure:
     """The norm of G's gradient, for each loss, after D has trained alone for so many steps."""
+    steps = several("steps", steps, whole, 0)
+    sizes = named("sizes", sizes, reals, len(steps))
     figure, axes = subplots(figsize=(6, 3))
     for (name, values), (color, line) in zip(sizes.items(), LOSS_STYLES, strict=False):
         axes.plot(steps, values, "o", linestyle=line, color=color, label=name.replace("_", "-"))
@@ -147,6 +168,7 @@ def vanishing(steps: Sequence[int], sizes: Mapping[str, Sequence[float]]) -> Fig
 
 def draw_value_function(axes: Axes, reach: float = 3.0) -> tuple[Any, Any]:
     """V(θ, ψ) = −ψθ in grey, and two empty artists: a path and its start."""
+    instance("axes", axes, Axes), number("reach", reach, above=0)
     side = np.linspace(-reach, reach, 60)
     theta, psi = np.meshgrid(side, side)
     value = -theta * psi
@@ -163,6 +185,7 @@ def draw_value_function(axes: Axes, reach: float = 3.0) -> tuple[Any, Any]:
 
 def orbit_strip(orbits: Mapping[str, Float[Tensor, "n 2"]]) -> Figure:
     """Paths of the game of one number against one number, over its value function."""
+    orbits = named("orbits", orbits, reals, "n", 2)
     figure, all_axes = subplots(1, len(orbits), figsize=(3 * len(orbits), 3.3), squeeze=False)
     for axes, (name, orbit) in zip(all_axes[0], orbits.items(), strict=True):
         path, _ = draw_value_function(axes)
@@ -214,6 +237,8 @@ def class_counts(
     counts: Mapping[str, int], expected: float, real: Mapping[str, int] | None = None
 ) -> Figure:
     """How many samples a classifier puts into each class, beside real pictures and equal shares."""
+    named("counts", counts, whole, 0), number("expected", expected, 0)
+    real is None or named("real", real, whole, 0, has=counts)
     figure, axes = subplots(figsize=(7, 3))
     places = np.arange(len(counts))
     bars = axes.bar(places, list(counts.values()), 0.6, color=MODEL, label="samples")

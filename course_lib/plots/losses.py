@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 from torch import Tensor
 
+from course_lib import checks
+from course_lib.checks import instance, named, number, one_of, reals, several, texts, whole
 from course_lib.plots import (
     CYCLE,
     DATA,
@@ -46,6 +48,7 @@ def _look(name: str) -> dict[str, Any]:
 
 def color_of(name: str) -> str:
     """A loss keeps its colour where a remark follows its name: "hinge, no BatchNorm"."""
+    texts(name=name)
     return LOSS_LOOKS.get(name.partition(",")[0], (GREY, "-"))[0]
 
 
@@ -58,6 +61,9 @@ def losses_by_score(
 
     Losses that are one and the same for G share a line.
     """
+    scores = reals("scores", scores)
+    losses = named("losses", losses, reals, len(scores))
+    pushes = named("pushes", pushes, reals, len(scores), has=losses)
     figure, (left, right) = subplots(1, 2, figsize=(9.5, 3.4))
     groups: dict[str, list[str]] = {}
     for name, loss in losses.items():
@@ -82,10 +88,11 @@ class SlidAway:
     trained networks (distances, pulls by loss), as dots and for the arrows. Drawn once; `show(i)`
     moves the fakes to distances[i]. An arrow is as long as its pull, which stands beside its name;
     a pull below NOTHING is a dot without a head. The axis of pulls is linear from −1 to 1 and
-    logarithmic beyond, so that nothing is cut.
+    logarithmic beyond, so that nothing is cut. Distances are in σ, from 0 to FAR: a fake that is
+    farther away would be too narrow to see.
     """
 
-    NOTHING = 0.05
+    NOTHING, FAR = 0.05, 200
 
     def __init__(
         self,
@@ -93,8 +100,10 @@ class SlidAway:
         pulls: Mapping[str, Float[Tensor, " n"]],
         measured: tuple[Float[Tensor, " m"], Mapping[str, Float[Tensor, " m"]]] | None = None,
     ):
+        distances = self._distances("distances", distances)
+        pulls = named("pulls", pulls, reals, len(distances))
         self.distances, self.arrows = distances, {}
-        self.places, self.drawn = measured or (distances, pulls)
+        self.places, self.drawn = self._measured(measured) or (distances, pulls)
         self.figure, (left, right) = subplots(1, 2, figsize=(9, 3.6), width_ratios=(1.2, 1))
         self.figure.get_layout_engine().set(wspace=0.08)
         end = distances.max().item() + 4
@@ -129,11 +138,26 @@ class SlidAway:
         if measured:
             right.set_title("dots: trained networks; faint: the best D", fontsize="small")
 
+    def _distances(self, name: str, distances: Any) -> Tensor:
+        distances = reals(name, distances)
+        if not (distances.min() >= 0 and distances.max() <= self.FAR):
+            ends = f"{distances.min():g} … {distances.max():g}"
+            raise ValueError(f"{name} must lie in 0 … {self.FAR}; got {ends}")
+        return distances
+
+    def _measured(self, measured: Any) -> tuple[Tensor, Mapping[str, Tensor]] | None:
+        if measured is None:
+            return None
+        if not isinstance(measured, tuple) or len(measured) != 2:
+            raise ValueError(f"measured must be (distances, pulls by loss); got {measured!r:.60}")
+        places = self._distances("measured[0]", measured[0])
+        return places, named("measured[1]", measured[1], reals, len(places))
+
     def _bump(self, at: float) -> Tensor:
         return torch.exp(-0.5 * (self.x - at) ** 2) / (2 * np.pi) ** 0.5
 
     def show(self, i: int) -> Figure:
-        at = self.distances[i].item()
+        at = self.distances[whole("i", i, 0, most=len(self.distances) - 1)].item()
         self.fakes.set_xy(torch.stack([self.x, self._bump(at)], 1).numpy())
         self.here.set_xdata([at, at])
         nearest = (self.places - at).abs().argmin()
@@ -153,14 +177,16 @@ def slid_away(
     measured: tuple[Float[Tensor, " m"], Mapping[str, Float[Tensor, " m"]]] | None = None,
 ) -> Figure:
     """`SlidAway` with the fakes at the distance that is nearest to `at`."""
-    nearest = (distances - at).abs().argmin().item()
-    return SlidAway(distances, pulls, measured).show(nearest)
+    picture = SlidAway(distances, pulls, measured)
+    return picture.show((picture.distances - number("at", at)).abs().argmin().item())
 
 
 def compromises(
     x: Float[Tensor, " n"], data: Float[Tensor, " n"], fakes: Mapping[str, Float[Tensor, " n"]]
 ) -> Figure:
     """The density of the data, filled, and the density that G chooses under each loss."""
+    x = reals("x", x)
+    data, fakes = reals("data", data, len(x)), named("fakes", fakes, reals, len(x))
     figure, axes = subplots(figsize=(6.4, 3.1))
     axes.fill_between(x, data, color=DATA, alpha=0.35, linewidth=0, label="data")
     for name, density in fakes.items():
@@ -174,6 +200,8 @@ def weights_as_pictures(
     named: Mapping[str, Float[Tensor, "h w"]], fake: Float[Tensor, "h w"]
 ) -> Figure:
     """The weights of critics that are lines, as pictures, each with a key; and a fake beside."""
+    named = checks.named("named", named, reals, "h", "w")
+    fake = reals("fake", fake, "h", "w")
     figure, all_axes = subplots(1, len(named) + 1, figsize=(2.6 * (len(named) + 1), 2.3))
     for axes, (name, weights) in zip(all_axes, named.items(), strict=False):
         most = weights.abs().max().item()
@@ -198,8 +226,13 @@ def critics(
     A critic's score has any constant: 0 stands here midway between data and fakes. `lines` on each
     side of it, and one key for all panels.
     """
+    surfaces = named("surfaces", surfaces, reals, "n", "n")
+    rows = len(next(iter(surfaces.values())))
+    named("surfaces", surfaces, reals, rows, rows)
+    real, fake = reals("real", real, "n", 2), reals("fake", fake, "m", 2)
+    number("reach", reach, above=0), number("step", step, above=0), whole("lines", lines, most=100)
     figure, all_axes = subplots(1, len(surfaces), figsize=(3.1 * len(surfaces) + 0.8, 3.4))
-    side = np.linspace(-reach, reach, next(iter(surfaces.values())).shape[0])
+    side = np.linspace(-reach, reach, rows)
     levels = step * np.arange(-lines, lines + 1)
     for axes, (name, surface) in zip(np.atleast_1d(all_axes), surfaces.items(), strict=True):
         scores = [surface[_nearest(side, x[:, 1]), _nearest(side, x[:, 0])] for x in (real, fake)]
@@ -211,7 +244,7 @@ def critics(
         axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
         bare(axes, name)
     axes.legend(loc="lower right", fontsize=8, markerscale=2, frameon=True, handletextpad=0.2)
-    key = figure.colorbar(shown, ax=all_axes, shrink=0.8, ticks=levels[:: lines // 2])
+    key = figure.colorbar(shown, ax=all_axes, shrink=0.8, ticks=levels[:: max(1, lines // 2)])
     key.set_label(f"score; a line every {step:g}")
     return figure
 
@@ -224,6 +257,9 @@ def floors(
     numbers: Sequence[int], measured: Sequence[float], formula: Sequence[float], guess: Any = None
 ) -> Figure:
     """What is measured where the truth is 0, by the number of points, and what a formula says."""
+    numbers = reals("numbers", numbers)
+    measured = reals("measured", measured, len(numbers))
+    formula = reals("formula", formula, len(numbers))
     figure, axes = subplots(figsize=(6.4, 3.1))
     axes.plot(numbers, formula, color=GREY, linewidth=1, label="d (d + 5) / 2n")
     axes.plot(numbers, measured, "o", color=DATA, label="two samples of one Gaussian")
@@ -239,6 +275,8 @@ def two_sets(
     real: Float[Tensor, "n 2"], fake: Float[Tensor, "m 2"], numbers: Mapping[str, Sequence[float]]
 ) -> Figure:
     """Points of data and of a generator, and beside them precision and recall, by who says so."""
+    real, fake = reals("real", real, "n", 2), reals("fake", fake, "m", 2)
+    numbers = named("numbers", numbers, reals, 2)
     figure, (left, right) = subplots(1, 2, figsize=(8, 2.9), width_ratios=(1.3, 1))
     left.scatter(*real.T, s=12, color=DATA, label="data")
     left.scatter(*fake.T, s=14, color=MODEL, marker="x", linewidth=1, label="fakes")
@@ -246,7 +284,7 @@ def two_sets(
     left.legend()
     places, width = np.arange(len(numbers)), 0.38
     for i, (name, color) in enumerate((("precision", MODEL), ("recall", DATA))):
-        heights = [pair[i] for pair in numbers.values()]
+        heights = [pair[i].item() for pair in numbers.values()]
         bars = right.bar(places + (i - 0.5) * width, heights, width, color=color, label=name)
         right.bar_label(bars, fmt="%.2f", fontsize=8)
     right.set_xticks(places, list(numbers))
@@ -260,6 +298,8 @@ def scorecard(table: Mapping[str, Mapping[str, float]], floor: str, logs: Sequen
 
     table: set -> measure -> number. logs: the measures on a logarithmic axis.
     """
+    named("table", table, named, number), one_of("floor", floor, table)
+    logs = [*logs] if logs in ((), []) else several("logs", logs, instance, str)
     names, measures = list(table), list(next(iter(table.values())))
     figure, all_axes = subplots(
         1, len(measures), figsize=(3 + 1.9 * len(measures), 0.36 * len(names) + 0.9), sharey=True
@@ -292,6 +332,7 @@ def every_run(
 
     One column of dots for each learning rate; broken runs are crosses above all others.
     """
+    named("runs", runs, named, reals), number("floor", floor), texts(label=label)
     rates = sorted({rate for of_loss in runs.values() for rate in of_loss})
     figure, axes = subplots(figsize=(9, 3.8))
     values = [v for of_loss in runs.values() for some in of_loss.values() for v in some]
@@ -335,6 +376,8 @@ def means_and_ranks(
     label: str,
 ) -> Figure:
     """Means with their intervals, (mean, low, high) by loss, and how probable each rank is."""
+    means, ranks = named("means", means, reals, 3), reals("ranks", ranks, len(means), "ranks")
+    number("floor", floor), texts(label=label)
     figure, (left, right) = subplots(
         1, 2, figsize=(9, 0.36 * len(means) + 1.2), sharey=True, width_ratios=(1.4, 1)
     )
@@ -357,6 +400,8 @@ def by_budget(
     budgets: Mapping[int, Mapping[str, Sequence[float]]], floor: float, label: str
 ) -> Figure:
     """Means with intervals, (mean, low, high) by loss, after each budget of updates."""
+    budgets = named("budgets", budgets, named, reals, 3)
+    number("floor", floor), texts(label=label)
     count = max(len(means) for means in budgets.values())
     figure, all_axes = subplots(
         1, len(budgets), figsize=(1.6 + 2.1 * len(budgets), 0.34 * count + 1.1),
@@ -374,6 +419,8 @@ def runs_by_loss(
     panels: Mapping[str, Mapping[str, Sequence[float]]], baselines: Mapping[str, float]
 ) -> Figure:
     """A panel for each measure: a dot for each run of each loss, NaN none; that of noise dotted."""
+    panels = named("panels", panels, named, reals)
+    named("baselines", baselines, number, has=panels)
     count = max(len(of_loss) for of_loss in panels.values())
     figure, all_axes = subplots(
         1, len(panels), figsize=(1.4 + 2.1 * len(panels), 0.34 * count + 1.1),

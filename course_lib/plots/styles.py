@@ -1,6 +1,7 @@
 """Figures of lecture 09: mixed people, truncation, droplets, leaks, what sticks to the grid."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from course_lib.checks import MANY, instance, named, number, pictures, reals, several, whole, wholes
 from course_lib.plots import (
     CYCLE,
     DATA,
@@ -22,12 +24,19 @@ from course_lib.plots import (
 )
 
 
+def _mixed(name: str, pair: Any) -> tuple[Tensor, Tensor]:
+    if not isinstance(pair, Sequence) or len(pair) != 2:
+        raise TypeError(f"{name} must be (donor, mixed); got {type(pair).__name__}")
+    return pictures(name, pair[0], 3), pictures(name, pair[1])
+
+
 def mixing(
     people: Shaped[Tensor, "n c h w"],
     rows: Mapping[str, tuple[Shaped[Tensor, "c h w"], Shaped[Tensor, "n c h w"]]],
     width: float = 8.0,
 ) -> Figure:
     """People along the top; below, a row for each (donor, mixed): the donor at its left."""
+    pictures("people", people), named("rows", rows, _mixed), number("width", width, above=1.3)
     h, w = people.shape[2:]
     sheets = [as_sheet(people, len(people)), *(as_sheet(m, len(m)) for _, m in rows.values())]
     ratios = [w, sheets[0].shape[1]]
@@ -52,6 +61,7 @@ def kept_and_taken(shares: Mapping[str, Mapping[str, tuple[float, float]]]) -> F
 
     What is left of 1 is a third value, in grey.
     """
+    shares = named("shares", shares, named, reals, 2)
     attributes = list(next(iter(shares.values())))
     figure, all_axes = subplots(
         1, len(attributes), figsize=(2.1 * len(attributes) + 1.2, 0.36 * len(shares) + 1.1),
@@ -75,6 +85,8 @@ def truncation(
     strips: Mapping[float, Shaped[Tensor, "n c h w"]], measures: Mapping[str, Sequence[float]]
 ) -> Figure:
     """A row of people for each ψ, and beside it each measure over ψ."""
+    named("strips", strips, pictures)
+    measures = named("measures", measures, reals, len(strips))
     psis = list(strips)
     figure, axes = subplots(1, 1 + len(measures), figsize=(9.2, 3.0),
                             width_ratios=[3, *[1] * len(measures)], squeeze=False)  # fmt: skip
@@ -99,12 +111,13 @@ def droplet(
     before: Float[Tensor, "h w"], after: Mapping[str, Float[Tensor, "h w"]], guess=None
 ) -> Figure:
     """A map with one large number, and what each normalisation makes of it, in one grey scale."""
-    named = {"before": before, **after}
-    figure, axes = subplots(1, len(named) + 1, figsize=(2.4 * len(named) + 3, 2.6))
-    for ax, (name, x) in zip(axes, named.items(), strict=False):
+    before, after = reals("before", before, "h", "w"), named("after", after, reals, "h", "w")
+    maps = {"before": before, **after}
+    figure, axes = subplots(1, len(maps) + 1, figsize=(2.4 * len(maps) + 3, 2.6))
+    for ax, (name, x) in zip(axes, maps.items(), strict=False):
         ax.imshow(x.numpy(), vmin=-2.5, vmax=2.5)
         bare(ax, name)
-    for i, (name, x) in enumerate(named.items()):
+    for i, (name, x) in enumerate(maps.items()):
         axes[-1].hist(x.flatten().clamp(-4, 4), bins=60, range=(-4, 4), histtype="step",
                       color=CYCLE[i], label=name)  # fmt: skip
     axes[-1].set(yticks=[], xlabel="number", title="all 4,096")
@@ -119,7 +132,12 @@ def leaks(p: Float[Tensor, " n"], eigenvalues: Mapping[str, Float[Tensor, " n"]]
     return figure
 
 
-def draw_leaks(axes: Axes, p: Tensor, eigenvalues: Mapping[str, Tensor]) -> None:
+def draw_leaks(
+    axes: Axes, p: Float[Tensor, " n"], eigenvalues: Mapping[str, Float[Tensor, " n"]]
+) -> None:
+    instance("axes", axes, Axes)
+    p = reals("p", p)
+    eigenvalues = named("eigenvalues", eigenvalues, reals, len(p))
     for i, (name, values) in enumerate(eigenvalues.items()):
         axes.plot(p, values, label=name, color=CYCLE[i], linestyle=("-", "--", ":", "-.")[i % 4])
     axes.axhline(0, color=GREY, linewidth=0.8)
@@ -131,6 +149,7 @@ class Sticking:
     """A signal bent at some rate, and the same moved before or after: where they part."""
 
     def __init__(self, n: int):
+        whole("n", n, most=MANY)
         self.figure, (self.left, self.right) = plt.subplots(1, 2, figsize=(7.2, 2.6))
         plt.close(self.figure)
         places = np.arange(n)
@@ -143,13 +162,23 @@ class Sticking:
         self.right.set(xlabel="place", title="their difference", ylim=(-0.12, 0.12))
 
     def show(self, first: Float[Tensor, " n"], second: Float[Tensor, " n"]) -> None:
+        n = len(self.first.get_xdata())
+        first, second = reals("first", first, n), reals("second", second, n)
         self.first.set_ydata(first)
         self.second.set_ydata(second)
         self.error.set_ydata(first - second)
 
 
+def _case(name: str, case: Any) -> tuple[Tensor, Tensor, float]:
+    if not isinstance(case, Sequence) or len(case) != 3:
+        raise TypeError(f"{name} must be (first, second, dB); got {type(case).__name__}")
+    first = reals(name, case[0])
+    return first, reals(name, case[1], len(first)), reals(name, case[2:]).item()  # ∞ dB: the same
+
+
 def sticking(cases: Mapping[str, tuple[Float[Tensor, " n"], Float[Tensor, " n"], float]]) -> Figure:
     """The differences of `Sticking` for several cases below each other, with their dB."""
+    cases = named("cases", cases, _case)
     figure, all_axes = subplots(len(cases), 1, figsize=(6.4, 0.95 * len(cases) + 0.5), sharex=True,
                                 squeeze=False)  # fmt: skip
     for axes, (name, (first, second, db)) in zip(all_axes[:, 0], cases.items(), strict=True):
@@ -164,6 +193,8 @@ def attention_on(
     picture: Shaped[Tensor, "c h w"], weights: Float[Tensor, "n h w"], at: Sequence[tuple[int, int]]
 ) -> Figure:
     """A picture with marked places, and where each of them looks."""
+    pictures("picture", picture, 3), several("at", at, wholes, 0)
+    weights = reals("weights", weights, len(at), "h", "w")
     figure, axes = subplots(1, len(at) + 1, figsize=(2.1 * (len(at) + 1), 2.4))
     axes[0].imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
     bare(axes[0], "picture")
@@ -178,6 +209,8 @@ def attention_on(
 
 def dirac_rates(d_lr: Sequence[float], rates: Mapping[str, Sequence[float]], guess=None) -> Figure:
     """How fast the Dirac game comes home, over D's rate: below 1 it does."""
+    d_lr = reals("d_lr", d_lr)
+    rates = named("rates", rates, reals, len(d_lr))
     figure, axes = subplots(figsize=(6.0, 3.0))
     for i, (name, values) in enumerate(rates.items()):
         axes.plot(d_lr, values, color=CYCLE[i], linestyle=("-", "--", ":")[i % 3], label=name)

@@ -1,17 +1,21 @@
 """Figures of lecture 06: patches, colours, translations."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from jaxtyping import Float, Shaped
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
+from course_lib import checks
+from course_lib.checks import named, number, pictures, reals, texts, whole
 from course_lib.plots import CYCLE, GREY, GUESS, MODEL, as_pictures, bare, subplots
 
 
 def patches_seen(picture: Shaped[Tensor, "c h w"], fields: Mapping[str, int]) -> Figure:
     """A picture, and around its middle the square that a verdict sees, for each name."""
+    pictures("picture", picture, 3), named("fields", fields, whole)
     h, w = picture.shape[1:]
     figure, axes = subplots(figsize=(4.2, 4.4))
     axes.imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
@@ -27,10 +31,20 @@ def patches_seen(picture: Shaped[Tensor, "c h w"], fields: Mapping[str, int]) ->
     return figure
 
 
+def _colour(name: str, colour: Any) -> Tensor:
+    colour = reals(name, colour, 3)
+    if not (colour.min() >= 0 and colour.max() <= 1):
+        raise ValueError(f"{name} must be in [0, 1], as colours are; got {colour.tolist()}")
+    return colour
+
+
 def colours_and_their_middle(
     shares: Mapping[tuple[float, float, float], float], middle: Float[Tensor, " 3"]
 ) -> Figure:
     """The colours that occur, in [0, 1], each as wide as its share; under them the answer to L1."""
+    middle = _colour("middle", middle)
+    for colour in named("shares", shares, number, 0):
+        _colour("shares", colour)
     figure, (top, bottom) = subplots(2, 1, figsize=(6.4, 1.7))
     start = 0.0
     for colour, share in shares.items():
@@ -51,6 +65,9 @@ def changed_and_kept(
 
     named: name -> (mean absolute error outside, share). The corner where both are good is shaded.
     """
+    named = {k: pair.tolist() for k, pair in checks.named("named", named, reals, 2).items()}
+    number("share_wanted", share_wanted, 0, 1), number("error_allowed", error_allowed, 0)
+    texts(change=change)
     figure, axes = subplots(figsize=(6.4, 3.4))
     widest = max(error_allowed, *(error for error, _ in named.values()))
     axes.add_patch(

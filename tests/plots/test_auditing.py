@@ -107,3 +107,27 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_returned_and_not_left_to_pyplot(name):
     returns_its_figure(FIGURES[name])
+
+
+REFUSED = {
+    "originals must be 3 pictures; got 1": lambda: figures.copies(
+        PAIRS[0], PAIRS[1][:1], *PAIRS[2:]
+    ),
+    r"ratios must be \(3,\)": lambda: figures.copies(*PAIRS[:2], PAIRS[2][:2], 0.2),
+    r"series\['a'\]\[20\] must be \(share, \(low, high\)\); got 0.5": lambda: figures.along(
+        {"a": {20: 0.5}}, {"a": 0.5}, "faces"
+    ),
+    r"series\['a'\]\[0\] must be \(in, out, interval\); got 0.5": lambda: figures.in_and_out(
+        {"a": [0.5]}
+    ),
+    "guessing must be a finite number": lambda: figures.cross_table(
+        {"a": {"a": [1]}}, "r", "c", 2.0
+    ),
+    "xlabel must be text; got 3": lambda: figures.along({"a": SHARES}, {"a": 0.5}, 3),
+}
+
+
+@pytest.mark.parametrize("told", REFUSED)
+def test_what_cannot_be_drawn_is_refused_by_name(told):
+    with pytest.raises((ValueError, TypeError), match=told):
+        REFUSED[told]()

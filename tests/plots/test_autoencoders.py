@@ -61,3 +61,21 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_returned_and_not_left_to_pyplot(name):
     returns_its_figure(FIGURES[name])
+
+
+REFUSED = {
+    "model must have a method decode, as a VAE has; got int": lambda: figures.manifold(3),
+    "columns must be a whole number, .* at most 100": lambda: figures.manifold(3, columns=10**6),
+    "sigma must be at least 0; got -1": lambda: figures.through_a_vae(
+        torch.zeros(3, 8, 8), torch.zeros(2), -torch.ones(2), torch.zeros(2), torch.zeros(3, 8, 8)
+    ),
+    r"codes\['a'\] must hold 2; got 1": lambda: figures.codes_over_prior(
+        {"a": [torch.zeros(3, 2)]}
+    ),
+}
+
+
+@pytest.mark.parametrize("told", REFUSED)
+def test_what_cannot_be_drawn_is_refused_by_name(told):
+    with pytest.raises((ValueError, TypeError), match=told):
+        REFUSED[told]()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib import shapes
+from course_lib import plots, shapes
 from course_lib.plots import dcgan as figures
 from tests.helpers import returns_its_figure
 
@@ -62,3 +62,26 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_returned_and_not_left_to_pyplot(name):
     returns_its_figure(FIGURES[name])
+
+
+REFUSED = {
+    "kernel must fit into 4 cells, 2 apart; got 3": lambda: figures.window_cells(4, 3, 1, 0, 2),
+    "at must be a whole number, at least 0 and at most 3": lambda: figures.window_cells(
+        4, 3, 1, 0, 1, 4
+    ),
+    "cells must be a grid of whole numbers from 0 to 4": lambda: figures.draw_cells(
+        plots.subplots()[1], np.full((2, 2), 5)
+    ),
+    r"cases\['a'\] must have an entry 'dilation'": lambda: figures.windows(
+        {"a": dict(size=6, kernel=3, stride=1, padding=1)}
+    ),
+    "spectra must have an entry 'a'; it has b": lambda: figures.spectra(
+        {"a": torch.zeros(2, 1, 8, 8)}, {"b": torch.rand(8, 8)}
+    ),
+}
+
+
+@pytest.mark.parametrize("told", REFUSED)
+def test_what_cannot_be_drawn_is_refused_by_name(told):
+    with pytest.raises((ValueError, TypeError), match=told):
+        REFUSED[told]()

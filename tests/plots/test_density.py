@@ -64,3 +64,25 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_returned_and_not_left_to_pyplot(name):
     returns_its_figure(FIGURES[name])
+
+
+REFUSED = {
+    r"densities\['a'\] must be a number for each of n × n points; got 8": lambda: (
+        figures.density_in_the_plane({"a": torch.rand(8)}, torch.rand(5, 2))
+    ),
+    r"validation must be \(2,\)": lambda: figures.bandwidth_curve([0.1, 0.2], [1, 2], [1, 2, 3]),
+    "points must be real numbers; got .* on meta": lambda: figures.bandwidth_strip(
+        torch.rand(5, 2, device="meta"), [0.1], torch.add, (0, 0)
+    ),
+}
+
+
+@pytest.mark.parametrize("told", REFUSED)
+def test_what_cannot_be_drawn_is_refused_by_name(told):
+    with pytest.raises((ValueError, TypeError), match=told):
+        REFUSED[told]()
+
+
+def test_a_single_measure_of_distance_is_drawn():
+    (axes,) = figures.measured_distances({"nearest": {"a": 1.0, "b": 2.0}}, {}).axes
+    assert [text.get_text() for text in axes.texts] == ["1", "2"]

@@ -81,7 +81,9 @@ FIGURES = {
     "guidance": lambda: figures.guidance_trade(
         [0.0, 1.0], {"variety": [2.0, 1.0], "distance": [3.0, 2.0]}, {"variety": 1.5}
     ),
-    "methods": lambda: figures.methods({"a": {"x": (2.0, 1.0, 3.0), "y": (0.5, 0.4, 0.6)}}, "xy"),
+    "methods": lambda: figures.methods(
+        {"a": {"x": (2.0, 1.0, 3.0), "y": (0.5, 0.4, 0.6)}}, ["x", "y"]
+    ),
     "chain strip": lambda: figures.chain_strip(
         {"T = 9": torch.ones(2, 1, 4, 4)}, torch.randn(2, 1, 4, 4)
     ),
@@ -91,3 +93,19 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_returned_and_not_left_to_pyplot(name):
     returns_its_figure(FIGURES[name])
+
+
+REFUSED = {
+    r"chains\['a'\] must be a Diffusion; got int": lambda: figures.schedules({"a": 3}),
+    r"table\['a'\]\['x'\] must be \(3,\)": lambda: figures.methods({"a": {"x": (1.0, 2.0)}}, ["x"]),
+    "titles must hold 1; got 2": lambda: figures.methods({"a": {"x": (1.0, 2.0, 3.0)}}, ["x", "y"]),
+    "noise must be a tensor of decimal numbers": lambda: figures.chain_strip(
+        {"a": torch.zeros(2, 1, 4, 4)}, torch.zeros(2, 1, 4, 4).byte()
+    ),
+}
+
+
+@pytest.mark.parametrize("told", REFUSED)
+def test_what_cannot_be_drawn_is_refused_by_name(told):
+    with pytest.raises((ValueError, TypeError), match=told):
+        REFUSED[told]()

@@ -121,3 +121,18 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_returned_and_not_left_to_pyplot(name):
     returns_its_figure(FIGURES[name])
+
+
+REFUSED = {
+    r"frames\['a'\] must be a Frame": lambda: figures.game_strip(torch.rand(5, 2), {"a": 3}),
+    "slopes must have an entry 'a'": lambda: figures.generator_losses(
+        [0.5], {"a": [1]}, {"b": [1]}
+    ),
+    r"real must be \(n, 2\)": lambda: figures.GameInThePlane(torch.rand(5), 5),
+}
+
+
+@pytest.mark.parametrize("told", REFUSED)
+def test_what_cannot_be_drawn_is_refused_by_name(told):
+    with pytest.raises((ValueError, TypeError), match=told):
+        REFUSED[told]()

@@ -184,3 +184,23 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_returned_and_not_left_to_pyplot(name):
     returns_its_figure(FIGURES[name])
+
+
+REFUSED = {
+    "distances must lie in 0 … 200; got 0 … 4e\\+06": lambda: figures.slid_away(
+        1e6 * DISTANCES, PULLS
+    ),
+    "i must be a whole number, at least 0 and at most 8": lambda: figures.SlidAway(
+        DISTANCES, PULLS
+    ).show(9),
+    r"measured must be \(distances, pulls by loss\)": lambda: figures.slid_away(
+        DISTANCES, PULLS, 4, 3
+    ),
+    "floor must be one of a; got 'b'": lambda: figures.scorecard({"a": {"x": 1.0}}, "b", ()),
+}
+
+
+@pytest.mark.parametrize("told", REFUSED)
+def test_what_cannot_be_drawn_is_refused_by_name(told):
+    with pytest.raises((ValueError, TypeError), match=told):
+        REFUSED[told]()

@@ -75,3 +75,17 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_returned_and_not_left_to_pyplot(name):
     returns_its_figure(FIGURES[name])
+
+
+REFUSED = {
+    r"rows\['a'\] must be \(donor, mixed\)": lambda: figures.mixing(
+        torch.zeros(2, 3, 8, 8), {"a": 3}
+    ),
+    r"cases\['a'\] must be \(first, second, dB\)": lambda: figures.sticking({"a": [1, 2]}),
+}
+
+
+@pytest.mark.parametrize("told", REFUSED)
+def test_what_cannot_be_drawn_is_refused_by_name(told):
+    with pytest.raises((ValueError, TypeError), match=told):
+        REFUSED[told]()

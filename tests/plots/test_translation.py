@@ -40,3 +40,19 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_returned_and_not_left_to_pyplot(name):
     returns_its_figure(FIGURES[name])
+
+
+REFUSED = {
+    r"middle must be in \[0, 1\], as colours are": lambda: figures.colours_and_their_middle(
+        {(0, 0, 0): 1.0}, torch.tensor([0, 0, 2])
+    ),
+    "share_wanted must be a finite number, at least 0 and at most 1": lambda: (
+        figures.changed_and_kept({"a": (0.1, 0.5)}, 90, 0.03, "share")
+    ),
+}
+
+
+@pytest.mark.parametrize("told", REFUSED)
+def test_what_cannot_be_drawn_is_refused_by_name(told):
+    with pytest.raises((ValueError, TypeError), match=told):
+        REFUSED[told]()
