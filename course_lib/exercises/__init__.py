@@ -24,13 +24,14 @@ from course_lib.exercises.topics import (
     gan,
     losses,
     start,
+    styles,
     vae,
 )
 
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
 __all__ += ["Verdict", "check", "grade", "hint", "predict", "solution"]
 
-LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics)
+LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, styles)
 
 for _lecture in LECTURES:
     EXERCISES.update({exercise.id: exercise for exercise in _lecture.EXERCISES})

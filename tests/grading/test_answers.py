@@ -57,7 +57,7 @@ def test_what_has_a_closure_can_be_taken_away():
 # ---- in a process of its own ---------------------------------------------------------------------
 
 MODULES = "from course_lib import auditing, autoencoders, data, density, diffusion, gan, gan_losses"
-MODULES += ", metrics, pca, styles, translation, unet"
+MODULES += ", metrics, pca, scaling, styles, translation, unet"
 UNDER_ANOTHER_NAME = {
     "density.to_model_range": "data.imageset.to_float",
     "density.fit_gaussian": "metrics.fit_gaussian",
@@ -80,6 +80,9 @@ UNDER_ANOTHER_NAME = {
     "ddpm.timestep_embedding": "unet.timestep_embedding",
     "ethics.roc_auc": "auditing.roc_auc",
     "ethics.attribute_shares": "lambda a: auditing.attribute_shares(lambda x: x, a)",
+    "styles.truncate": "lambda w, mean, psi: diffusion.guided_noise(w, mean.expand_as(w), psi)",
+    "styles.self_attention": "lambda x, q, k, v: (lambda p: scaling.attend(q @ p, k @ p, v @ p)"
+    "[0].view(len(x), -1, *x.shape[2:]))(x.flatten(2))",
 }
 ON_EARLIER_ONES = {
     "density.select_bandwidth": "lambda train, held, sigmas: (lambda scores: (float(list(sigmas)["

@@ -77,6 +77,13 @@ ALIKE = {
     "ethics.roc_auc": "auditing.roc_curve auditing.membership_auc =ethics.membership_auc",
     "ethics.membership_auc": "auditing.roc_auc",
     "ethics.attribute_shares": "auditing.wilson_interval auditing._share",
+    "styles.equalized": "styles.EqualConv2d styles.EqualLinear",
+    "styles.fade_in": "scaling.shrunk",
+    "styles.adain": "styles.AdaINGenerator",
+    "styles.modulated_conv": "styles.StyledConv styles.ToRGB",
+    "styles.truncate": "diffusion.guided_noise =ddpm.guided_noise =losses.interpolate =vae.morph",
+    "styles.adaptive_probability": "augmentation.Augmentation",
+    "styles.self_attention": "scaling.attend scaling.SelfAttention",
 }
 
 GONE = "<gone>"  # where the code of what was taken away comes from
