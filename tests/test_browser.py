@@ -79,6 +79,7 @@ VISITS = [
         "    return generated_share - training_share, generated_share / training_share",
         "not in points",
     ),
+    ("09_styles", "styles.truncate", "    return psi * w", "without the mean"),
 ]
 
 # What a test wants to know of the notebook on the screen. JupyterLab draws only the cells in view,

@@ -9,7 +9,7 @@ from course_lib import auditing, studies
 from course_lib.autoencoders import VAE
 from course_lib.gan_losses import LOSSES
 from course_lib.pretrained import load_weights
-from course_lib.studies import audits, created_equal, few_steps, judged
+from course_lib.studies import audits, created_equal, few_steps, growing, judged
 
 everywhere = pytest.mark.everywhere  # the same once more, of another method: not in `make test`
 
@@ -318,3 +318,22 @@ def test_what_is_shipped_of_the_judged_vaes_has_the_scores_of_seed_0():
     model = load_weights("introvae_peeps32", VAE(nc=3, size=32, latent=32))
     (row,) = [r for r in studies.read("judged") if (r["method"], r["seed"]) == ("IntroVAE", 0)]
     assert judged.measured(model)["error"] == pytest.approx(row["error"], rel=0.02)
+
+
+def test_both_ways_of_growing_are_in_the_table_with_all_seeds():
+    rows = studies.read("growing")
+    runs = {(row["way"], row["seed"]): row for row in rows}
+    assert runs.keys() == {(way, seed) for way in growing.WAYS for seed in growing.SEEDS}
+    for seed in growing.SEEDS:  # small pictures cost less, so more of them are seen
+        grown, direct = (runs[way, seed] for way in growing.WAYS)
+        assert grown["seen"] > direct["seen"]
+        assert grown["seen"] > (2 * len(growing.LEVELS) - 1) * growing.PHASE  # grown to the end
+
+
+@pytest.mark.parametrize("way", growing.WAYS)
+def test_a_generator_is_grown_or_trained_at_full_size_and_judged(way, monkeypatch):
+    monkeypatch.setattr(growing, "PHASE", 4)
+    net, seen = growing.trained(way, 0, seconds=0.5)
+    assert seen >= growing.BATCH and seen % growing.BATCH == 0
+    net.level, net.alpha = len(growing.LEVELS) - 1, 1.0
+    assert growing.measured(net).keys() == {"frechet", "precision", "recall"}

@@ -107,9 +107,7 @@ def truncation(
     return figure
 
 
-def droplet(
-    before: Float[Tensor, "h w"], after: Mapping[str, Float[Tensor, "h w"]], guess=None
-) -> Figure:
+def droplet(before: Float[Tensor, "h w"], after: Mapping[str, Float[Tensor, "h w"]]) -> Figure:
     """A map with one large number, and what each normalisation makes of it, in one grey scale."""
     before, after = reals("before", before, "h", "w"), named("after", after, reals, "h", "w")
     maps = {"before": before, **after}
@@ -120,7 +118,7 @@ def droplet(
     for i, (name, x) in enumerate(maps.items()):
         axes[-1].hist(x.flatten().clamp(-4, 4), bins=60, range=(-4, 4), histtype="step",
                       color=CYCLE[i], label=name)  # fmt: skip
-    axes[-1].set(yticks=[], xlabel="number", title="all 4,096")
+    axes[-1].set(yticks=[], xlabel="number", title=f"all {before.numel():,}")
     axes[-1].legend(fontsize=7)
     return figure
 
@@ -181,9 +179,10 @@ def sticking(cases: Mapping[str, tuple[Float[Tensor, " n"], Float[Tensor, " n"],
     cases = named("cases", cases, _case)
     figure, all_axes = subplots(len(cases), 1, figsize=(6.4, 0.95 * len(cases) + 0.5), sharex=True,
                                 squeeze=False)  # fmt: skip
+    top = 1.1 * max((first - second).abs().max().item() for first, second, _ in cases.values())
     for axes, (name, (first, second, db)) in zip(all_axes[:, 0], cases.items(), strict=True):
         axes.plot(first - second, color=MODEL, linewidth=1)
-        axes.set(ylim=(-0.12, 0.12), yticks=[])
+        axes.set(ylim=(-top, top), yticks=[])
         axes.set_ylabel(f"{name}\n{db:.0f} dB", rotation=0, ha="right", va="center")
     all_axes[-1, 0].set_xlabel("place")
     return figure
