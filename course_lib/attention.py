@@ -13,7 +13,17 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from course_lib.checks import MANY, floats, number, shaped, truths, whole
+from course_lib.checks import (
+    MANY,
+    at_least_one,
+    beside,
+    floats,
+    instance,
+    number,
+    shaped,
+    truths,
+    whole,
+)
 
 
 def attention_weights(
@@ -24,9 +34,9 @@ def attention_weights(
     mask: True where a query may look; whatever broadcasts to (*B, n, m), or None for everywhere.
     Raises ValueError for keys of another width and a mask that does not fit.
     """
-    floats("q", q), floats("k", k)
+    floats("k", k, like=floats("q", q))
     if mask is not None:
-        truths("mask", mask)
+        beside("mask", truths("mask", mask), q)
     if q.shape[-1] != k.shape[-1]:
         raise ValueError(f"k must have the width of q, {q.shape[-1]}; got {k.shape[-1]}")
     scores = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
@@ -67,8 +77,9 @@ def cross_attention(
     if x.ndim != 3 or words.ndim != 3 or len(x) != len(words):
         text = f"{tuple(x.shape)} and {tuple(words.shape)}"
         raise ValueError(f"x and words must be (B, n, d) and (B, m, e); got {text}")
-    shaped("Wq", Wq, x.shape[2], "k"), shaped("Wk", Wk, words.shape[2], Wq.shape[1])
-    shaped("Wv", Wv, words.shape[2], "v")
+    floats("words", words, like=x)
+    shaped("Wq", Wq, x.shape[2], "k", like=x), shaped("Wv", Wv, words.shape[2], "v", like=x)
+    shaped("Wk", Wk, words.shape[2], Wq.shape[1], like=x)
     _check_real(real, words)
     return attention_weights(x @ Wq, words @ Wk, real[:, None]) @ (words @ Wv)
 
@@ -81,7 +92,8 @@ class Cache:
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Those of the past and the new ones together, (B, heads, n, d) each."""
-        shaped("k", k, "B", "heads", "n", "d"), shaped("v", v, *k.shape[:3], "d")
+        shaped("k", k, "B", "heads", "n", "d", like=self.k)
+        shaped("v", v, *k.shape[:3], "d", like=k)
         if self.k is not None:
             k, v = torch.cat([self.k, k], dim=2), torch.cat([self.v, v], dim=2)
         self.k, self.v = k, v
@@ -103,7 +115,7 @@ class SelfAttention(nn.Module):
         mask: Bool[Tensor, "*M n m"] | None = None,
         cache: Cache | None = None,
     ) -> Float[Tensor, "B n width"]:
-        shaped("x", x, "B", "n", self.ask.in_features)
+        shaped("x", x, "B", "n", self.ask.in_features, like=self.ask.weight)
         q, k, v = (_split(part, self.heads) for part in self.ask(x).chunk(3, dim=-1))
         if cache is not None:
             k, v = cache.extend(k, v)
@@ -120,7 +132,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, mlp: int = 4):
         super().__init__()
-        _check_heads(width, heads), whole("mlp", mlp)
+        _check_heads(width, heads), at_least_one(mlp=mlp)
         self.norm1, self.attention = nn.LayerNorm(width), SelfAttention(width, heads)
         self.norm2, self.up = nn.LayerNorm(width), nn.Linear(width, mlp * width)
         self.down = nn.Linear(mlp * width, width)
@@ -131,7 +143,7 @@ class Block(nn.Module):
         mask: Bool[Tensor, "*M n m"] | None = None,
         cache: Cache | None = None,
     ) -> Float[Tensor, "B n width"]:
-        shaped("x", x, "B", "n", self.up.in_features)
+        shaped("x", x, "B", "n", self.up.in_features, like=self.up.weight)
         x = x + self.attention(self.norm1(x), mask, cache)
         return x + self.down(F.gelu(self.up(self.norm2(x))))
 
@@ -145,7 +157,7 @@ class CrossAttention(nn.Module):
 
     def __init__(self, width: int, words_width: int, heads: int = 4):
         super().__init__()
-        _check_heads(width, heads), whole("words_width", words_width)
+        _check_heads(width, heads), at_least_one(words_width=words_width)
         self.heads, self.norm = heads, nn.GroupNorm(max(1, width // 16), width)
         self.ask, self.offer = nn.Linear(width, width), nn.Linear(words_width, 2 * width)
         self.answer = nn.Linear(width, width)
@@ -159,8 +171,8 @@ class CrossAttention(nn.Module):
         real: Bool[Tensor, "B m"],
         return_weights: bool = False,
     ) -> Float[Tensor, "B width h w"] | tuple[Tensor, Tensor]:
-        shaped("x", x, "B", self.ask.in_features, "h", "w")
-        shaped("words", words, len(x), "m", self.offer.in_features)
+        shaped("x", x, "B", self.ask.in_features, "h", "w", like=self.ask.weight)
+        shaped("words", words, len(x), "m", self.offer.in_features, like=self.ask.weight)
         _check_real(real, words)
         places = self.norm(x).flatten(2).transpose(1, 2)  # (B, hw, width)
         q = _split(self.ask(places), self.heads)
@@ -182,16 +194,14 @@ def _joined(x: Tensor) -> Tensor:
 
 
 def _check_heads(width: int, heads: int) -> None:
-    if whole("width", width) % whole("heads", heads):
+    at_least_one(width=width, heads=heads)
+    if width % heads:
         raise ValueError(f"heads must divide width; got {heads} heads of {width}")
 
 
 def _check_real(real: Tensor, words: Tensor) -> None:
-    if not isinstance(real, Tensor):
-        raise TypeError(f"real must be a tensor of truth values; got {type(real).__name__}")
-    if real.dtype != torch.bool or real.shape != words.shape[:2]:
-        wanted = f"bool {tuple(words.shape[:2])}"
-        raise ValueError(f"real must be {wanted}; got {real.dtype} {tuple(real.shape)}")
+    if beside("real", truths("real", real), words).shape != words.shape[:2]:
+        raise ValueError(f"real must be {tuple(words.shape[:2])}; got {tuple(real.shape)}")
     if real.device.type == "cpu" and not real.any(1).all():  # a GPU would wait for it
         raise ValueError("real must be True somewhere in each row: a sentence is empty")
 
@@ -207,6 +217,7 @@ def adamw(
     The rate rises for `warmup` steps and, where it is known how many `steps` there will be, falls
     to 0 along a cosine. Source: Loshchilov and Hutter 2019; the warm-up: Vaswani et al. 2017.
     """
+    instance("model", model, nn.Module)
     number("lr", lr, 0), number("decay", decay, 0), whole("warmup", warmup)
     if steps is not None:
         whole("steps", steps)

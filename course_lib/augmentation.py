@@ -16,7 +16,15 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.checks import number, whole
+from course_lib.checks import (
+    finite,
+    number,
+    one_of,
+    random_source,
+    several,
+    shaped,
+    whole,
+)
 
 KINDS = ("pixels", "geometry", "colours")
 
@@ -40,12 +48,10 @@ def augment(
     Raises ValueError for p outside [0, 1] and unknown kinds. Source: Karras et al. 2020b, appendix
     B; its filters in frequency, additive noise and cutout are left out, as in its best setting.
     """
-    if x.ndim != 4 or not x.is_floating_point():
-        raise ValueError(f"x must be float pictures (B, C, H, W); got {x.dtype} {tuple(x.shape)}")
-    if not isinstance(p, Tensor) and not 0 <= p <= 1:  # to look at a tensor is to wait for it
-        raise ValueError(f"p must lie in [0, 1]; got {p}")
-    if unknown := set(kinds) - set(KINDS):
-        raise ValueError(f"kinds must be among {', '.join(KINDS)}; got {', '.join(unknown)}")
+    shaped("x", x, "B", "C", "H", "W"), random_source(generator)
+    several("kinds", kinds, one_of, KINDS)
+    if not isinstance(p, Tensor):  # to look at a tensor is to wait for it
+        number("p", p, 0, 1)
     if not isinstance(p, Tensor) and p == 0:
         return x
     dice = _Dice(len(x), p, x.device, generator)
@@ -152,7 +158,7 @@ def adaptive_probability(
         number("p", p, 0, 1)
     if not real_scores.numel():
         raise ValueError("real_scores must hold at least one score")
-    r = real_scores.float().sign().mean()
+    r = finite("real_scores", real_scores.float(), wait=False).sign().mean()
     return (p + (r - target).sign() * (images / span)).clamp(0, 1)
 
 
@@ -165,6 +171,9 @@ class Augmentation:
     def __init__(
         self, target: float | None = 0.6, span: int = 500_000, kinds: Sequence[str] = KINDS
     ):
+        if target is not None:
+            number("target", target)
+        whole("span", span), several("kinds", kinds, one_of, KINDS)
         self.target, self.span, self.kinds = target, span, tuple(kinds)
         self.p: float | Tensor = 0.0
 
@@ -172,6 +181,7 @@ class Augmentation:
         return augment(x, self.p, kinds=self.kinds)
 
     def update(self, real_scores: Float[Tensor, " B"]) -> None:
+        shaped("real_scores", real_scores, "B")
         if self.target is not None:
             n = len(real_scores)
             self.p = adaptive_probability(self.p, real_scores, n, self.target, self.span)

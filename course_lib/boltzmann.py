@@ -20,13 +20,15 @@ from torch import Tensor, nn
 from course_lib.checks import (
     MANY,
     at_least_one,
+    below,
     finite,
     floats,
-    integers,
+    instance,
     number,
     random_source,
     shaped,
     whole,
+    wholes,
 )
 
 MOST = 20  # hidden units whose 2²⁰ states are still summed
@@ -48,10 +50,10 @@ def cd_gradient(
     Raises ValueError for shapes that disagree. Source: Hinton 2002; the probabilities in place of
     draws at both ends: Hinton 2010, section 3.
     """
-    shaped("W", W, "V", "H"), shaped("b", b, len(W)), shaped("c", c, W.shape[1])
-    _check_units("v", v, len(W))
-    _check_units("u_h", u_h, W.shape[1], len(v))
-    _check_units("u_v", u_v, len(W), len(v))
+    n, V, H = len(floats("v", v)), *shaped("W", W, "V", "H", like=v).shape
+    sides = {"v": (n, V), "W": (V, H), "b": (V,), "c": (H,), "u_h": (n, H), "u_v": (n, V)}
+    for (name, shape), x in zip(sides.items(), (v, W, b, c, u_h, u_v), strict=True):
+        finite(name, shaped(name, x, *shape, like=W), wait=False)
     p = (v @ W + c).sigmoid()
     h = (u_h < p).to(v.dtype)
     again = (u_v < (h @ W.T + b).sigmoid()).to(v.dtype)
@@ -75,17 +77,17 @@ class RBM(nn.Module):
 
     def up(self, v: Float[Tensor, "B V"]) -> Float[Tensor, "B H"]:
         """p(h = 1 | v) = sigmoid(vW + c)."""
-        _check_units("v", v, self.visible)
+        shaped("v", v, "B", self.visible, like=self.W)
         return (v @ self.W + self.c).sigmoid()
 
     def down(self, h: Float[Tensor, "B H"]) -> Float[Tensor, "B V"]:
         """p(v = 1 | h) = sigmoid(hWᵀ + b)."""
-        _check_units("h", h, self.hidden)
+        shaped("h", h, "B", self.hidden, like=self.W)
         return (h @ self.W.T + self.b).sigmoid()
 
     def free_energy(self, v: Float[Tensor, "B V"]) -> Float[Tensor, " B"]:
         """F(v) = −b·v − Σ softplus(vW + c), so that p(v) = exp(−F(v)) / Z."""
-        _check_units("v", v, self.visible)
+        shaped("v", v, "B", self.visible, like=self.W)
         return -(v @ self.b) - F.softplus(v @ self.W + self.c).sum(1)
 
     def log_partition(self) -> Float[Tensor, ""]:
@@ -124,9 +126,14 @@ class RBM(nn.Module):
         clamp: Float[Tensor, "B C"] | None = None,
     ) -> Float[Tensor, "B V"]:
         """`steps` times up and down again, each drawn. The last C units are held at `clamp`."""
-        _check_units("v", v, self.visible)
+        shaped("v", v, "B", self.visible, like=self.W)
+        random_source(generator)
         if clamp is not None:
-            shaped("clamp", clamp, len(v), "C")
+            shaped("clamp", clamp, len(v), "C", like=v)
+            if clamp.shape[1] > self.visible:
+                raise ValueError(
+                    f"clamp must have at most {self.visible} columns; got {clamp.shape}"
+                )
         for _ in range(whole("steps", steps, 0, most=MANY)):
             v = draw(self.down(draw(self.up(v), generator)), generator)
             if clamp is not None:
@@ -166,8 +173,10 @@ class CDStep:
         steps: int | None = None,
         generator: torch.Generator | None = None,
     ):
-        if k < 1:
-            raise ValueError(f"k must be at least 1; got {k}")
+        instance("rbm", rbm, RBM), random_source(generator), whole("k", k, most=MANY)
+        number("lr", lr, 0), number("momentum", momentum, 0, 1), number("decay", decay, 0)
+        if steps is not None:
+            whole("steps", steps)
         self.rbm, self.lr, self.k, self.exact, self.decay = rbm, lr, k, exact, decay
         self.momentum, self.steps, self.generator = momentum, steps, generator
         self.memory = _Memory(rbm, persistent)
@@ -224,11 +233,9 @@ class BeliefNetwork(nn.Module):
         self, widths: Sequence[int], classes: int = 10, generator: torch.Generator | None = None
     ):
         super().__init__()
-        if not isinstance(widths, Sequence) or len(widths) < 2:
+        if len(wholes("widths", widths)) < 2:
             raise ValueError(f"widths must hold visible and hidden units; got {widths!r}")
-        for width in widths:
-            whole("widths", width)
-        whole("classes", classes)
+        at_least_one(classes=classes), random_source(generator)
         inputs = [*widths[:-2], widths[-2] + classes]
         self.classes = classes
         self.machines = nn.ModuleList(
@@ -243,7 +250,8 @@ class BeliefNetwork(nn.Module):
         self, v: Float[Tensor, "B V"], level: int, generator: torch.Generator | None = None
     ) -> Float[Tensor, "B W"]:
         """What the first `level` machines make of v, each layer drawn: the data of the next one."""
-        _check_units("v", v, self.machines[0].visible)
+        random_source(generator)
+        shaped("v", v, "B", self.machines[0].visible, like=self.top.W)
         for machine in self.machines[: whole("level", level, 0, most=len(self.machines))]:
             v = draw(machine.up(v), generator)
         return v
@@ -252,16 +260,9 @@ class BeliefNetwork(nn.Module):
         self, v: Float[Tensor, "B W"], labels: Int[Tensor, " B"]
     ) -> Float[Tensor, "B W+classes"]:
         """What the top machine sees: the layer below it, and the unit of the class."""
-        _check_units("v", v, self.top.visible - self.classes)
-        self._check_labels(labels, len(v))
+        shaped("v", v, "B", self.top.visible - self.classes, like=self.top.W)
+        below("labels", labels, self.classes, len(v), like=v)
         return torch.cat([v, F.one_hot(labels.long(), self.classes).to(v.dtype)], dim=1)
-
-    def _check_labels(self, labels: Tensor, n: int) -> None:
-        integers("labels", labels)
-        if labels.shape != (n,):
-            raise ValueError(f"labels must be ({n},); got {tuple(labels.shape)}")
-        if n and not labels.is_meta and not 0 <= labels.min() <= labels.max() < self.classes:
-            raise ValueError(f"labels must be in 0 … {self.classes - 1}; got {labels.tolist()}")
 
     @torch.no_grad()
     def sample(
@@ -276,9 +277,11 @@ class BeliefNetwork(nn.Module):
         The class units are held; the top machine goes up and down `steps` times, from coin tosses
         or from `start` (what lies below it); then once down to the picture.
         """
-        self._check_labels(labels, integers("labels", labels).numel())
+        random_source(generator), below("labels", labels, self.classes, "B", like=self.top.W)
         n, width = len(labels), self.top.visible - self.classes
-        if start is None:
+        if start is not None:
+            shaped("start", start, n, width, like=self.top.W)
+        else:
             start = draw(torch.full((n, width), 0.5, device=labels.device), generator)
         said = self.with_labels(start, labels)
         v = self.top.gibbs(said, steps, generator, clamp=said[:, width:])
@@ -290,11 +293,8 @@ class BeliefNetwork(nn.Module):
     @torch.no_grad()
     def classify(self, v: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
         """The class with which the top machine has the least free energy."""
-        _check_units(
-            "v",
-            v,
-            self.machines[0].visible if len(self.machines) > 1 else self.top.visible - self.classes,
-        )
+        pictures = self.machines[0].visible - self.classes * (len(self.machines) == 1)
+        shaped("v", v, "B", pictures, like=self.top.W)
         for machine in self.machines[:-1]:
             v = machine.up(v)
         every = torch.arange(self.classes, device=v.device)
@@ -306,7 +306,7 @@ class BeliefNetwork(nn.Module):
 
 def draw(p: Float[Tensor, "..."], generator: torch.Generator | None = None) -> Tensor:
     """1 with probability p, else 0, each place for itself."""
-    floats("p", p), random_source(generator)
+    finite("p", floats("p", p), wait=False), random_source(generator)
     place = p.device if generator is None else generator.device
     return (torch.rand(p.shape, generator=generator, device=place).to(p.device) < p).to(p.dtype)
 
@@ -328,10 +328,3 @@ def _states(n: int, like: Tensor) -> Float[Tensor, "2**n n"]:
     """All rows of n zeros and ones."""
     numbers = torch.arange(2**n, device=like.device)[:, None]
     return (numbers >> torch.arange(n, device=like.device) & 1).to(like.dtype)
-
-
-def _check_units(name: str, x: Tensor, width: int, rows: int | None = None) -> None:
-    floats(name, x)
-    if x.ndim != 2 or x.shape[1] != width or (rows is not None and len(x) != rows):
-        wanted = f"({'B' if rows is None else rows}, {width})"
-        raise ValueError(f"{name} must be {wanted}; got {tuple(x.shape)}")

@@ -1,13 +1,15 @@
 """What the public functions ask of their arguments, in one line each.
 
-Of a tensor only `finite` looks at the values, and a GPU waits for it: not within a training step.
+Of a tensor only `finite` looks at the values of any device, and a GPU waits for it: not within a
+training step.
 """
 
 import math
 import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Real
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -186,11 +188,17 @@ def _autocast(x: Tensor) -> bool:
     return not x.is_meta and torch.is_autocast_enabled(x.device.type)
 
 
-def integers(name: str, x: Any) -> Tensor:
-    """x, a tensor of whole numbers. Raises TypeError for any other kind, truth values included."""
+def integers(name: str, x: Any, rank: int | None = None) -> Tensor:
+    """x, a tensor of whole numbers; with `rank` of so many axes and not empty.
+
+    Raises TypeError for any other kind, truth values included, ValueError for another rank.
+    """
     kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
     if not isinstance(x, Tensor) or kind.is_floating_point or kind.is_complex or kind == torch.bool:
         raise TypeError(f"{name} must be whole numbers (int64); got {kind}")
+    if rank is not None and (x.ndim != rank or not x.numel()):
+        axes = f"of {rank} dimension{'s' * (rank > 1)} that is not empty"
+        raise ValueError(f"{name} must be a tensor {axes}; got {tuple(x.shape)}")
     return x
 
 
@@ -220,9 +228,9 @@ def truths(name: str, x: Any) -> Tensor:
     return x
 
 
-def finite(name: str, x: Tensor) -> Tensor:
-    """x. Raises ValueError where it holds NaN or infinity."""
-    if x.is_meta:
+def finite(name: str, x: Tensor, *, wait: bool = True) -> Tensor:
+    """x. Raises ValueError where it holds NaN or infinity. wait=False looks on the CPU only."""
+    if x.is_meta or not (wait or x.device.type == "cpu"):
         return x
     if not torch.stack(torch.aminmax(x.detach())).isfinite().all():  # x.isfinite() would copy x
         raise ValueError(f"{name} must be finite; it contains NaN or infinity")
@@ -266,10 +274,11 @@ def function(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a network or a function; got {type(value).__name__}")
 
 
-def instance(name: str, value: Any, kind: type) -> Any:
+def instance(name: str, value: Any, kind: type | UnionType) -> Any:
     """`value`. Raises TypeError unless it is one of these."""
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a {kind.__name__}; got {type(value).__name__}")
+        kinds = " or ".join(one.__name__ for one in get_args(kind) or (kind,))
+        raise TypeError(f"{name} must be a {kinds}; got {type(value).__name__}")
     return value
 
 

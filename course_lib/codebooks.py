@@ -8,7 +8,7 @@ rounded. A discriminator makes of it a VQGAN (Esser et al. 2021).
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,21 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib import device, gan_losses
-from course_lib.checks import floats, integers, number, shaped, whole
+from course_lib.checks import (
+    at_least_one,
+    below,
+    beside,
+    finite,
+    floats,
+    function,
+    instance,
+    integers,
+    number,
+    one_of,
+    shaped,
+    valued,
+    whole,
+)
 from course_lib.gan import frozen
 
 KINDS = ("plain", "ema", "restart")
@@ -31,9 +45,8 @@ def nearest_code(z: Float[Tensor, "B D H W"], book: Float[Tensor, "K D"]) -> Int
     Of equally near codes the first. Raises ValueError unless book is (K, D) with the D of z.
     Source: van den Oord et al. 2017, eq. 1.
     """
-    if z.ndim != 4 or book.ndim != 2 or book.shape[1] != z.shape[1]:
-        text = f"{tuple(z.shape)} and {tuple(book.shape)}"
-        raise ValueError(f"z and book must be (B, D, H, W) and (K, D); got {text}")
+    d = finite("z", shaped("z", z, "B", "D", "H", "W"), wait=False).shape[1]
+    finite("book", shaped("book", book, "K", d, like=z), wait=False)
     places = z.permute(0, 2, 3, 1)  # (B, H, W, D)
     # ‖z − e‖² = ‖z‖² − 2 z·e + ‖e‖², and ‖z‖² is the same for all codes
     return (book.square().sum(1) - 2 * places @ book.T).argmin(-1)
@@ -59,8 +72,7 @@ def codebook_loss(
     of VQGAN had β on the other term.)
     """
     _same_shape(z, q)
-    if not 0 <= beta < math.inf:
-        raise ValueError(f"beta must be a number of at least 0; got {beta}")
+    number("beta", beta, 0)
     return (q - z.detach()).square().mean() + beta * (z - q.detach()).square().mean()
 
 
@@ -76,17 +88,11 @@ def perplexity(tokens: Int[Tensor, "..."], codes: int) -> Float[Tensor, ""]:
 
 def codes_used(tokens: Int[Tensor, "..."], codes: int) -> int:
     """How many of the codes occur. Raises as `perplexity`."""
-    return int((_counts(tokens, codes) > 0).sum())
+    return int((_counts(valued("tokens", integers("tokens", tokens)), codes) > 0).sum())
 
 
 def _counts(tokens: Tensor, codes: int) -> Float[Tensor, " codes"]:
-    if tokens.is_floating_point() or tokens.dtype == torch.bool:
-        raise TypeError(f"tokens must be integers (int64); got {tokens.dtype}")
-    if not tokens.numel():
-        raise ValueError("tokens must not be empty")
-    if tokens.device.type == "cpu" and not (tokens.min() >= 0 and tokens.max() < codes):
-        low, high = tokens.min().item(), tokens.max().item()
-        raise ValueError(f"tokens must lie in 0 … {codes - 1}; got {low} … {high}")
+    at_least_one(codes=codes), below("tokens", tokens, codes)
     once = torch.ones(tokens.numel(), device=tokens.device)
     return torch.zeros(codes, device=tokens.device).index_add_(0, tokens.flatten().int(), once)
 
@@ -113,10 +119,9 @@ class Codebook(nn.Module):
         beta: float = 0.25,
     ):
         super().__init__()
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
-        if codes < 1 or dim < 1 or not 0 <= decay < 1:
-            raise ValueError(f"codes and dim must be at least 1, decay in [0, 1); got {decay}")
+        one_of("kind", kind, KINDS), at_least_one(codes=codes, dim=dim), number("beta", beta, 0)
+        if number("decay", decay, 0, 1) == 1:
+            raise ValueError("decay must be below 1, or the codes stay where they are; got 1")
         self.codes, self.kind, self.decay, self.beta = codes, kind, decay, beta
         if kind == "plain":
             self.book = nn.Parameter(torch.empty(codes, dim).uniform_(-1 / codes, 1 / codes))
@@ -131,7 +136,7 @@ class Codebook(nn.Module):
     def forward(
         self, z: Float[Tensor, "B D H W"]
     ) -> tuple[Float[Tensor, "B D H W"], Int[Tensor, "B H W"], Float[Tensor, ""]]:
-        z = z.float()
+        z = beside("z", shaped("z", z, "B", self.book.shape[1], "H", "W"), self.book).float()
         if self.training and self.restarts:
             self._revive(z.detach())
         tokens = nearest_code(z.detach(), self.book.detach())
@@ -146,6 +151,7 @@ class Codebook(nn.Module):
 
     def look_up(self, tokens: Int[Tensor, "B H W"]) -> Float[Tensor, "B D H W"]:
         """The codes of the tokens, as a map."""
+        below("tokens", tokens, self.codes, "B", "H", "W", like=self.book)
         return self.book[tokens].permute(0, 3, 1, 2)
 
     @torch.no_grad()
@@ -195,6 +201,7 @@ class VQAutoencoder(nn.Module):
         kind: str = "restart",
     ):
         super().__init__()
+        at_least_one(nc=nc, size=size, codes=codes, dim=dim, width=width, fold=fold)
         if fold < 4 or fold & (fold - 1) or size % fold or width % 16:
             raise ValueError(
                 "fold must be 4, 8, 16 … and divide size, and 16 must divide width; got fold "
@@ -228,15 +235,13 @@ class VQAutoencoder(nn.Module):
 
     def encode(self, x: Float[Tensor, "B nc H W"]) -> Float[Tensor, "B D h w"]:
         """The codes before they are rounded."""
-        if floats("x", x).shape[1:] != self.shape:
-            wanted = ", ".join(map(str, self.shape))
-            raise ValueError(f"x must be (B, {wanted}); got {tuple(x.shape)}")
+        shaped("x", x, "B", *self.shape, like=self.codebook.book)
         return self.encoder(x).float()
 
     @torch.no_grad()
     def tokens(self, x: Float[Tensor, "B nc H W"], block: int = 256) -> Int[Tensor, "B h w"]:
         """The tokens of pictures, some at a time."""
-        floats("x", x), whole("block", block)
+        finite("x", floats("x", x)), whole("block", block)
         parts = [nearest_code(self.encode(part), self.codebook.book) for part in x.split(block)]
         return torch.cat(parts)
 
@@ -244,7 +249,8 @@ class VQAutoencoder(nn.Module):
     def pictures(self, tokens: Int[Tensor, "B ..."], block: int = 256) -> Float[Tensor, "B nc H W"]:
         """Pictures of tokens, (B, h, w) or as rows (B, h·w), in [-1, 1]."""
         whole("block", block)
-        if not integers("tokens", tokens).numel() or tokens[0].numel() != self.side**2:
+        below("tokens", tokens, self.codebook.codes, like=self.codebook.book)
+        if tokens[0].numel() != self.side**2:
             shape = f"(B, {self.side}, {self.side})"
             raise ValueError(f"tokens must be {shape}; got {tuple(tokens.shape)}")
         maps = tokens.reshape(len(tokens), self.side, self.side)
@@ -257,7 +263,8 @@ class Residual(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        if whole("width", width) % 16:
+        at_least_one(width=width)
+        if width % 16:
             raise ValueError(f"width must be a multiple of 16; got {width}")
         self.norm = nn.GroupNorm(width // 16, width)
         self.conv, self.out = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 1)
@@ -265,7 +272,7 @@ class Residual(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        shaped("x", x, "B", self.conv.in_channels, "H", "W")
+        shaped("x", x, "B", self.conv.in_channels, "H", "W", like=self.conv.weight)
         return x + self.out(F.silu(self.conv(F.silu(self.norm(x)))))
 
 
@@ -278,11 +285,12 @@ class VQStep:
     """
 
     def __init__(self, model: VQAutoencoder, lr: float = 2e-3, steps: int | None = None):
+        instance("model", model, VQAutoencoder)
         self.model, self.steps = model, steps
         self.optimizer, self.schedule = _adam(model, lr, steps)
 
     def __call__(self, batch: Tensor | tuple[Tensor, ...]) -> dict[str, Tensor]:
-        x = batch if isinstance(batch, Tensor) else batch[0]
+        x = _pictures(batch, self.model)
         book = self.model.codebook
         done = self.schedule.last_epoch  # of a resumed run too
         book.restarts = book.kind == "restart" and (not self.steps or done < 0.8 * self.steps)
@@ -310,11 +318,22 @@ def adaptive_weight(
 
     Source: Esser et al. 2021, eq. 7, with the 1e-4, the bound and the 0.8 of its code.
     """
-    ours, theirs = (
-        torch.autograd.grad(loss, weight, retain_graph=True)[0].norm()
-        for loss in (reconstruction, g_loss)
-    )
+    number("strength", strength, 0)
+    ours = _pull("reconstruction", reconstruction, weight)
+    theirs = _pull("g_loss", g_loss, weight)
     return strength * (ours / (theirs + 1e-4)).clamp(max=1e4).detach()
+
+
+def _pull(name: str, loss: Tensor, weight: Tensor) -> Float[Tensor, ""]:
+    instance(name, loss, Tensor), floats("weight", weight)
+    if loss.numel() != 1 or not loss.requires_grad:
+        raise ValueError(f"{name} must be one number with a gradient; got {loss!r:.60}")
+    slopes = (None,)
+    if weight.requires_grad:
+        slopes = torch.autograd.grad(loss, weight, retain_graph=True, allow_unused=True)
+    if slopes[0] is None:
+        raise ValueError(f"weight must be one that {name} depends on")
+    return slopes[0].norm()
 
 
 class VQGANStep:
@@ -335,6 +354,10 @@ class VQGANStep:
         alone: int = 60,
         steps: int | None = None,
     ):
+        instance("model", model, VQAutoencoder), instance("discriminator", discriminator, nn.Module)
+        whole("alone", alone, 0)
+        if features is not None:
+            function("features", features)
         self.model = copy.deepcopy(model).requires_grad_(False).eval()
         self.model.decoder.requires_grad_(True)
         self.discriminator, self.features, self.alone = discriminator, features, alone
@@ -343,7 +366,7 @@ class VQGANStep:
         self.last = [m for m in self.model.decoder if isinstance(m, nn.Conv2d)][-1].weight
 
     def __call__(self, batch: Tensor | tuple[Tensor, ...]) -> dict[str, Tensor]:
-        x = batch if isinstance(batch, Tensor) else batch[0]
+        x = _pictures(batch, self.model)
         hinge = gan_losses.LOSSES["hinge"]
         with torch.no_grad():
             q, _, _ = self.model.codebook(self.model.encode(x))
@@ -367,6 +390,11 @@ class VQGANStep:
         return {name: loss.detach() for name, loss in losses.items()}
 
 
+def _pictures(batch: Tensor | Sequence[Tensor], model: VQAutoencoder) -> Tensor:
+    x = batch[0] if isinstance(batch, Sequence) and batch else batch
+    return shaped("batch", x, "B", *model.shape, like=model.codebook.book)
+
+
 def _adam(net: nn.Module, lr: float, steps: int | None, beta1: float = 0.9):
     number("lr", lr, 0)
     if steps is not None:
@@ -388,3 +416,4 @@ def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
 def _same_shape(z: Tensor, q: Tensor) -> None:
     if floats("z", z).shape != floats("q", q).shape:
         raise ValueError(f"q must have the shape of z, {tuple(z.shape)}; got {tuple(q.shape)}")
+    beside("q", q, z)

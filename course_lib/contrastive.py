@@ -14,7 +14,18 @@ from torch import Tensor, nn
 
 from course_lib import device
 from course_lib.attention import Block, adamw
-from course_lib.checks import DEPTH, at_least_one, floats, number, whole
+from course_lib.checks import (
+    DEPTH,
+    at_least_one,
+    below,
+    floats,
+    instance,
+    integers,
+    number,
+    several,
+    shaped,
+    whole,
+)
 from course_lib.words import END, LENGTH, PAD, tokeniser
 
 
@@ -28,11 +39,9 @@ def contrastive_loss(
     Row i of both belongs together. With equal vectors it is log B. Raises ValueError unless both
     are (B, e). Source: Radford et al. 2021, figure 3.
     """
-    floats("pictures", pictures), floats("sentences", sentences)
+    shaped("pictures", pictures, "B", "e")
+    shaped("sentences", sentences, *pictures.shape, like=pictures)
     number("scale", scale) if not isinstance(scale, Tensor) else floats("scale", scale.view(-1))
-    if pictures.ndim != 2 or pictures.shape != sentences.shape:
-        text = f"{tuple(pictures.shape)} and {tuple(sentences.shape)}"
-        raise ValueError(f"pictures and sentences must be (B, e), row by row; got {text}")
     logits = scale * F.normalize(pictures, dim=1) @ F.normalize(sentences, dim=1).T
     right = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
@@ -58,9 +67,9 @@ class TextEncoder(nn.Module):
         nn.init.normal_(self.place.weight, std=0.02)
 
     def forward(self, text: Int[Tensor, "B length"]) -> Float[Tensor, "B length width"]:
-        if text.is_floating_point() or text.ndim != 2 or text.shape[1] > len(self.place.weight):
-            shape = f"(B, {len(self.place.weight)}) of integers"
-            raise ValueError(f"text must be {shape}; got {text.dtype} {tuple(text.shape)}")
+        if integers("text", text).ndim != 2 or text.shape[1] > len(self.place.weight):
+            raise ValueError(f"text must be (B, {len(self.place.weight)}); got {tuple(text.shape)}")
+        below("text", text, len(self.word.weight), like=self.word.weight)
         x = self.word(text)
         if len(self.blocks):
             x = x + self.place.weight[: text.shape[1]]
@@ -70,13 +79,13 @@ class TextEncoder(nn.Module):
         return self.norm(x)
 
     def pooled(self, text: Int[Tensor, "B length"]) -> Float[Tensor, "B width"]:
-        said = (text > END).to(self.word.weight.dtype)[..., None]
+        said = (integers("text", text) > END).to(self.word.weight.dtype)[..., None]
         return (self(text) * said).sum(1) / said.sum(1).clamp(min=1)
 
 
 def real_words(text: Int[Tensor, "B length"]) -> Bool[Tensor, "B length"]:
     """True for words and for the end of a sentence, False for padding."""
-    return text != PAD
+    return integers("text", text, 2) != PAD
 
 
 class PictureTextModel(nn.Module):
@@ -98,6 +107,10 @@ class PictureTextModel(nn.Module):
         length: int = LENGTH,
     ):
         super().__init__()
+        at_least_one(nc=nc, size=size, dim=dim, width=width, length=length)
+        whole("depth", depth, 0, most=DEPTH)
+        if words is not None:
+            at_least_one(words=words)
         if size % 8 or width % 16:
             raise ValueError(f"size must divide by 8 and width by 16; got {size} and {width}")
         self.shape, self.dim = (nc, size, size), dim
@@ -116,8 +129,7 @@ class PictureTextModel(nn.Module):
         return self.log_scale.clamp(max=math.log(100)).exp()
 
     def see(self, x: Float[Tensor, "B nc size size"]) -> Float[Tensor, "B dim"]:
-        if x.shape[1:] != self.shape:
-            raise ValueError(f"x must be (B, {self.shape}); got {tuple(x.shape)}")
+        shaped("x", x, "B", *self.shape, like=self.say.weight)
         return F.normalize(self.eye(x).float(), dim=1)
 
     def read(self, text: Int[Tensor, "B length"]) -> Float[Tensor, "B dim"]:
@@ -125,6 +137,7 @@ class PictureTextModel(nn.Module):
 
     def maps(self, x: Float[Tensor, "B nc H W"]) -> Float[Tensor, "B width h w"]:
         """What its first convolution sees, at half the size: for distances between pictures."""
+        shaped("x", x, "B", *self.shape, like=self.say.weight)
         return self.eye[:4](x).float()
 
 
@@ -142,11 +155,13 @@ class ContrastiveStep:
     """
 
     def __init__(self, model: PictureTextModel, lr: float = 1e-3, steps: int | None = None):
+        instance("model", model, PictureTextModel)
         self.model = model
         self.optimizer, self.schedule = adamw(model, lr, steps)
 
     def __call__(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        x, text = batch
+        x, text = several("batch", batch, instance, Tensor)
+        shaped("batch", x, "B", *self.model.shape, like=self.model.log_scale)
         with device.choose().autocast():
             pictures, sentences = self.model.see(shifted(x)), self.model.read(text)
         loss = contrastive_loss(pictures, sentences, self.model.scale)
@@ -162,5 +177,5 @@ class ContrastiveStep:
 def shifted(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
     """The batch moved by up to one pixel each way; the border is repeated."""
     dy, dx = torch.randint(0, 3, (2,), device="cpu").tolist()
-    h, w = x.shape[2:]
+    h, w = shaped("x", x, "B", "C", "H", "W").shape[2:]
     return F.pad(x, (1, 1, 1, 1), mode="replicate")[:, :, dy : dy + h, dx : dx + w]

@@ -18,7 +18,24 @@ from torch import Tensor, nn
 from course_lib import dcgan, device, unet
 from course_lib.attention import CrossAttention
 from course_lib.autoencoders import kl_to_standard_normal, reparameterise
-from course_lib.checks import DEPTH, at_least_one, floats, shaped, whole
+from course_lib.checks import (
+    DEPTH,
+    MANY,
+    at_least_one,
+    beside,
+    finite,
+    floats,
+    function,
+    instance,
+    integers,
+    number,
+    random_source,
+    several,
+    shaped,
+    valued,
+    whole,
+    wholes,
+)
 from course_lib.codebooks import VQAutoencoder, nearest_code, straight_through
 from course_lib.contrastive import PictureTextModel, TextEncoder, real_words
 from course_lib.diffusion import DROP, FLOW_TIME, FlowStep, flow_loss, flow_sample
@@ -67,10 +84,8 @@ class ConditioningAugmentation(nn.Module):
     def forward(
         self, told: Float[Tensor, "B text"], noise: Float[Tensor, "B dim"]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        (
-            shaped("told", told, "B", self.layer.in_features),
-            shaped("noise", noise, len(told), self.dim),
-        )
+        shaped("told", told, "B", self.layer.in_features, like=self.layer.weight)
+        shaped("noise", noise, len(told), self.dim, like=self.layer.weight)
         mu, logvar = self.layer(told).float().chunk(2, dim=1)
         return reparameterise(mu, logvar, noise), mu, logvar
 
@@ -84,11 +99,13 @@ class StageOne(nn.Module):
 
     def __init__(self, text: int = 64, dim: int = 48, ngf: int = 32, nc: int = 3, size: int = 32):
         super().__init__()
+        at_least_one(text=text, dim=dim, ngf=ngf, nc=nc, size=size)
         self.augment, self.nz = ConditioningAugmentation(text, dim), dim + 32
         self.paint = dcgan.Generator(self.nz, ngf, nc, size)
 
     def forward(self, told: Tensor, z: Float[Tensor, "B nz"]) -> tuple[Tensor, Tensor, Tensor]:
-        _check_noise(z, self.nz)
+        shaped("told", told, "B", self.augment.layer.in_features, like=self.augment.layer.weight)
+        shaped("z", z, len(told), self.nz, like=told)
         noise, own = z.split([self.augment.dim, self.nz - self.augment.dim], dim=1)
         c, mu, logvar = self.augment(told, noise)
         return self.paint(torch.cat([c, own], dim=1)), mu, logvar
@@ -103,6 +120,7 @@ class StageTwo(nn.Module):
 
     def __init__(self, text: int = 64, dim: int = 48, width: int = 48, nc: int = 3):
         super().__init__()
+        at_least_one(text=text, dim=dim, width=width, nc=nc)
         self.augment, self.nz = ConditioningAugmentation(text, dim), dim
         self.look = nn.Sequential(_conv(nc, width), _conv(width, width))
         self.mix = nn.Sequential(_conv(width + dim, width), _conv(width, width))
@@ -117,7 +135,10 @@ class StageTwo(nn.Module):
     def forward(
         self, small: Tensor, told: Tensor, z: Float[Tensor, "B nz"]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        _check_noise(z, self.nz)
+        weight = self.look[0][0].weight
+        shaped("small", small, "B", weight.shape[1], "s", "s", like=weight)
+        shaped("told", told, len(small), self.augment.layer.in_features, like=weight)
+        shaped("z", z, len(small), self.nz, like=weight)
         c, mu, logvar = self.augment(told, z)
         seen = self.look(small)
         said = c[:, :, None, None].expand(-1, -1, *seen.shape[2:])
@@ -142,24 +163,30 @@ class TextDiscriminator(nn.Module):
         self, text: int = 64, ndf: int = 32, nc: int = 3, size: int = 32, noise: float = 0.0
     ):
         super().__init__()
-        whole = dcgan.Discriminator(nc, ndf, size, first_batchnorm=True)
-        self.noise, self.look_layers = noise, whole.layers[:-1]
-        width, start = whole.layers[-1].in_channels, whole.layers[-1].kernel_size
+        at_least_one(text=text, ndf=ndf, nc=nc, size=size), number("noise", noise, 0)
+        judge = dcgan.Discriminator(nc, ndf, size, first_batchnorm=True)
+        self.shape, self.noise, self.look_layers = (nc, size, size), noise, judge.layers[:-1]
+        width, start = judge.layers[-1].in_channels, judge.layers[-1].kernel_size
         self.read = nn.Sequential(nn.Linear(text, 32), nn.LeakyReLU(0.2))
         self.both = nn.Sequential(
             nn.Conv2d(width + 32, width, 1), nn.LeakyReLU(0.2), nn.Conv2d(width, 1, start)
         )
 
     def look(self, x: Float[Tensor, "B nc H W"]) -> Float[Tensor, "B C 4 4"]:
+        shaped("x", x, "B", *self.shape, like=self.read[0].weight)
         if self.training and self.noise:
             x = x + self.noise * torch.randn_like(x)
         return self.look_layers(x)
 
     def judge(self, seen: Tensor, told: Float[Tensor, "B text"]) -> Float[Tensor, " B"]:
+        weight, (start, _) = self.read[0].weight, self.both[-1].kernel_size
+        shaped("seen", seen, "B", self.both[0].in_channels - 32, start, start, like=weight)
+        shaped("told", told, len(seen), weight.shape[1], like=weight)
         said = self.read(told)[:, :, None, None].expand(-1, -1, *seen.shape[2:])
         return self.both(torch.cat([seen, said.to(seen.dtype)], dim=1)).flatten().float()
 
     def forward(self, x: Tensor, told: Tensor) -> Float[Tensor, " B"]:
+        shaped("x", x, "B", *self.shape), floats("told", told)
         return self.judge(self.look(x), told)
 
 
@@ -183,6 +210,12 @@ class StackStep:
         kl: float = 0.05,
         ema: float = 0.995,
     ):
+        instance("generator", generator, StageOne | StageTwo)
+        instance("discriminator", discriminator, TextDiscriminator)
+        instance("reader", reader, PictureTextModel), instance("first", first, StageOne | None)
+        number("lr", lr, above=0), number("kl", kl, 0), number("ema", ema, 0, 1)
+        if d_lr is not None:
+            number("d_lr", d_lr, above=0)
         if isinstance(generator, StageTwo) != (first is not None):
             raise ValueError("first must be given for a StageTwo, and only for it")
         self.generator, self.discriminator, self.kl = generator, discriminator, kl
@@ -195,7 +228,8 @@ class StackStep:
         )
 
     def __call__(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        (x, text), net = batch, self.discriminator
+        (x, text), net = several("batch", batch, instance, Tensor), self.discriminator
+        shaped("batch", x, "B", *net.shape, like=net.read[0].weight), integers("batch", text)
         told = sentence_vectors(self.reader, text)
         with device.choose().autocast():
             fake, mu, logvar = draw_stage(self.generator, told, self.first)
@@ -218,6 +252,7 @@ def sentence_vectors(
     reader: PictureTextModel, text: Int[Tensor, "B length"]
 ) -> Float[Tensor, "B dim"]:
     """What StackGAN is told: the sentence in the contrastive network's space, of length √dim."""
+    instance("reader", reader, PictureTextModel), integers("text", text)
     return reader.read(text) * reader.dim**0.5
 
 
@@ -228,6 +263,8 @@ def draw_stage(
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(pictures, mu, logvar) of a stage from fresh noise; of the second, what `first` draws."""
+    instance("stage", stage, StageOne | StageTwo), instance("first", first, StageOne | None)
+    floats("told", told), random_source(generator)
     if first is None:
         return stage(told, _noise(len(told), stage.nz, told, generator))
     with torch.no_grad():
@@ -238,11 +275,6 @@ def draw_stage(
 def _noise(n: int, d: int, like: Tensor, generator: torch.Generator | None) -> Tensor:
     where = like.device if generator is None else generator.device
     return torch.randn(n, d, generator=generator, device=where).to(like.device)
-
-
-def _check_noise(z: Tensor, nz: int) -> None:
-    if z.ndim != 2 or z.shape[1] != nz:
-        raise ValueError(f"z must be (B, {nz}); got {tuple(z.shape)}")
 
 
 def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
@@ -262,8 +294,7 @@ def cutouts(
     Row i · B + b is look i at picture b. A picture that only pleases from one exact distance is no
     picture. Raises ValueError for n below 1. Source: Crowson et al. 2022, section 3.2.
     """
-    if n < 1:
-        raise ValueError(f"n must be at least 1; got {n}")
+    shaped("x", x, "B", "C", "H", "W"), whole("n", n, most=MANY), random_source(generator)
     x, where = x.repeat(n, 1, 1, 1), x.device if generator is None else generator.device
     u = torch.rand(len(x), 3, generator=generator, device=where).to(x)
     size = 1 - 0.35 * u[:, 0]
@@ -293,6 +324,11 @@ def climb(
     codes and 0.05 for pixels unless given. Raises ValueError for another number of pictures than of
     sentences. Source: Crowson et al. 2022 (VQGAN-CLIP).
     """
+    instance("model", model, PictureTextModel), integers("text", text)
+    whole("steps", steps, 0, most=MANY), whole("looks", looks, 0), random_source(generator)
+    if lr is not None:
+        number("lr", lr, above=0)
+    valued("start", shaped("start", start, "n", *model.shape, like=model.log_scale))
     if len(start) != len(text):
         raise ValueError(f"start must be {len(text)}, a picture a sentence; got {len(start)}")
     with torch.no_grad():
@@ -371,10 +407,12 @@ class TextUNet(nn.Module):
         maps: list[Tensor] | None = None,
     ) -> Float[Tensor, "B channels h w"]:
         """maps: a list to which each block appends who asked what, (B, h·w, length)."""
-        if z.ndim != 4 or z.shape[1] != self.channels:
-            raise ValueError(f"z must be (B, {self.channels}, h, w); got {tuple(z.shape)}")
+        shaped("z", z, "B", self.channels, "h", "w", like=self.enter.weight)
+        shaped("t", t, len(z)), beside("t", t, z), instance("maps", maps, list | None)
         if text is None:
             text = nothing(torch.zeros(len(z), self.length, dtype=torch.int64, device=z.device))
+        if len(integers("text", text)) != len(z):
+            raise ValueError(f"text must be {len(z)}, a sentence each; got {len(text)}")
         words, real = self.reader(text), real_words(text)
         told = F.silu(self.time(unet.timestep_embedding(t, self.width)))
         h = self.enter(z)
@@ -393,6 +431,7 @@ class TextUNet(nn.Module):
     @torch.no_grad()
     def measure_codes(self, z: Float[Tensor, "n channels h w"]) -> None:
         """Notes the mean and spread of each channel of an autoencoder's codes."""
+        z = finite("z", valued("z", shaped("z", z, "n", self.channels, "h", "w")))
         self.code_mean.copy_(z.mean((0, 2, 3))[:, None, None])
         self.code_std.copy_(z.std((0, 2, 3))[:, None, None])
 
@@ -413,10 +452,14 @@ class TextFlowStep(FlowStep):
         ema: float = 0.998,
         steps: int | None = None,
     ):
+        instance("model", model, TextUNet), function("decode", decode)
         super().__init__(model, lr=lr, ema=ema, steps=steps, middle=True)
         self.decode = decode
 
     def loss(self, model: TextUNet, x: Tensor, labels: Tensor) -> Tensor:
+        instance("model", model, TextUNet)
+        shaped("x", x, "B", model.channels, "h", "w", like=model.enter.weight)
+        integers("labels", labels, 2)
         silent = torch.rand(len(x), 1, device=x.device) < DROP
         text = torch.where(silent, nothing(labels), labels)
         z = (x - model.code_mean) / model.code_std
@@ -426,6 +469,8 @@ class TextFlowStep(FlowStep):
         return batch[0], batch[1], None
 
     def sample(self, model: TextUNet, shape, labels, generator) -> Tensor:
+        instance("model", model, TextUNet), integers("labels", labels, 2)
+        wholes("shape", shape), random_source(generator)
         z = flow_sample(model, shape, labels, 2.0, generator, steps=20)
         return self.decode(z * model.code_std + model.code_mean)
 
@@ -444,6 +489,9 @@ def draw_flow(
 
     guidance: w of `diffusion.guided_noise`. rounded=False decodes the codes as they are.
     """
+    instance("net", net, TextUNet), instance("autoencoder", autoencoder, VQAutoencoder)
+    integers("text", text, 2), number("guidance", guidance), whole("steps", steps, most=MANY)
+    random_source(generator)
     shape = (len(text), net.channels, autoencoder.side, autoencoder.side)
     z = flow_sample(net, shape, text, guidance, generator, steps=steps)
     z = z * net.code_std + net.code_mean
@@ -465,8 +513,9 @@ def word_maps(
     `codes` are those of a picture, noised to t (0 the picture, 1 noise). Of each place the weights
     of all words add up to 1. Raises ValueError for a t outside [0, 1].
     """
-    if not 0 <= t <= 1:
-        raise ValueError(f"t must lie in [0, 1]; got {t}")
+    instance("net", net, TextUNet), integers("text", text, 2), random_source(generator)
+    shaped("codes", codes, len(text), net.channels, "h", "w", like=net.enter.weight)
+    number("t", t, 0, 1)
     z = (codes - net.code_mean) / net.code_std
     where = z.device if generator is None else generator.device
     noise = torch.randn(z.shape, generator=generator, device=where).to(z)

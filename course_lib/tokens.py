@@ -20,7 +20,24 @@ from torch import Tensor, nn
 
 from course_lib import device
 from course_lib.attention import Block, Cache, adamw, causal_mask
-from course_lib.checks import DEPTH, MANY, at_least_one, whole
+from course_lib.checks import (
+    DEPTH,
+    MANY,
+    at_least_one,
+    below,
+    beside,
+    finite,
+    floats,
+    instance,
+    integers,
+    number,
+    one_of,
+    random_source,
+    several,
+    shaped,
+    truths,
+    whole,
+)
 from course_lib.diffusion import guided_noise
 from course_lib.words import END, LENGTH, PAD, tokeniser
 
@@ -52,7 +69,7 @@ class TokenTransformer(nn.Module):
     ):
         super().__init__()
         words = len(tokeniser()) if words is None else words
-        at_least_one(words=words, codes=codes, side=side, width=width, length=length)
+        at_least_one(words=words, codes=codes, side=side, width=width, heads=heads, length=length)
         whole("depth", depth, most=DEPTH)
         self.words, self.codes, self.length, self.n = words, codes, length, side**2
         self.marks = {"IMAGE": words + codes, "TEXT": words + codes + 1, "MASK": words + codes + 2}
@@ -73,27 +90,36 @@ class TokenTransformer(nn.Module):
         mask: Bool[Tensor, "n m"] | None = None,
         caches: list[Cache] | None = None,
     ) -> Float[Tensor, "B n vocabulary"]:
-        if ids.ndim != 2 or places.shape != ids.shape[1:]:
-            text = f"{tuple(ids.shape)} and {tuple(places.shape)}"
-            raise ValueError(f"ids and places must be (B, n) and (n,); got {text}")
+        token, place = self.token.weight, self.place.weight
+        below("ids", ids, len(token), "B", "n", like=token)
+        below("places", places, len(place), ids.shape[1], like=token)
+        if mask is not None:
+            truths("mask", mask)
+        layers = len(self.blocks)
+        if caches is not None and len(several("caches", caches, instance, Cache)) != layers:
+            raise ValueError(f"caches must be {layers}, one a layer; got {len(caches)}")
         x = self.token(ids) + self.place(places)
         for i, block in enumerate(self.blocks):
             x = block(x, mask, None if caches is None else caches[i])
         return self.head(self.norm(x))
 
     def told(self, text: Int[Tensor, "B l"]) -> tuple[Tensor, Tensor]:
-        if text.ndim != 2 or text.shape[1] > self.length:
+        if integers("text", text).ndim != 2 or text.shape[1] > self.length:
             raise ValueError(f"text must be (B, {self.length}); got {tuple(text.shape)}")
+        below("text", text, self.words, like=self.token.weight)
         return text, torch.arange(text.shape[1], device=text.device)
 
     def drawn(self, image: Int[Tensor, "B k"], first: int = 0) -> tuple[Tensor, Tensor]:
         """The tokens of a picture, or those of them that begin at the place `first`."""
-        if image.ndim != 2 or first + image.shape[1] > self.n:
+        whole("first", first, 0)
+        if integers("image", image).ndim != 2 or first + image.shape[1] > self.n:
             raise ValueError(f"image must be (B, {self.n}), row by row; got {tuple(image.shape)}")
+        below("image", image, self.codes, like=self.token.weight)
         places = torch.arange(image.shape[1], device=image.device) + self.length + first
         return self.words + image, places
 
     def mark(self, name: str, n: int) -> tuple[Tensor, Tensor]:
+        one_of("name", name, self.marks), at_least_one(n=n)
         where = self.token.weight.device
         ids = torch.full((n, 1), self.marks[name], device=where)
         return ids, torch.full((1,), self.length + self.n, device=where)
@@ -101,6 +127,8 @@ class TokenTransformer(nn.Module):
 
 def joined(*pieces: tuple[Tensor, Tensor]) -> tuple[Int[Tensor, "B n"], Int[Tensor, " n"]]:
     """Pieces of a sequence one after the other: ids and places."""
+    if not pieces:
+        raise ValueError("pieces must hold at least one; got none")
     ids, places = zip(*pieces, strict=True)
     return torch.cat(ids, dim=1), torch.cat(places)
 
@@ -116,11 +144,12 @@ def next_token_loss(
     logits[:, i] are of the token at place i + 1. Tokens equal to `ignore` do not count. Raises
     ValueError unless 1 ≤ start < n, and for shapes that disagree.
     """
-    if logits.ndim != 3 or logits.shape[:2] != tokens.shape:
-        text = f"{tuple(logits.shape)} and {tuple(tokens.shape)}"
-        raise ValueError(f"logits and tokens must be (B, n, V) and (B, n); got {text}")
-    if not 1 <= start < tokens.shape[1]:
-        raise ValueError(f"start must lie in 1 … {tokens.shape[1] - 1}; got {start}")
+    b, n, v = shaped("logits", logits, "B", "n", "V").shape
+    if beside("tokens", integers("tokens", tokens), logits).shape != (b, n):
+        raise ValueError(f"tokens must be {(b, n)}; got {tuple(tokens.shape)}")
+    whole("start", start, most=n - 1), whole("ignore", ignore, -math.inf)
+    if tokens.device.type == "cpu":  # a GPU would wait for the mask
+        below("tokens", tokens[:, start:][tokens[:, start:] != ignore], v)
     told, asked = logits[:, start - 1 : -1], tokens[:, start:]
     return F.cross_entropy(told.flatten(0, 1), asked.flatten(), ignore_index=ignore)
 
@@ -135,11 +164,13 @@ class NextTokenStep:
     """
 
     def __init__(self, model: TokenTransformer, lr: float = 2e-3, steps: int | None = None):
+        instance("model", model, TokenTransformer)
         self.model = model
         self.optimizer, self.schedule = adamw(model, lr, steps)
 
     def __call__(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        net, (image, text), half = self.model, batch, len(batch[0]) // 2
+        net, (image, text) = self.model, several("batch", batch, integers)
+        half = len(image) // 2
         if half < 1:
             raise ValueError(f"a batch must hold at least 2 pictures; got {len(image)}")
         image = image.flatten(1)
@@ -178,9 +209,10 @@ def masked_input(
     are 0 … N − 1 in any order. Raises ValueError for shapes that disagree.
     Source: Chang et al. 2022, section 3.3.
     """
-    if ranks.shape != tokens.shape or u.shape != tokens.shape[:1]:
-        text = f"{tuple(tokens.shape)}, {tuple(u.shape)} and {tuple(ranks.shape)}"
-        raise ValueError(f"tokens, u and ranks must be (B, N), (B,) and (B, N); got {text}")
+    integers("tokens", tokens, 2), whole("mask", mask, 0)
+    beside("u", finite("u", shaped("u", u, len(tokens)), wait=False), tokens)
+    if beside("ranks", integers("ranks", ranks), tokens).shape != tokens.shape:
+        raise ValueError(f"ranks must be {tuple(tokens.shape)}; got {tuple(ranks.shape)}")
     n = ((math.pi / 2 * u).cos() * tokens.shape[1]).ceil().clamp(min=1)
     hidden = ranks < n[:, None]
     return torch.where(hidden, mask, tokens), hidden
@@ -194,12 +226,13 @@ class MaskedStep:
     """
 
     def __init__(self, model: TokenTransformer, lr: float = 2e-3, steps: int | None = None):
+        instance("model", model, TokenTransformer)
         self.model = model
         self.optimizer, self.schedule = adamw(model, lr, steps)
 
     def __call__(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        net, (image, text), b = self.model, batch, len(batch[0])
-        image, where = image.flatten(1), batch[0].device
+        net, (image, text) = self.model, several("batch", batch, integers)
+        image, b, where = image.flatten(1), len(image), image.device
         silent = torch.rand(b, 1, device=where) < DROP
         text = torch.where(silent, nothing(text), text)
         ranks = torch.rand(image.shape, device=where).argsort(1)  # a random order of the places
@@ -217,7 +250,7 @@ class MaskedStep:
 
 def nothing(text: Int[Tensor, "B l"]) -> Int[Tensor, "B l"]:
     """Sentences of the same shape without a word."""
-    first = torch.arange(text.shape[1], device=text.device) == 0
+    first = torch.arange(integers("text", text, 2).shape[1], device=text.device) == 0
     return torch.where(first, END, PAD).to(text.dtype).expand(text.shape)
 
 
@@ -238,8 +271,7 @@ def nucleus(logits: Float[Tensor, "*B V"], p: float) -> Float[Tensor, "*B V"]:
     The token that crosses p stays, so that one is always left. Raises ValueError unless 0 < p ≤ 1.
     Source: Holtzman et al. 2020, eq. 2.
     """
-    if not 0 < p <= 1:
-        raise ValueError(f"p must lie in (0, 1]; got {p}")
+    floats("logits", logits), number("p", p, above=0, most=1)
     if p == 1:
         return logits
     probabilities, order = logits.softmax(-1).sort(-1, descending=True)
@@ -258,14 +290,16 @@ def choose(
 
     Temperature 0 takes the likeliest. Raises ValueError for a temperature below 0 and as `nucleus`.
     """
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature must be a number of at least 0; got {temperature}")
+    floats("logits", logits), random_source(generator)
+    number("temperature", temperature, 0), number("p", p, above=0, most=1)
     if temperature == 0:
         return logits.argmax(-1)
     logits = logits / temperature
     probabilities = (logits if p == 1 else nucleus(logits, p)).softmax(-1)
     where = logits.device if generator is None else generator.device
     flat = probabilities.reshape(-1, logits.shape[-1]).to(where)
+    if flat.device.type == "cpu" and not flat.isfinite().all():
+        raise ValueError("logits must be below infinity, one of each row above −∞; got others")
     drawn = torch.multinomial(flat, 1, generator=generator)
     return drawn.view(logits.shape[:-1]).to(logits.device)
 
@@ -289,6 +323,8 @@ def draw_next(
     normalised. temperature and p as of `choose`. cached=False computes every place anew each time:
     the same pictures, some ten times slower. Raises ValueError as `choose` and `guided_noise`.
     """
+    instance("net", net, TokenTransformer), integers("text", text, 2), random_source(generator)
+    number("guidance", guidance), number("temperature", temperature, 0)
     readers = [_Reader(net, [net.told(text), net.mark("IMAGE", len(text))], cached)]
     if guidance != 1:
         readers.append(_Reader(net, [net.mark("IMAGE", len(text))], cached))
@@ -314,6 +350,7 @@ def caption(
 
     After its end a sentence is padding.
     """
+    instance("net", net, TokenTransformer), integers("image", image, 2), random_source(generator)
     begin = [net.mark("IMAGE", len(image)), net.drawn(image), net.mark("TEXT", len(image))]
     reader, found = _Reader(net, begin, cached), []
     over = torch.zeros(len(image), dtype=torch.bool, device=image.device)
@@ -333,7 +370,10 @@ def log_likelihood(
 
     So that of several drawings the one that tells the sentence best can be chosen.
     """
+    instance("net", net, TokenTransformer), integers("text", text, 2)
     n = len(text)
+    if len(integers("image", image, 2)) != n:
+        raise ValueError(f"image must be {n}, a picture a sentence; got {len(image)}")
     ids, places = joined(
         net.mark("IMAGE", n), net.drawn(image), net.mark("TEXT", n), net.told(text)
     )
@@ -385,10 +425,11 @@ def keep_surest(
 
     Places that were not hidden stay. Raises ValueError for shapes that disagree and left < 0.
     """
-    if not tokens.shape == drawn.shape == confidence.shape or tokens.ndim != 2:
-        raise ValueError("tokens, drawn and confidence must be (B, N), all three")
-    if left < 0:
-        raise ValueError(f"left must be at least 0; got {left}")
+    shape = integers("tokens", tokens, 2).shape
+    if beside("drawn", integers("drawn", drawn), tokens).shape != shape:
+        raise ValueError(f"drawn must be {tuple(shape)}; got {tuple(drawn.shape)}")
+    finite("confidence", shaped("confidence", confidence, *shape), wait=False)
+    beside("confidence", confidence, tokens), whole("left", left, 0), whole("mask", mask, 0)
     hidden = tokens == mask
     sure = confidence.masked_fill(~hidden, math.inf)
     again = sure.argsort(1)[:, :left]
@@ -423,8 +464,9 @@ def draw_masked(
     that are known, −1 where a place is to be drawn, as many in each row. trace=True returns a
     `Film`. Raises ValueError for what does not fit. Source: Chang et al. 2022, section 3.2.
     """
-    if order not in ("confidence", "random"):
-        raise ValueError(f"order must be confidence or random; got {order!r}")
+    instance("net", net, TokenTransformer), integers("text", text, 2), random_source(generator)
+    one_of("order", order, ("confidence", "random"))
+    number("guidance", guidance), number("temperature", temperature, 0), number("noise", noise, 0)
     ids, hidden_first = _first_ids(net, text, start)
     mask, film = net.marks["MASK"], []
     places = torch.arange(net.n, device=text.device) + net.length
@@ -452,8 +494,9 @@ def _first_ids(net: TokenTransformer, text: Tensor, start: Tensor | None) -> tup
     mask = net.marks["MASK"]
     if start is None:
         return torch.full((len(text), net.n), mask, device=text.device), net.n
-    if start.shape != (len(text), net.n):
+    if beside("start", integers("start", start), text).shape != (len(text), net.n):
         raise ValueError(f"start must be ({len(text)}, {net.n}); got {tuple(start.shape)}")
+    below("start", start.clamp(min=0), net.codes)
     counts = (start < 0).sum(1).unique()
     if len(counts) != 1 or not counts[0]:
         raise ValueError(

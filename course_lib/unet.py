@@ -18,10 +18,20 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
-from course_lib.checks import DEPTH, at_least_one, floats, is_whole, whole
+from course_lib import checks
+from course_lib.checks import (
+    DEPTH,
+    SIZE,
+    at_least_one,
+    floats,
+    integers,
+    is_whole,
+    shaped,
+    whole,
+    wholes,
+)
 
 FAST = torch.channels_last
-INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def timestep_embedding(t: Shaped[Tensor, " B"], dim: int) -> Float[Tensor, "B dim"]:
@@ -33,11 +43,8 @@ def timestep_embedding(t: Shaped[Tensor, " B"], dim: int) -> Float[Tensor, "B di
     not (B,) and a dim that is odd or below 2. This is the order of improved-diffusion; Ho et al.
     put the sines first and divide by h − 1. Source: Vaswani et al. 2017, section 3.5.
     """
-    if t.ndim != 1:
-        raise ValueError(f"t must be (B,), a time for each picture; got {tuple(t.shape)}")
-    if t.is_complex():
-        raise TypeError(f"t must be whole numbers or decimals; got {t.dtype}")
-    if not is_whole(dim) or dim < 2 or dim % 2:
+    _check_times(t)
+    if not is_whole(dim) or not 2 <= dim <= SIZE or dim % 2:
         raise ValueError(f"dim must be even, at least 2; got {dim}")
     half = dim // 2
     exponents = torch.arange(half, device=t.device, dtype=torch.float32) / half
@@ -77,11 +84,9 @@ class UNet(nn.Module):
         beside: int = 0,
     ):
         super().__init__()
-        at_least_one(channels=channels, patch=patch, levels=len(multipliers))
-        at_least_one(**{f"multipliers[{i}]": m for i, m in enumerate(multipliers)})
-        whole("blocks", blocks, most=DEPTH), whole("beside", beside, 0)
-        if not is_whole(width) or width < 16 or width % 16:
-            raise ValueError(f"width must be a multiple of 16; got {width}")
+        at_least_one(channels=channels, patch=patch), wholes("multipliers", multipliers)
+        whole("blocks", blocks, most=DEPTH), whole("beside", beside, 0, most=SIZE)
+        _check_width(width)
         self.channels, self.patch, self.beside, self.classes = channels, patch, beside, classes
         self.multiple = patch * 2 ** (len(multipliers) - 1)  # of which sizes must be multiples
         widths, told = [width * m for m in multipliers], 4 * width
@@ -141,6 +146,7 @@ class UNet(nn.Module):
 
     def unconditional(self, labels: Int[Tensor, "B ..."]) -> Int[Tensor, "B ..."]:
         """Labels of the same shape that tell the network nothing."""
+        integers("labels", labels)
         if self.classes is None:
             raise ValueError("this U-Net has no unconditional class: it was built without classes")
         return self.none.to(labels.dtype).expand(labels.shape)
@@ -153,18 +159,14 @@ class UNet(nn.Module):
         return told + self.label(labels + self.first_row).sum(1)
 
     def _check(self, x, t, labels, beside) -> None:
-        if floats("x", x).ndim != 4 or x.shape[1] != self.channels:
-            raise ValueError(f"x must be (B, {self.channels}, H, W); got {tuple(x.shape)}")
+        shaped("x", x, "B", self.channels, "H", "W", like=self.enter.weight)
         if x.shape[2] % self.multiple or x.shape[3] % self.multiple:
             raise ValueError(
                 f"x must have sides that are multiples of {self.multiple}, so that this U-Net can "
                 f"halve them; got {x.shape[2]} × {x.shape[3]}"
             )
-        if t.shape != (len(x),):
-            raise ValueError(
-                f"t must be ({len(x)},), a time for each picture; got {tuple(t.shape)}"
-            )
-        known = None if beside is None else beside.shape
+        _check_times(t, x)
+        known = None if beside is None else floats("beside", beside, like=x).shape
         if known != ((len(x), self.beside, *x.shape[2:]) if self.beside else None):
             raise ValueError(
                 f"beside must be a picture of {self.beside} channels, in size and number as x; got "
@@ -176,8 +178,7 @@ class UNet(nn.Module):
     def _check_labels(self, labels: Tensor, n: int) -> None:
         if self.classes is None:
             raise ValueError("labels were given to a U-Net that was built without classes")
-        if labels.dtype not in INTEGERS:
-            raise TypeError(f"labels must be integers (int64); got {labels.dtype}")
+        checks.beside("labels", integers("labels", labels), self.none)
         wanted = (n,) if isinstance(self.classes, int) else (n, len(self.classes))
         if labels.shape != wanted:
             raise ValueError(f"labels must be {wanted} for this U-Net; got {tuple(labels.shape)}")
@@ -195,6 +196,7 @@ class Block(nn.Module):
 
     def __init__(self, width: int, told: int):
         super().__init__()
+        _check_width(width), at_least_one(told=told)
         self.norm1, self.conv1 = _norm(width), nn.Conv2d(width, width, 3, padding=1)
         self.norm2, self.conv2 = _norm(width, False), nn.Conv2d(width, width, 3, padding=1)
         self.film = nn.Linear(told, 2 * width)
@@ -204,6 +206,8 @@ class Block(nn.Module):
     def forward(
         self, x: Float[Tensor, "B C H W"], told: Float[Tensor, "B D"]
     ) -> Float[Tensor, "B C H W"]:
+        shaped("x", x, "B", self.conv1.in_channels, "H", "W", like=self.film.weight)
+        shaped("told", told, len(x), self.film.in_features, like=self.film.weight)
         scale, shift = self.film(told)[:, :, None, None].chunk(2, dim=1)
         h = self.norm2(self.conv1(F.silu(self.norm1(x))))
         return x + self.conv2(F.silu(torch.addcmul(shift, h, 1 + scale)))
@@ -214,6 +218,7 @@ class Attention(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
+        _check_width(width)
         self.heads = max(1, width // 32)
         self.norm, self.ask, self.answer = (
             _norm(width),
@@ -224,7 +229,9 @@ class Attention(nn.Module):
         nn.init.zeros_(self.answer.bias)
 
     def forward(self, x: Float[Tensor, "B C H W"], told: Tensor) -> Float[Tensor, "B C H W"]:
-        b, c, h, w = x.shape
+        weight = self.answer.weight
+        b, c, h, w = shaped("x", x, "B", len(weight), "H", "W", like=weight).shape
+        floats("told", told)
         places = self.norm(x).permute(0, 2, 3, 1).reshape(b, h * w, c)
         q, k, v = self.ask(places).view(b, h * w, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         # torch's fused attention takes 6 times as long on a CPU for so few places
@@ -248,5 +255,22 @@ def _pairs(modules: nn.ModuleList) -> list[tuple[nn.Module, nn.Module]]:
 def _counts(classes: int | Sequence[int]) -> list[int]:
     """How many values each attribute has."""
     if isinstance(classes, int):
-        return [whole("classes", classes)]
-    return [whole(f"classes[{i}]", count) for i, count in enumerate(classes)]
+        return [whole("classes", classes, most=SIZE)]
+    return wholes("classes", classes)
+
+
+def _check_width(width: int) -> None:
+    if not is_whole(width) or not 16 <= width <= SIZE or width % 16:
+        raise ValueError(f"width must be a multiple of 16; got {width}")
+
+
+def _check_times(t: Tensor, x: Tensor | None = None) -> None:
+    """t: (B,), whole numbers or decimals, for pictures x."""
+    if not isinstance(t, Tensor) or t.is_complex() or t.dtype == torch.bool:
+        kind = t.dtype if isinstance(t, Tensor) else type(t).__name__
+        raise TypeError(f"t must be a tensor of whole numbers or decimals; got {kind}")
+    if t.ndim != 1 or (x is not None and len(t) != len(x)):
+        wanted = "(B,)" if x is None else f"({len(x)},)"
+        raise ValueError(f"t must be {wanted}, a time for each picture; got {tuple(t.shape)}")
+    if x is not None:
+        checks.beside("t", t, x)

@@ -18,7 +18,20 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib import data, metrics
-from course_lib.checks import is_whole
+from course_lib.checks import (
+    SIZE,
+    at_least_one,
+    below,
+    floats,
+    instance,
+    number,
+    one_of,
+    random_source,
+    several,
+    texts,
+    valued,
+    whole,
+)
 from course_lib.data import ImageSet
 
 FACTS = ("face", "head", "skin", "glasses", "beard")  # what a sentence may tell, and a judge sees
@@ -125,6 +138,7 @@ def facts_of(people: ImageSet) -> list[dict[str, str]]:
 
     Raises ValueError for a set without these attributes.
     """
+    instance("people", people, ImageSet)
     missing = KNOWN - people.attributes.keys()
     if missing:
         raise ValueError(f"people must be a set of peeps; {people.name} has no {min(missing)}")
@@ -158,9 +172,7 @@ def sentence(facts: Facts, generator: torch.Generator | None = None, share: floa
     The order of the facts and the template are drawn too. `facts` may be any of FACTS, and
     "colour" beside a head. Raises ValueError for others, and a share outside [0, 1].
     """
-    _check_facts(facts)
-    if not 0 <= share <= 1:
-        raise ValueError(f"share must lie in [0, 1]; got {share}")
+    _check_facts("facts", facts), random_source(generator), number("share", share, 0, 1)
     u = torch.rand(len(FACTS) + 4, generator=generator).tolist()
     there = [fact for fact in FACTS if fact in facts]
     said = [fact for fact, draw in zip(there, u, strict=False) if draw < share]
@@ -183,6 +195,7 @@ def _templates(who: str, parts: str) -> tuple[str, str, str]:
 
 def coloured(head: str, colour: str) -> str:
     """ "a mohawk" and "orange" -> "an orange mohawk"; "bangs" and "red" -> "red bangs"."""
+    texts(head=head, colour=colour)
     bare = _bare(head)
     return f"{colour} {bare}" if bare == head else _with_article(f"{colour} {bare}")
 
@@ -193,6 +206,7 @@ def understood(text: str) -> dict[str, str]:
     It looks for the longest phrase of each kind; "colour" is the colour before the head. A sentence
     that tells nothing gives {}.
     """
+    texts(text=text)
     words = f" {' '.join(_words(text))} "
     facts = {}
     for fact, phrases in PHRASES.items():
@@ -218,8 +232,7 @@ def people(
     "unseen" keeps only them: models train on "seen" people and are asked for both. Every head and
     every skin occurs among the seen. Raises ValueError for another word.
     """
-    if combinations not in ("all", "seen", "unseen"):
-        raise ValueError(f"combinations must be all, seen or unseen; got {combinations!r}")
+    one_of("combinations", combinations, ("all", "seen", "unseen"))
     faces = data.load("peeps", split, size=size)
     facts = facts_of(faces)
     if combinations == "all":
@@ -264,7 +277,8 @@ class Tokeniser:
     """
 
     def __init__(self, words: Sequence[str], length: int = LENGTH):
-        self.words, self.length = list(words), length
+        self.words, self.length = several("words", words, instance, str), length
+        whole("length", length, most=SIZE)
         self.index = {word: i for i, word in enumerate(self.words)}
         if self.words[:2] != ["<pad>", "<end>"] or len(self.index) != len(self.words):
             raise ValueError("words must begin with <pad> and <end>, and hold each word once")
@@ -286,6 +300,8 @@ class Tokeniser:
         """
         if isinstance(texts, str):
             raise TypeError(f"texts must be a list of sentences; got the string {texts!r}")
+        for text in instance("texts", texts, Sequence):
+            instance("texts", text, str)
         rows = [[*(self._place(word) for word in _words(text)), END] for text in texts]
         for text, row in zip(texts, rows, strict=True):
             if len(row) > self.length:
@@ -295,6 +311,7 @@ class Tokeniser:
 
     def decode(self, ids: Int[Tensor, "n length"]) -> list[str]:
         """The words of each row up to its end."""
+        valued("ids", below("ids", ids, len(self), "n", "length"))
         texts = []
         for row in ids.tolist():
             row = row[: row.index(END)] if END in row else row
@@ -303,6 +320,7 @@ class Tokeniser:
 
     def nothing(self, n: int, device=None) -> Int[Tensor, "n length"]:
         """n sentences without a word: what a model hears that is told nothing."""
+        at_least_one(n=n)
         row = torch.arange(self.length, device=device) == 0
         return torch.where(row, END, PAD).expand(n, -1)
 
@@ -342,10 +360,14 @@ class Captioned:
         generator: torch.Generator | None = None,
         share: float = 0.75,
     ):
+        valued("x", instance("x", x, Tensor)), instance("facts", facts, Sequence)
+        instance("device", device, str | torch.device)
+        random_source(generator), number("share", share, 0, 1)
+        if x.is_complex() or not x.ndim:
+            raise TypeError(f"x must be rows of real numbers; got {x.dtype} {tuple(x.shape)}")
         if len(facts) != len(x):
             raise ValueError(f"facts must be {len(x)}, one a row of x; got {len(facts)}")
-        if not is_whole(batch_size) or not 1 <= batch_size <= len(x):
-            raise ValueError(f"batch_size must be a whole number in 1 … {len(x)}; got {batch_size}")
+        whole("batch_size", batch_size, most=len(x))
         self.x, self.facts, self.share = x.to(device), facts, share
         self.batch_size = batch_size
         self.generator = generator or torch.Generator().manual_seed(torch.initial_seed())
@@ -420,10 +442,11 @@ def hits(
     Sunglasses count as glasses, a goatee and a moustache as a beard: see `seen`. Raises ValueError
     for facts that are not known and another number of them than of pictures.
     """
+    floats("x", x, 4), instance("asked", asked, Sequence)
     if len(asked) != len(x):
         raise ValueError(f"asked must be {len(x)}, the facts of each picture; got {len(asked)}")
     for facts in asked:
-        _check_facts(facts)
+        _check_facts("asked", facts)
     rows = [
         [float(_same(fact, facts[fact], of[fact])) if fact in facts else math.nan for fact in FACTS]
         for facts, of in zip(asked, seen(x, judge), strict=True)
@@ -453,12 +476,13 @@ def _same(fact: str, asked: str, found: str) -> bool:
     return asked == found
 
 
-def _check_facts(facts: Facts) -> None:
+def _check_facts(name: str, facts: Facts) -> None:
+    instance(name, facts, Mapping)
     if not any(fact in facts for fact in FACTS):
-        raise ValueError(f"facts must hold at least one of {', '.join(FACTS)}; got {dict(facts)}")
+        raise ValueError(f"{name} must hold at least one of {', '.join(FACTS)}; got {dict(facts)}")
     for fact, phrase in facts.items():
         allowed = {*HAIR_COLOURS, *CLOTH_COLOURS} if fact == "colour" else PHRASES.get(fact)
         if allowed is None:
-            raise ValueError(f"facts may be {', '.join(FACTS)} and colour; got {fact!r}")
+            raise ValueError(f"{name} may be {', '.join(FACTS)} and colour; got {fact!r}")
         if phrase not in allowed:
             raise ValueError(f"{fact} must be one of {', '.join(sorted(allowed))}; got {phrase!r}")

@@ -81,8 +81,8 @@ def test_what_padding_holds_changes_nothing():
 @pytest.mark.parametrize(
     "change, message",
     [
-        (dict(real=torch.ones(1, 3)), r"real must be bool \(1, 3\); got torch.float32 \(1, 3\)"),
-        (dict(real=torch.ones(1, 2, dtype=bool)), r"real must be bool \(1, 3\)"),
+        (dict(real=torch.ones(1, 3)), "real must be truth values .bool.; got torch.float32"),
+        (dict(real=torch.ones(1, 2, dtype=bool)), r"real must be \(1, 3\); got \(1, 2\)"),
         (dict(real=torch.zeros(1, 3, dtype=bool)), "real must be True somewhere in each row"),
         (dict(x=torch.zeros(2, 2, 2)), r"x and words must be \(B, n, d\) and \(B, m, e\)"),
         (dict(Wk=torch.zeros(2, 3)), r"Wk must be \(2, 2\); got \(2, 3\)"),
@@ -92,7 +92,7 @@ def test_cross_attention_refuses_what_does_not_fit(change, message):
     good = dict(x=torch.zeros(1, 2, 2), words=torch.zeros(1, 3, 2))
     good |= {name: torch.eye(2) for name in ("Wq", "Wk", "Wv")}
     good |= {"real": torch.ones(1, 3, dtype=torch.bool)}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         cross_attention(**good | change)
 
 

@@ -140,6 +140,9 @@ def test_integers_are_no_truth_values():
     for value in (torch.ones(2), torch.ones(2).bool(), torch.ones(2) * 1j, [1]):
         with pytest.raises(TypeError, match="t must be whole numbers"):
             integers("t", value)
+    for value in (torch.ones(2).int(), torch.ones(0, 2).int()):
+        with pytest.raises(ValueError, match="t must be a tensor of 2 dimensions that is not empt"):
+            integers("t", value, 2)
 
 
 def test_what_meets_in_a_product_has_one_device_and_one_precision():
@@ -186,8 +189,9 @@ def test_one_number_that_is_none_makes_a_tensor_not_finite(bad):
     x = torch.ones(3, 3)
     assert finite("x", x) is x
     x[2, 1] = bad
-    with pytest.raises(ValueError, match="x must be finite"):
-        finite("x", x)
+    for wait in (True, False):
+        with pytest.raises(ValueError, match="x must be finite"):
+            finite("x", x, wait=wait)
 
 
 def test_sides_are_numbers_or_letters_that_stand_for_any():
@@ -211,6 +215,7 @@ def test_other_kinds_are_named():
         (lambda: random_source(3), "generator must be a torch.Generator or None; got int"),
         (lambda: function("net", "a"), "net must be a network or a function; got str"),
         (lambda: instance("net", "a", torch.nn.Module), "net must be a Module; got str"),
+        (lambda: instance("net", "a", dict | None), "net must be a dict or NoneType; got str"),
         (lambda: named("runs", [1]), "runs must be a dict of names; got list"),
     ):
         with pytest.raises(TypeError, match=text):

@@ -62,7 +62,7 @@ def test_of_equal_codes_the_first_is_taken():
     "z, book", [((1, 3, 2, 2), (4, 2)), ((3, 2, 2), (4, 3)), ((1, 3, 2, 2), (3,))]
 )
 def test_codes_of_another_length_are_refused(z, book):
-    with pytest.raises(ValueError, match=r"z and book must be \(B, D, H, W\) and \(K, D\); got"):
+    with pytest.raises(ValueError, match=r"(z|book) must be \("):
         nearest_code(torch.zeros(z), torch.zeros(book))
 
 
@@ -94,7 +94,7 @@ def test_beta_holds_the_encoder_and_not_the_codes():
     codebook_loss(z, codes, 0.0).backward()
     assert not z.grad.any() and codes.grad.any()
     for beta in (-1, math.inf, math.nan):
-        with pytest.raises(ValueError, match="beta must be a number of at least 0; got"):
+        with pytest.raises(ValueError, match="beta must be a finite number, at least 0; got"):
             codebook_loss(Z, q, beta)
 
 
@@ -121,9 +121,11 @@ def test_codes_that_are_used_alike_all_count():
 def test_tokens_that_are_none_are_refused():
     with pytest.raises(ValueError, match=r"tokens must lie in 0 … 4; got -1 … 5"):
         perplexity(torch.tensor([-1, 5]), 5)
-    with pytest.raises(ValueError, match="tokens must not be empty"):
+    with pytest.raises(ValueError, match="tokens must be a tensor and not empty"):
         codes_used(torch.zeros(0, dtype=torch.int64), 5)
-    with pytest.raises(TypeError, match=r"tokens must be integers \(int64\); got torch.float32"):
+    with pytest.raises(
+        TypeError, match=r"tokens must be whole numbers \(int64\); got torch.float32"
+    ):
         perplexity(torch.zeros(2), 5)
 
 
@@ -201,8 +203,8 @@ def test_restarts_keep_more_codes_alive_than_the_average_alone():
     "options, message",
     [
         (dict(kind="vq"), "kind must be one of plain, ema, restart; got 'vq'"),
-        (dict(codes=0), "codes and dim must be at least 1"),
-        (dict(decay=1.0), r"decay in \[0, 1\); got 1.0"),
+        (dict(codes=0), "codes must be .* at least 1, got 0"),
+        (dict(decay=1.0), "decay must be below 1"),
     ],
 )
 def test_a_codebook_that_cannot_be_is_refused(options, message):

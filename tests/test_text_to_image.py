@@ -199,7 +199,7 @@ def test_what_the_stages_do_not_take_is_refused():
         StackStep(one, critic, reader(), first=one)
     with pytest.raises(ValueError, match="first must be given for a StageTwo"):
         StackStep(StageTwo(TEXT), critic, reader())
-    with pytest.raises(ValueError, match=r"z must be \(B, 36\); got \(1, 3\)"):
+    with pytest.raises(ValueError, match=r"z must be \(1, 36\); got \(1, 3\)"):
         one(draw(1, TEXT), torch.zeros(1, 3))
 
 
@@ -233,7 +233,7 @@ def test_cutouts_stay_near_the_picture_and_come_look_by_look():
     looks = cutouts(ramp, 200, seeded())
     seen = (looks[:, :, :, -1] - looks[:, :, :, 0]).mean((1, 2)) / 2  # the share of the width
     assert 0.6 < seen.min() and seen.max() < 1.01 and seen.std() > 0.05
-    with pytest.raises(ValueError, match="n must be at least 1; got 0"):
+    with pytest.raises(ValueError, match="n must be .* at least 1 .* got 0"):
         cutouts(x, 0)
 
 
@@ -324,7 +324,7 @@ def test_maps_of_words_add_up_to_one_at_each_place():
     torch.testing.assert_close(maps.sum(1), torch.ones(2, 4, 5))
     assert not maps[:, -1].any()  # padding
     assert maps[0, 0].std() > 0
-    with pytest.raises(ValueError, match=r"t must lie in \[0, 1\]; got 500"):
+    with pytest.raises(ValueError, match="t must be .* at most 1; got 500"):
         word_maps(net, draw(2, 4, 4, 5), text, t=500)
 
 

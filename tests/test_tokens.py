@@ -81,13 +81,16 @@ def test_the_transformer_of_vqgan_has_the_counted_weights():
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda n: n(torch.zeros(1, 3, dtype=int), torch.arange(2)), r"ids and places must be"),
+        (lambda n: n(torch.zeros(1, 3, dtype=int), torch.arange(2)), r"places must be \(3,\)"),
         (lambda n: n.told(torch.zeros(1, 7, dtype=int)), r"text must be \(B, 6\); got \(1, 7\)"),
         (lambda n: n.drawn(torch.zeros(1, 10, dtype=int)), r"image must be \(B, 9\), row by row"),
         (lambda n: n.drawn(torch.zeros(1, 2, dtype=int), 8), r"image must be \(B, 9\)"),
         (lambda n: n.drawn(torch.zeros(1, 3, 3, dtype=int)), r"image must be \(B, 9\)"),
         (lambda n: NextTokenStep(n)(batch(1)), "a batch must hold at least 2 pictures; got 1"),
-        (lambda n: draw_masked(n, batch(1)[1], order="sure"), "order must be confidence or random"),
+        (
+            lambda n: draw_masked(n, batch(1)[1], order="sure"),
+            "order must be one of confidence",
+        ),
         (
             lambda n: draw_masked(n, batch(1)[1], start=torch.zeros(1, 4, dtype=int)),
             r"start must be \(1, 9\); got \(1, 4\)",
@@ -124,9 +127,9 @@ def test_each_token_is_told_by_the_place_before_it():
 
 @pytest.mark.parametrize("start", [0, 4])
 def test_a_start_outside_is_refused(start):
-    with pytest.raises(ValueError, match=f"start must lie in 1 … 3; got {start}"):
+    with pytest.raises(ValueError, match=f"start must be .* at least 1 and at most 3, got {start}"):
         next_token_loss(torch.zeros(1, 4, 3), torch.zeros(1, 4, dtype=int), start)
-    with pytest.raises(ValueError, match=r"logits and tokens must be \(B, n, V\) and \(B, n\)"):
+    with pytest.raises(ValueError, match=r"tokens must be \(1, 4\); got \(1, 3\)"):
         next_token_loss(torch.zeros(1, 4, 3), torch.zeros(1, 3, dtype=int), 1)
 
 
@@ -260,7 +263,7 @@ def test_a_sure_token_stays_and_each_row_has_its_own_nucleus():
     assert kept.tolist() == [[0, 1, 0, 1], [0, 1, 0, 0]]
     torch.testing.assert_close(nucleus(p.log(), 0.6)[kept], p.log()[kept])
     for bad in (0, 1.1, -0.5):
-        with pytest.raises(ValueError, match=r"p must lie in \(0, 1\]; got"):
+        with pytest.raises(ValueError, match="p must be .* above 0 and at most 1; got"):
             nucleus(p, bad)
 
 
@@ -277,7 +280,7 @@ def test_choices_follow_temperature_and_nucleus():
     expected = torch.tensor([0.625, 0.375, 0, 0])
     torch.testing.assert_close(shares(p=0.6), expected, atol=0.012, rtol=0)
     assert choose(logits[:5].view(5, 1, 4), temperature=0).tolist() == [[0]] * 5
-    with pytest.raises(ValueError, match="temperature must be a number of at least 0; got -1"):
+    with pytest.raises(ValueError, match="temperature must be .* at least 0; got -1"):
         choose(logits, temperature=-1)
 
 
@@ -301,7 +304,7 @@ def test_the_share_that_is_hidden_is_a_cosine_of_u():
     ]
     assert many.float().mean().item() == pytest.approx(2 / math.pi + 0.5 / 64, abs=2e-3)
     assert (many.float().mean(1) <= 0.5).float().mean().item() == pytest.approx(1 / 3, abs=0.01)
-    with pytest.raises(ValueError, match=r"tokens, u and ranks must be \(B, N\), \(B,\)"):
+    with pytest.raises(ValueError, match=r"u must be"):
         masked_input(tokens, u, ranks, 10)
 
 
@@ -333,9 +336,9 @@ def test_the_surest_places_stay_and_known_ones_always_do():
         [1, 3, 2, 5, 4, 6],
         [6, 5, 4, 3, 2, 2],
     ]
-    with pytest.raises(ValueError, match="left must be at least 0; got -1"):
+    with pytest.raises(ValueError, match="left must be .* at least 0, got -1"):
         keep_surest(tokens, drawn, sure, -1, 9)
-    with pytest.raises(ValueError, match=r"must be \(B, N\), all three"):
+    with pytest.raises(ValueError, match=r"drawn must be"):
         keep_surest(tokens, drawn[:1], sure, 1, 9)
 
 

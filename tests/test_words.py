@@ -191,7 +191,7 @@ def test_facts_that_nobody_drew_are_refused(facts, message):
 
 
 def test_a_share_that_is_none_and_a_set_of_no_faces_are_refused():
-    with pytest.raises(ValueError, match=r"share must lie in \[0, 1\]; got 75"):
+    with pytest.raises(ValueError, match="share must be .* at most 1; got 75"):
         sentence(FIVE, share=75)
     with pytest.raises(ValueError, match="people must be a set of peeps; emoji has no "):
         facts_of(data.load("emoji", "test"))
@@ -217,7 +217,9 @@ def test_unseen_combinations_are_held_out_and_every_word_is_seen():
 def test_facts_stay_beside_their_pictures():
     faces, facts = people("test", combinations="unseen")
     assert facts == facts_of(faces)
-    with pytest.raises(ValueError, match="combinations must be all, seen or unseen; got 'new'"):
+    with pytest.raises(
+        ValueError, match="combinations must be one of all, seen, unseen; got 'new'"
+    ):
         people("test", combinations="new")
 
 
@@ -311,9 +313,9 @@ def test_batches_go_on_exactly_where_they_were(test_people):
     "n, size, message",
     [
         (3, 2, "facts must be 3, one a row of x; got 2"),
-        (2, 3, r"batch_size must be a whole number in 1 … 2; got 3"),
-        (2, 0, r"batch_size must be a whole number in 1 … 2; got 0"),
-        (2, 1.0, "batch_size must be a whole number in 1 … 2; got 1.0"),
+        (2, 3, "batch_size must be .* at most 2, got 3"),
+        (2, 0, "batch_size must be .* at most 2, got 0"),
+        (2, 1.0, "batch_size must be .* at most 2, got 1.0"),
     ],
 )
 def test_batches_that_cannot_be_made_are_refused(n, size, message):
