@@ -77,17 +77,17 @@ class RBM(nn.Module):
 
     def up(self, v: Float[Tensor, "B V"]) -> Float[Tensor, "B H"]:
         """p(h = 1 | v) = sigmoid(vW + c)."""
-        shaped("v", v, "B", self.visible, like=self.W)
+        _units("v", v, self.visible, self.W)
         return (v @ self.W + self.c).sigmoid()
 
     def down(self, h: Float[Tensor, "B H"]) -> Float[Tensor, "B V"]:
         """p(v = 1 | h) = sigmoid(hWᵀ + b)."""
-        shaped("h", h, "B", self.hidden, like=self.W)
+        _units("h", h, self.hidden, self.W)
         return (h @ self.W.T + self.b).sigmoid()
 
     def free_energy(self, v: Float[Tensor, "B V"]) -> Float[Tensor, " B"]:
         """F(v) = −b·v − Σ softplus(vW + c), so that p(v) = exp(−F(v)) / Z."""
-        shaped("v", v, "B", self.visible, like=self.W)
+        _units("v", v, self.visible, self.W)
         return -(v @ self.b) - F.softplus(v @ self.W + self.c).sum(1)
 
     def log_partition(self) -> Float[Tensor, ""]:
@@ -126,7 +126,7 @@ class RBM(nn.Module):
         clamp: Float[Tensor, "B C"] | None = None,
     ) -> Float[Tensor, "B V"]:
         """`steps` times up and down again, each drawn. The last C units are held at `clamp`."""
-        shaped("v", v, "B", self.visible, like=self.W)
+        _units("v", v, self.visible, self.W)
         random_source(generator)
         if clamp is not None:
             shaped("clamp", clamp, len(v), "C", like=v)
@@ -251,7 +251,7 @@ class BeliefNetwork(nn.Module):
     ) -> Float[Tensor, "B W"]:
         """What the first `level` machines make of v, each layer drawn: the data of the next one."""
         random_source(generator)
-        shaped("v", v, "B", self.machines[0].visible, like=self.top.W)
+        _units("v", v, self.machines[0].visible, self.top.W)
         for machine in self.machines[: whole("level", level, 0, most=len(self.machines))]:
             v = draw(machine.up(v), generator)
         return v
@@ -260,7 +260,7 @@ class BeliefNetwork(nn.Module):
         self, v: Float[Tensor, "B W"], labels: Int[Tensor, " B"]
     ) -> Float[Tensor, "B W+classes"]:
         """What the top machine sees: the layer below it, and the unit of the class."""
-        shaped("v", v, "B", self.top.visible - self.classes, like=self.top.W)
+        _units("v", v, self.top.visible - self.classes, self.top.W)
         below("labels", labels, self.classes, len(v), like=v)
         return torch.cat([v, F.one_hot(labels.long(), self.classes).to(v.dtype)], dim=1)
 
@@ -280,7 +280,7 @@ class BeliefNetwork(nn.Module):
         random_source(generator), below("labels", labels, self.classes, "B", like=self.top.W)
         n, width = len(labels), self.top.visible - self.classes
         if start is not None:
-            shaped("start", start, n, width, like=self.top.W)
+            shaped("start", _units("start", start, width, self.top.W), n, width)
         else:
             start = draw(torch.full((n, width), 0.5, device=labels.device), generator)
         said = self.with_labels(start, labels)
@@ -294,7 +294,7 @@ class BeliefNetwork(nn.Module):
     def classify(self, v: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
         """The class with which the top machine has the least free energy."""
         pictures = self.machines[0].visible - self.classes * (len(self.machines) == 1)
-        shaped("v", v, "B", pictures, like=self.top.W)
+        _units("v", v, pictures, self.top.W)
         for machine in self.machines[:-1]:
             v = machine.up(v)
         every = torch.arange(self.classes, device=v.device)
@@ -328,3 +328,7 @@ def _states(n: int, like: Tensor) -> Float[Tensor, "2**n n"]:
     """All rows of n zeros and ones."""
     numbers = torch.arange(2**n, device=like.device)[:, None]
     return (numbers >> torch.arange(n, device=like.device) & 1).to(like.dtype)
+
+
+def _units(name: str, x: Tensor, width: int, like: Tensor) -> Tensor:
+    return finite(name, shaped(name, x, "B", width, like=like), wait=False)

@@ -235,7 +235,7 @@ class VQAutoencoder(nn.Module):
 
     def encode(self, x: Float[Tensor, "B nc H W"]) -> Float[Tensor, "B D h w"]:
         """The codes before they are rounded."""
-        shaped("x", x, "B", *self.shape, like=self.codebook.book)
+        finite("x", shaped("x", x, "B", *self.shape, like=self.codebook.book), wait=False)
         return self.encoder(x).float()
 
     @torch.no_grad()
@@ -326,8 +326,9 @@ def adaptive_weight(
 
 def _pull(name: str, loss: Tensor, weight: Tensor) -> Float[Tensor, ""]:
     instance(name, loss, Tensor), floats("weight", weight)
-    if loss.numel() != 1 or not loss.requires_grad:
+    if loss.numel() != 1 or not (loss.is_floating_point() and loss.requires_grad):
         raise ValueError(f"{name} must be one number with a gradient; got {loss!r:.60}")
+    beside(name, loss, weight)
     slopes = (None,)
     if weight.requires_grad:
         slopes = torch.autograd.grad(loss, weight, retain_graph=True, allow_unused=True)
@@ -392,7 +393,8 @@ class VQGANStep:
 
 def _pictures(batch: Tensor | Sequence[Tensor], model: VQAutoencoder) -> Tensor:
     x = batch[0] if isinstance(batch, Sequence) and batch else batch
-    return shaped("batch", x, "B", *model.shape, like=model.codebook.book)
+    shaped("batch", x, "B", *model.shape, like=model.codebook.book)
+    return finite("batch", x, wait=False)
 
 
 def _adam(net: nn.Module, lr: float, steps: int | None, beta1: float = 0.9):

@@ -217,9 +217,7 @@ def test_unseen_combinations_are_held_out_and_every_word_is_seen():
 def test_facts_stay_beside_their_pictures():
     faces, facts = people("test", combinations="unseen")
     assert facts == facts_of(faces)
-    with pytest.raises(
-        ValueError, match="combinations must be one of all, seen, unseen; got 'new'"
-    ):
+    with pytest.raises(ValueError, match="combinations must be one of .*; got 'new'"):
         people("test", combinations="new")
 
 
