@@ -15,8 +15,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from course_lib.checks import function, instance, named, one_of, texts
+
 
 def png(figure: Figure) -> bytes:
+    instance("figure", figure, Figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=90)
     return buffer.getvalue()
@@ -31,6 +34,8 @@ def live(
     figure: Figure, stops: Mapping[str, Any], draw: Callable[[Any], str], start: str, label: str
 ) -> ipywidgets.VBox:
     """A slider over named stops above a figure: `draw(value)` changes it, returns the read-out."""
+    instance("figure", figure, Figure), function("draw", draw), texts(label=label)
+    one_of("start", start, named("stops", stops))
     plt.close(figure)  # the widget shows it; pyplot would show it a second time
     slider = ipywidgets.SelectionSlider(
         options=list(stops.items()), value=stops[start], description=label, continuous_update=True,
@@ -49,6 +54,10 @@ def live(
 
 
 def picture_bytes(picture: np.ndarray) -> bytes:
+    instance("picture", picture, np.ndarray)
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or not picture.size:
+        kind = f"{picture.dtype} {picture.shape}"
+        raise ValueError(f"picture must be bytes, (h, w) or (h, w, 3); got {kind}")
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "png", compress_level=1)
     return buffer.getvalue()

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import auditing, metrics, plots
+from course_lib.checks import finite, function, named, number, pictures, reals, whole
 from course_lib.widgets import live
 
 
@@ -20,6 +21,9 @@ def detector_threshold(
 
     rare: the share of fakes among all pictures, for the last number of the read-out.
     """
+    real = finite("real", reals("real", real))
+    fakes = {name: finite(name, x) for name, x in named("fakes", fakes, reals).items()}
+    number("rare", rare, above=0, most=1)
     figure, axes = plt.subplots(figsize=(7, 2.8))
     bins = np.linspace(*np.quantile(torch.cat([real, *fakes.values()]), (0.001, 0.999)), 50)
     kinds = {"real": real, **fakes}
@@ -58,6 +62,7 @@ def watermark_strength(
     x: Float[Tensor, "1 c h w"], key: int, attack: Callable[[Tensor], Tensor]
 ) -> ipywidgets.VBox:
     """Lecture 08: a picture, marked, and the mark by itself; is it seen, and is it found?"""
+    pictures("x", x, count=1), whole("key", key, 0), function("attack", attack)
     figure, all_axes = plt.subplots(1, 3, figsize=(7, 2.6))
     shown = []
     for axes, title in zip(all_axes, ("original", "marked", "the mark, × 8"), strict=True):
@@ -74,8 +79,8 @@ def watermark_strength(
         found[strength] = plots.as_pictures(torch.cat([marked, 8 * (marked - x)])), told
 
     def draw(strength: float) -> str:
-        pictures, told = found[strength]
-        for image, picture in zip(shown[1:], pictures, strict=True):
+        marked, told = found[strength]
+        for image, picture in zip(shown[1:], marked, strict=True):
             image.set_data(picture)
         return told
 

@@ -12,12 +12,14 @@ from torch import Tensor
 
 from course_lib import autoencoders, plots
 from course_lib.plots import autoencoders as figures
+from course_lib.checks import named, number, pictures
 from course_lib.widgets import live, png, stacked
 
 
 @torch.no_grad()
 def morph(model: Any, x: Float[Tensor, "n c h w"]) -> ipywidgets.VBox:
     """A morph between any two of the pictures x: choose both ends, then the percentage."""
+    pictures("x", x), _check_model("model", model)
     codes = model.encode(x)
     codes = codes[0] if isinstance(codes, tuple) else codes  # a VAE's encoder answers (mu, logvar)
     figure, axes = plt.subplots(1, 3, figsize=(6, 2.3))
@@ -47,6 +49,7 @@ def morph(model: Any, x: Float[Tensor, "n c h w"]) -> ipywidgets.VBox:
 
 def beta_planes(models: Mapping[str, Any], x: Float[Tensor, "n c h w"]) -> ipywidgets.VBox:
     """What the plane of 2-D codes decodes to, under the β that one chooses."""
+    pictures("x", x), named("models", models, _check_model)
     sheets = {name: figures.decoded_plane(model, 8, 2.5) for name, model in models.items()}
     figure, axes = plt.subplots(figsize=(3.6, 3.6))
     image = axes.imshow(next(iter(sheets.values())), vmin=0, vmax=1)
@@ -67,6 +70,7 @@ def _mean_kl(model: Any, x: Tensor) -> float:
 
 def latent_plane(model: Any, reach: float = 2.5) -> ipywidgets.VBox:
     """The picture at one point of a VAE's plane of 2-D codes; the map beside it shows the point."""
+    _check_model("model", model), number("reach", reach, above=0)
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2))
     plt.close(figure)
     extent = (-reach, reach, -reach, reach)
@@ -90,3 +94,8 @@ def latent_plane(model: Any, reach: float = 2.5) -> ipywidgets.VBox:
         slider.observe(redraw, names="value")
     redraw()
     return stacked(*sliders, picture)
+
+
+def _check_model(name: str, model: Any) -> None:
+    if not hasattr(model, "decode"):
+        raise TypeError(f"{name} must be an autoencoder, with decode; got {type(model).__name__}")

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from course_lib import density, plots, procedural
 from course_lib.plots import density as figures
+from course_lib.checks import finite, shaped, valued, whole
 from course_lib.widgets import live
 
 BANDWIDTHS = {
@@ -21,6 +22,8 @@ BANDWIDTHS = {
 
 def bandwidth(points: Float[Tensor, "m 2"], validation: Float[Tensor, "n 2"]) -> ipywidgets.VBox:
     """Lecture 01: the Parzen density of points in the plane under the chosen bandwidth σ."""
+    finite("points", valued("points", shaped("points", points, "m", 2)))
+    finite("validation", shaped("validation", validation, "n", 2, like=points))
     where = plots.plane(60)
     sigmas = torch.logspace(-2.2, 0.3, 40).tolist()
     _, scores = density.select_bandwidth(points, validation, sigmas)
@@ -42,6 +45,7 @@ def bandwidth(points: Float[Tensor, "m 2"], validation: Float[Tensor, "n 2"]) ->
     return live(figure, BANDWIDTHS, draw, start="0.3", label="bandwidth")
 
 
+MOST = 4096  # pixels a side
 OCTAVES = {  # octaves, and how strong each is beside the one before
     "1 octave": (1, 0.5),
     "2 octaves": (2, 0.5),
@@ -53,6 +57,7 @@ OCTAVES = {  # octaves, and how strong each is beside the one before
 
 def octaves(size: int = 128, seed: int = 0) -> ipywidgets.VBox:
     """Lecture 01: fractal noise out of more and more octaves of Perlin noise, from one seed."""
+    whole("size", size, most=MOST), whole("seed", seed, 0, most=2**63)
     figure, axes = plt.subplots(figsize=(3.4, 3.4))
     image = axes.imshow([[0.0]], vmin=-1, vmax=1, cmap="gray", extent=(0, size, 0, size))
     plots.bare(axes)

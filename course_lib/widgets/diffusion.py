@@ -10,6 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import plots
+from course_lib.checks import function, instance, named, pictures, several, wholes
+from course_lib.diffusion import Diffusion
 from course_lib.plots import diffusion as figures
 from course_lib.widgets import live, png, stacked
 
@@ -18,6 +20,8 @@ def forward_process(
     chain: Any, x0: Float[Tensor, "1 c h w"], generator: torch.Generator
 ) -> ipywidgets.VBox:
     """Lecture 07: a picture at the time t of a chain, and where t lies on the schedule."""
+    instance("chain", chain, Diffusion), pictures("x0", x0, count=1)
+    instance("generator", generator, torch.Generator)
     noise = torch.randn(x0.shape, generator=generator)
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.8), width_ratios=(1.6, 1))
     sizes = chain.alpha_bar.sqrt(), (1 - chain.alpha_bar).sqrt()
@@ -46,6 +50,8 @@ def short_chains(
     x0: Float[Tensor, "1 c h w"], chains: dict[int, Any], generator: torch.Generator
 ) -> ipywidgets.VBox:
     """Lecture 07: the end of a chain of T steps, beside the noise that sampling begins with."""
+    pictures("x0", x0, count=1), named("chains", chains, instance, Diffusion)
+    instance("generator", generator, torch.Generator)
     noise = torch.randn(x0.shape, generator=generator)
     figure, axes = plt.subplots(1, 2, figsize=(4.4, 2.5))
     images = [ax.imshow(plots.as_pictures(noise / 2)[0], vmin=0, vmax=1) for ax in axes]
@@ -64,6 +70,7 @@ def short_chains(
 
 def reverse_process(picture: "figures.ReverseProcess") -> ipywidgets.VBox:
     """Lecture 07: along the way from noise to a picture; what does each guess average?"""
+    instance("picture", picture, figures.ReverseProcess)
     times = list(picture.times)
 
     def draw(i: int) -> str:
@@ -85,6 +92,10 @@ def sampler(
 
     options go to `ddim_sample`.
     """
+    function("model", model), instance("chain", chain, Diffusion)
+    several("classes", classes, instance, str)
+    if len(wholes("shape", shape)) != 3:
+        raise ValueError(f"shape must be (c, h, w); got {shape!r}")
     start = torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
     figure, axes = plt.subplots(figsize=(6.4, 1.0))
     image = axes.imshow(np.zeros((shape[1], 8 * shape[2] + 14)), vmin=0, vmax=1)
@@ -110,4 +121,5 @@ def sampler(
 
 def enumerate_names(names: list[str]):
     """(name, place) pairs, as a menu wants them."""
+    several("names", names, instance, str)
     return ((name, i) for i, name in enumerate(names))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from course_lib import data, gan
-from course_lib.checks import MANY, whole
+from course_lib.checks import MANY, instance, named, whole
 from course_lib.gan_losses import LOSSES, Loss
 from course_lib.plots import gan as figures
 from course_lib.widgets import live, picture_bytes, stacked
@@ -36,6 +36,8 @@ class GanInThePlane:
     """
 
     def __init__(self, losses: Mapping[str, Loss], steps: int = 8, seed: int = 0):
+        named("losses", losses, instance, Loss), whole("steps", steps, most=MANY)
+        whole("seed", seed, 0, most=2**63)
         self.losses = {name: loss for name, loss in losses.items() if not loss.autoencoder}
         self.steps, self.seed = steps, seed
         option = ipywidgets.Layout(width="17em")
@@ -91,6 +93,7 @@ class GanInThePlane:
     @_one_thread()
     def advance(self, steps: int, time: int) -> None:
         """Train, and keep what there is to see as the picture of that time."""
+        whole("time", time, 0)
         for _ in range(whole("steps", steps, 0, most=MANY)):
             self.step(next(self.batches))
         self.done += steps
@@ -115,7 +118,7 @@ class GanInThePlane:
 
         A busy page skips times, so not each has its picture.
         """
-        if time > max(self.frames):
+        if whole("time", time, 0) > max(self.frames):
             return self.advance(max(1, self.steps // self.k.value), time)
         kept = max(t for t in self.frames if t <= time)
         self.picture.value, self.readout.value = self.frames[kept]
@@ -131,7 +134,7 @@ RATES = {"0.0001": 1e-4, "0.0003": 3e-4, "0.001": 1e-3, "0.003": 3e-3, "0.01": 1
 
 def gan_in_the_plane(losses: Mapping[str, Loss] = LOSSES) -> ipywidgets.VBox:
     """Lecture 03: watch both players learn, with a choice of losses, by name."""
-    return GanInThePlane(losses).box()
+    return GanInThePlane(named("losses", losses)).box()
 
 
 ORBITS = {

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.checks import finite, named, number, shaped, valued
 from course_lib.plots import losses as figures
 from course_lib.widgets import live
 
@@ -15,6 +16,8 @@ def slid_away(
     distances: Float[Tensor, " n"], pulls: Mapping[str, Float[Tensor, " n"]]
 ) -> ipywidgets.VBox:
     """Lecture 05: fakes slide away from the data; how hard does each loss pull them back?"""
+    finite("distances", valued("distances", shaped("distances", distances, "n")))
+    named("pulls", pulls, shaped, len(distances))
     picture = figures.SlidAway(distances, pulls)
     picture.figure.set_size_inches(8.2, 3.3)
     stops = {
@@ -34,6 +37,7 @@ def by_budget(
     budgets: Mapping[int, Mapping[str, tuple[float, float, float]]], floor: float
 ) -> ipywidgets.VBox:
     """Lecture 05: Fréchet distance of each loss, (mean, low, high), after so many updates."""
+    named("budgets", budgets, named), number("floor", floor, above=0)
     names = list(next(iter(budgets.values())))
     figure, axes = plt.subplots(figsize=(6.4, 3.2))
     colors, places = [figures.color_of(name) for name in names], range(len(names))

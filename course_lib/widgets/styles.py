@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import plots, styles
+from course_lib.checks import finite, function, instance, named, shaped
 from course_lib.plots import styles as figures
 from course_lib.widgets import live
 
@@ -22,6 +23,9 @@ def mixer(
     read: Callable[[Tensor], str],
 ) -> ipywidgets.VBox:
     """Lecture 09: the styles of B at some layers of A. `read` says what a picture shows."""
+    instance("generator", generator, styles.StyleGenerator), function("read", read)
+    for name, z in (("a", a), ("b", b)):
+        finite(name, shaped(name, z, 1, generator.nz, like=generator.const))
     ws_a, ws_b = generator.ws(a), generator.ws(b)
     noise = generator.noises(1, torch.Generator().manual_seed(0))
     stops: dict[str, tuple[int, ...]] = {"all of A": ()}
@@ -52,6 +56,8 @@ def truncation(
     generator: Any, z: Float[Tensor, "n nz"], measure: Callable[[Tensor], str]
 ) -> ipywidgets.VBox:
     """Lecture 09: the same people nearer to the average, and on its other side."""
+    instance("generator", generator, styles.StyleGenerator), function("measure", measure)
+    finite("z", shaped("z", z, "n", generator.nz, like=generator.const))
     noise = generator.noises(len(z), torch.Generator().manual_seed(0))
     stops = {"opposite, ψ = −1": -1.0, "ψ = −0.5": -0.5, "average, ψ = 0": 0.0, "ψ = 0.5": 0.5}
     stops |= {"ψ = 0.7": 0.7, "as drawn, ψ = 1": 1.0, "beyond, ψ = 1.3": 1.3}
@@ -73,6 +79,8 @@ def leak(laws: Mapping[str, Callable[[float], Float[Tensor, " k"]]]) -> ipywidge
 
     laws: name -> p -> the share of each of k turns (of a cyclic group, the identity first).
     """
+    for law in named("laws", laws).values():
+        function("laws", law)
     p = torch.linspace(0, 1, 101)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.6), width_ratios=(1.6, 1))
     named = {name: torch.stack([smallest(law(float(q))) for q in p]) for name, law in laws.items()}
@@ -97,11 +105,13 @@ def leak(laws: Mapping[str, Callable[[float], Float[Tensor, " k"]]]) -> ipywidge
 
 def smallest(shares: Float[Tensor, " k"]) -> Float[Tensor, ""]:
     """The smallest |eigenvalue| of a mixing of a cyclic group: of the transform of its shares."""
+    shaped("shares", shares, "k")
     return torch.fft.fft(shares.double()).abs().min()
 
 
 def aliasing(x: Float[Tensor, " n"], act: Callable[[Tensor], Tensor]) -> ipywidgets.VBox:
     """Lecture 09: a bend at several rates, before and after a shift; one stop is a trap."""
+    finite("x", shaped("x", x, "n")), function("act", act)
     picture = figures.Sticking(len(x))
     stops = {f"{k} ×, shift 0.3": (k, 0.3) for k in (1, 2, 4, 8)} | {"2 ×, shift 0.5": (2, 0.5)}
 

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import plots
+from course_lib.checks import function, named, pictures, whole
 from course_lib.widgets import live, picture_bytes, stacked
 
 
@@ -16,6 +17,8 @@ def before_after(
     before: Float[Tensor, "n c h w"], after: Float[Tensor, "n c h w"], pixels: int = 256
 ) -> ipywidgets.VBox:
     """Lecture 06: a picture and its translation behind one another; a slider moves the curtain."""
+    pictures("before", before), pictures("after", after, count=len(before))
+    whole("pixels", pixels, most=4096)
     pair = [(plots.as_pictures(x) * 255).round().astype(np.uint8) for x in (before, after)]
     scale = max(1, pixels // before.shape[3])
     pair = [x.repeat(scale, 1).repeat(scale, 2) for x in pair]
@@ -37,9 +40,9 @@ def before_after(
     return stacked(curtain, which, picture)
 
 
-def _sheets(names: list[str], pictures: Float[Tensor, "n c h w"]) -> tuple:
+def _sheets(names: list[str], x: Float[Tensor, "n c h w"]) -> tuple:
     """A figure with a row of pictures for each name, and its images, to be filled."""
-    first = plots.as_sheet(pictures, len(pictures))
+    first = plots.as_sheet(x, len(x))
     ratio = first.shape[0] / first.shape[1]
     size = (7.6, 6.4 * ratio * len(names) + 0.1)
     figure, all_axes = plt.subplots(len(names), 1, figsize=size, squeeze=False)
@@ -61,6 +64,8 @@ def hidden_signal(
 
     there: the translations of y; back: the other generator. Each spoiler is run once.
     """
+    pictures("y", y), pictures("there", there, count=len(y)), function("back", back)
+    named("spoilers", spoilers)
     names = ["y", "F(y), spoiled", "change, × 8", "G of it"]
     figure, shown = _sheets(names, y)
     found = {}
@@ -90,12 +95,13 @@ def cycle_weights(
     told: Mapping[str, str],
 ) -> ipywidgets.VBox:
     """Lecture 06: λ as stops. found: stop -> (translated, there and back); told: its read-out."""
+    pictures("x", x), named("found", found), named("told", told, has=found)
     names = ["x", "G(x)", "F(G(x))"]
     figure, shown = _sheets(names, x)
 
     def draw(stop: str) -> str:
-        for name, pictures in zip(names, (x, *found[stop]), strict=True):
-            shown[name].set_data(plots.as_sheet(pictures, len(pictures)))
+        for name, images in zip(names, (x, *found[stop]), strict=True):
+            shown[name].set_data(plots.as_sheet(images, len(images)))
         return told[stop]
 
     stops = {stop: stop for stop in found}
