@@ -21,6 +21,7 @@ from course_lib.checks import (
     MANY,
     at_least_one,
     below,
+    beside,
     finite,
     floats,
     instance,
@@ -50,10 +51,11 @@ def cd_gradient(
     Raises ValueError for shapes that disagree. Source: Hinton 2002; the probabilities in place of
     draws at both ends: Hinton 2010, section 3.
     """
-    n, V, H = len(floats("v", v)), *shaped("W", W, "V", "H", like=v).shape
-    sides = {"v": (n, V), "W": (V, H), "b": (V,), "c": (H,), "u_h": (n, H), "u_v": (n, V)}
-    for (name, shape), x in zip(sides.items(), (v, W, b, c, u_h, u_v), strict=True):
-        finite(name, shaped(name, x, *shape, like=W), wait=False)
+    V, H = shaped("W", W, "V", "H").shape
+    shaped("b", b, V, like=W), shaped("c", c, H, like=W), _units("v", v, V, W)
+    beside("u_h", shaped("u_h", u_h, len(v), H), v), beside("u_v", shaped("u_v", u_v, len(v), V), v)
+    for name, x in (("W", W), ("b", b), ("c", c), ("u_h", u_h), ("u_v", u_v)):
+        finite(name, x, wait=False)
     p = (v @ W + c).sigmoid()
     h = (u_h < p).to(v.dtype)
     again = (u_v < (h @ W.T + b).sigmoid()).to(v.dtype)

@@ -22,6 +22,7 @@ from course_lib.checks import (
     DEPTH,
     MANY,
     at_least_one,
+    below,
     beside,
     finite,
     floats,
@@ -60,11 +61,9 @@ def matching_loss(
     Source: Reed et al. 2016, algorithm 1.
     """
     scores = {"real_right": real_right, "fake_right": fake_right, "real_wrong": real_wrong}
+    n = len(shaped("real_right", real_right, "B"))
     for name, value in scores.items():
-        floats(name, value)
-    if not real_right.shape == fake_right.shape == real_wrong.shape:
-        shapes = [tuple(s.shape) for s in (real_right, fake_right, real_wrong)]
-        raise ValueError(f"the scores must have one shape; got {shapes}")
+        finite(name, shaped(name, value, n), wait=False)
     wrong = F.softplus(fake_right).mean() + F.softplus(real_wrong).mean()
     return F.softplus(-real_right).mean() + wrong / 2
 
@@ -325,10 +324,15 @@ def climb(
     sentences. Source: Crowson et al. 2022 (VQGAN-CLIP).
     """
     instance("model", model, PictureTextModel), integers("text", text)
-    whole("steps", steps, 0, most=MANY), whole("looks", looks, 0), random_source(generator)
+    (
+        whole("steps", steps, 0, most=MANY),
+        whole("looks", looks, 0, most=MANY),
+        random_source(generator),
+    )
     if lr is not None:
         number("lr", lr, above=0)
-    valued("start", shaped("start", start, "n", *model.shape, like=model.log_scale))
+    shaped("start", start, "n", *model.shape, like=model.log_scale)
+    finite("start", valued("start", start))
     if len(start) != len(text):
         raise ValueError(f"start must be {len(text)}, a picture a sentence; got {len(start)}")
     with torch.no_grad():
@@ -452,14 +456,15 @@ class TextFlowStep(FlowStep):
         ema: float = 0.998,
         steps: int | None = None,
     ):
-        instance("model", model, TextUNet), function("decode", decode)
+        instance("model", model, TextUNet), function("decode", decode), number("ema", ema, 0, 1)
         super().__init__(model, lr=lr, ema=ema, steps=steps, middle=True)
         self.decode = decode
 
     def loss(self, model: TextUNet, x: Tensor, labels: Tensor) -> Tensor:
         instance("model", model, TextUNet)
         shaped("x", x, "B", model.channels, "h", "w", like=model.enter.weight)
-        integers("labels", labels, 2)
+        words = model.reader.word.weight
+        below("labels", labels, len(words), len(x), "length", like=words)
         silent = torch.rand(len(x), 1, device=x.device) < DROP
         text = torch.where(silent, nothing(labels), labels)
         z = (x - model.code_mean) / model.code_std

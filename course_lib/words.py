@@ -442,7 +442,7 @@ def hits(
     Sunglasses count as glasses, a goatee and a moustache as a beard: see `seen`. Raises ValueError
     for facts that are not known and another number of them than of pictures.
     """
-    floats("x", x, 4), instance("asked", asked, Sequence)
+    valued("x", floats("x", x, 4)), instance("asked", asked, Sequence)
     if len(asked) != len(x):
         raise ValueError(f"asked must be {len(x)}, the facts of each picture; got {len(asked)}")
     for facts in asked:

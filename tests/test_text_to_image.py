@@ -62,9 +62,7 @@ def test_the_loss_of_a_critic_that_reads_is_the_known_number():
     assert matching_loss(*one).item() == pytest.approx(0.77059735, abs=1e-6)
     two = torch.tensor([2.0, 1]), torch.tensor([-1, 0.5]), torch.tensor([0.5, -2])
     assert matching_loss(*two).item() == pytest.approx(0.817181, abs=1e-6)
-    with pytest.raises(
-        ValueError, match=r"the scores must have one shape; got \[\(1,\), \(1,\), \(2,"
-    ):
+    with pytest.raises(ValueError, match=r"real_wrong must be \(1,\); got \(2,\)"):
         matching_loss(*one[:2], torch.zeros(2))
 
 

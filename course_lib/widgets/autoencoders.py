@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import autoencoders, plots
-from course_lib.plots import autoencoders as figures
 from course_lib.checks import named, number, pictures
+from course_lib.plots import autoencoders as figures
 from course_lib.widgets import live, png, stacked
 
 

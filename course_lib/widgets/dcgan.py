@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import autoencoders, plots, shapes
-from course_lib.plots import dcgan as figures
 from course_lib.checks import finite, function, shaped, valued
+from course_lib.plots import dcgan as figures
 from course_lib.widgets import png, stacked
 
 

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import density, plots, procedural
-from course_lib.plots import density as figures
 from course_lib.checks import finite, shaped, valued, whole
+from course_lib.plots import density as figures
 from course_lib.widgets import live
 
 BANDWIDTHS = {
