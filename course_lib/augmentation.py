@@ -18,10 +18,10 @@ from torch import Tensor
 
 from course_lib.checks import (
     finite,
+    instance,
     number,
     one_of,
     random_source,
-    several,
     shaped,
     whole,
 )
@@ -49,7 +49,7 @@ def augment(
     B; its filters in frequency, additive noise and cutout are left out, as in its best setting.
     """
     shaped("x", x, "B", "C", "H", "W"), random_source(generator)
-    several("kinds", kinds, one_of, KINDS)
+    _check_kinds(kinds)
     if not isinstance(p, Tensor):  # to look at a tensor is to wait for it
         number("p", p, 0, 1)
     if not isinstance(p, Tensor) and p == 0:
@@ -173,7 +173,7 @@ class Augmentation:
     ):
         if target is not None:
             number("target", target)
-        whole("span", span), several("kinds", kinds, one_of, KINDS)
+        whole("span", span), _check_kinds(kinds)
         self.target, self.span, self.kinds = target, span, tuple(kinds)
         self.p: float | Tensor = 0.0
 
@@ -191,3 +191,8 @@ class Augmentation:
 
     def load_state_dict(self, state: Mapping) -> None:
         self.p = state["p"]
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    for kind in instance("kinds", kinds, Sequence):
+        one_of("kinds", kind, KINDS)

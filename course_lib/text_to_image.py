@@ -23,7 +23,6 @@ from course_lib.checks import (
     MANY,
     at_least_one,
     below,
-    beside,
     finite,
     floats,
     function,
@@ -324,11 +323,8 @@ def climb(
     sentences. Source: Crowson et al. 2022 (VQGAN-CLIP).
     """
     instance("model", model, PictureTextModel), integers("text", text)
-    (
-        whole("steps", steps, 0, most=MANY),
-        whole("looks", looks, 0, most=MANY),
-        random_source(generator),
-    )
+    whole("steps", steps, 0, most=MANY), whole("looks", looks, 0, most=MANY)
+    random_source(generator)
     if lr is not None:
         number("lr", lr, above=0)
     shaped("start", start, "n", *model.shape, like=model.log_scale)
@@ -412,7 +408,7 @@ class TextUNet(nn.Module):
     ) -> Float[Tensor, "B channels h w"]:
         """maps: a list to which each block appends who asked what, (B, h·w, length)."""
         shaped("z", z, "B", self.channels, "h", "w", like=self.enter.weight)
-        shaped("t", t, len(z)), beside("t", t, z), instance("maps", maps, list | None)
+        unet._check_times(t, z), instance("maps", maps, list | None)
         if text is None:
             text = nothing(torch.zeros(len(z), self.length, dtype=torch.int64, device=z.device))
         if len(integers("text", text)) != len(z):

@@ -268,7 +268,7 @@ def _check_times(t: Tensor, x: Tensor | None = None) -> None:
     """t: (B,), whole numbers or decimals, for pictures x."""
     if not isinstance(t, Tensor) or t.is_complex() or t.dtype == torch.bool:
         kind = t.dtype if isinstance(t, Tensor) else type(t).__name__
-        raise TypeError(f"t must be a tensor of whole numbers or decimals; got {kind}")
+        raise TypeError(f"t must be whole numbers or decimals; got {kind}")
     if t.ndim != 1 or (x is not None and len(t) != len(x)):
         wanted = "(B,)" if x is None else f"({len(x)},)"
         raise ValueError(f"t must be {wanted}, a time for each picture; got {tuple(t.shape)}")

@@ -437,13 +437,13 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     ),
     "text_to_image.StackStep": lambda: {"reader": contrastive.PictureTextModel(**SMALL_CLIP)},
     "text_to_image.StackStep.__call__": lambda: {"batch": seen_and_said(32)},
-    "text_to_image.StageOne": lambda: {"text": 8, "dim": 4, "ngf": 8},
+    "text_to_image.StageOne": lambda: {"text": 8, "dim": 4, "ngf": 8, "nc": 3},
     "text_to_image.StageOne.forward": lambda: {"told": torch.rand(2, 8), "z": torch.rand(2, 36)},
-    "text_to_image.StageTwo": lambda: {"text": 8, "dim": 4, "width": 8},
+    "text_to_image.StageTwo": lambda: {"text": 8, "dim": 4, "width": 8, "nc": 3},
     "text_to_image.StageTwo.forward": lambda: (
         {"told": torch.rand(2, 8), "z": torch.rand(2, 4)} | {"small": pictures()}
     ),
-    "text_to_image.TextDiscriminator": lambda: {"text": 8, "ndf": 8},
+    "text_to_image.TextDiscriminator": lambda: {"text": 8, "ndf": 8, "nc": 3},
     "text_to_image.TextDiscriminator.look": lambda: {"x": torch.rand(2, 3, 32, 32)},
     "text_to_image.TextDiscriminator.judge": lambda: (
         {"seen": torch.rand(2, 32, 4, 4)} | {"told": torch.rand(2, 8)}
@@ -453,11 +453,13 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     ),
     "text_to_image.TextFlowStep": lambda: {"decode": torch.tanh},
     "text_to_image.TextFlowStep.loss": lambda: {"x": torch.rand(2, 4, 4, 4), "labels": sentences()},
-    "text_to_image.TextFlowStep.sample": lambda: {"shape": (2, 4, 4, 4), "labels": sentences()},
+    "text_to_image.TextFlowStep.sample": lambda: (
+        {"shape": (2, 4, 4, 4), "labels": sentences()} | {"generator": torch.Generator()}
+    ),
     "text_to_image.TextUNet": lambda: (
         {"words": 12, "channels": 4, "width": 16, "blocks": 2} | {"told": 16, "length": 6}
     ),
-    "text_to_image.TextUNet.forward": lambda: {"text": sentences()},
+    "text_to_image.TextUNet.forward": lambda: {"text": sentences(), "t": torch.rand(2)},
     "text_to_image.TextUNet.unconditional": lambda: {"text": sentences()},
     "text_to_image.climb": lambda: (
         {"text": sentences(), "start": torch.rand(2, 3, 16, 16)} | {"steps": 2}

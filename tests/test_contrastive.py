@@ -121,7 +121,7 @@ def test_the_scale_begins_at_one_over_point_07_and_ends_at_100():
         (lambda: small().see(torch.zeros(1, 1, 16, 16)), r"x must be \(B, 3, 16, 16\)"),
         (
             lambda: small().read(torch.zeros(1, 25, dtype=int)),
-            r"text must be \(B, 24\) of integers",
+            r"text must be \(B, 24\)",
         ),
         (lambda: small().read(torch.zeros(1, 24)), "text must be .*; got torch.float32"),
         (lambda: PictureTextModel(size=20), "size must divide by 8 and width by 16; got 20 and 48"),

@@ -83,8 +83,8 @@ def leak(laws: Mapping[str, Callable[[float], Float[Tensor, " k"]]]) -> ipywidge
         function("laws", law)
     p = torch.linspace(0, 1, 101)
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.6), width_ratios=(1.6, 1))
-    named = {name: torch.stack([smallest(law(float(q))) for q in p]) for name, law in laws.items()}
-    figures.draw_leaks(left, p, named)
+    leaks = {name: torch.stack([smallest(law(float(q))) for q in p]) for name, law in laws.items()}
+    figures.draw_leaks(left, p, leaks)
     place = left.axvline(0, color="black", linewidth=0.8)
     bars = right.bar(range(4), [0.0] * 4, color=plots.DATA)
     right.set(ylim=(0, 1), xlabel="turn", title="share")
