@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import auditing, metrics, plots
-from course_lib.checks import finite, function, named, number, pictures, reals, whole
+from course_lib.checks import finite, floats, function, named, number, pictures, reals, whole
 from course_lib.widgets import live
 
 
@@ -62,7 +62,9 @@ def watermark_strength(
     x: Float[Tensor, "1 c h w"], key: int, attack: Callable[[Tensor], Tensor]
 ) -> ipywidgets.VBox:
     """Lecture 08: a picture, marked, and the mark by itself; is it seen, and is it found?"""
-    pictures("x", x, count=1), whole("key", key, 0), function("attack", attack)
+    pictures("x", floats("x", x), count=1), whole("key", key, 0), function("attack", attack)
+    if x.abs().max() > 1 + 1e-3:
+        raise ValueError(f"x must lie in [-1, 1]; got {x.min():.3g} … {x.max():.3g}")
     figure, all_axes = plt.subplots(1, 3, figsize=(7, 2.6))
     shown = []
     for axes, title in zip(all_axes, ("original", "marked", "the mark, × 8"), strict=True):

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import autoencoders, plots
-from course_lib.checks import named, number, pictures
+from course_lib.checks import floats, named, number, pictures
 from course_lib.plots import autoencoders as figures
 from course_lib.widgets import live, png, stacked
 
@@ -19,7 +19,7 @@ from course_lib.widgets import live, png, stacked
 @torch.no_grad()
 def morph(model: Any, x: Float[Tensor, "n c h w"]) -> ipywidgets.VBox:
     """A morph between any two of the pictures x: choose both ends, then the percentage."""
-    pictures("x", x), _check_model("model", model)
+    pictures("x", floats("x", x)), _check_model("model", model)
     codes = model.encode(x)
     codes = codes[0] if isinstance(codes, tuple) else codes  # a VAE's encoder answers (mu, logvar)
     figure, axes = plt.subplots(1, 3, figsize=(6, 2.3))
@@ -49,7 +49,7 @@ def morph(model: Any, x: Float[Tensor, "n c h w"]) -> ipywidgets.VBox:
 
 def beta_planes(models: Mapping[str, Any], x: Float[Tensor, "n c h w"]) -> ipywidgets.VBox:
     """What the plane of 2-D codes decodes to, under the β that one chooses."""
-    pictures("x", x), named("models", models, _check_model)
+    pictures("x", floats("x", x)), named("models", models, _check_model)
     sheets = {name: figures.decoded_plane(model, 8, 2.5) for name, model in models.items()}
     figure, axes = plt.subplots(figsize=(3.6, 3.6))
     image = axes.imshow(next(iter(sheets.values())), vmin=0, vmax=1)

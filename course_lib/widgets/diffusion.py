@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import plots
-from course_lib.checks import function, instance, named, pictures, several, wholes
+from course_lib.checks import floats, function, instance, named, pictures, several, wholes
 from course_lib.diffusion import Diffusion
 from course_lib.plots import diffusion as figures
 from course_lib.widgets import live, png, stacked
@@ -20,7 +20,7 @@ def forward_process(
     chain: Any, x0: Float[Tensor, "1 c h w"], generator: torch.Generator
 ) -> ipywidgets.VBox:
     """Lecture 07: a picture at the time t of a chain, and where t lies on the schedule."""
-    instance("chain", chain, Diffusion), pictures("x0", x0, count=1)
+    instance("chain", chain, Diffusion), pictures("x0", floats("x0", x0), count=1)
     instance("generator", generator, torch.Generator)
     noise = torch.randn(x0.shape, generator=generator)
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 2.8), width_ratios=(1.6, 1))
@@ -50,7 +50,7 @@ def short_chains(
     x0: Float[Tensor, "1 c h w"], chains: dict[int, Any], generator: torch.Generator
 ) -> ipywidgets.VBox:
     """Lecture 07: the end of a chain of T steps, beside the noise that sampling begins with."""
-    pictures("x0", x0, count=1), named("chains", chains, instance, Diffusion)
+    pictures("x0", floats("x0", x0), count=1), named("chains", chains, instance, Diffusion)
     instance("generator", generator, torch.Generator)
     noise = torch.randn(x0.shape, generator=generator)
     figure, axes = plt.subplots(1, 2, figsize=(4.4, 2.5))

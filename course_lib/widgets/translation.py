@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import plots
-from course_lib.checks import function, named, pictures, whole
+from course_lib.checks import floats, function, named, pictures, whole
 from course_lib.widgets import live, picture_bytes, stacked
 
 
@@ -64,7 +64,8 @@ def hidden_signal(
 
     there: the translations of y; back: the other generator. Each spoiler is run once.
     """
-    pictures("y", y), pictures("there", there, count=len(y)), function("back", back)
+    pictures("y", floats("y", y)), function("back", back)
+    pictures("there", floats("there", there), count=len(y))
     named("spoilers", spoilers)
     names = ["y", "F(y), spoiled", "change, × 8", "G of it"]
     figure, shown = _sheets(names, y)
