@@ -517,6 +517,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         {"chain": ten_steps(), "classes": ["a", "b"]} | {"shape": (3, 8, 8), "eta": 0.5, "steps": 2}
     ),
     "widgets.diffusion.short_chains": lambda: {"chains": {10: ten_steps()}},
+    "widgets.losses.slid_away": lambda: {"distances": torch.linspace(0, 16, 6)},
     "widgets.styles.aliasing": lambda: {"act": torch.relu},
     "widgets.styles.leak": lambda: {"laws": {"a": lambda q: torch.tensor([1 - q / 2, q / 2])}},
     "widgets.styles.mixer": lambda: {"generator": small_style(), "read": shape_of},

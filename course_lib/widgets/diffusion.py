@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import plots
-from course_lib.checks import floats, function, instance, named, pictures, several, wholes
+from course_lib.checks import floats, instance, named, pictures, several, wholes
 from course_lib.diffusion import Diffusion
 from course_lib.plots import diffusion as figures
 from course_lib.widgets import live, png, stacked
@@ -92,7 +92,8 @@ def sampler(
 
     options go to `ddim_sample`.
     """
-    function("model", model), instance("chain", chain, Diffusion)
+    if not hasattr(chain, "ddim_sample"):
+        raise TypeError(f"chain must have ddim_sample, as a Diffusion; got {type(chain).__name__}")
     several("classes", classes, instance, str)
     if len(wholes("shape", shape)) != 3:
         raise ValueError(f"shape must be (c, h, w); got {shape!r}")
