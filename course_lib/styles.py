@@ -647,7 +647,7 @@ class StyleStep(AdversarialStep):
         ema: float | None = 0.998,
     ):
         instance("generator", generator, StyleGenerator)
-        number("lr", lr, above=0), number("mixing", mixing, 0, 1)
+        number("lr", lr, 0), number("mixing", mixing, 0, 1)
         number("r1", r1, 0), number("path", path, 0)
         super().__init__(generator, discriminator, "non_saturating", ema=ema)
         plain = (lr, (0.0, 0.99))

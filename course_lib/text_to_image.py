@@ -210,10 +210,10 @@ class StackStep:
     ):
         instance("generator", generator, StageOne | StageTwo)
         instance("discriminator", discriminator, TextDiscriminator)
-        instance("reader", reader, PictureTextModel), instance("first", first, StageOne | None)
-        number("lr", lr, above=0), number("kl", kl, 0), number("ema", ema, 0, 1)
+        instance("reader", reader, nn.Module), instance("first", first, StageOne | None)
+        number("lr", lr, 0), number("kl", kl, 0), number("ema", ema, 0, 1)
         if d_lr is not None:
-            number("d_lr", d_lr, above=0)
+            number("d_lr", d_lr, 0)
         if isinstance(generator, StageTwo) != (first is not None):
             raise ValueError("first must be given for a StageTwo, and only for it")
         self.generator, self.discriminator, self.kl = generator, discriminator, kl
@@ -250,7 +250,7 @@ def sentence_vectors(
     reader: PictureTextModel, text: Int[Tensor, "B length"]
 ) -> Float[Tensor, "B dim"]:
     """What StackGAN is told: the sentence in the contrastive network's space, of length √dim."""
-    instance("reader", reader, PictureTextModel), integers("text", text)
+    instance("reader", reader, nn.Module), integers("text", text)
     return reader.read(text) * reader.dim**0.5
 
 
