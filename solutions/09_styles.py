@@ -454,7 +454,7 @@ assert measured["Fréchet"][-1] > 2 * measured["Fréchet"][0]
 figures.truncation(strips, measured)
 
 # %% [markdown]
-# Precision rises all the way while the pictures become one picture. So a single number that looks good, or a page of beautiful samples at ψ = 0.5, says little about a generator: ask for ψ, and for recall.
+# Precision reaches 1 while the pictures become one picture. So a single number that looks good, or a page of beautiful samples at ψ = 0.5, says little about a generator: ask for ψ, and for recall.
 
 # %%
 sliders.truncation(
