@@ -914,7 +914,7 @@ print(f"the mark is in row {row}, column {column}; γ, at first 0, is now {block
 figures.attention_on(shown, torch.stack([looks[r, c] for r, c in places]), places)
 
 # %% [markdown]
-# Wherever a place lies, it looks at the mark and its surroundings. The block has learned to ask for it, and γ, which begins at 0, has let its answer in. (The sign of γ is free: the layer behind the block can turn it round.)
+# Wherever a place lies, the places around the mark get its largest weights. The block has learned to ask for them, and γ, which begins at 0, has let its answer in. (The sign of γ is free: the layer behind the block can turn it round.)
 #
 # SAGAN also divides every weight by its largest singular value (**spectral normalisation**; Miyato and others 2018), so that no matrix lengthens any vector. That value is found by power iteration, one step in each training step.
 #
