@@ -21,7 +21,18 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
-from course_lib.checks import finite, floats, number, whole
+from course_lib.checks import (
+    finite,
+    floats,
+    function,
+    instance,
+    named,
+    number,
+    present,
+    random_source,
+    reals,
+    whole,
+)
 from course_lib.gan import nearest_neighbours
 
 Interval = tuple[float, float]
@@ -48,7 +59,7 @@ def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
 
 
 def _normal_quantile(level: float) -> float:
-    if not 0 < level < 1:
+    if not 0 < number("level", level) < 1:
         raise ValueError(f"level must lie between 0 and 1; got {level}")
     return NormalDist().inv_cdf((1 + level) / 2)
 
@@ -73,6 +84,7 @@ def copy_ratios(
     training images, NaN, shapes that disagree. Source: the adaptive threshold of Carlini et al.
     2023, section 5.1, and the ratio of Yoon et al. 2023.
     """
+    _alike(generated=generated, training=training)
     distinct, first = _distinct(training)
     indices, ratios = _ratios(generated, distinct, skip=0)
     return ratios, first[indices]
@@ -88,8 +100,9 @@ def copy_threshold(
     1 / level − 1 images, as `copy_ratios`, and unless 0 < level < 1.
     Source: Vovk et al. 2005 (conformal prediction).
     """
-    if not 0 < level < 1:
+    if not 0 < number("level", level) < 1:
         raise ValueError(f"level must lie between 0 and 1; got {level}")
+    _alike(held_out=held_out, training=training)
     rank = math.floor(level * (len(held_out) + 1) + 1e-9)
     if rank < 1:
         needed = math.ceil(1 / level - 1e-9) - 1
@@ -111,6 +124,7 @@ def memorisation_rate(
     ratio of each among all others (of 500 at most), and of these ratios the lowest hundredth is
     called a copy (the lowest one, where there are fewer than 99). Raises as `copy_ratios`.
     """
+    _alike(generated=generated, training=training)
     if threshold is None:
         threshold = _left_out_threshold(training)
     number("threshold", threshold, 0)
@@ -128,18 +142,30 @@ def _left_out_threshold(training: Tensor, level: float = 0.01) -> float:
 
 def _ratios(queries: Tensor, images: Tensor, skip: int) -> tuple[Tensor, Tensor]:
     """(the nearest image, the ratio) of each query; skip=1 where it is one of the images."""
-    if not len(queries):
-        raise ValueError("generated must hold at least one picture")
     k = min(skip + 1 + NEIGHBOURS, len(images))
     indices, distances = nearest_neighbours(queries, images, k)
     ratios = distances[:, skip] / distances[:, skip + 1 :].mean(1)
     return indices[:, skip], ratios
 
 
+def _alike(**sets: Tensor) -> None:
+    """Raises unless all are pictures, or features, of one size and one range of values."""
+    (first, some), *_ = sets.items()
+    for name, x in sets.items():
+        if not isinstance(x, Tensor) or x.is_complex():
+            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise TypeError(f"{name} must be a tensor of pictures; got {kind}")
+        if not present(name, x).numel():
+            raise ValueError(f"{name} must hold at least one picture; got {tuple(x.shape)}")
+        if x.is_floating_point() != some.is_floating_point():
+            raise TypeError(f"{first} and {name} must share one range; got {some.dtype}, {x.dtype}")
+        if x.shape[1:] != some.shape[1:] or x.ndim < 2:
+            shapes = f"{tuple(some.shape)} and {tuple(x.shape)}"
+            raise ValueError(f"{first} and {name} must be (n, …) and of one size; got {shapes}")
+
+
 def _distinct(images: Tensor) -> tuple[Tensor, Tensor]:
     """The different images in their order, and the place of each in `images`."""
-    if not isinstance(images, Tensor):
-        raise TypeError(f"training must be a tensor of pictures; got {type(images).__name__}")
     if images.isnan().any():
         raise ValueError("training must be numbers; it contains NaN")
     unique, group = torch.unique(images.flatten(1), dim=0, return_inverse=True)
@@ -164,6 +190,7 @@ def seen_share(
     share of ½ says that "the nearest image" is no trace of training at all. With its interval
     (Wilson, 95 %). Equally near: the unseen image counts. Pictures, or their features.
     """
+    _alike(generated=generated, training=training, held_out=held_out)
     if len(training) != len(held_out):
         raise ValueError(
             f"held_out must be as many as training, {len(training)}; got {len(held_out)}"
@@ -222,7 +249,7 @@ def threshold_at(negative_scores: Shaped[Tensor, " n"], false_positive_rate: flo
     For `score > threshold`. Take it from real images held out from training, never from those
     that it is then judged by. Raises ValueError for NaN, no scores, a rate outside [0, 1).
     """
-    if not 0 <= false_positive_rate < 1:
+    if not 0 <= number("false_positive_rate", false_positive_rate) < 1:
         raise ValueError(f"false_positive_rate must lie in [0, 1); got {false_positive_rate}")
     scores = _row("negative_scores", negative_scores)
     allowed = math.floor(false_positive_rate * len(scores) + 1e-9)
@@ -273,8 +300,8 @@ def membership_auc(
 
 
 def _row(name: str, values: Tensor) -> Float[Tensor, " n"]:
-    values = torch.as_tensor(values).detach()
-    if values.is_complex():
+    values = values.detach() if isinstance(values, Tensor) else reals(name, values)
+    if present(name, values).is_complex():
         raise TypeError(f"{name} must be real numbers; got {values.dtype}")
     values = (values.cpu() if values.device.type == "mps" else values).double()
     if values.ndim != 1 or not len(values):
@@ -286,7 +313,8 @@ def _row(name: str, values: Tensor) -> Float[Tensor, " n"]:
 
 def _scored(scores: Tensor, labels: Tensor) -> tuple[Tensor, Bool[Tensor, " n"]]:
     scores = _row("scores", scores)
-    labels = torch.as_tensor(labels).to(scores.device)
+    labels = labels if isinstance(labels, Tensor) else reals("labels", labels)
+    labels = present("labels", labels).to(scores.device)
     if labels.shape != scores.shape:
         raise ValueError(
             f"labels must be one a score, {tuple(scores.shape)}; got {tuple(labels.shape)}"
@@ -298,6 +326,8 @@ def _scored(scores: Tensor, labels: Tensor) -> tuple[Tensor, Bool[Tensor, " n"]]
 
 
 def _yes(name: str, answers: Tensor) -> Bool[Tensor, " n"]:
+    if answers.is_complex():
+        raise TypeError(f"{name} must be 0 or 1, or False or True; got {answers.dtype}")
     if not ((answers == 0) | (answers == 1)).all():
         raise ValueError(f"{name} must be 0 or 1, or False or True; got {answers.unique()[:5]}")
     return answers.bool()
@@ -315,12 +345,14 @@ class DetectionStep:
     """
 
     def __init__(self, detector: nn.Module, fakes: Float[Tensor, "n C H W"], lr: float = 1e-3):
-        finite("fakes", floats("fakes", fakes, 4))
+        instance("detector", detector, nn.Module), number("lr", lr, 0)
+        finite("fakes", present("fakes", floats("fakes", fakes, 4)))
         self.detector, self.fakes = detector, fakes.to(next(detector.parameters()).device)
         self.optimizer = torch.optim.Adam(detector.parameters(), lr)
 
     def __call__(self, real: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
-        if floats("real", real, 4).shape[1:] != self.fakes.shape[1:]:
+        weight = next(self.detector.parameters())
+        if floats("real", real, 4, like=weight).shape[1:] != self.fakes.shape[1:]:
             raise ValueError(
                 f"fakes must have the shape of the data, {tuple(real.shape[1:])}; got "
                 f"{tuple(self.fakes.shape[1:])}"
@@ -340,10 +372,11 @@ class DetectionStep:
 @torch.no_grad()
 def detect(detector: nn.Module, x: Float[Tensor, "n C H W"]) -> Float[Tensor, " n"]:
     """The detector's scores of any number of pictures, in evaluation mode."""
-    where, training = next(detector.parameters()).device, detector.training
+    instance("detector", detector, nn.Module), present("x", floats("x", x, 4))
+    weight, training = next(detector.parameters()), detector.training
     detector.eval()
     try:
-        return torch.cat([detector(part.to(where)).float() for part in x.split(256)])
+        return torch.cat([detector(part.to(weight)).float() for part in x.split(256)])
     finally:
         detector.train(training)
 
@@ -361,8 +394,8 @@ def attribute_shares(
     classifier errs too, and the interval does not know of it: measure real images beside.
     Raises ValueError for no images, other answers, or another number of them.
     """
-    if not len(images):
-        raise ValueError("images must hold at least one picture")
+    function("classifier", classifier)
+    finite("images", present("images", floats("images", images, 4)))
     answers = torch.as_tensor(_asked(classifier, images))
     if answers.shape != (len(images),):
         raise ValueError(
@@ -453,7 +486,7 @@ def embed_watermark(
     and Wornell 2001; the shift by the picture's own layout is this course's.
     """
     _check_marked(images, key)
-    if not 0 < strength <= GRIDS[-1]:
+    if not 0 < number("strength", strength) <= GRIDS[-1]:
         raise ValueError(f"strength must lie above 0 and up to {GRIDS[-1]}; got {strength}")
     level = next(i for i, grid in enumerate(GRIDS) if strength <= grid)
     x = images.detach().cpu().float()
@@ -537,7 +570,7 @@ def _check_images(images: Tensor) -> None:
         raise TypeError(f"images must be float in [-1, 1], as `.floats()` gives; got {kind}")
     if images.ndim != 4 or not len(images):
         raise ValueError(f"images must be (B, C, H, W), one or more; got {tuple(images.shape)}")
-    if not images.abs().max() <= 1 + 1e-3:
+    if not present("images", images).abs().max() <= 1 + 1e-3:
         raise ValueError(f"images must lie in [-1, 1]; got {images.min():.3g} … {images.max():.3g}")
 
 
@@ -561,7 +594,7 @@ def jpeg(images: Float[Tensor, "B C H W"], quality: int = 75) -> Float[Tensor, "
 def resize(images: Float[Tensor, "B C H W"], factor: float = 0.5) -> Float[Tensor, "B C H W"]:
     """Made smaller (or larger) by a factor and back to the old size, bilinear and antialiased."""
     _check_images(images)
-    number("factor", factor, above=0)
+    number("factor", factor, above=0, most=100)
     small = [round(side * factor) for side in images.shape[2:]]
     if min(small) < 1:
         raise ValueError(f"factor must leave at least one pixel; got {factor}")
@@ -587,7 +620,7 @@ def blur(images: Float[Tensor, "B C H W"], sigma: float = 1.0) -> Float[Tensor, 
     """
     _check_images(images)
     most = (min(images.shape[2:]) - 1) / 3
-    if not 0 < sigma <= most:
+    if not 0 < number("sigma", sigma) <= most:
         raise ValueError(f"sigma must be above 0, at most {most:.3g} for this size; got {sigma}")
     return gaussian_blur(images, 2 * math.ceil(3 * sigma) + 1, sigma).clamp(-1, 1)
 
@@ -597,7 +630,7 @@ def noise(
 ) -> Float[Tensor, "B C H W"]:
     """With Gaussian noise of standard deviation sigma on every value."""
     _check_images(images)
-    number("sigma", sigma, 0)
+    number("sigma", sigma, 0), random_source(generator)
     drawn = torch.randn(
         images.shape, generator=generator, device=None if generator is None else generator.device
     )
@@ -605,7 +638,8 @@ def noise(
 
 
 def _interpolated(images: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(images, tuple(size), mode="bilinear", antialias=True)
+    x = images.float() if images.dtype == torch.float16 else images  # antialias knows no half
+    return F.interpolate(x, tuple(size), mode="bilinear", antialias=True).to(images.dtype)
 
 
 ATTACKS: dict[str, Callable] = {  # as the lecture tries them, mild to rough
@@ -653,6 +687,7 @@ def model_card(
     stands at the end of "Evaluation". Further sections come after those of `CARD`. Raises
     ValueError that says all that `card_problems` finds. Source: Mitchell et al. 2019, section 4.
     """
+    instance("name", name, str), named("sections", sections, instance, str)
     texts = {heading: sections.get(heading, "") for heading in CARD} | dict(sections)
     if measured:
         texts["Evaluation"] = f"{texts['Evaluation'].strip()}\n\n{_table(measured)}".strip()
@@ -669,6 +704,7 @@ def card_problems(card: str) -> list[str]:
     Complete: a title; each heading of `CARD` with a sentence of five words at least, and no
     placeholder; a number under each of `NUMBERS_IN`. What the sentences say is not judged.
     """
+    instance("card", card, str)
     title, *blocks = ("\n" + card).split("\n## ")
     found = {}
     for block in blocks:

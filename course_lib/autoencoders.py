@@ -10,7 +10,7 @@ N(0, I), so that a code drawn from N(0, I) decodes to a new picture. It minimise
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
@@ -19,7 +19,22 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib import device
-from course_lib.checks import finite, floats, is_whole, number, one_of, random_source, whole
+from course_lib.checks import (
+    SIZE,
+    at_least_one,
+    beside,
+    finite,
+    floats,
+    instance,
+    integers,
+    is_whole,
+    number,
+    one_of,
+    present,
+    random_source,
+    shaped,
+    whole,
+)
 
 KINDS = ("conv", "dense", "linear")
 LIKELIHOODS = ("gaussian", "bernoulli")
@@ -102,7 +117,7 @@ def _terms(x, reconstruction, mu, logvar, likelihood) -> tuple[Tensor, Tensor]:
     """`elbo_terms` without a look at the values, which would make a GPU wait in each step."""
     one_of("likelihood", likelihood, LIKELIHOODS)
     _same_shape("reconstruction", reconstruction, "x", x)
-    if len(mu) != len(x):
+    if len(beside("mu", mu, x)) != len(x):
         raise ValueError(f"mu must have one row per picture, {len(x)}; got {tuple(mu.shape)}")
     if likelihood == "gaussian":
         error = 0.5 * (x - reconstruction).square()
@@ -178,9 +193,8 @@ def one_hot(labels: Int[Tensor, " B"], classes: int) -> Float[Tensor, "B classes
     Raises TypeError for labels that are not integers, ValueError unless they are (B,) and lie in
     0 … classes − 1.
     """
-    if labels.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
-        raise TypeError(f"labels must be integers (int64); got {labels.dtype}")
-    if labels.ndim != 1:
+    whole("classes", classes, most=SIZE)
+    if integers("labels", labels).ndim != 1:
         raise ValueError(f"labels must be (B,); got {tuple(labels.shape)}")
     if len(labels) and not labels.is_meta:
         low, high = labels.min().item(), labels.max().item()
@@ -218,7 +232,11 @@ class Autoencoder(nn.Module):
         hidden: int = 512,
     ):
         super().__init__()
-        self.shape, self.latent, self.kind = _shape(nc, size), whole("latent", latent), kind
+        self.shape, self.latent, self.kind = (
+            _shape(nc, size),
+            whole("latent", latent, most=SIZE),
+            kind,
+        )
         self.encoder = _Encoder(self.shape, latent, kind, hidden)
         self.decoder = _Decoder(self.shape, latent, kind, hidden)
         self.register_buffer("code_mean", torch.zeros(latent))
@@ -229,7 +247,7 @@ class Autoencoder(nn.Module):
         return self.encoder(x)
 
     def decode(self, z: Float[Tensor, "B latent"]) -> Float[Tensor, "B C H W"]:
-        _check_codes(z, self.latent)
+        _check_codes(self, z)
         return self.decoder(z)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
@@ -238,7 +256,7 @@ class Autoencoder(nn.Module):
     def reconstruct(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         """Through the code and back, in evaluation mode and without gradients."""
         with _evaluating(self):
-            return self(x.to(self.code_mean.device))
+            return self(present("x", instance("x", x, Tensor)).to(self.code_mean.device))
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n C H W"]:
         """n random codes, decoded. Not what an autoencoder was trained for: look at them."""
@@ -262,7 +280,11 @@ class VAE(nn.Module):
         hidden: int = 512,
     ):
         super().__init__()
-        self.shape, self.latent, self.kind = _shape(nc, size), whole("latent", latent), kind
+        self.shape, self.latent, self.kind = (
+            _shape(nc, size),
+            whole("latent", latent, most=SIZE),
+            kind,
+        )
         self.encoder = _Encoder(self.shape, 2 * latent, kind, hidden)
         self.decoder = _Decoder(self.shape, latent, kind, hidden)
 
@@ -273,7 +295,7 @@ class VAE(nn.Module):
         return self.encoder(x).chunk(2, dim=1)
 
     def decode(self, z: Float[Tensor, "B latent"]) -> Float[Tensor, "B C H W"]:
-        _check_codes(z, self.latent)
+        _check_codes(self, z)
         return self.decoder(z)
 
     def forward(
@@ -287,7 +309,8 @@ class VAE(nn.Module):
     def reconstruct(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         """Each picture from its μ, in evaluation mode and without gradients."""
         with _evaluating(self):
-            return self.decode(self.encode(x.to(next(self.parameters()).device))[0])
+            x = present("x", instance("x", x, Tensor)).to(next(self.parameters()).device)
+            return self.decode(self.encode(x)[0])
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Float[Tensor, "n C H W"]:
         """n pictures from the model: z ~ N(0, I), decoded (the mean, without pixel noise)."""
@@ -312,6 +335,7 @@ class ConditionalVAE(nn.Module):
         hidden: int = 512,
     ):
         super().__init__()
+        at_least_one(classes=classes, latent=latent)
         self.shape, self.latent, self.kind, self.classes = _shape(nc, size), latent, kind, classes
         self.encoder = _Encoder(self.shape, 2 * latent, kind, hidden, extra=classes)
         self.decoder = _Decoder(self.shape, latent + classes, kind, hidden)
@@ -320,13 +344,13 @@ class ConditionalVAE(nn.Module):
         self, x: Float[Tensor, "B C H W"], labels: Int[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B latent"], Float[Tensor, "B latent"]]:
         _check_pictures(self, x)
-        return self.encoder(x, self._condition(labels, len(x))).chunk(2, dim=1)
+        return self.encoder(x, self._condition(labels, x)).chunk(2, dim=1)
 
     def decode(
         self, z: Float[Tensor, "B latent"], labels: Int[Tensor, " B"]
     ) -> Float[Tensor, "B C H W"]:
-        _check_codes(z, self.latent)
-        return self.decoder(torch.cat([z, self._condition(labels, len(z))], dim=1))
+        _check_codes(self, z)
+        return self.decoder(torch.cat([z, self._condition(labels, z)], dim=1))
 
     def forward(
         self,
@@ -334,7 +358,7 @@ class ConditionalVAE(nn.Module):
         labels: Int[Tensor, " B"],
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        labels = self._condition(labels, len(x))
+        labels = self._condition(labels, floats("x", x))
         mu, logvar = self.encode(x, labels)
         z = reparameterise(mu, logvar, _noise(len(x), self.latent, generator, mu))
         return self.decode(z, labels), mu, logvar
@@ -346,18 +370,21 @@ class ConditionalVAE(nn.Module):
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "n C H W"]:
         """n pictures of the asked class, or classes, one each; without: 0, 1, 2, … in turn."""
-        like = next(self.parameters())
+        like, n = next(self.parameters()), whole("n", n, most=SIZE)
         if labels is None:
             labels = torch.arange(n, device=like.device) % self.classes
-        elif isinstance(labels, int):
+        elif not isinstance(labels, Tensor):
+            labels = whole("labels", labels, 0, most=self.classes - 1)
             labels = torch.full((n,), labels, device=like.device)
         with _evaluating(self):
             noise = _noise(n, self.latent, generator, like)
             return self.decode(noise, labels.to(like.device))
 
-    def _condition(self, labels: Tensor, n: int) -> Tensor:
-        if len(labels) != n:
-            raise ValueError(f"labels must have {n} rows, one per picture; got {len(labels)}")
+    def _condition(self, labels: Tensor, like: Tensor) -> Tensor:
+        beside("labels", instance("labels", labels, Tensor), like)
+        if labels.shape[:1] != like.shape[:1]:
+            got = f"{len(like)} rows, one per picture; got {tuple(labels.shape)}"
+            raise ValueError(f"labels must have {got}")
         if labels.ndim == 2 and labels.is_floating_point():
             if labels.shape[1] != self.classes:
                 raise ValueError(f"labels must be (B, {self.classes}); got {tuple(labels.shape)}")
@@ -471,8 +498,9 @@ class MapAutoencoder(nn.Module):
 
     def __init__(self, nc: int = 1, size: int = 32, channels: int = 4, width: int = 64):
         super().__init__()
-        if size % 4 or min(nc, size, channels, width) < 1:
-            raise ValueError(f"size must be a multiple of 4, all above 0; got {size}")
+        at_least_one(nc=nc, size=size, channels=channels, width=width)
+        if size % 4:
+            raise ValueError(f"size must be a multiple of 4; got {size}")
         self.shape, side = (nc, size, size), size // 4
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(4), nn.Conv2d(16 * nc, width, 3, padding=1), nn.SiLU(),
@@ -488,16 +516,11 @@ class MapAutoencoder(nn.Module):
         self.register_buffer("code_std", torch.ones(channels, side, side))
 
     def encode(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B c h w"]:
-        if x.shape[1:] != self.shape:
-            raise ValueError(
-                f"x must be (B, {', '.join(map(str, self.shape))}); got {tuple(x.shape)}"
-            )
+        shaped("x", x, "B", *self.shape, like=self.encoder[1].weight)
         return self.encoder(x).float()
 
     def decode(self, z: Float[Tensor, "B c h w"]) -> Float[Tensor, "B C H W"]:
-        if z.shape[1:] != self.code_mean.shape:
-            shape = ", ".join(map(str, self.code_mean.shape))
-            raise ValueError(f"z must be (B, {shape}); got {tuple(z.shape)}")
+        shaped("z", z, "B", *self.code_mean.shape, like=self.decoder[0].weight)
         return self.decoder(z).float()
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
@@ -506,6 +529,7 @@ class MapAutoencoder(nn.Module):
     @torch.no_grad()
     def sample(self, n: int = 64, generator: torch.Generator | None = None) -> Tensor:
         """n maps of noise, decoded: what an autoencoder was not trained for."""
+        whole("n", n, most=SIZE), random_source(generator)
         noise = torch.randn(n, *self.code_mean.shape, generator=generator)
         return self.decode(self.code_mean + self.code_std * noise.to(self.code_mean.device))
 
@@ -518,12 +542,12 @@ class AutoencoderStep:
     """
 
     def __init__(self, model: Autoencoder, lr: float = 2e-3, steps: int | None = None):
-        self.model = model
+        self.model = instance("model", model, nn.Module)
         self.optimizer, self.schedule = _adam(model.parameters(), lr, steps)
         self.samples = model.sample
 
     def __call__(self, batch: Tensor | tuple[Tensor, ...]) -> dict[str, Tensor]:
-        x, _ = _pictures_and_labels(batch)
+        x, _ = _pictures_and_labels(self.model, batch)
         with _precision(self.model):
             z = self.model.encode(x)
             loss = 0.5 * (x - self.model.decode(z)).square().flatten(1).sum(1).mean()
@@ -548,12 +572,15 @@ class VAEStep:
         likelihood: str = "gaussian",
         steps: int | None = None,
     ):
+        instance("model", model, nn.Module)
+        number("beta", beta, 0), one_of("likelihood", likelihood, LIKELIHOODS)
         self.model, self.beta, self.likelihood = model, beta, likelihood
         self.optimizer, self.schedule = _adam(model.parameters(), lr, steps)
         self.samples = model.sample
 
     def __call__(self, batch: Tensor | tuple[Tensor, ...]) -> dict[str, Tensor]:
-        x, labels = _pictures_and_labels(batch, isinstance(self.model, ConditionalVAE))
+        told = isinstance(self.model, ConditionalVAE)
+        x, labels = _pictures_and_labels(self.model, batch, told)
         with _precision(self.model):
             output = self.model(x) if labels is None else self.model(x, labels)
             error, kl = _terms(x, *output, self.likelihood)
@@ -585,6 +612,8 @@ class VAEGANStep:
         gamma: float = 0.01,
         steps: int | None = None,
     ):
+        instance("model", model, nn.Module), instance("discriminator", discriminator, nn.Module)
+        number("gamma", gamma, 0)
         self.model, self.discriminator, self.gamma = model, discriminator, gamma
         self.optimizer, self.schedule = _adam(model.parameters(), lr, steps, beta1=0.5)
         self.d_optimizer, self.d_schedule = _adam(
@@ -593,7 +622,7 @@ class VAEGANStep:
         self.samples = model.sample
 
     def __call__(self, batch: Tensor | tuple[Tensor, ...]) -> dict[str, Tensor]:
-        x, _ = _pictures_and_labels(batch)
+        x, _ = _pictures_and_labels(self.model, batch)
         with _precision(self.model):
             reconstruction, mu, logvar = self.model(x)
             fake = torch.cat([reconstruction, self.model.decode(torch.randn_like(mu))])
@@ -637,14 +666,14 @@ class IntroVAEStep:
         margin: float = 60.0,
         steps: int | None = None,
     ):
-        if not (alpha > 0 and margin > 0):
-            raise ValueError(f"alpha and margin must be above 0; got {alpha} and {margin}")
+        instance("model", model, nn.Module)
+        number("alpha", alpha, above=0), number("margin", margin, above=0)
         self.model, self.alpha, self.margin = model, alpha, margin
         self.optimizer, self.schedule = _adam(model.parameters(), lr, steps)
         self.samples = model.sample
 
     def __call__(self, batch: Tensor | tuple[Tensor, ...]) -> dict[str, Tensor]:
-        x, _ = _pictures_and_labels(batch)
+        x, _ = _pictures_and_labels(self.model, batch)
         with _precision(self.model):
             mu, logvar = self.model.encode(x)
             z = reparameterise(mu, logvar, torch.randn_like(mu))
@@ -693,9 +722,13 @@ def _descend_each(model: VAE, encoder_loss: Tensor, decoder_loss: Tensor, optimi
     schedule.step()
 
 
-def _pictures_and_labels(batch, with_labels: bool = False) -> tuple[Tensor, Tensor | None]:
+def _pictures_and_labels(
+    model: nn.Module, batch, with_labels: bool = False
+) -> tuple[Tensor, Tensor | None]:
     if isinstance(batch, Tensor):
         batch = (batch,)
+    instance("batch", batch, Sequence)
+    floats("batch", batch[0] if batch else None, like=next(model.parameters()))
     if with_labels and len(batch) < 2:
         raise ValueError("a ConditionalVAE needs batches (x, labels): batches(…, with_labels=True)")
     return batch[0], batch[1] if with_labels else None
@@ -719,18 +752,19 @@ def _check_pictures(module: nn.Module, x: Tensor) -> None:
         raise TypeError(f"x must be float pictures in [-1, 1], as `.floats()` gives; got {x.dtype}")
     if x.ndim != 4 or x.shape[1:] != module.shape:
         raise ValueError(f"x must be (B, {nc}, {h}, {w}) for this network; got {tuple(x.shape)}")
+    floats("x", x, like=next(module.parameters()))
     if x.device.type == "cpu" or not module.training:  # in training a look would stall a GPU
         _check_values("x", x)
 
 
-def _check_codes(z: Tensor, latent: int) -> None:
-    floats("z", z)
-    if z.ndim != 2 or z.shape[1] != latent:
-        raise ValueError(f"z must be (B, {latent}) for this network; got {tuple(z.shape)}")
+def _check_codes(module: nn.Module, z: Tensor) -> None:
+    floats("z", z, like=next(module.parameters()))
+    if z.ndim != 2 or z.shape[1] != module.latent:
+        raise ValueError(f"z must be (B, {module.latent}) for this network; got {tuple(z.shape)}")
 
 
 def _same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
-    floats(name, value), floats(other_name, other)
+    beside(name, floats(name, value), floats(other_name, other))
     if value.shape != other.shape:
         raise ValueError(
             f"{name} must have the shape of {other_name}, {tuple(other.shape)}; "
@@ -740,9 +774,10 @@ def _same_shape(name: str, value: Tensor, other_name: str, other: Tensor) -> Non
 
 def _shape(nc: int, size: int | tuple[int, int]) -> tuple[int, int, int]:
     h, w = size if isinstance(size, tuple) and len(size) == 2 else (size, size)
-    if not (is_whole(h) and is_whole(w)) or min(h, w) < 8 or h % 8 or w % 8:
-        raise ValueError(f"size must be a multiple of 8; got {h} × {w}")
-    whole("nc", nc)
+    fits = is_whole(h) and is_whole(w) and 8 <= min(h, w) and max(h, w) <= 10_000
+    if not fits or h % 8 or w % 8:
+        raise ValueError(f"size must be a multiple of 8, at most 10,000; got {h} × {w}")
+    whole("nc", nc, most=SIZE)
     return nc, h, w
 
 
@@ -753,14 +788,15 @@ def _ends(z_a: Tensor, z_b: Tensor, fraction) -> tuple[Tensor, Tensor, Tensor]:
         if isinstance(fraction, Tensor)
         else number("fraction", fraction)
     )
-    fraction = torch.as_tensor(fraction, dtype=z_a.dtype, device=z_a.device)
+    fraction = torch.as_tensor(fraction, dtype=z_a.dtype)
     if not ((fraction >= 0) & (fraction <= 1)).all():
         raise ValueError(f"fraction must lie in [0, 1], 20 % being 0.2; got {fraction.tolist()}")
+    fraction = fraction.to(z_a.device)
     return z_a, z_b, fraction.reshape(fraction.shape + (1,) * (z_a.ndim if fraction.ndim else 0))
 
 
 def _noise(n: int, d: int, generator: torch.Generator | None, like: Tensor) -> Tensor:
-    whole("n", n), random_source(generator)
+    whole("n", n, most=SIZE), random_source(generator)
     if generator is None:
         return torch.randn(n, d, device=like.device)
     return torch.randn(n, d, generator=generator, device=generator.device).to(like.device)

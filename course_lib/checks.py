@@ -228,6 +228,13 @@ def truths(name: str, x: Any) -> Tensor:
     return x
 
 
+def present(name: str, x: Tensor) -> Tensor:
+    """x. Raises ValueError on the meta device, where it has a shape but no values."""
+    if x.is_meta:
+        raise ValueError(f"{name} must have values; got {tuple(x.shape)} on the meta device")
+    return x
+
+
 def finite(name: str, x: Tensor, *, wait: bool = True) -> Tensor:
     """x. Raises ValueError where it holds NaN or infinity. wait=False looks on the CPU only."""
     if x.is_meta or not (wait or x.device.type == "cpu"):

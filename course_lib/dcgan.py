@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.checks import at_least_one, number, whole
+from course_lib.checks import at_least_one, floats, instance, number, random_source, whole
 
 FAST = torch.channels_last  # channels side by side in memory: convolutions 5 to 10 % faster
 
@@ -81,14 +81,15 @@ class Discriminator(nn.Module):
         init_weights(self)
 
     def forward(self, x: Float[Tensor, "B nc size size"]) -> Float[Tensor, " B"]:
-        if not x.is_floating_point():
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
             raise TypeError(
-                f"x must be float pictures in [-1, 1], as `.floats()` gives; got {x.dtype}"
+                f"x must be float pictures in [-1, 1], as `.floats()` gives; got {kind}"
             )
         if x.ndim != 4 or x.shape[1:] != self.shape:
             wanted = ", ".join(map(str, self.shape))
             raise ValueError(f"x must be (B, {wanted}) for this network; got {tuple(x.shape)}")
-        _check_batch(self, "x", x)
+        _check_batch(self, "x", x), floats("x", x, like=next(self.parameters(), None))
         if self.training and self.noise:
             x = x + self.noise * torch.randn_like(x)
         return self.layers(x.to(memory_format=FAST)).flatten().float()
@@ -108,7 +109,7 @@ class UpsampleGenerator(nn.Module):
     def __init__(self, nz: int = 100, ngf: int = 64, nc: int = 3, size: int = 64):
         super().__init__()
         at_least_one(nz=nz, ngf=ngf, nc=nc)
-        whole("size", size, 4)
+        whole("size", whole("size", size, 4), most=10_000)
         self.nz = nz
         quarter, half = -(-size // 4), -(-size // 2)  # rounded up
         features = 2 * ngf * quarter**2
@@ -136,6 +137,7 @@ def init_weights(module: nn.Module, generator: torch.Generator | None = None) ->
     For a whole network, or layer by layer: `net.apply(init_weights)`. Other layers stay as they
     are. Source: Radford et al. 2016, section 4; BatchNorm as in the PyTorch DCGAN tutorial.
     """
+    instance("module", module, nn.Module), random_source(generator)
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(layer.weight, 0.0, 0.02, generator=generator)
@@ -163,12 +165,13 @@ def _rectified(layer: nn.Module) -> list[nn.Module]:
 
 
 def _codes(module: nn.Module, z: Tensor) -> Tensor:
-    if not z.is_floating_point():
-        raise TypeError(f"z must be float codes, as torch.randn gives; got {z.dtype}")
+    if not isinstance(z, Tensor) or not z.is_floating_point():
+        kind = z.dtype if isinstance(z, Tensor) else type(z).__name__
+        raise TypeError(f"z must be float codes, as torch.randn gives; got {kind}")
     if z.shape[1:] not in ((module.nz,), (module.nz, 1, 1)):
         nz = module.nz
         raise ValueError(f"z must be (B, {nz}) or (B, {nz}, 1, 1); got {tuple(z.shape)}")
-    _check_batch(module, "z", z)
+    _check_batch(module, "z", z), floats("z", z, like=next(module.parameters(), None))
     return z.flatten(1)
 
 

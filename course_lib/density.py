@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from course_lib.checks import MANY, at_least_one, finite, number, whole
+from course_lib.checks import MANY, SIZE, at_least_one, finite, number, random_source, reals, whole
 
 # A block of distances holds 1024 x 6144 float64 numbers, 50 MB. With its temporaries and a block of
 # centres (39 MB for 784 dimensions) that stays below 200 MB however many points there are. Smaller
@@ -52,7 +52,7 @@ def gaussian_sample(
     stay in the subspace of the data. Raises ValueError where shapes disagree, values are not
     finite, or the covariance is not symmetric or has a negative eigenvalue beyond rounding.
     """
-    whole("n", n)
+    whole("n", n, most=SIZE)
     _check_points(mean=mean[None] if isinstance(mean, Tensor) else mean, covariance=covariance)
     if covariance.shape != (len(mean), len(mean)):
         raise ValueError(
@@ -98,7 +98,7 @@ def parzen_sample(
     x = cⱼ + σ ε   with j uniform on the m centres and ε ~ N(0, I)
     """
     _check_points(centers=centers)
-    whole("n", n)
+    whole("n", n, most=SIZE)
     sigma = number("sigma", sigma, above=0)
     j = _draw(torch.randint, len(centers), (n,), like=centers, generator=generator)
     noise = _draw(torch.randn, n, centers.shape[1], like=centers, generator=generator)
@@ -118,7 +118,7 @@ def select_bandwidth(
     would always choose the smallest sigma: each point sits on its own centre.
     """
     _check_points(train=train, validation=validation)
-    sigmas = _bandwidths(sigmas)
+    sigmas = _bandwidths(reals("sigmas", sigmas))
     scores = _log_densities(validation, train, sigmas).mean(dim=1)
     return sigmas[int(scores.argmax())], scores.to(validation)
 
@@ -249,6 +249,7 @@ def random_mlp(
     ~ N(0, 1/4) move the folds off the origin. The weights are fixed: none requires a gradient.
     """
     at_least_one(in_dim=in_dim, out_dim=out_dim, hidden=hidden)
+    random_source(generator)
     device = generator.device if generator is not None else "cpu"
     layers = []
     for fan_in, fan_out in ((in_dim, hidden), (hidden, hidden), (hidden, out_dim)):
@@ -295,6 +296,7 @@ def distance_concentration(
     Source: Beyer et al. 1999.
     """
     at_least_one(d=d, n=n)
+    random_source(generator)
     device = generator.device if generator is not None else None
     query, points = torch.randn(n + 1, d, generator=generator, device=device).split([1, n])
     distances = (points - query).norm(dim=1)  # (n,)
@@ -365,6 +367,7 @@ def _draw(
     sample: Callable[..., Tensor], *size, like: Tensor, generator: torch.Generator | None
 ) -> Tensor:
     """`sample(*size)` on the generator's device (else on that of `like`), moved to `like`'s."""
+    random_source(generator)
     device = generator.device if generator is not None else like.device
     dtype = like.dtype if sample is torch.randn else torch.int64
     return sample(*size, generator=generator, device=device, dtype=dtype).to(like.device)
@@ -394,6 +397,8 @@ def _check_points(**points: Tensor) -> None:
 def _bandwidths(sigmas: float | Sequence[float] | Tensor) -> list[float]:
     if isinstance(sigmas, int | float):
         sigmas = [sigmas]
+    if not isinstance(sigmas, Sequence | Tensor):
+        raise TypeError(f"sigmas must be a number or a sequence of them; got {sigmas!r}")
     values = [number("sigmas", s, above=0) for s in sigmas]
     if not values:
         raise ValueError("sigmas must hold at least one bandwidth, got none")

@@ -22,7 +22,22 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from course_lib import device, plots
-from course_lib.checks import MANY, finite, floats, integers, is_whole, number, one_of, whole
+from course_lib.checks import (
+    MANY,
+    SIZE,
+    beside,
+    finite,
+    floats,
+    function,
+    instance,
+    integers,
+    is_whole,
+    number,
+    one_of,
+    random_source,
+    whole,
+    wholes,
+)
 from course_lib.training import EMA
 
 PREDICTIONS = ("eps", "v")
@@ -44,7 +59,7 @@ def linear_betas(T: int, start: float = 1e-4, end: float = 0.02) -> Float[Tensor
     picture is still there after 200 steps. Raises ValueError unless 0 < start ≤ end < 1 and T ≥ 1.
     Source: Ho et al. 2020, section 4.
     """
-    whole("T", T)
+    whole("T", T, most=SIZE)
     if not 0 < number("start", start) <= number("end", end) < 1:
         raise ValueError(f"start and end must be 0 < start ≤ end < 1; got {start} and {end}")
     return torch.linspace(start, end, T, dtype=torch.float64)
@@ -57,7 +72,7 @@ def cosine_betas(T: int, s: float = 0.008) -> Float[Tensor, " T"]:
 
     Raises ValueError unless T ≥ 1 and s ≥ 0. Source: Nichol and Dhariwal 2021, eq. 17.
     """
-    whole("T", T)
+    whole("T", T, most=SIZE)
     number("s", s, 0)
     u = torch.arange(T + 1, dtype=torch.float64) / T
     alpha_bar = ((u + s) / (1 + s) * math.pi / 2).cos().square()
@@ -76,7 +91,7 @@ def guided_noise(
     two shapes and a w that is not finite. Source: Ho and Salimans 2022, eq. 6.
     """
     number("w", w)
-    floats("eps_cond", eps_cond), floats("eps_uncond", eps_uncond)
+    beside("eps_cond", floats("eps_cond", eps_cond), floats("eps_uncond", eps_uncond))
     if eps_cond.shape != eps_uncond.shape:
         shapes = f"{tuple(eps_cond.shape)} and {tuple(eps_uncond.shape)}"
         raise ValueError(f"eps_cond and eps_uncond must have one shape; got {shapes}")
@@ -188,8 +203,8 @@ class Diffusion:
         weighs each error by min(snr, γ) / snr, for v by min(snr, γ) / (snr + 1).
         Source: Ho et al. 2020, eq. 14; the weights: Hang et al. 2023.
         """
-        one_of("prediction", prediction, PREDICTIONS)
-        floats("x0", x0)
+        one_of("prediction", prediction, PREDICTIONS), function("model", model)
+        floats("x0", x0), min_snr is None or number("min_snr", min_snr, above=0)
         t = torch.randint(self.T, (len(x0),), generator=generator, device=_place(generator, x0))
         t, noise = t.to(x0.device), _normal(x0.shape, x0, generator)
         target = noise if prediction == "eps" else self.velocity(x0, t, noise)
@@ -246,7 +261,7 @@ class Diffusion:
         eta = 0 adds no noise, eta = 1 is ancestral sampling. With clip, x̂₀ is held in [-1, 1], and
         ε is what then remains of x_t. Source: Song, Meng and Ermon 2021, eq. 12 and 16.
         """
-        number("eta", eta, 0, 1)
+        number("eta", eta, 0, 1), whole("s", s, -1, most=self.T - 1)
         s = self._earlier(xt, t, s, noise)
         x0 = self._clipped(self.predict_x0(xt, t, eps), clip)
         return self._implicit(xt, t, s, x0, noise, eta)
@@ -339,8 +354,8 @@ class Diffusion:
     def inpaint(
         self,
         model: Callable,
-        x0: Float[Tensor, "B C H W"],
-        mask: Float[Tensor, "B 1 H W"],
+        x0: Float[Tensor, "B ..."],
+        mask: Float[Tensor, "..."],
         labels: Int[Tensor, "B ..."] | None = None,
         guidance: float = 1.0,
         generator: torch.Generator | None = None,
@@ -428,7 +443,7 @@ class Diffusion:
         for name, some in pictures.items():
             floats(name, some)
         for name, other in others:
-            _check_shape(name, other, x)
+            _check_shape(name, beside(name, other, x), x)
         if is_whole(t) and not isinstance(t, Tensor):
             low = high = t
         else:
@@ -447,8 +462,9 @@ class Diffusion:
     def _earlier(self, xt: Tensor, t: int, s: int | None, noise: Tensor | None) -> int:
         """The time to go to from t, which one step must be able to reach."""
         t = whole("t", t, 0, most=self.T - 1)
+        floats("xt", xt)
         if noise is not None:
-            _check_shape("noise", floats("noise", noise), xt)
+            _check_shape("noise", beside("noise", floats("noise", noise), xt), xt)
         return t - 1 if s is None else whole("s", s, -1, most=t - 1)
 
 
@@ -471,7 +487,7 @@ def flow_loss(
     of the path. Labels are hidden as in `Diffusion.loss`. Source: Lipman et al. 2023; Liu et al.
     2023; the choice of t: Esser et al. 2024, section 3.1.
     """
-    floats("x0", x0)
+    floats("x0", x0), function("model", model)
     draw = torch.randn if middle else torch.rand
     t = draw(len(x0), generator=generator, device=_place(generator, x0)).to(x0.device)
     t = t.sigmoid() if middle else t
@@ -528,7 +544,7 @@ class _Step:
     """
 
     def __init__(self, model: nn.Module, lr: float, ema: float, steps: int | None):
-        number("lr", lr, above=0)
+        instance("model", model, nn.Module), number("lr", lr, above=0), number("ema", ema, 0, 1)
         if steps is not None:
             whole("steps", steps)
         weights = list(model.parameters())
@@ -594,6 +610,7 @@ class DiffusionStep(_Step):
         clip: bool = True,
     ):
         one_of("prediction", prediction, PREDICTIONS)
+        instance("diffusion", diffusion, Diffusion)
         if min_snr is not None:
             number("min_snr", min_snr, above=0)
         super().__init__(model, lr, ema, steps)
@@ -601,6 +618,7 @@ class DiffusionStep(_Step):
         self.min_snr = min_snr
 
     def loss(self, model: Callable, x: Tensor, labels: Tensor | None) -> Tensor:
+        floats("x", x)
         return self.diffusion.loss(
             model, x, labels, prediction=self.prediction, min_snr=self.min_snr
         )
@@ -632,6 +650,7 @@ class FlowStep(_Step):
         self.middle = middle
 
     def loss(self, model: Callable, x: Tensor, labels: Tensor | None) -> Tensor:
+        floats("x", x)
         return flow_loss(model, x, labels, middle=self.middle)
 
     def sample(self, model: Callable, shape, labels, generator) -> Tensor:
@@ -721,7 +740,8 @@ def _ready(model: Callable):
 
 
 def _start(shape, start: Tensor | None, generator, model: Callable) -> Tensor:
-    shape = tuple(whole("shape", n) for n in shape)
+    shape = tuple(wholes("shape", shape))
+    function("model", model)
     if start is None:
         net = _net(model)
         weights = net.parameters() if isinstance(net, nn.Module) else iter(())
@@ -740,6 +760,7 @@ def _normal(shape, like: Tensor, generator: torch.Generator | None) -> Tensor:
 
 def _place(generator: torch.Generator | None, like: Tensor) -> torch.device:
     """Where to draw: random numbers come from the generator's device."""
+    random_source(generator)
     return like.device if generator is None else generator.device
 
 
@@ -772,6 +793,10 @@ def _check_betas(betas: Tensor) -> None:
 
 
 def _check_mask(mask: Tensor, x0: Tensor) -> Tensor:
+    beside("mask", instance("mask", mask, Tensor), x0)
+    if mask.is_complex() or not mask.numel():
+        got = f"{mask.dtype} of {tuple(mask.shape)}"
+        raise ValueError(f"mask must hold numbers from 0 to 1, or truth values; got {got}")
     if mask.dtype != torch.bool:
         finite("mask", mask)
         mask = mask > 0.5

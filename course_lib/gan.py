@@ -9,7 +9,7 @@ modes that are covered, and the game of one number against one number, whose orb
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -20,7 +20,22 @@ from torch.nn.modules.conv import _ConvNd
 
 from course_lib import device, plots
 from course_lib.autoencoders import slerp
-from course_lib.checks import DEPTH, MANY, at_least_one, finite, floats, is_whole, number, whole
+from course_lib.checks import (
+    DEPTH,
+    MANY,
+    SIZE,
+    at_least_one,
+    finite,
+    floats,
+    instance,
+    is_whole,
+    number,
+    present,
+    random_source,
+    several,
+    shaped,
+    whole,
+)
 from course_lib.gan_losses import (
     LOSSES,
     BeganBalance,
@@ -92,7 +107,11 @@ class AdversarialStep:
         ema: float | None = None,
         nz: int | None = None,
     ):
-        whole("d_steps", d_steps)
+        instance("generator", generator, nn.Module)
+        instance("discriminator", discriminator, nn.Module)
+        whole("d_steps", d_steps), number("lr", lr, 0)
+        g_lr is None or number("g_lr", g_lr, 0), d_lr is None or number("d_lr", d_lr, 0)
+        ema is None or number("ema", ema, 0, 1)
         self.generator, self.discriminator, self.d_steps = generator, discriminator, d_steps
         self.loss = _loss(loss, g_loss, d_loss)
         self.balance = BeganBalance() if self.loss.autoencoder else None
@@ -107,7 +126,7 @@ class AdversarialStep:
         self.precision = device.choose().autocast if conv else nullcontext
 
     def __call__(self, batch: Tensor | Sequence[Tensor]) -> dict[str, Tensor]:
-        batch = [batch] if isinstance(batch, Tensor) else list(batch)
+        batch = [batch] if isinstance(batch, Tensor) else list(instance("batch", batch, Sequence))
         self._check(batch)
         shares = list(zip(*(part.tensor_split(self.d_steps) for part in batch), strict=True))
         for real, *labels in shares[:-1]:
@@ -122,16 +141,20 @@ class AdversarialStep:
 
     def fake(self, n: int, labels: Sequence[Tensor] = ()) -> Tensor:
         """n pictures from fresh noise, with G's graph behind them."""
+        whole("n", n, most=SIZE), instance("labels", labels, Sequence)
         where = next(self.generator.parameters()).device
         with self.precision():
             return self.generator(torch.randn(n, self.nz, device=where), *labels).float()
 
     def d_step(self, real: Tensor, fake: Tensor, labels: Sequence[Tensor] = ()) -> dict:
         """D learns to tell real from fake, which must come without G's graph (`.detach()`)."""
+        weight = next(self.discriminator.parameters())
+        floats("real", real, like=weight), floats("fake", fake, like=weight)
+        instance("labels", labels, Sequence)
         if fake.shape != real.shape:
             raise ValueError(
                 f"generator must make pictures as the data, {tuple(real.shape)}; "
-                f"it made {tuple(fake.shape)}"
+                f"fake is {tuple(fake.shape)}"
             )
         real_scores, fake_scores = self._judge(real, labels), self._judge(fake, labels)
         if self.balance is not None:
@@ -174,6 +197,7 @@ class AdversarialStep:
             return gradient_penalty(lambda x: self.discriminator(x, *labels), points)
 
     def _check(self, batch: list[Tensor]) -> None:
+        floats("batch", batch[0] if batch else None, like=next(self.discriminator.parameters()))
         lengths = [len(part) for part in batch]
         if len(set(lengths)) > 1:
             raise ValueError(
@@ -186,11 +210,15 @@ class AdversarialStep:
             )
 
 
-@contextmanager
-def frozen(net: nn.Module) -> Iterator[None]:
+def frozen(net: nn.Module) -> AbstractContextManager[None]:
     """Inside, `net` answers as before but learns nothing: no gradient reaches its weights, and
     BatchNorm goes by the batch while its running statistics stand still. Gradients pass through.
     """
+    return _frozen(instance("net", net, nn.Module))
+
+
+@contextmanager
+def _frozen(net: nn.Module) -> Iterator[None]:
     weights = [weight for weight in net.parameters() if weight.requires_grad]
     with _statistics_kept(net):
         for weight in weights:
@@ -239,6 +267,7 @@ def _has(kind: type, step: AdversarialStep) -> bool:
 
 
 def _adam(net: nn.Module, lr: float, betas: tuple[float, float]) -> torch.optim.Optimizer:
+    number("lr", lr, 0), several("betas", betas, number, 0, 1, count=2)
     weights = list(net.parameters())
     fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
     return torch.optim.Adam(weights, lr, tuple(map(float, betas)), fused=fused)  # (0, 0.9) too
@@ -255,7 +284,7 @@ def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
 
 def latents(n: int, nz: int, generator: torch.Generator | None = None) -> Float[Tensor, "n nz"]:
     """n draws of z ~ N(0, I)."""
-    at_least_one(n=n, nz=nz)
+    at_least_one(n=n, nz=nz), random_source(generator)
     place = None if generator is None else generator.device
     return torch.randn(n, nz, generator=generator, device=place)
 
@@ -335,6 +364,7 @@ def _check_densities(p: Tensor, q: Tensor) -> None:
     if floats("p", p).shape != floats("q", q).shape:
         raise ValueError(f"q must have the shape of p, {tuple(p.shape)}; got {tuple(q.shape)}")
     for name, density in (("p", p), ("q", q)):
+        present(name, density)
         if not ((density >= 0) & density.isfinite()).all():
             raise ValueError(f"{name} must be finite and at least 0 everywhere")
 
@@ -362,15 +392,15 @@ def modes_covered(
     when at least one good sample lies nearest to it. Usual are 2,500 samples. Raises ValueError for
     shapes that disagree, NaN, sigma ≤ 0. Source: Srivastava et al. 2017 (VEEGAN), section 4.1.
     """
-    floats("samples", samples, 2), finite("centers", floats("centers", centers, 2))
+    finite("samples", present("samples", floats("samples", samples, 2)))
+    finite("centers", present("centers", floats("centers", centers, 2)))
     if samples.shape[1] != centers.shape[1]:
         raise ValueError(
             f"samples must be (n, d) and centers (m, d); got {tuple(samples.shape)} and "
             f"{tuple(centers.shape)}"
         )
     number("sigma", sigma, above=0), number("within", within, above=0)
-    if samples.isnan().any():
-        raise ValueError("samples must be numbers; they contain NaN")
+    samples = samples.float() if samples.dtype == torch.float16 else samples  # cdist knows no half
     distance, nearest = torch.cdist(samples, centers.to(samples)).min(dim=1)
     good = distance <= within * sigma
     counts = torch.bincount(nearest[good], minlength=len(centers))
@@ -388,12 +418,16 @@ def nearest_neighbours(
     first. Both uint8 or both float. Raises TypeError for two ranges of values, ValueError for other
     shapes, NaN, images that are infinite, k < 1 and k > m.
     """
+    for name, pictures in (("queries", queries), ("images", images)):
+        present(name, instance(name, pictures, Tensor))
+        if pictures.is_complex():
+            raise TypeError(f"{name} must be real; got {pictures.dtype}")
     if queries.shape[1:] != images.shape[1:] or queries.ndim < 2:
         raise ValueError(
             f"queries and images must be (n, …) and (m, …) of one size; got {tuple(queries.shape)} "
             f"and {tuple(images.shape)}"
         )
-    if queries.is_floating_point() != images.is_floating_point() or queries.is_complex():
+    if queries.is_floating_point() != images.is_floating_point():
         raise TypeError(
             f"queries and images must share one range; got {queries.dtype} and {images.dtype}"
         )
@@ -439,15 +473,9 @@ def latent_arithmetic(
     Raises ValueError for codes of another length and for an empty set. Source: Radford et al. 2016,
     section 6.3.2.
     """
-    for name, codes in (
-        ("with_attribute", with_attribute),
-        ("without_attribute", without_attribute),
-    ):
-        if codes.ndim != 2 or not len(codes) or codes.shape[1] != z.shape[-1]:
-            raise ValueError(
-                f"{name} must be (n, {z.shape[-1]}), the codes of one picture or more; "
-                f"got {tuple(codes.shape)}"
-            )
+    d = floats("z", z).shape[-1]
+    shaped("with_attribute", with_attribute, "n", d, like=z)
+    shaped("without_attribute", without_attribute, "m", d, like=z)
     number("strength", strength)
     return z + strength * (with_attribute.mean(0) - without_attribute.mean(0))
 
@@ -466,7 +494,7 @@ class ToyGenerator(nn.Module):
         self.net = _mlp([nz, *[hidden] * layers, d], nn.ReLU)
 
     def forward(self, z: Float[Tensor, "B nz"]) -> Float[Tensor, "B d"]:
-        _check_rows("z", z, self.nz)
+        shaped("z", z, "B", self.nz, like=self.net[0].weight)
         return self.net(z)
 
 
@@ -481,7 +509,7 @@ class ToyDiscriminator(nn.Module):
         self.net = _mlp([d, *[hidden] * layers, 1], lambda: nn.LeakyReLU(0.2))
 
     def forward(self, x: Float[Tensor, "B d"]) -> Float[Tensor, " B"]:
-        _check_rows("x", x, self.d)
+        shaped("x", x, "B", self.d, like=self.net[0].weight)
         return self.net(x).squeeze(1)
 
 
@@ -495,7 +523,7 @@ class MLPGenerator(nn.Module):
         self.net = _mlp([nz, hidden, hidden, nc * size * size], lambda: nn.LeakyReLU(0.2))
 
     def forward(self, z: Float[Tensor, "B nz"]) -> Float[Tensor, "B nc size size"]:
-        _check_rows("z", z, self.nz)
+        shaped("z", z, "B", self.nz, like=self.net[0].weight)
         return self.net(z).tanh().unflatten(1, self.shape)
 
 
@@ -509,8 +537,7 @@ class MLPDiscriminator(nn.Module):
         self.net = _mlp([nc * size * size, hidden, hidden, 1], lambda: nn.LeakyReLU(0.2))
 
     def forward(self, x: Float[Tensor, "B nc size size"]) -> Float[Tensor, " B"]:
-        if x.shape[1:] != self.shape:
-            raise ValueError(f"x must be (B, *{self.shape}) for this network; got {tuple(x.shape)}")
+        shaped("x", x, "B", *self.shape, like=self.net[0].weight)
         return self.net(x.flatten(1)).squeeze(1)
 
 
@@ -519,11 +546,6 @@ def _mlp(sizes: Sequence[int], activation: Callable[[], nn.Module]) -> nn.Sequen
     for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
         layers += [nn.Linear(inputs, outputs), activation()]
     return nn.Sequential(*layers[:-1])
-
-
-def _check_rows(name: str, rows: Tensor, width: int) -> None:
-    if rows.ndim != 2 or rows.shape[1] != width:
-        raise ValueError(f"{name} must be (B, {width}) for this network; got {tuple(rows.shape)}")
 
 
 class Frame(NamedTuple):
@@ -541,7 +563,8 @@ def snapshot(
 
     The arrows are −∂ g_loss / ∂x times n: a point's own slope, whatever the number of points.
     """
-    number("reach", reach, above=0), whole("resolution", resolution)
+    instance("step", step, AdversarialStep), floats("z", z, 2)
+    number("reach", reach, above=0), whole("resolution", resolution, most=1000)
     side = torch.linspace(-reach, reach, resolution)
     y, x = torch.meshgrid(side, side, indexing="ij")
     with frozen(step.discriminator), frozen(step.generator):
@@ -573,11 +596,12 @@ def dirac_gan(
     radius growing by √(1 + lr²) each; alternating steps stay on an ellipse. "non_saturating" creeps
     inwards until the steps are too long for the turn. r1 > 0 penalises D's slope at the data. A
     penalty or clipping that the loss asks for besides is left out. Float64.
-    Raises ValueError for steps < 1, lr ≤ 0, r1 < 0. Source: Mescheder et al. 2018, section 2.
+    Raises ValueError for steps < 1, lr ≤ 0, r1 < 0, and where the orbit grows beyond all numbers.
+    Source: Mescheder et al. 2018, section 2.
     """
     whole("steps", steps, most=MANY)
     number("lr", lr, above=0), number("r1", r1, 0)
-    start = [number("start", place) for place in start]
+    start = several("start", start, number, count=2)
     players = _loss(loss, None, None)
 
     def slopes(theta: Tensor, psi: Tensor) -> tuple[Tensor, Tensor]:
@@ -597,4 +621,7 @@ def dirac_gan(
             g_slope, _ = slopes(theta.detach(), psi)
         theta = theta.detach() - lr * g_slope
         orbit.append(torch.stack([theta, psi]).detach())
-    return torch.stack(orbit)
+    orbit = torch.stack(orbit)
+    if not orbit.isfinite().all():
+        raise ValueError(f"lr and r1 must be smaller: the orbit left all numbers; got {lr}, {r1}")
+    return orbit

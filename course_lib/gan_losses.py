@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.checks import floats, number
+from course_lib.checks import beside, floats, function, instance, number, random_source
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def gradient_penalty(
     where the scores do not depend on them. Source: Gulrajani et al. 2017, eq. 3.
     """
     _check_images("points", points, least=2)
-    number("target", target, 0)
+    function("critic", critic), number("target", target, 0)
     points = points.detach().requires_grad_()
     scores = critic(points)
     if not scores.requires_grad:
@@ -136,7 +136,7 @@ def interpolate(
     αx + (1 − αx̂).) Raises ValueError unless both have one shape. Source: Gulrajani et al. 2017.
     """
     _check_images("real", real)
-    if fake.shape != real.shape:
+    if beside("fake", floats("fake", fake), real).shape != real.shape:
         raise ValueError(
             f"fake must have the shape of real, {tuple(real.shape)}; got {tuple(fake.shape)}"
         )
@@ -160,7 +160,7 @@ def dragan_points(
 @torch.no_grad()
 def clip_weights(module: nn.Module, limit: float = 0.01) -> None:
     """Put every weight into [−limit, limit], after the step (Arjovsky et al. 2017)."""
-    number("limit", limit, above=0)
+    instance("module", module, nn.Module), number("limit", limit, above=0)
     for parameter in module.parameters():
         parameter.clamp_(-limit, limit)
 
@@ -183,6 +183,7 @@ class BeganBalance:
 
     def update(self, real_scores: Tensor, fake_scores: Tensor) -> Float[Tensor, ""]:
         real, fake = (x.detach().mean() for x in _both(real_scores, fake_scores))
+        beside("fake_scores", fake, real)
         gap = self.gamma * real - fake
         self.k = (self.k.to(gap) + self.lambda_k * gap).clamp(0, 1)
         return real + gap.abs()
@@ -202,9 +203,9 @@ def reconstruction_error(
     Raises ValueError unless both have one shape.
     """
     _check_images("x", x, least=2)
-    if reconstruction.shape != x.shape:
+    if beside("reconstruction", floats("reconstruction", reconstruction), x).shape != x.shape:
         raise ValueError(
-            "BEGAN's discriminator is an autoencoder: its answer must have the shape of x, "
+            "BEGAN's discriminator is an autoencoder: its reconstruction must have the shape of x, "
             f"{tuple(x.shape)}; got {tuple(reconstruction.shape)}"
         )
     return (x - reconstruction.to(x.dtype)).abs().flatten(1).mean(1)
@@ -251,5 +252,6 @@ def _check_images(name: str, images: Tensor, least: int = 1) -> None:
 
 
 def _uniform(shape, like: Tensor, generator: torch.Generator | None) -> Tensor:
+    random_source(generator)
     device = like.device if generator is None else generator.device
     return torch.rand(shape, generator=generator, device=device, dtype=like.dtype).to(like.device)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib.checks import finite, floats, number, whole
+from course_lib.checks import finite, floats, instance, number, present, whole
 from course_lib.data import downloads
 from course_lib.pretrained import load_weights
 
@@ -196,7 +196,7 @@ def sharpness(x: Float[Tensor, "B C H W"]) -> Float[Tensor, " B"]:
 
 
 def _double(name: str, x: Tensor, rank: int | None = None) -> Tensor:
-    x = finite(name, floats(name, x, rank)).detach()
+    x = finite(name, present(name, floats(name, x, rank))).detach()
     return (x.cpu() if x.device.type == "mps" else x).double()  # MPS knows no float64
 
 
@@ -344,7 +344,7 @@ class Classifier(_Judge):
     """
 
     def __init__(self, name: str, pretrained: bool = True):
-        dataset, _, attribute = name.partition("_")
+        dataset, _, attribute = instance("name", name, str).partition("_")
         names = [*TASKS, *(f"peeps_{key}" for key in TASKS["peeps"][2])]
         channels, size, _ = _taught(name, names)
         widths = (32, 64, 128) if size == 32 else (24, 48, 96, 128)  # down to 4 × 4

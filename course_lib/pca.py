@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from course_lib.checks import finite, floats, present, shaped
+
 EXACT_UP_TO = 2000  # eigh of a 2,000 × 2,000 matrix takes about a second, and grows with the cube
 SLICE = 2**22  # numbers converted to float64 at a time (32 MB)
 RESIDUAL = 1e-7  # of the largest eigenvalue
@@ -42,7 +44,7 @@ class PCA:
         Raises TypeError unless x is floating point; ValueError for NaN, for fewer than 2 rows, for
         k > min(n, d), and for rows that are all equal.
         """
-        x = _rows(x)
+        x = present("x", _rows(x))
         home, dtype = x.device, x.dtype
         if home.type == "mps":  # which knows no float64
             x = x.cpu()
@@ -74,14 +76,13 @@ class PCA:
 
     def encode(self, x: Float[Tensor, "n d"]) -> Float[Tensor, "n k"]:
         """The k coordinates of each row: (x − mean) Vᵀ."""
-        x = _rows(x, self._fitted())
+        x = floats("x", _rows(x, self._fitted()), like=self.mean)
         return (x - self.mean) @ self.components.T
 
     def decode(self, codes: Float[Tensor, "n k"]) -> Float[Tensor, "n d"]:
         """The row that the coordinates stand for: codes V + mean."""
         self._fitted()
-        if codes.ndim != 2 or codes.shape[1] != self.k:
-            raise ValueError(f"codes must be (n, {self.k}); got {tuple(codes.shape)}")
+        shaped("codes", codes, "n", self.k, like=self.mean)
         return codes @ self.components + self.mean
 
     def _fitted(self) -> int:
@@ -103,8 +104,7 @@ def principal_angles(
     """
     bases = []
     for name, rows in (("a", a), ("b", b)):
-        if rows.ndim != 2 or not torch.isfinite(rows).all():
-            raise ValueError(f"{name} must be finite and (rows, d); got {tuple(rows.shape)}")
+        finite(name, present(name, floats(name, rows, 2)))
         rows = rows.detach().cpu().double()
         if torch.linalg.matrix_rank(rows) < len(rows):
             raise ValueError(f"{name} must have linearly independent rows; one is a sum of others")
@@ -119,8 +119,9 @@ def principal_angles(
 
 
 def _rows(x: Tensor, d: int | None = None) -> Tensor:
-    if not x.is_floating_point():
-        raise TypeError(f"x must be floating point, as `images.floats()` gives it; got {x.dtype}")
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(f"x must be floating point, as `images.floats()` gives it; got {kind}")
     if x.ndim not in (2, 4):
         raise ValueError(f"x must be (n, d) or images (N, C, H, W); got {tuple(x.shape)}")
     x = x.flatten(1)

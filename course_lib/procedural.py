@@ -7,11 +7,11 @@ looking things up in it (Efros and Leung), and a scene drawn by rules, whose hou
 import math
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from course_lib.checks import DEPTH, whole
+from course_lib.checks import DEPTH, SIZE, number, random_source, whole
 
 SUNSET = (18.0, 20.0)  # the hours at which the skyline's sky is red
 GRID = 64  # the skyline's city is drawn on 64 x 64 squares, whatever the size of the picture
@@ -30,7 +30,7 @@ def perlin(
     Source: Perlin 1985; the fade of Perlin 2002.
     """
     height, width = _size(size)
-    if not 0 < cells <= min(height, width) / 2:
+    if not 0 < number("cells", cells) <= min(height, width) / 2:
         raise ValueError(f"cells must be above 0 and at most half the size {size}, got {cells}")
     step = cells / min(height, width)
     y, x = torch.arange(height) * step, torch.arange(width) * step
@@ -71,12 +71,9 @@ def fractal_noise(
     """
     _at_least(1, octaves, "octaves")
     whole("octaves", octaves, most=DEPTH)
-    if persistence <= 0 or lacunarity <= 0:
-        raise ValueError(
-            f"persistence and lacunarity must be positive, got {persistence} and {lacunarity}"
-        )
+    number("persistence", persistence, above=0), number("lacunarity", lacunarity, above=0)
     height, width = _size(size)
-    finest = cells * lacunarity ** (octaves - 1)
+    finest = number("cells", cells, above=0) * lacunarity ** (octaves - 1)
     if finest > min(height, width) / 2:
         raise ValueError(
             f"octaves = {octaves} asks for {finest:g} cells in {min(height, width)} pixels: "
@@ -263,14 +260,15 @@ def skyline(
     return torch.cat(images), hour
 
 
-def redness(images: Tensor) -> Float[Tensor, " n"]:
+def redness(images: Shaped[Tensor, "n 3 H W"]) -> Float[Tensor, " n"]:
     """How red the sky is: mean of R − (G + B)/2 over the top third, in [-1, 1]; grey is 0.
 
     Images are uint8, or floats in [-1, 1], (n, 3, H, W). A skyline has 0.3 on average in the hours
     of `SUNSET` and less than 0 at all others.
     """
-    if images.dtype != torch.uint8 and not images.is_floating_point():
-        raise TypeError(f"images must be uint8 or float, got {images.dtype}")
+    kind = images.dtype if isinstance(images, Tensor) else type(images)
+    if kind != torch.uint8 and not (isinstance(images, Tensor) and kind.is_floating_point):
+        raise TypeError(f"images must be uint8 or float, got {kind}")
     if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] < 3:
         raise ValueError(f"images must have shape (n, 3, H, W), got {tuple(images.shape)}")
     scale = 255 if images.dtype == torch.uint8 else 2  # the offset of floats cancels
@@ -365,6 +363,7 @@ def _fixed(seed: int) -> torch.Generator:
 
 def _uniform(shape, generator: torch.Generator | None) -> Tensor:
     """Uniform numbers in [0, 1) from the generator, on the CPU."""
+    random_source(generator)
     shape = (shape,) if isinstance(shape, int) else shape
     device = generator.device if generator is not None else "cpu"
     return torch.rand(shape, generator=generator, device=device).cpu()
@@ -375,10 +374,15 @@ def _at_least(least: int, value: int, name: str) -> None:
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if value < least:
         raise ValueError(f"{name} must be at least {least}, got {value}")
+    if value > SIZE:
+        raise ValueError(f"{name} must be at most {SIZE:,}, got {value}")
 
 
 def _size(size: int | tuple[int, int], least: int = 1) -> tuple[int, int]:
-    height, width = size if isinstance(size, tuple | list | torch.Size) else (size, size)
+    sides = size if isinstance(size, tuple | list | torch.Size) else (size, size)
+    if len(sides) != 2:
+        raise ValueError(f"size must be a number or (height, width), got {size!r}")
+    height, width = sides
     _at_least(least, height, "size")
     _at_least(least, width, "size")
     return height, width

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from course_lib import checkpoints, settings
 from course_lib.checkpoints import parts
-from course_lib.checks import whole
+from course_lib.checks import number, whole
 from course_lib.progress import Screen, duration
 
 __all__ = ["EMA", "History", "parts", "train"]
@@ -65,7 +65,7 @@ class EMA:
     """
 
     def __init__(self, model: nn.Module, decay: float = 0.999):
-        if not 0 <= decay < 1:
+        if not 0 <= number("decay", decay) < 1:
             raise ValueError(f"decay must be at least 0 and below 1, got {decay}")
         self.source, self.decay, self.n = model, decay, 0
         self.model = copy.deepcopy(model).eval().requires_grad_(False)

@@ -24,7 +24,21 @@ from torch.nn.modules.conv import _ConvNd
 from torch.optim.lr_scheduler import LambdaLR
 
 from course_lib import dcgan, device, plots, shapes
-from course_lib.checks import DEPTH, at_least_one, floats, integers, number, one_of, whole
+from course_lib.checks import (
+    DEPTH,
+    SIZE,
+    at_least_one,
+    beside,
+    floats,
+    instance,
+    integers,
+    number,
+    one_of,
+    present,
+    random_source,
+    shaped,
+    whole,
+)
 from course_lib.data.imageset import Batches, ImageSet
 from course_lib.gan import _adam, _answer, _descend, frozen
 from course_lib.gan_losses import LOSSES
@@ -44,8 +58,8 @@ def condition_on_class(
     Raises ValueError for labels of another number or outside 0 … classes − 1, TypeError for labels
     that are not whole numbers. Source: Mirza and Osindero 2014.
     """
-    whole("classes", classes)
-    if integers("labels", labels).shape != x.shape[:1]:
+    whole("classes", classes, most=SIZE), floats("x", x)
+    if beside("labels", integers("labels", labels), x).shape != x.shape[:1]:
         raise ValueError(f"labels must be ({len(x)},), one a picture; got {tuple(labels.shape)}")
     if labels.device.type == "cpu" and not ((labels >= 0) & (labels < classes)).all():
         outside = sorted({*labels.tolist()} - {*range(classes)})
@@ -60,11 +74,12 @@ class ConditionalGenerator(nn.Module):
 
     def __init__(self, classes: int, nz: int = 100, ngf: int = 64, nc: int = 3, size: int = 64):
         super().__init__()
-        at_least_one(classes=classes)
+        at_least_one(classes=classes, nz=nz)
         self.classes, self.nz = classes, nz
         self.net = dcgan.Generator(nz + classes, ngf, nc, size)
 
     def forward(self, z: Float[Tensor, "B nz"], labels: Int[Tensor, " B"]) -> Tensor:
+        floats("z", z, like=next(self.parameters()))
         return self.net(condition_on_class(z, labels, self.classes))
 
 
@@ -73,7 +88,7 @@ class ConditionalDiscriminator(nn.Module):
 
     def __init__(self, classes: int, nc: int = 3, ndf: int = 64, size: int = 64):
         super().__init__()
-        at_least_one(classes=classes)
+        at_least_one(classes=classes, nc=nc)
         self.classes = classes
         self.net = dcgan.Discriminator(nc + classes, ndf, size)
 
@@ -91,6 +106,7 @@ class InstanceNorm(nn.GroupNorm):
     """
 
     def __init__(self, channels: int):
+        at_least_one(channels=channels)
         super().__init__(channels, channels, affine=False)
 
 
@@ -98,6 +114,7 @@ class ReflectionPad(nn.ReflectionPad2d):
     """`nn.ReflectionPad2d`, in the precision of its input: autocast would make it float32."""
 
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C H W"]:
+        floats("x", x, 4)
         with torch.autocast("cpu", enabled=False):
             return super().forward(x)
 
@@ -111,6 +128,7 @@ class FoldedConv(nn.Conv2d):
     """
 
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B O H W"]:
+        shaped("x", x, "B", self.in_channels, "h", "w", like=self.weight)
         h, w = (n - k + 1 for n, k in zip(x.shape[2:], self.kernel_size, strict=True))
         if h % 2 or w % 2:
             return super().forward(x)
@@ -165,7 +183,7 @@ class ResnetGenerator(nn.Module):
         _init_weights(self)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B O H W"]:
-        _check_pictures("x", x, self.in_channels)
+        _check_pictures("x", x, self.in_channels, next(self.parameters()))
         if min(x.shape[2:]) < 8 or x.shape[2] % 4 or x.shape[3] % 4:
             h, w = x.shape[2:]
             raise ValueError(
@@ -181,6 +199,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
+        at_least_one(channels=channels)
         self.layers = nn.Sequential(
             ReflectionPad(1),
             *_normed(nn.Conv2d(channels, channels, 3)),
@@ -190,6 +209,8 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        weight = self.layers[1].weight
+        shaped("x", x, "B", len(weight), "H", "W", like=weight)
         return x + self.layers(x)
 
 
@@ -234,7 +255,7 @@ class UNetGenerator(nn.Module):
         _init_weights(self)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B O H W"]:
-        _check_pictures("x", x, self.in_channels)
+        _check_pictures("x", x, self.in_channels, next(self.parameters()))
         h, w = x.shape[2:]
         if not (h and w) or h % 2**self.downs or w % 2**self.downs:
             raise ValueError(
@@ -278,7 +299,7 @@ class PatchDiscriminator(nn.Module):
         _init_weights(self)
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 1 h w"]:
-        _check_pictures("x", x, self.in_channels)
+        _check_pictures("x", x, self.in_channels, next(self.parameters()))
         patch_output_size(tuple(x.shape[2:]), self.halvings)
         return self.layers(x.contiguous()).float()
 
@@ -308,8 +329,8 @@ def patch_receptive_field(layers: int = 3) -> int:
 
 def translate(net: nn.Module, x: Float[Tensor, "B C H W"], block: int = 64) -> Tensor:
     """What a trained generator makes of x: in evaluation mode, without gradients, in blocks."""
-    whole("block", block)
-    return _answer(net, x, [], block)
+    whole("block", block), instance("net", net, nn.Module), present("x", floats("x", x, 4))
+    return _answer(net, x.to(next(net.parameters()).dtype), [], block)
 
 
 # Losses
@@ -337,7 +358,7 @@ def identity_loss(
 
 
 def pix2pix_loss(
-    fake_scores: Float[Tensor, "B 1 h w"],
+    fake_scores: Float[Tensor, "B ..."],
     fake: Float[Tensor, "B C H W"],
     target: Float[Tensor, "B C H W"],
     l1: float = 100.0,
@@ -380,13 +401,14 @@ class ImageBuffer:
     """
 
     def __init__(self, capacity: int = 50, generator: torch.Generator | None = None):
-        whole("capacity", capacity, 0)
+        whole("capacity", capacity, 0), random_source(generator)
         self.capacity, self.generator, self.images = capacity, generator, []
 
     def __len__(self) -> int:
         return len(self.images)
 
     def __call__(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        present("images", floats("images", images, 4))
         if self.images and self.images[0].shape != images.shape[1:]:
             kept, came = tuple(self.images[0].shape), tuple(images.shape[1:])
             raise ValueError(f"images must be as those in the buffer, {kept}; got {came}")
@@ -463,6 +485,10 @@ def unpaired(
     The sets may differ in length; targets and labels are left out. Raises ValueError for pictures
     of two sizes and for a batch larger than one of the sets.
     """
+    instance("set_a", set_a, ImageSet), instance("set_b", set_b, ImageSet)
+    random_source(generator)
+    if not isinstance(device, str | torch.device):
+        raise TypeError(f"device must be the name of a device; got {device!r}")
     if set_a.images.shape[2:] != set_b.images.shape[2:]:
         sizes = " and ".join(f"{s.images.shape[2]} × {s.images.shape[3]}" for s in (set_a, set_b))
         raise ValueError(f"set_a and set_b must have pictures of one size; got {sizes}")
@@ -503,7 +529,9 @@ class Pix2PixStep:
         schedule: tuple[int, int] | None = None,
         ema: float | None = None,
     ):
-        number("l1", l1, 0)
+        instance("generator", generator, nn.Module)
+        instance("discriminator", discriminator, nn.Module)
+        number("l1", l1, 0), ema is None or number("ema", ema, 0, 1)
         if not adversarial and l1 == 0:
             raise ValueError("l1 must be above 0 where adversarial is False: G would learn nothing")
         self.generator, self.discriminator = generator, discriminator
@@ -595,7 +623,15 @@ class CycleGANStep:
         schedule: tuple[int, int] | None = None,
         ema: float | None = None,
     ):
+        for name, net in (("generator_xy", generator_xy), ("generator_yx", generator_yx)):
+            instance(name, net, nn.Module)
+        for name, net in (
+            ("discriminator_x", discriminator_x),
+            ("discriminator_y", discriminator_y),
+        ):
+            instance(name, net, nn.Module)
         number("cycle", cycle, 0), number("identity", identity, 0)
+        ema is None or number("ema", ema, 0, 1), whole("buffer", buffer, 0)
         self.generator_xy, self.generator_yx = generator_xy, generator_yx
         self.discriminator_x, self.discriminator_y = discriminator_x, discriminator_y
         self.cycle, self.identity = cycle, cycle * identity
@@ -621,6 +657,8 @@ class CycleGANStep:
 
     def g_step(self, x: Tensor, y: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Both generators learn; the losses, and the fakes of X and of Y without their graphs."""
+        weight = next(self.generator_xy.parameters())
+        floats("x", x, 4, like=weight), floats("y", y, 4, like=weight)
         with self.precision(), frozen(self.discriminator_x), frozen(self.discriminator_y):
             more = self.identity > 0
             fake_y, *same_y = _through(self.generator_xy, x, *[y] * more)
@@ -646,6 +684,9 @@ class CycleGANStep:
 
     def d_step(self, x: Tensor, y: Tensor, fake_x: Tensor, fake_y: Tensor) -> dict[str, Tensor]:
         """Both discriminators learn, from fakes without graphs."""
+        weight = next(self.discriminator_x.parameters())
+        for name, some in (("x", x), ("y", y), ("fake_x", fake_x), ("fake_y", fake_y)):
+            floats(name, some, 4, like=weight)
         with self.precision():
             scores_x = _through(self.discriminator_x, x, fake_x)
             scores_y = _through(self.discriminator_y, y, fake_y)
@@ -664,7 +705,7 @@ class CycleGANStep:
         return plots.rows(named | {"y": y, "F(y)": to_x, "G(F(y))": translate(there, to_x)})
 
     def _check(self, batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        if isinstance(batch, Tensor) or len(batch) != 2:
+        if not isinstance(batch, Sequence) or len(batch) != 2:
             raise ValueError("batch must be (x, y), pictures of both kinds, as `unpaired` gives")
         x, y = batch
         for name, pictures in (("x", x), ("y", y)):
@@ -731,14 +772,18 @@ def _patch_layers(layers: int) -> list[tuple[int, int]]:
 # What students get wrong
 
 
-def _check_pictures(name: str, x: Tensor, channels: int | None = None) -> None:
-    if not x.is_floating_point():
+def _check_pictures(
+    name: str, x: Tensor, channels: int | None = None, like: Tensor | None = None
+) -> None:
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
         raise TypeError(
-            f"{name} must be float pictures in [-1, 1], as `.floats()` gives; got {x.dtype}"
+            f"{name} must be float pictures in [-1, 1], as `.floats()` gives; got {kind}"
         )
     if x.ndim != 4 or not len(x) or (channels is not None and x.shape[1] != channels):
         wanted = f"(B, {channels or 'C'}, H, W)"
         raise ValueError(f"{name} must be {wanted} for this network; got {tuple(x.shape)}")
+    floats(name, x, like=like)
 
 
 def _pair(batch: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -767,7 +812,7 @@ def _same_shape(net: str, made: Tensor, name: str, wanted: Tensor) -> None:
 
 
 def _l1(name: str, made: Tensor, wanted_name: str, wanted: Tensor) -> Float[Tensor, ""]:
-    if floats(name, made).shape != floats(wanted_name, wanted).shape:
+    if beside(name, floats(name, made), floats(wanted_name, wanted)).shape != wanted.shape:
         raise ValueError(
             f"{name} must have the shape of {wanted_name}, {tuple(wanted.shape)}; "
             f"got {tuple(made.shape)}"

@@ -57,6 +57,7 @@ from course_lib import (
     scaling,
     styles,
     tokens,
+    translation,
 )
 
 FOLDER = str(Path(course_lib.__file__).parent)
@@ -110,7 +111,8 @@ def functions(only: list[str] = ()) -> Iterator[tuple[str, Callable, type | None
             if inspect.isfunction(value):
                 yield f"{short}.{name}", value, None
             elif isinstance(value, type) and not is_record(value):
-                yield f"{short}.{name}", value, None
+                if not value.__init__.__module__.startswith("torch"):  # else it is torch's door
+                    yield f"{short}.{name}", value, None
                 for key, method in [*vars(value).items()]:  # copies note their slots there
                     named = not key.startswith("_") or key == "__call__"
                     if inspect.isfunction(method) and named and "state_dict" not in key:
@@ -299,12 +301,32 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "auditing.copy_threshold": lambda: {"level": 0.2},
     "auditing.roc_auc": lambda: two_kinds(),
     "auditing.roc_curve": lambda: two_kinds(),
+    "auditing.model_card": lambda: {
+        "sections": dict.fromkeys(auditing.CARD, "Five words and the number 7.")
+    },
     "auditing.embed_watermark": lambda: {"images": torch.rand(2, 3, 16, 16)},
     "auditing.detect_watermark": lambda: {"images": torch.rand(2, 3, 16, 16)},
     "auditing.Amplification": lambda: {"interval": (0.1, 0.5), "verdict": "none"},
     "augmentation.Augmentation.update": lambda: {"real_scores": torch.rand(4)},
     "boltzmann.BeliefNetwork": lambda: {"widths": [6, 5, 4], "classes": 3},
     "boltzmann.BeliefNetwork.classify": lambda: {"v": torch.rand(2, 6)},
+    "autoencoders.MapAutoencoder": lambda: {"nc": 3, "size": 8, "channels": 2},
+    "autoencoders.MapAutoencoder.encode": lambda: {"x": pictures()},
+    "autoencoders.MapAutoencoder.decode": lambda: {"z": torch.rand(2, 2, 2, 2)},
+    "autoencoders.MapAutoencoder.forward": lambda: {"x": pictures()},
+    "autoencoders.AutoencoderStep": lambda: {
+        "model": autoencoders.Autoencoder(nc=3, size=8, latent=2, kind="linear")
+    },
+    "autoencoders.VAEStep": lambda: {"model": plane_of_codes()},
+    "autoencoders.VAEGANStep": lambda: {
+        "model": plane_of_codes(),
+        "discriminator": autoencoders.Discriminator(3, 8),
+    },
+    "autoencoders.IntroVAEStep": lambda: {"model": plane_of_codes()},
+    "autoencoders.AutoencoderStep.__call__": lambda: {"batch": pictures()},
+    "autoencoders.VAEStep.__call__": lambda: {"batch": pictures()},
+    "autoencoders.VAEGANStep.__call__": lambda: {"batch": pictures()},
+    "autoencoders.IntroVAEStep.__call__": lambda: {"batch": pictures()},
     "boltzmann.BeliefNetwork.lift": lambda: {"v": torch.rand(2, 6), "level": 1},
     "boltzmann.BeliefNetwork.sample": lambda: (
         {"labels": torch.tensor([0, 2]), "steps": 2} | {"start": torch.ones(2, 5)}
@@ -340,7 +362,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "gan.optimal_discriminator": lambda: {"p": torch.rand(6), "q": torch.rand(6)},
     "gan.jensen_shannon": lambda: {"p": torch.ones(6) / 6, "q": torch.ones(6) / 6},
     "gan.sample": lambda: {"net": gan.MLPGenerator(nz=8, nc=1, size=8)},
-    "gan.snapshot": lambda: {"generator": gan.ToyGenerator()},
+    "gan.snapshot": lambda: {"step": in_the_plane(), "z": torch.rand(6, 2)},
     "metrics.ssim": lambda: {"a": torch.rand(2, 3, 16, 16), "b": torch.rand(2, 3, 16, 16)},
     "metrics.FeatureNet": lambda: {"name": "fashion"},
     "metrics.FeatureNet.features": lambda: {"x": torch.rand(2, 1, 28, 28)},
@@ -349,7 +371,33 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "pca.PCA.decode": lambda: {"self": pca.PCA(2).fit(torch.rand(6, 4)), "z": torch.rand(2, 2)},
     "pca.principal_angles": lambda: {"a": torch.eye(4)[:2], "b": torch.eye(4)[1:3]},
     "diffusion.Diffusion.q_step": lambda: {"x": pictures(), "t": steps(), "noise": pictures()},
+    "diffusion.Diffusion.predict_eps": lambda: {
+        "xt": pictures(),
+        "t": steps(),
+        "x0": pictures(),
+    },
+    "diffusion.Diffusion.velocity": lambda: {"t": steps()},
+    "diffusion.Diffusion.ddim_sample": lambda: {"steps": 4},
+    "diffusion.Diffusion.inpaint": lambda: {
+        "x0": pictures(),
+        "mask": torch.arange(8) % 2.0,
+        "steps": 4,
+    },
+    "diffusion.DiffusionStep": lambda: {"model": Told(3, 3, 1), "diffusion": chain()},
+    "diffusion.FlowStep": lambda: {"model": Told(3, 3, 1)},
+    "diffusion.DiffusionStep.loss": lambda: {"x": pictures(), "labels": None},
+    "diffusion.FlowStep.loss": lambda: {"x": pictures(), "labels": None},
+    "gan.AdversarialStep.g_step": lambda: {
+        "self": (step := in_the_plane()),
+        "fake": step.generator(torch.rand(4, 2)),
+    },
     "diffusion.Diffusion.ddpm_step": lambda: {"noise": pictures()},
+    "procedural.synthesise_texture": lambda: {
+        "patch": torch.rand(3, 9, 9),
+        "size": 8,
+        "window": 3,
+    },
+    "shapes.receptive_field": lambda: {"layers": [(3, 1), (4, 2)]},
     "procedural.texture_patch": lambda: {"kind": "dots"},
     "plots.in_dots": lambda: {"figure": plots.canvas(99, 99)},
     "plots.mark_guess": lambda: {"guess": 0.5},
@@ -404,6 +452,22 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "middle": torch.rand(3),
     },
     "plots.film": lambda: {"pictures": [np.zeros((8, 8, 3), np.uint8)] * 2},
+    "translation.FoldedConv": lambda: {"in_channels": 3, "out_channels": 3, "kernel_size": 3},
+    "translation.UNetGenerator": lambda: {
+        "in_channels": 3,
+        "out_channels": 3,
+        "filters": 4,
+        "downs": 3,
+    },
+    "translation.UNetGenerator.forward": lambda: {"x": pictures()},
+    "translation.PatchDiscriminator.forward": lambda: {"x": torch.rand(2, 3, 32, 32)},
+    "translation.ConditionalDiscriminator.forward": lambda: {
+        "self": translation.ConditionalDiscriminator(3, 3, 4, 8),
+        "x": pictures(),
+    },
+    "translation.CycleGANStep": lambda: cycle(),
+    "translation.CycleGANStep.__call__": lambda: {"batch": (pictures(), pictures())},
+    "translation.CycleGANStep.g_step": lambda: {"x": pictures(), "y": pictures()},
     "scaling.BigGANDiscriminator.forward": lambda: {"x": torch.rand(2, 1, 32, 32)},
     "scaling.BigGANGenerator": lambda: {"nz": 12, "attention": 1},
     "scaling.BigGANGenerator.forward": lambda: {"z": torch.rand(2, 12)},
@@ -606,7 +670,29 @@ def two_kinds() -> dict[str, Any]:
 
 
 def plane_of_codes() -> nn.Module:
-    return autoencoders.VAE(nc=3, size=8, latent=2, kind="linear")
+    return autoencoders.VAE(nc=3, size=8, latent=2, kind="dense", hidden=8)
+
+
+class Told(nn.Conv2d):
+    """A diffusion model with weights."""
+
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+        return super().forward(x)
+
+
+def chain() -> diffusion.Diffusion:
+    return diffusion.Diffusion(betas())
+
+
+def in_the_plane() -> gan.AdversarialStep:
+    return gan.AdversarialStep(gan.ToyGenerator(), gan.ToyDiscriminator())
+
+
+def cycle() -> dict[str, Any]:
+    generators = [translation.ResnetGenerator(3, 3, 4, 1) for _ in range(2)]
+    judges = [translation.PatchDiscriminator(3, 4, 1) for _ in range(2)]
+    names = ("generator_xy", "generator_yx", "discriminator_x", "discriminator_y")
+    return dict(zip(names, generators + judges, strict=True))
 
 
 def frame() -> gan.Frame:
@@ -663,7 +749,12 @@ def spoilt(name: str, annotation: Any, value: Any) -> Iterator[tuple[str, Any, s
         yield "numpy's generator", np.random.default_rng(0), NEVER
         return
     if isinstance(value, Tensor):
-        yield from tensors(annotation, value)
+        for what, bad, may in tensors(annotation, value):
+            if (name, what) == ("logvar", "huge"):  # its variance would be beyond all numbers
+                continue
+            if what == "infinity" and re.search(r"^(negative_)?scores$|^losses_", name):
+                may = FINITE  # their order counts, in which infinity has a place
+            yield what, bad, may
         return
     kinds = [annotation, *typing.get_args(annotation)]
     if isinstance(value, bool) or bool in kinds:
@@ -695,7 +786,8 @@ def spoilt(name: str, annotation: Any, value: Any) -> Iterator[tuple[str, Any, s
         yield "a tensor for a function", torch.ones(2), NEVER
         return
     if isinstance(value, (list, tuple, dict)):
-        yield "a number for many", 3, NEVER
+        if not {int, float} & {*kinds}:  # one of them alone is a choice: 0.1 or [0.1, 1.0]
+            yield "a number for many", 3, NEVER
         yield "nothing of many", type(value)(), FINITE
         return
     if value is not None:
@@ -846,6 +938,7 @@ def classified(call: Call, error: BaseException) -> tuple[str, str]:
     ours = frames[-1].filename.startswith(FOLDER)
     place = next((f for f in reversed(frames) if f.filename.startswith(FOLDER)), frames[-1])
     words = [*call.arguments, *(n.replace("_", " ") for n in call.arguments)]
+    words += ["x"] * ("batch" in call.arguments)  # the pictures in a batch are called x
     named = any(re.search(rf"\b{re.escape(word)}\b", str(error)) for word in words)
     kind = isinstance(error, (ValueError, TypeError)) and type(error) in (ValueError, TypeError)
     return (

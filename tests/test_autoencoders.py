@@ -651,7 +651,7 @@ def test_a_step_of_introvae_is_made_of_the_formulas(margin):
 
 @pytest.mark.parametrize("settings", [{"alpha": 0.0}, {"margin": 0.0}, {"alpha": NAN}])
 def test_introvae_refuses_a_weight_or_margin_that_is_not_above_0(settings):
-    with pytest.raises(ValueError, match="alpha and margin must be above 0"):
+    with pytest.raises(ValueError, match="(alpha|margin) must be a finite number, above 0"):
         IntroVAEStep(build(VAE, (3, 16, 16), "dense"), **settings)
 
 
@@ -840,5 +840,5 @@ def test_a_map_refuses_other_pictures_codes_and_sizes():
         net.encode(pictures(2, 3, 32, 32))
     with pytest.raises(ValueError, match=r"z must be \(B, 2, 4, 4\); got \(2, 32\)"):
         net.decode(draw(2, 32))
-    with pytest.raises(ValueError, match="multiple of 4, all above 0; got 18"):
+    with pytest.raises(ValueError, match="multiple of 4; got 18"):
         maps(size=18)

@@ -18,6 +18,7 @@ from course_lib.checks import (
     number,
     one_of,
     pictures,
+    present,
     random_source,
     reals,
     several,
@@ -308,3 +309,10 @@ def test_pictures_can_be_shown():
             pictures("x", bad)
     with pytest.raises(ValueError, match="x must be 3 pictures; got 2"):
         pictures("x", x, count=3)
+
+
+def test_a_tensor_on_meta_has_no_values():
+    x = torch.ones(2)
+    assert present("x", x) is x
+    with pytest.raises(ValueError, match=r"x must have values; got \(2,\) on the meta device"):
+        present("x", x.to("meta"))

@@ -817,7 +817,7 @@ def test_a_step_without_classes_ignores_labels():
 @pytest.mark.parametrize(
     "call, error, words",
     [
-        (lambda: linear_betas(0), ValueError, "T must be a whole number, at least 1, got 0"),
+        (lambda: linear_betas(0), ValueError, "T must be a whole number, at least 1 .* got 0"),
         (lambda: linear_betas(10.0), ValueError, "T must be a whole number"),
         (lambda: linear_betas(10, 0.0), ValueError, "0 < start ≤ end < 1; got 0.0"),
         (lambda: linear_betas(10, 0.1, 1.0), ValueError, "start and end .* got 0.1 and 1.0"),
@@ -910,11 +910,11 @@ def test_a_bad_time_is_named(t, error, words):
         (lambda c: c.ddim_step(X, 5, 3, X, -1, X), "eta must be .* at least 0 .* got -1"),
         (lambda c: c.ddim_sample(Said(), (2, 1), steps=5, eta=math.nan), "eta must be"),
         (lambda c: c.ddim_sample(Said(), (2, 1), steps=True), "steps must be"),
-        (lambda c: c.ddim_sample(Said(), (0, 1), steps=5), "shape must be .* got 0"),
+        (lambda c: c.ddim_sample(Said(), (0, 1), steps=5), r"shape\[0\] must be .* got 0"),
         (lambda c: c.inpaint(Said(), X, X * math.nan, steps=2), "mask must be finite"),
         (lambda c: c.inpaint(Said(), X, X, steps=2, repeats=10**12), "repeats must be .* at most"),
         (lambda c: c.min_snr_weight(-1), "gamma must be a finite number, above 0; got -1"),
-        (lambda c: c.loss(Said(), X, min_snr=math.nan), "gamma must be"),
+        (lambda c: c.loss(Said(), X, min_snr=math.nan), "min_snr must be"),
         (lambda c: c.loss(Said(), X[:0]), r"x0 must be .* not empty; got \(0, 1, 4, 4\)"),
         (lambda c: c.loss(lambda x, t: x[:, :, :1], X), "model must answer in the shape of x"),
         (lambda c: flow_loss(Said(), X[:0]), "x0 must be .* not empty"),

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from course_lib.checks import whole
+from course_lib.checks import SIZE, random_source, whole
 
 SHAPES = ("ring8", "ring", "grid25", "grid", "spiral", "line")
 
@@ -37,7 +37,8 @@ class PointSet:
         self, batch_size: int, device="cpu", generator: torch.Generator | None = None
     ) -> Iterator[Float[Tensor, "B 2"]]:
         """Batches without end, drawn afresh from the mixture."""
-        batch_size = whole("batch_size", batch_size)
+        batch_size = whole("batch_size", batch_size, most=100 * SIZE)
+        random_source(generator)
         generator = generator or torch.Generator().manual_seed(torch.initial_seed())
         mixture = self.centers, self.sigma
         return (_draw(*mixture, batch_size, generator)[0].to(device) for _ in itertools.repeat(0))
@@ -49,7 +50,8 @@ def toy2d(
     """n points from a mixture: 8 Gaussians on a ring, 25 on a grid, 100 along a spiral or line."""
     if variant not in SHAPES:
         raise ValueError(f"variant must be one of {', '.join(SHAPES)} for toy2d; got {variant!r}")
-    n = whole("n", n, unit="points")
+    n = whole("n", n, unit="points", most=100 * SIZE)
+    random_source(generator)
     centers, sigma = _mixture(variant)
     generator = generator or torch.Generator().manual_seed(0)
     points, labels = _draw(centers, sigma, n, generator)
