@@ -395,6 +395,8 @@ def _check_patch(patch: Tensor, window: int) -> None:
         raise ValueError(f"patch must have shape (C, h, w) or (h, w), got {tuple(patch.shape)}")
     if patch.dtype != torch.uint8 and not patch.is_floating_point():
         raise TypeError(f"patch must be uint8 or float, got {patch.dtype}")
+    if patch.is_meta or not patch.numel():
+        raise ValueError(f"patch must hold pixels, got {tuple(patch.shape)} on {patch.device}")
     if not patch.float().isfinite().all():
         raise ValueError("patch must be finite, but holds NaN or infinity")
     _at_least(3, window, "window")

@@ -14,6 +14,8 @@ from numbers import Integral
 import torch
 from torch import nn
 
+from course_lib.checks import instance
+
 Size = int | tuple[int, int]
 
 
@@ -100,6 +102,7 @@ def receptive_field(layers: Sequence[tuple[int, ...]]) -> int:
     layers: (kernel, stride) or (kernel, stride, dilation) each, from input to output. Raises
     ValueError for other tuples and numbers below 1.
     """
+    instance("layers", layers, Sequence)
     field, jump = 1, 1  # jump: input pixels between two neighbours of the map so far
     for layer in layers:
         if not isinstance(layer, (tuple, list)) or len(layer) not in (2, 3):

@@ -752,6 +752,8 @@ def spoilt(name: str, annotation: Any, value: Any) -> Iterator[tuple[str, Any, s
         for what, bad, may in tensors(annotation, value):
             if (name, what) == ("logvar", "huge"):  # its variance would be beyond all numbers
                 continue
+            if what == "infinity" and name in ("real_scores", "fake_scores"):
+                continue  # −log σ(∞) is 0, and right
             if what == "infinity" and re.search(r"^(negative_)?scores$|^losses_", name):
                 may = FINITE  # their order counts, in which infinity has a place
             yield what, bad, may
