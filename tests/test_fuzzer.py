@@ -10,7 +10,7 @@ from torch import Tensor
 from tests import fuzzer
 from tests.fuzzer import Found, fuzz, judged, spoilt, valid
 
-NONSENSE, UNCLEAR, HANGS = 430, 0.30, 3  # reached so far, of some 10,000 calls
+NONSENSE, UNCLEAR, HANGS = 10, 0.02, 0  # module by module: 0, below 1 %, 0
 SAMPLE = ["diffusion", "gan_losses", "density", "metrics", "shapes", "attention"]
 
 
