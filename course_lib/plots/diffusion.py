@@ -54,7 +54,10 @@ def clock(codes: Float[Tensor, "T dim"]) -> Figure:
     colours = {"cmap": "RdBu_r", "vmin": -1, "vmax": 1, "interpolation": "nearest"}
     shown = axes.imshow(codes.T.numpy(), aspect="auto", **colours)
     figure.colorbar(shown, ax=axes)
-    axes.set(xlabel="t", ylabel="which sine or cosine")
+    half = codes.shape[1] / 2
+    axes.axhline(half - 0.5, color="black", linewidth=1)
+    axes.set_yticks([half / 2, 1.5 * half], ["cosines", "sines"], rotation=90, va="center")
+    axes.set(xlabel="t")
     return figure
 
 
@@ -113,13 +116,18 @@ def by_steps(
     label: str,
     guess: Any = None,
 ) -> Figure:
-    """A quality by the number of sampling steps: curves[sampler][steps] has one for each seed."""
+    """A quality by the number of sampling steps: curves[sampler][steps] has one for each seed.
+
+    Filled markers are means of several seeds, hollow ones are a single run.
+    """
     figure, axes = subplots(figsize=(6.4, 3.4))
     for (name, of_steps), color in zip(curves.items(), (GREY, DATA, MODEL), strict=False):
         steps = sorted(of_steps)
         means = [float(np.mean(of_steps[n])) for n in steps]
-        axes.plot(steps, means, "o-", color=color, label=name, markersize=5)
-        for n in steps:
+        axes.plot(steps, means, "-", color=color, label=name)
+        for n, mean in zip(steps, means, strict=True):
+            fill = color if len(of_steps[n]) > 1 else "white"
+            axes.plot(n, mean, "o", color=color, markersize=5, markerfacecolor=fill)
             axes.plot([n] * len(of_steps[n]), of_steps[n], "_", color=color)
     axes.axhline(floor, color="black", linewidth=0.8, linestyle=":")
     axes.text(1, floor, "real against real", va="bottom", fontsize=8)
@@ -148,35 +156,47 @@ def guidance_trade(
 def methods(table: Mapping[str, Mapping[str, Sequence[float]]], titles: Sequence[str]) -> Figure:
     """A panel for each measure: (mean, low, high) by method, the three as a dot and a line.
 
-    titles: of the panels; what is not a share is drawn on a logarithmic axis.
+    titles: of the panels; what spans more than a factor of 20 is drawn on a logarithmic axis.
     """
     measures = list(next(iter(table.values())))
     figure, all_axes = subplots(
-        1, len(measures), figsize=(1.6 + 2.1 * len(measures), 0.42 * len(table) + 1.0),
+        1, len(measures), figsize=(1.6 + 2.1 * len(measures), 0.55 * len(table) + 1.0),
         sharey=True, squeeze=False,
     )  # fmt: skip
     for axes, measure, title in zip(all_axes[0], measures, titles, strict=True):
-        highest = 0.0
         for y, of_method in enumerate(table.values()):
             mean, low, high = of_method[measure]
-            highest = max(highest, high)
             axes.plot([low, high], [y, y], color=MODEL)
             axes.plot(mean, y, "o", color=MODEL)
+            axes.annotate(f"{mean:.2g}", (mean, y), xytext=(0, 5), textcoords="offset points",
+                          ha="center", fontsize=9)  # fmt: skip
         axes.set_title(title)
-        if highest > 1:
+        _, lowest, highest = zip(*(of_method[measure] for of_method in table.values()), strict=True)
+        if max(highest) > 20 * min(lowest) > 0:
             axes.set_xscale("log")
-            plain_ticks(axes.xaxis)
-        axes.tick_params(labelsize=8)
+            plain_ticks(axes.xaxis, (1.0, 3.0))
+        axes.margins(x=0.15)
+        axes.tick_params(labelsize=9)
     all_axes[0, 0].set_yticks(range(len(table)), list(table))
-    all_axes[0, 0].set_ylim(len(table) - 0.5, -0.5)
+    all_axes[0, 0].set_ylim(len(table) - 0.5, -0.7)
     return figure
 
 
-def chain_strip(pictures: Mapping[str, Float[Tensor, "c h w"]], noise: Tensor) -> Figure:
-    """What is left at the end of several chains, beside the noise that sampling begins with."""
+def chain_strip(
+    pictures: Mapping[str, Float[Tensor, "n c h w"]], noise: Float[Tensor, "n c h w"]
+) -> Figure:
+    """The ends of several chains beside the noise that sampling begins with.
+
+    Above one noising of each, below the mean of all n, each mean at its own full contrast.
+    """
     named = {**pictures, "where sampling\nbegins": noise}
-    figure, all_axes = subplots(1, len(named), figsize=(1.6 * len(named), 2.2))
-    for axes, (name, picture) in zip(all_axes, named.items(), strict=True):
-        axes.imshow(as_pictures(picture[None] / 2)[0], vmin=0, vmax=1)
-        bare(axes, name)
+    figure, all_axes = subplots(2, len(named), figsize=(1.5 * len(named), 3.5), squeeze=False)
+    for (upper, lower), (name, some) in zip(all_axes.T, named.items(), strict=True):
+        mean = some.mean(0, keepdim=True)
+        for axes, picture in ((upper, some[:1] / 2), (lower, mean / mean.abs().max())):
+            axes.imshow(as_pictures(picture)[0], vmin=0, vmax=1)
+            bare(axes)
+        upper.set_title(name)
+    all_axes[0, 0].set_ylabel("one noising")
+    all_axes[1, 0].set_ylabel(f"mean of {len(noise)}")
     return figure

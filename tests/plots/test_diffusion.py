@@ -25,19 +25,33 @@ def test_quality_by_steps_has_a_dash_for_each_draw_and_the_floor():
     lines = {line.get_label(): line for line in axes.lines if line.get_label()[0] != "_"}
     assert list(lines["DDIM"].get_xdata()) == [1, 10]
     assert list(lines["DDIM"].get_ydata()) == [9.0, 3.0]
+    dots = {line.get_ydata()[0]: line for line in axes.lines if line.get_marker() == "o"}
+    hollow = {y: line.get_markerfacecolor() == "white" for y, line in dots.items()}
+    assert hollow == {9.0: True, 3.0: False, 8.0: True}  # a single run is hollow
     dashes = [y for line in axes.lines if line.get_marker() == "_" for y in line.get_ydata()]
     assert sorted(dashes) == [2.0, 4.0, 8.0, 9.0]
     assert axes.get_xscale() == axes.get_yscale() == "log"
 
 
 def test_methods_stand_from_the_top_with_a_line_from_low_to_high():
-    table = {"a": {"x": (2.0, 1.0, 4.0)}, "b": {"x": (9.0, 8.0, 9.5)}}
+    table = {"a": {"x": (2.0, 1.0, 4.0)}, "b": {"x": (90.0, 80.0, 95.0)}}
     axes = figures.methods(table, titles=("x ↓",)).axes[0]
     assert axes.get_title() == "x ↓"
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1] and axes.get_xscale() == "log"
     spans = [list(line.get_xdata()) for line in axes.lines if line.get_marker() == "None"]
-    assert spans == [[1.0, 4.0], [8.0, 9.5]]
+    assert spans == [[1.0, 4.0], [80.0, 95.0]]
+    assert [text.get_text() for text in axes.texts] == ["2", "90"]
+    alike = figures.methods({"a": {"x": (2.0, 1.0, 4.0)}, "b": {"x": (9.0, 8.0, 9.5)}}, ("x",))
+    assert alike.axes[0].get_xscale() == "linear"
+
+
+def test_a_chain_strip_shows_one_noising_above_the_mean_of_all():
+    some = torch.stack([torch.zeros(1, 2, 2), torch.full((1, 2, 2), 0.5)])
+    figure = figures.chain_strip({"T = 9": some}, torch.randn(2, 1, 2, 2))
+    one, _, mean, _ = (axes.images[0].get_array().mean() for axes in figure.axes)
+    assert (one, mean) == pytest.approx((0.5, 1.0))  # grey, and 0.25 at full contrast
+    assert figure.axes[2].get_ylabel() == "mean of 2"
 
 
 def test_schedules_mark_where_picture_and_noise_are_equally_strong():
@@ -69,7 +83,7 @@ FIGURES = {
     ),
     "methods": lambda: figures.methods({"a": {"x": (2.0, 1.0, 3.0), "y": (0.5, 0.4, 0.6)}}, "xy"),
     "chain strip": lambda: figures.chain_strip(
-        {"T = 9": torch.zeros(1, 4, 4)}, torch.randn(1, 4, 4)
+        {"T = 9": torch.ones(2, 1, 4, 4)}, torch.randn(2, 1, 4, 4)
     ),
 }
 
