@@ -137,7 +137,7 @@ plots.rows(by_class)
 # Let the condition be a whole picture $x$, and the answer $y$ a picture of the same size. **pix2pix** (Isola and others 2017) needs pairs $(x, y)$: line drawing and painting, map and satellite picture, labels and street scene, day and night, thermal and colour. It has three parts.
 #
 # **The generator is a U-Net** (Ronneberger and others 2015). Convolutions of stride 2 go down, in the paper to a single pixel, as many go up again, and each feature map on the way down is concatenated with the map of the same size on the way up (a **skip connection**). What must not move, such as the edges of a drawing, takes this short path.
-# Dropout is the only noise: given a vector $z$ as well, $G$ learns to ignore it. (Our small U-Net, `downs=4`, has no dropout either: the same drawing always gets the same colours.)
+# Dropout is the only noise: when the authors gave $G$ a vector $z$ as well, it learned to ignore it. (Our small U-Net, `downs=4`, has no dropout either: the same drawing always gets the same colours.)
 #
 # **The discriminator sees pairs**: $x$ and $y$ concatenated as channels. "Is this the right satellite picture for this map?"
 #
@@ -401,7 +401,7 @@ plots.rows(rows | {"L1 and GAN": coloured["both"][shown], "truth": truth[shown]}
 
 # %% [markdown]
 # On people never seen, L1 alone is *more* colourful than the truth, as the median of the skin colours predicted, and gives nearly all 900 people the third of five colours. The mean skin colours of its people differ by 0.03 (standard deviation), true ones by 0.21. With the GAN
-# they differ again, by 0.16, and all five colours occur. The right one comes in one of five cases: that is guessing, and better is impossible.
+# they differ again, by 0.16, and all five colours occur. The right one comes in one of five cases: that is guessing, because nothing in a drawing tells the colour.
 #
 # But $G$ does not quite commit. In a true face one colour covers all the skin; with the GAN the faces look mottled: with the course's weights the commonest of the five covers only 68 % of a face's skin (L1 alone: 80 %). A discriminator of patches does not force the left cheek to agree with the right one, and our generator has no noise with which to choose one colour for the whole face. Generators that are to give *several* answers to one drawing need such a choice, a code that is kept from being ignored: BicycleGAN (Zhu and others 2017b).
 #
@@ -843,7 +843,7 @@ plots.rows(
 
 # %% [markdown]
 # Of people never seen, at least 90 % wear glasses afterwards (in the run shown 97 %), at most 10 % still do after taking them off (in the run shown 1 %), and the rest of the picture is within 0.03 of the truth, both ways. (The paper's learning rate is 0.0002, for batches of 1.
-# Here it is five times as large, for batches of 8; with the paper's rate the error outside the glasses was still 0.035 after the same number of steps.)
+# Here it is five times as large, for batches of 8.)
 #
 # *Which* glasses? The truth shows other ones than $G(x)$: nothing in $x$ determines them. $G$ chooses, and $D_Y$ accepts. And skin, the shape of the head, the beard? Ask the classifier about them before and after.
 
