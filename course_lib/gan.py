@@ -174,6 +174,8 @@ class AdversarialStep:
 
     def g_step(self, fake: Tensor, labels: Sequence[Tensor] = ()) -> dict:
         """G learns from what D says of its fakes; nothing in D changes."""
+        floats("fake", fake, like=next(self.discriminator.parameters()))
+        instance("labels", labels, Sequence)
         with frozen(self.discriminator):
             loss = self.loss.g_loss(self._judge(fake, labels))
         _descend(loss, self.g_optimizer)

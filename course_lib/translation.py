@@ -408,7 +408,7 @@ class ImageBuffer:
         return len(self.images)
 
     def __call__(self, images: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        present("images", floats("images", images, 4))
+        floats("images", images, 4)
         if self.images and self.images[0].shape != images.shape[1:]:
             kept, came = tuple(self.images[0].shape), tuple(images.shape[1:])
             raise ValueError(f"images must be as those in the buffer, {kept}; got {came}")

@@ -388,8 +388,8 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "diffusion.DiffusionStep.loss": lambda: {"x": pictures(), "labels": None},
     "diffusion.FlowStep.loss": lambda: {"x": pictures(), "labels": None},
     "gan.AdversarialStep.g_step": lambda: {
-        "self": (step := in_the_plane()),
-        "fake": step.generator(torch.rand(4, 2)),
+        "self": in_the_plane(),
+        "fake": torch.rand(4, 2).requires_grad_(),
     },
     "diffusion.Diffusion.ddpm_step": lambda: {"noise": pictures()},
     "procedural.synthesise_texture": lambda: {
