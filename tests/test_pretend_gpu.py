@@ -255,5 +255,6 @@ HERE = {"notebooks/03_vanilla_gan.ipynb"}  # in `make test`; all of them in `mak
 def test_every_notebook_runs_on_it_whole_and_waits_in_no_training_step(path):
     expect = "correct" if path.parent.name == "solutions" else "not attempted"
     waits = pretend_gpu.play(path, expect)
-    assert [wait for wait in waits if wait.in_step] == []
+    once_an_epoch = " _shuffle"  # the order of the pictures goes over between two steps
+    assert [w for w in waits if w.in_step and not w.place.endswith(once_an_epoch)] == []
     assert waits or path.stem.startswith("00")  # it was there: pictures were fetched from it

@@ -154,7 +154,8 @@ def big_generator() -> BigGANGenerator:
 class SmallProjection(nn.Module):
     """Strided convolutions of spectral norm 1 and a projection on the class: pictures → (B,).
 
-    BigGAN's residual D stayed at chance here, whatever its learning rate, for 650 steps.
+    With BigGAN's residual D the class was right in 62 % after 647 steps at the rates below; at
+    three other pairs of rates it was still at chance after 80.
     """
 
     def __init__(self, classes: int = 10, widths: tuple[int, ...] = (4, 32, 64, 96)):
