@@ -10,7 +10,7 @@ from torch import Tensor
 from tests import fuzzer
 from tests.fuzzer import Found, fuzz, judged, spoilt, valid
 
-NONSENSE, UNCLEAR, HANGS = 10, 0.02, 0  # module by module: 0, below 1 %, 0
+NONSENSE, UNCLEAR, HANGS = 0, 0.002, 0  # reached: 0, 0, 0 of 12,995 calls
 SAMPLE = ["diffusion", "gan_losses", "density", "metrics", "shapes", "attention"]
 
 
@@ -80,7 +80,6 @@ def test_a_sample_has_no_nonsense_and_no_hang():
 
 @pytest.mark.everywhere
 def test_no_more_is_unclear_than_was_reached():
-    """Wanted are 0 hangs, 0 nonsense and less than 2 % unclear: lower these with each mending."""
     found, _ = fuzz()
     print("\n" + fuzzer.table(found))
     unclear, nonsense, hangs = shares(found)
