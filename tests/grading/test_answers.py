@@ -79,7 +79,8 @@ UNDER_ANOTHER_NAME = {
     "ddpm.guided_noise": "diffusion.guided_noise",
     "ddpm.timestep_embedding": "unet.timestep_embedding",
     "ethics.roc_auc": "auditing.roc_auc",
-    "ethics.attribute_shares": "lambda a: auditing.attribute_shares(lambda x: x, a)",
+    "ethics.attribute_shares": "lambda a: auditing.attribute_shares(lambda x: x.flatten() > 0, "
+    "a.view(-1, 1, 1, 1).float())",
     "styles.truncate": "lambda w, mean, psi: diffusion.guided_noise(w, mean.expand_as(w), psi)",
     "styles.self_attention": "lambda x, q, k, v: (lambda p: scaling.attend(q @ p, k @ p, v @ p)"
     "[0].view(len(x), -1, *x.shape[2:]))(x.flatten(2))",
