@@ -962,7 +962,7 @@ def test_times_of_any_integer_type_are_the_same_times():
 
 
 def test_labels_of_another_type_are_named():
-    with pytest.raises(TypeError, match="labels must be integers"):
+    with pytest.raises(TypeError, match="labels must be whole numbers"):
         linear(10).loss(unet(classes=3), X, torch.tensor([0.0, 1.0]))
 
 

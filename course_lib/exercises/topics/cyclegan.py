@@ -21,7 +21,7 @@ from course_lib.exercises.probing import normal
 
 def _told(x: Tensor, labels: Tensor, classes: int) -> Tensor:
     """The planes that belong behind x."""
-    return translation.condition_on_class(x[:, :0], labels, classes)
+    return translation.condition_on_class(x[:, :1], labels, classes)[:, 1:]
 
 
 def _planes_wrong(change: Callable[[Tensor], Tensor]) -> Callable:
@@ -134,10 +134,10 @@ CONDITION_ON_CLASS = Exercise(
             "Of 2 classes, label 0 says {expected} in the two maps; you say {got}. Yours are 0 at "
             "the class and 1 everywhere else.",
             example(
-                torch.zeros(1, 0, 1, 1),
+                torch.zeros(1, 1, 1, 1),
                 _ZERO,
                 2,
-                pick=lambda r: r.flatten(),
+                pick=lambda r: r.flatten()[1:],
                 gives=torch.tensor([0.0, 1.0]),
             ),
         ),
