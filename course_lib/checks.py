@@ -177,13 +177,6 @@ def beside(name: str, x: Tensor, other: Tensor) -> Tensor:
     return x
 
 
-def valued(name: str, x: Tensor) -> Tensor:
-    """x. Raises ValueError where it has no values, as tensors on torch's meta device."""
-    if x.is_meta:
-        raise ValueError(f"{name} must have values; got a tensor on the meta device")
-    return x
-
-
 def _autocast(x: Tensor) -> bool:
     return not x.is_meta and torch.is_autocast_enabled(x.device.type)
 

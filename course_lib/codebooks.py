@@ -27,8 +27,8 @@ from course_lib.checks import (
     integers,
     number,
     one_of,
+    present,
     shaped,
-    valued,
     whole,
 )
 from course_lib.gan import frozen
@@ -88,7 +88,7 @@ def perplexity(tokens: Int[Tensor, "..."], codes: int) -> Float[Tensor, ""]:
 
 def codes_used(tokens: Int[Tensor, "..."], codes: int) -> int:
     """How many of the codes occur. Raises as `perplexity`."""
-    return int((_counts(valued("tokens", integers("tokens", tokens)), codes) > 0).sum())
+    return int((_counts(present("tokens", integers("tokens", tokens)), codes) > 0).sum())
 
 
 def _counts(tokens: Tensor, codes: int) -> Float[Tensor, " codes"]:

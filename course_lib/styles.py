@@ -28,9 +28,9 @@ from course_lib.checks import (
     instance,
     number,
     one_of,
+    present,
     random_source,
     shaped,
-    valued,
     whole,
     wholes,
 )
@@ -481,7 +481,7 @@ def equivariance(
     Source: Karras et al. 2021, §2.2, EQ-T (data_range 2, for pictures in [-1, 1]).
     """
     function("layer", layer), number("data_range", data_range, above=0)
-    y = layer(valued("x", _signal(x)))
+    y = layer(present("x", _signal(x)))
     error = layer(moved(x, shift)) - moved(y, shift * y.shape[-1] / x.shape[-1])
     return 10 * math.log10(data_range**2 / max(error.double().square().mean().item(), 1e-300))
 

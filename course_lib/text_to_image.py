@@ -29,10 +29,10 @@ from course_lib.checks import (
     instance,
     integers,
     number,
+    present,
     random_source,
     several,
     shaped,
-    valued,
     whole,
     wholes,
 )
@@ -328,7 +328,7 @@ def climb(
     if lr is not None:
         number("lr", lr, above=0)
     shaped("start", start, "n", *model.shape, like=model.log_scale)
-    finite("start", valued("start", start))
+    finite("start", present("start", start))
     if len(start) != len(text):
         raise ValueError(f"start must be {len(text)}, a picture a sentence; got {len(start)}")
     with torch.no_grad():
@@ -431,7 +431,7 @@ class TextUNet(nn.Module):
     @torch.no_grad()
     def measure_codes(self, z: Float[Tensor, "n channels h w"]) -> None:
         """Notes the mean and spread of each channel of an autoencoder's codes."""
-        z = finite("z", valued("z", shaped("z", z, "n", self.channels, "h", "w")))
+        z = finite("z", present("z", shaped("z", z, "n", self.channels, "h", "w")))
         self.code_mean.copy_(z.mean((0, 2, 3))[:, None, None])
         self.code_std.copy_(z.std((0, 2, 3))[:, None, None])
 

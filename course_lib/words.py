@@ -26,10 +26,10 @@ from course_lib.checks import (
     instance,
     number,
     one_of,
+    present,
     random_source,
     several,
     texts,
-    valued,
     whole,
 )
 from course_lib.data import ImageSet
@@ -311,7 +311,7 @@ class Tokeniser:
 
     def decode(self, ids: Int[Tensor, "n length"]) -> list[str]:
         """The words of each row up to its end."""
-        valued("ids", below("ids", ids, len(self), "n", "length"))
+        present("ids", below("ids", ids, len(self), "n", "length"))
         texts = []
         for row in ids.tolist():
             row = row[: row.index(END)] if END in row else row
@@ -360,7 +360,7 @@ class Captioned:
         generator: torch.Generator | None = None,
         share: float = 0.75,
     ):
-        valued("x", instance("x", x, Tensor)), instance("facts", facts, Sequence)
+        present("x", instance("x", x, Tensor)), instance("facts", facts, Sequence)
         instance("device", device, str | torch.device)
         random_source(generator), number("share", share, 0, 1)
         if x.is_complex() or not x.ndim:
@@ -442,7 +442,7 @@ def hits(
     Sunglasses count as glasses, a goatee and a moustache as a beard: see `seen`. Raises ValueError
     for facts that are not known and another number of them than of pictures.
     """
-    valued("x", floats("x", x, 4)), instance("asked", asked, Sequence)
+    present("x", floats("x", x, 4)), instance("asked", asked, Sequence)
     if len(asked) != len(x):
         raise ValueError(f"asked must be {len(x)}, the facts of each picture; got {len(asked)}")
     for facts in asked:

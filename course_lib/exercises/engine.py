@@ -249,8 +249,8 @@ def _grade(exercise_id: str, candidate: Callable) -> Verdict:
     )
     right = passes(exercise, seen)
     own = OWN if candidate is exercise.reference else _borrowed(exercise, seen) if right else ""
-    whole = not (right or seen.blank or seen.stopped)  # a loop that never ends is not begun twice
-    asked = ask(exercise, candidate) if whole else Run()
+    more = not (right or seen.blank or seen.stopped)  # a loop that never ends is not begun twice
+    asked = ask(exercise, candidate) if more else Run()
     return judge(exercise, seen, asked, is_stub(candidate), own)
 
 

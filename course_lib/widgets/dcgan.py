@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import autoencoders, plots, shapes
-from course_lib.checks import finite, function, shaped, valued
+from course_lib.checks import finite, function, present, shaped
 from course_lib.plots import dcgan as figures
 from course_lib.widgets import png, stacked
 
@@ -63,7 +63,7 @@ def latent_walk(generator: Any, codes: Float[Tensor, "n nz"]) -> ipywidgets.VBox
     function("generator", generator)
     weight = next(generator.parameters(), None) if hasattr(generator, "parameters") else None
     nz = getattr(generator, "nz", "nz")
-    finite("codes", valued("codes", shaped("codes", codes, "n", nz, like=weight)))
+    finite("codes", present("codes", shaped("codes", codes, "n", nz, like=weight)))
     figure, axes = plt.subplots(figsize=(2.6, 2.6))
     plt.close(figure)
     shown = axes.imshow(np.zeros((1, 1)), vmin=0, vmax=1)

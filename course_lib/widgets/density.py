@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import density, plots, procedural
-from course_lib.checks import finite, shaped, valued, whole
+from course_lib.checks import finite, present, shaped, whole
 from course_lib.plots import density as figures
 from course_lib.widgets import live
 
@@ -22,7 +22,7 @@ BANDWIDTHS = {
 
 def bandwidth(points: Float[Tensor, "m 2"], validation: Float[Tensor, "n 2"]) -> ipywidgets.VBox:
     """Lecture 01: the Parzen density of points in the plane under the chosen bandwidth σ."""
-    finite("points", valued("points", shaped("points", points, "m", 2)))
+    finite("points", present("points", shaped("points", points, "m", 2)))
     finite("validation", shaped("validation", validation, "n", 2, like=points))
     where = plots.plane(60)
     sigmas = torch.logspace(-2.2, 0.3, 40).tolist()

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.checks import finite, named, number, shaped, valued
+from course_lib.checks import finite, named, number, present, shaped
 from course_lib.plots import losses as figures
 from course_lib.widgets import live
 
@@ -16,7 +16,7 @@ def slid_away(
     distances: Float[Tensor, " n"], pulls: Mapping[str, Float[Tensor, " n"]]
 ) -> ipywidgets.VBox:
     """Lecture 05: fakes slide away from the data; how hard does each loss pull them back?"""
-    finite("distances", valued("distances", shaped("distances", distances, "n")))
+    finite("distances", present("distances", shaped("distances", distances, "n")))
     named("pulls", pulls, shaped, len(distances))
     picture = figures.SlidAway(distances, pulls)
     picture.figure.set_size_inches(8.2, 3.3)

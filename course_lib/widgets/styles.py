@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from course_lib import plots, styles
-from course_lib.checks import finite, function, instance, named, shaped, valued
+from course_lib.checks import finite, function, instance, named, present, shaped
 from course_lib.plots import styles as figures
 from course_lib.widgets import live
 
@@ -111,7 +111,7 @@ def smallest(shares: Float[Tensor, " k"]) -> Float[Tensor, ""]:
 
 def aliasing(x: Float[Tensor, " n"], act: Callable[[Tensor], Tensor]) -> ipywidgets.VBox:
     """Lecture 09: a bend at several rates, before and after a shift; one stop is a trap."""
-    finite("x", valued("x", shaped("x", x, "n"))), function("act", act)
+    finite("x", present("x", shaped("x", x, "n"))), function("act", act)
     picture = figures.Sticking(len(x))
     stops = {f"{k} ×, shift 0.3": (k, 0.3) for k in (1, 2, 4, 8)} | {"2 ×, shift 0.5": (2, 0.5)}
 

@@ -1,27 +1,10 @@
 """The recipes of lecture 09, each for two steps."""
 
-import shutil
-
 import pytest
 
 from course_lib import pretrained
 from course_lib.recipes import styles
 from course_lib.styles import StyleGenerator
-
-NEEDED = ("features_peeps", "classifier_peeps", "features_fashion", "classifier_fashion")
-NEEDED += ("ae_peeps32",)
-
-
-@pytest.fixture
-def elsewhere(tmp_path, monkeypatch):
-    """An empty folder of weights, but for the judges' and the fixed network's, and one for runs."""
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    for name in ("SHA256SUMS", *(f"{needed}.safetensors" for needed in NEEDED)):
-        shutil.copy(pretrained.FOLDER / name, weights)
-    monkeypatch.setattr(pretrained, "FOLDER", weights)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def card(folder, name: str) -> str:

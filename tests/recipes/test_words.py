@@ -1,26 +1,8 @@
 """The recipes of lecture 12, each for two steps."""
 
-import shutil
-
-import pytest
-
 from course_lib import pretrained
 from course_lib.codebooks import VQAutoencoder
 from course_lib.recipes import words
-
-JUDGES = ("features_peeps", "classifier_peeps")
-
-
-@pytest.fixture
-def elsewhere(tmp_path, monkeypatch):
-    """An empty folder of weights, but for the judges', and one for runs."""
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    for name in ("SHA256SUMS", *(f"{judge}.safetensors" for judge in JUDGES)):
-        shutil.copy(pretrained.FOLDER / name, weights)
-    monkeypatch.setattr(pretrained, "FOLDER", weights)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def test_every_recipe_trains_measures_and_writes(elsewhere, capsys):

@@ -1,6 +1,5 @@
 """Hands submissions to the workers of a Dask cluster: the same rows, from other machines."""
 
-import contextlib
 import functools
 import multiprocessing
 import os
@@ -50,9 +49,9 @@ def there(
     """On a worker: the verdicts, why it was not run to its end, what the kernel held it by."""
     if multiprocessing.current_process().daemon:
         raise RuntimeError(DAEMON)
-    with contextlib.ExitStack() as stack:
-        if seed:  # as on the command line; also for the processes to come
-            os.environ["COURSE_SEED"] = str(seed)
-            stack.callback(os.environ.pop, "COURSE_SEED", None)
-        done = grade_one(one, timeout, memory)
+    if seed:  # as on the command line; also for the processes to come
+        os.environ["COURSE_SEED"] = str(seed)
+    else:
+        os.environ.pop("COURSE_SEED", None)
+    done = grade_one(one, timeout, memory)
     return done.verdicts, done.trouble, list(protection)
