@@ -17,6 +17,7 @@ GROUND += ("procedural", "pretrained", "metrics", "plots")
 LECTURES = ("density", "pca", "autoencoders", "gan_losses", "gan", "shapes", "dcgan")
 LECTURES += ("translation", "unet", "diffusion", "auditing")
 LECTURES += ("augmentation", "styles", "scaling")
+LECTURES += ("restoration", "restorers", "degradation")
 LECTURES += ("boltzmann", "attention", "words", "contrastive", "codebooks", "tokens")
 LECTURES += ("text_to_image",)
 # rooms: one module per lecture in each, named after its topic
@@ -82,7 +83,7 @@ def lecture(name: str) -> int | None:
 def _last_of(topic: str) -> str:
     """The highest module that a lecture uses by right: lecture 05 judges lecture 04's networks."""
     last = {"losses": "dcgan", "gan": "gan", "vae": "autoencoders", "styles": "scaling"}
-    last |= {"words": "text_to_image"}
+    last |= {"words": "text_to_image", "restoration": "degradation"}
     return last.get(topic, TOPICS.get(topic, topic))
 
 
