@@ -404,9 +404,11 @@ def _adam(net: nn.Module, lr: float, steps: int | None, beta1: float = 0.9):
     weights = [weight for weight in net.parameters() if weight.requires_grad]
     fused = all(weight.device.type in ("cpu", "cuda") for weight in weights)
     optimizer = torch.optim.Adam(weights, lr, betas=(beta1, 0.99), fused=fused)
-    factor = 1.0 if steps is None else 0.0
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, factor, total_iters=steps or 1)
-    return optimizer, schedule
+
+    def factor(n: int) -> float:  # not LinearLR: a run that is taken up again may be a longer one
+        return max(1 - n / steps, 0.0) if steps else 1.0
+
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
 def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:

@@ -35,7 +35,7 @@ from course_lib.words import FACTS, Captioned, people, score, sentence, tokenise
 TEST = 516  # people, each with a sentence that tells all five facts
 
 
-def vq_peeps32(steps: int = 6000, n: int = TEST) -> None:
+def vq_peeps32(steps: int = 2000, n: int = TEST) -> None:
     faces, _ = people("train", combinations="seen")
     torch.manual_seed(51)
     step = VQStep(VQAutoencoder().to(_home()), steps=steps)
@@ -60,7 +60,7 @@ def vqgan_peeps32(steps: int = 1500, n: int = TEST) -> None:
     save_weights("vqgan_peeps32", model, card | _rebuilds(model, n))
 
 
-def clip_peeps32(steps: int = 1500, n: int = TEST) -> None:
+def clip_peeps32(steps: int = 480, n: int = TEST) -> None:
     faces, facts = people("train", combinations="seen")
     torch.manual_seed(53)
     step = ContrastiveStep(PictureTextModel().to(_home()), steps=steps)
@@ -72,21 +72,21 @@ def clip_peeps32(steps: int = 1500, n: int = TEST) -> None:
     save_weights("clip_peeps32", model, card | _finds(model, n))
 
 
-def next_peeps32(steps: int = 2500, n: int = TEST) -> None:
+def next_peeps32(steps: int = 380, n: int = TEST) -> None:
     def draw(net: TokenTransformer, text: Tensor, g: torch.Generator) -> Tensor:
         return draw_next(net, text, g, guidance=2.0, p=0.9)
 
     _transformer("next_peeps32", NextTokenStep, draw, 54, steps, n)
 
 
-def masked_peeps32(steps: int = 2500, n: int = TEST) -> None:
+def masked_peeps32(steps: int = 370, n: int = TEST) -> None:
     def draw(net: TokenTransformer, text: Tensor, g: torch.Generator) -> Tensor:
         return draw_masked(net, text, g, steps=8, guidance=2.0)
 
     _transformer("masked_peeps32", MaskedStep, draw, 55, steps, n)
 
 
-def text_flow_peeps32(steps: int = 6000, n: int = TEST) -> None:
+def text_flow_peeps32(steps: int = 650, n: int = TEST) -> None:
     faces, facts = people("train", combinations="seen")
     torch.manual_seed(56)
     vq, net = _vq(), TextUNet()
@@ -104,7 +104,7 @@ def text_flow_peeps32(steps: int = 6000, n: int = TEST) -> None:
     save_weights("text_flow_peeps32", model, card)
 
 
-def stack_one_peeps32(steps: int = 8000, n: int = TEST) -> None:
+def stack_one_peeps32(steps: int = 1650, n: int = TEST) -> None:
     _stage("stack_one_peeps32", StageOne(), None, 32, 57, steps, n)
 
 
