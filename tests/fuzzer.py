@@ -50,8 +50,10 @@ from course_lib import (
     data,
     density,
     diffusion,
+    editing,
     gan,
     gan_losses,
+    label_maps,
     pca,
     plots,
     scaling,
@@ -482,6 +484,56 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "scaling.SelfAttention.weights": lambda: {"x": torch.rand(2, 8, 8, 8)},
     "scaling.standing_statistics": lambda: {"generator": small_biggan(), "batches": 2, "size": 2},
     "scaling.truncated_normal": lambda: {"shape": [2, 3]},
+    "editing.taps": lambda: {"trunk": nn.Sequential(nn.Tanh(), nn.Tanh()), "layers": [1, 2]},
+    "editing.invert": lambda: (
+        {"synthesis": torch.sin, "x": torch.rand(2, 3), "start": torch.rand(2, 3), "steps": 2}
+    ),
+    "editing.domain_regulariser": lambda: (
+        {"ws": torch.rand(2, 4, 8), "encode": lambda x: x.mean() * torch.ones(2, 4, 8)}
+    ),
+    "editing.CodeEncoder": lambda: {"layers": 4, "size": 8, "nc": 3, "width": 8},
+    "editing.EncoderStep": lambda: (
+        {"encoder": small_encoder(), "generator": colourful(), "maps": lambda x: [x], "steps": 4}
+    ),
+    "editing.EncoderStep.__call__": lambda: {"batch": pictures()},
+    "editing.tune": lambda: (
+        {"ws": torch.rand(2, 4, 8), "x": pictures(), "steps": 2}
+        | {"maps": lambda x: [x], "others": lambda: torch.rand(2, 4, 8)}
+    ),
+    "editing.label_direction": lambda: {
+        "w": torch.rand(6, 8),
+        "has": torch.tensor([True, False] * 3),
+    },
+    "editing.style_spreads": lambda: {"ws": torch.rand(6, 4, 8)},
+    "editing.channel_effects": lambda: (
+        {"ws": torch.rand(2, 4, 8), "see": lambda x: x.flatten(1), "spreads": torch.rand(40)}
+    ),
+    "editing.moved_styles": lambda: {"shift": torch.rand(40)},
+    "editing.SwapEncoder": lambda: {"channels": 2, "texture": 8, "size": 32, "nc": 3},
+    "editing.SwapEncoder.forward": lambda: {"x": torch.rand(2, 3, 32, 32)},
+    "editing.SwapGenerator": lambda: {"channels": 2, "texture": 8, "nc": 3},
+    "editing.SwapGenerator.forward": lambda: (
+        {"structure": torch.rand(2, 2, 4, 4), "texture": torch.rand(2, 8)}
+    ),
+    "editing.SwapStep.__call__": lambda: {"batch": torch.rand(2, 3, 32, 32)},
+    "editing.spade": lambda: (
+        {"x": pictures(), "labels": torch.rand(2, 3, 4, 4)}
+        | {"scale_of": torch.sin, "shift_of": torch.cos}
+    ),
+    "label_maps.Spade": lambda: {"channels": 3, "kinds": 2},
+    "label_maps.Spade.forward": lambda: {"x": pictures(), "labels": torch.rand(2, 2, 4, 4)},
+    "label_maps.SpadeGenerator": lambda: {"kinds": 2, "widths": (8, 8), "hidden": 4},
+    "label_maps.SpadeGenerator.forward": lambda: {"labels": torch.rand(2, 2, 8, 8)},
+    "label_maps.DoorGenerator": lambda: {"kinds": 2, "widths": (8, 8, 8), "size": 16},
+    "label_maps.DoorGenerator.forward": lambda: {"labels": torch.rand(2, 2, 8, 8)},
+    "label_maps.ScaleDiscriminator": lambda: {"channels": 5, "widths": (4, 8)},
+    "label_maps.ScaleDiscriminator.forward": lambda: {"x": torch.rand(2, 5, 16, 16)},
+    "label_maps.MultiScaleDiscriminator": lambda: {"kinds": 2, "nc": 3, "scales": 1},
+    "label_maps.MultiScaleDiscriminator.forward": lambda: (
+        {"x": torch.rand(2, 3, 32, 32), "labels": torch.rand(2, 2, 8, 8)}
+    ),
+    "label_maps.LabelStep": lambda: painters(),
+    "label_maps.LabelStep.__call__": lambda: {"batch": torch.rand(2, 3, 64, 64)},
     "styles.StyledConv": lambda: {"inputs": 4, "outputs": 3, "w": 8},
     "styles.StyledConv.forward": lambda: (
         {"x": torch.rand(2, 4, 8, 8), "w": torch.rand(2, 8)} | {"noise": torch.rand(2, 1, 8, 8)}
@@ -633,6 +685,21 @@ def a_way() -> Any:
 
 def small_style() -> nn.Module:
     return styles.StyleGenerator(8, 8, (16, 8), 8)
+
+
+def small_encoder() -> nn.Module:
+    return editing.CodeEncoder(4, torch.zeros(8), 8, 3, 8)
+
+
+def colourful() -> nn.Module:
+    return styles.StyleGenerator(8, 8, (16, 8), 8, 3)
+
+
+def painters() -> dict[str, Any]:
+    return {"generator": label_maps.SpadeGenerator(widths=(8, 8, 8), hidden=4)} | {
+        "discriminator": label_maps.MultiScaleDiscriminator(),
+        "steps": 4,
+    }
 
 
 def shape_of(x: Tensor) -> str:

@@ -16,7 +16,7 @@ GROUND += ("procedural", "pretrained", "metrics", "plots")
 # them, though lecture 05 is about them.
 LECTURES = ("density", "pca", "autoencoders", "gan_losses", "gan", "shapes", "dcgan")
 LECTURES += ("translation", "unet", "diffusion", "auditing")
-LECTURES += ("augmentation", "styles", "scaling")
+LECTURES += ("augmentation", "styles", "scaling", "editing", "label_maps")
 LECTURES += ("restoration", "restorers", "degradation")
 LECTURES += ("boltzmann", "attention", "words", "contrastive", "codebooks", "tokens")
 LECTURES += ("text_to_image",)
@@ -83,7 +83,7 @@ def lecture(name: str) -> int | None:
 def _last_of(topic: str) -> str:
     """The highest module that a lecture uses by right: lecture 05 judges lecture 04's networks."""
     last = {"losses": "dcgan", "gan": "gan", "vae": "autoencoders", "styles": "scaling"}
-    last |= {"words": "text_to_image", "restoration": "degradation"}
+    last |= {"words": "text_to_image", "restoration": "degradation", "editing": "label_maps"}
     return last.get(topic, TOPICS.get(topic, topic))
 
 
