@@ -22,8 +22,9 @@
 # - say what a patch discriminator sees, and why L1 alone is blurred and gives everybody one colour;
 # - write CycleGAN's losses, its buffer of old fakes and its step, and put glasses on faces without a single pair;
 # - say what a small cycle loss proves, and find the message that a translation leaves in its picture;
+# - tell whether a difference between two models survives the uncertainty of the measurement.
 #
-# **Time**: two and a half hours with the exercises. The cells run in about 10 minutes on a laptop.
+# **Time**: two and a half hours with the exercises. The cells run in about 6 minutes on a laptop.
 # **You need**: lecture 03 (the game), lecture 04 (convolutions, receptive fields), from lecture 05 least squares and the Fréchet distance.
 
 # %%
@@ -38,12 +39,13 @@ import torch
 import torch.nn.functional as F
 
 # %%
-from course_lib import auditing, data, device, gan, metrics, plots, translation
+from course_lib import auditing, data, device, gan, metrics, plots, studies, translation
 from course_lib.exercises import check, hint, predict, solution
 from course_lib.exercises.topics import cyclegan
 from course_lib.plots import translation as figures
 from course_lib.pretrained import load_weights
 from course_lib.scale import current, pick
+from course_lib.studies import glasses
 from course_lib.training import train
 from course_lib.translation import PatchDiscriminator, ResnetGenerator, UNetGenerator, translate
 from course_lib.widgets import translation as sliders
@@ -93,19 +95,17 @@ condition_on_class = check("cyclegan.condition_on_class", condition_on_class)
 # %%
 fashion = data.load("fashion", size=32)
 torch.manual_seed(0)
-asked = translation.ConditionalGenerator(10, nz=64, ngf=32, nc=1, size=32).to(home)
+yours = translation.ConditionalGenerator(10, nz=64, ngf=32, nc=1, size=32).to(home)
 judge = translation.ConditionalDiscriminator(10, nc=1, ndf=32, size=32).to(home)
-step = gan.AdversarialStep(asked, judge, lr=5e-4, ema=0.998)
+step = gan.AdversarialStep(yours, judge, lr=5e-4, ema=0.995)
 batches = fashion.batches(64, home, with_labels=True)
-history = train(step, batches, pick(smoke=2, laptop=3500, gpu=8000), watch=step.samples)
-asked = step.ema.model.cpu()
-if current() == "smoke":  # that was only a test: the course's weights take over
-    load_weights("cgan_fashion32", asked)
+history = train(step, batches, pick(smoke=2, laptop=400, gpu=8000), watch=step.samples)
+yours = step.ema.model.cpu()
 
 # %% [markdown]
-# Request 500 pictures of each class. Another network, which has never seen a fake, names what came. On real clothes that it has not seen it is right in 91 %.
+# On a laptop this was one minute. The course's weights `cgan_fashion32` are the same networks after 6,000 steps at the paper's learning rate. Request 500 pictures of each class from both. Another network, which has never seen a fake, names what came. How often it is right about real clothes, which it has not seen either, stands beside it.
 #
-# **In what share of the pictures does it find the requested class?** (An unconditional GAN: one in ten.)
+# **In what share of the pictures from the course's weights does it find the requested class?** (An unconditional GAN: one in ten.)
 
 # %%
 # Replace ... by a number from 0 to 1
@@ -114,9 +114,22 @@ guess = predict("cyclegan.right_class", ...)
 # %%
 independent = metrics.Classifier("fashion")
 classes = torch.arange(5000) % 10
-made = gan.sample(asked, 5000, labels=classes, generator=seed(0))
-right = (independent.classify(made) == classes).float()
-print(guess.reveal(round(right.mean().item(), 3)))
+asked = translation.ConditionalGenerator(10, nz=64, ngf=32, nc=1, size=32)
+load_weights("cgan_fashion32", asked)
+
+
+def delivered(generator):
+    """For each of 5,000 requests, whether the classifier finds the requested class"""
+    made = gan.sample(generator, 5000, labels=classes, generator=seed(0))
+    return (independent.classify(made) == classes).float()
+
+
+# %%
+right = delivered(asked)
+real = data.load("fashion", "test", size=32)[:2000]
+right_of_real = (independent.classify(real.floats()) == real.labels).float().mean()
+print(guess.reveal(round(right.mean().item(), 3)), f"Of real clothes: {right_of_real:.1%}.")
+print(f"Your run, so far: {delivered(yours).mean():.1%}.")
 print({fashion.classes[c]: round(right[classes == c].mean().item(), 2) for c in range(10)})
 assert right.mean() > 0.85
 
@@ -225,7 +238,9 @@ assert patch_receptive_field(5) == 286 and patch_output_size(256) == 30
 
 earth = data.load("earth", split="test", size=128)
 somewhere = (earth.targets.float().std((1, 2, 3))).argmax().item()
-names = {f"layers {layers}: {field}": field for layers, field in fields.items() if field < 128}
+names = {
+    f"layers {layers}: {field} pixels": field for layers, field in fields.items() if field < 128
+}
 figures.patches_seen(earth.targets[somewhere], names)
 
 # %% [markdown]
@@ -327,12 +342,16 @@ assert of_clothes[2] < 0.5 * of_clothes[1] < 0.5 * of_clothes[0]
 assert of_skin[1] > of_skin[0] + 0.05
 counts = torch.bincount(drawings.attributes["clothing"]) / len(drawings)
 worn = {tuple(c.tolist()): n.item() for c, n in zip(palette("clothing"), counts, strict=True)}
-figures.colours_and_their_middle(worn, middles["clothing"])
+mean_of = {
+    key: (palette(key) * (torch.bincount(drawings.attributes[key]) / len(drawings))[:, None]).sum(0)
+    for key in middles
+}
+figures.colours_and_their_middle(worn, middles["clothing"], mean_of["clothing"])
 
 # %%
 counts = torch.bincount(drawings.attributes["skin"]) / len(drawings)
 skins = {tuple(c.tolist()): n.item() for c, n in zip(palette("skin"), counts, strict=True)}
-figures.colours_and_their_middle(skins, middles["skin"])
+figures.colours_and_their_middle(skins, middles["skin"], mean_of["skin"])
 
 # %% [markdown]
 # The best answer is the median of each channel. It is often said that L1 makes *grey* pictures. Look closer. The hues of the clothes go all round the circle: their median is a little paler than they are, and it is the mean, the answer to
@@ -361,7 +380,7 @@ for name, settings in {"l1": {"adversarial": False}, "both": {"l1": 10.0}}.items
     coloured[name] = translate(painter, held_out.floats())
 
 # %% [markdown]
-# Here $\lambda = 10$, not 100: at 32 × 32 a person has few pixels, and with 100 the discriminator has little influence. Now measure: over the whole picture, and where the true picture shows skin.
+# Here $\lambda = 10$, not 100: at 32 × 32 a person has few pixels, and with 100 the discriminator has little influence. Now measure: over the whole picture, and where the true picture shows skin. The last measure looks inside one face: how much of its skin has the commonest of the five colours?
 
 # %%
 truth = data.to_float(held_out.targets)
@@ -374,6 +393,14 @@ def skin_colour(pictures):
     return ((pictures + 1) / 2 * skin).sum((2, 3)) / skin.sum((2, 3))
 
 
+def one_colour(pictures):
+    """The share of a face's skin that its commonest colour of the five covers: (people,)"""
+    pixels = ((pictures + 1) / 2).flatten(2).movedim(1, 2)  # (people, pixels, 3)
+    nearest = torch.stack([(pixels - c).square().sum(2) for c in palette("skin")], 2).argmin(2)
+    counts = (F.one_hot(nearest, 5) * skin.flatten(1)[:, :, None]).sum(1)  # (people, 5)
+    return counts.amax(1) / counts.sum(1)
+
+
 def facts(pictures):
     colours = skin_colour(pictures)
     named = torch.cdist(colours, palette("skin")).argmin(1)  # the nearest of the five
@@ -382,6 +409,7 @@ def facts(pictures):
         "skin differs by": colours.std(0).mean().item(),
         "people of each colour": torch.bincount(named, minlength=5).tolist(),
         "right colour": (named == held_out.attributes["skin"]).float().mean().item(),
+        "one colour covers": one_colour(pictures).mean().item(),
         "error": error(pictures, truth),
     }
 
@@ -391,19 +419,22 @@ found = {name: facts(p) for name, p in {"truth": truth, **coloured}.items()}
 for name, row in found.items():
     print(f"{name:6}", {k: v if isinstance(v, list) else round(v, 3) for k, v in row.items()})
 print(guess.reveal(round(found["l1"]["colourful"] / found["truth"]["colourful"], 2)))
+
+# %%
 assert found["l1"]["colourful"] > found["truth"]["colourful"]
 spread = {name: row["skin differs by"] for name, row in found.items()}
 assert spread["l1"] < 0.5 * spread["truth"] and spread["both"] > 1.5 * spread["l1"]
 assert found["l1"]["error"] < found["both"]["error"]
-shown = torch.arange(0, 200, 14)
+assert found["both"]["one colour covers"] < 0.9 < found["truth"]["one colour covers"]
+shown = torch.arange(0, 180, 30)
 rows = {"drawing": held_out.floats()[shown], "L1 alone": coloured["l1"][shown]}
-plots.rows(rows | {"L1 and GAN": coloured["both"][shown], "truth": truth[shown]})
+plots.rows(rows | {"L1 and GAN": coloured["both"][shown], "truth": truth[shown]}, width=7)
 
 # %% [markdown]
 # On people never seen, L1 alone is *more* colourful than the truth, as the median of the skin colours predicted, and gives nearly all 900 people the third of five colours. The mean skin colours of its people differ by 0.03 (standard deviation), true ones by 0.21. With the GAN
 # they differ again, by 0.16, and all five colours occur. The right one comes in one of five cases: that is guessing, because nothing in a drawing tells the colour.
 #
-# But $G$ does not quite commit. In a true face one colour covers all the skin; with the GAN the faces look mottled: with the course's weights the commonest of the five covers only 68 % of a face's skin (L1 alone: 80 %). A discriminator of patches does not force the left cheek to agree with the right one, and our generator has no noise with which to choose one colour for the whole face. Generators that are to give *several* answers to one drawing need such a choice, a code that is kept from being ignored: BicycleGAN (Zhu and others 2017b).
+# But $G$ does not quite commit. In a true face one colour covers all the skin; with the GAN the commonest of the five covers only 58 % of a face, and the faces look mottled. A discriminator of patches does not force the left cheek to agree with the right one, and our generator has no noise with which to choose one colour for the whole face. Generators that are to give *several* answers to one drawing need such a choice, a code that is kept from being ignored: BicycleGAN (Zhu and others 2017b).
 #
 # The varied picture has the *larger* error, though it is closer to a picture that could be true. Who is to judge, then? That
 # is the next section.
@@ -473,17 +504,58 @@ for name, told in table.items():
 print(guess.reveal(max(satellites, key=lambda title: table[title]["PSNR"])))
 
 # %%
+plots.rows({"map": x[:8]} | {t: p[:8] for t, p in satellites.items()} | {"truth": y[:8]})
+
+# %% [markdown]
+# Which of these differences would another 200 crops confirm? For PSNR, SSIM and sharpness take the difference from "both" on *each* crop, and its standard error. The Fréchet distance has no value for a single crop: draw 200 of the 200 crops with replacement, a hundred times, and look how the difference scatters (the **bootstrap**).
+
+
+# %%
+def by_crop(pictures):
+    """Three measures of each crop: (200,) each"""
+    ones = range(len(y))
+    return {
+        "PSNR": torch.tensor([metrics.psnr(pictures[i], y[i]) for i in ones]),
+        "SSIM": torch.tensor([metrics.ssim(pictures[i : i + 1], y[i : i + 1]) for i in ones]),
+        "sharpness": metrics.sharpness(pictures),
+    }
+
+
+def far(features, truth):
+    return metrics.frechet_distance(*metrics.fit_gaussian(features), *metrics.fit_gaussian(truth))
+
+
+seen = {title: look.features(pictures) for title, pictures in satellites.items()}
+true_features, crops = look.features(y), {t: by_crop(p) for t, p in satellites.items()}
+draws = [torch.randint(len(y), (len(y),), generator=seed(n)) for n in range(100)]
+resampled = {
+    title: torch.tensor([far(some[draw], true_features[draw]) for draw in draws])
+    for title, some in seen.items()
+}
+
+# %%
+for title in ("L1 alone", "the GAN alone"):
+    for measure, values in crops[title].items():
+        gap = values - crops["both"][measure]
+        print(f"{title:13} {measure:9} {gap.mean():+.3f} ± {2 * gap.std() / len(gap) ** 0.5:.3f}")
+    gap = resampled[title] - resampled["both"]
+    print(f"{title:13} Fréchet   {gap.mean():+.3f} ± {2 * gap.std():.3f}")
+for title in ("L1 alone", "both"):
+    gap = by_crop(yours)["PSNR"] - crops[title]["PSNR"]
+    told = f"{gap.mean():+.3f} ± {2 * gap.std() / len(gap) ** 0.5:.3f}"
+    print(f"your run      PSNR      {told} from {title}")
+
+# %%
 l1_alone, gan_alone, both = (table[title] for title in satellites)
 assert l1_alone["PSNR"] > both["PSNR"] > gan_alone["PSNR"]
 assert l1_alone["SSIM"] > both["SSIM"] > gan_alone["SSIM"]
-assert both["Fréchet"] < l1_alone["Fréchet"] < gan_alone["Fréchet"]
+assert (resampled["the GAN alone"] > resampled["both"]).float().mean() > 0.95
 assert l1_alone["sharpness"] < both["sharpness"] < truth["sharpness"] < gan_alone["sharpness"]
-plots.rows({"map": x[:10]} | {t: p[:10] for t, p in satellites.items()} | {"truth": y[:10]})
 
 # %% [markdown]
-# Four measures, three stories. By PSNR and SSIM, which ask whether each pixel is right, L1 alone is best, and its pictures have a twentieth of the truth's sharpness. The GAN alone has nearly twice the truth's: it is over-sharp, and its sharpness is a checkerboard artefact. The Fréchet distance, which asks whether the *set* could be satellite pictures, puts the GAN alone last. Between L1 (3.90) and both (3.74) it decides nothing: draw the 200 crops again with replacement, and the difference of −0.04 scatters by 0.44 (standard deviation of 60 such draws), on either side of 0. (The other differences survive: the GAN alone is farther than both by 2.0 ± 0.4 in Fréchet distance, and L1 alone leads both by 0.23 ± 0.07 dB, crop by crop.) A difference without its uncertainty is no ranking.
+# Four measures, three stories. By PSNR and SSIM, which ask whether each pixel is right, L1 alone is best (ahead of both together by 0.23 ± 0.15 dB; ± means two standard errors), and its pictures have a twentieth of the truth's sharpness. The GAN alone has nearly twice the truth's: it is over-sharp, and its sharpness is a checkerboard artefact. The Fréchet distance, which asks whether the *set* could be satellite pictures, puts the GAN alone last, 2.0 ± 1.0 behind both together. Between L1 alone (3.90) and both (3.74) it decides nothing: resampled, their difference is 0.0 ± 0.8. A difference without its uncertainty is no ranking.
 #
-# No number alone is "good". And mind the baseline: the mean colour has 14.3 dB, too. On a laptop your own short run has more PSNR than all of them, 14.7 dB in the run shown. A likely reason, not tested here: the long runs have begun to learn their part of one small Earth by heart, and the test regions are other places.
+# No number alone is "good". And mind the baseline: the mean colour has 14.3 dB, too. On a laptop your own short run had 14.6 dB, more than all of them (ahead of L1 alone by 0.45 ± 0.28 dB). A likely reason, not tested here: the long runs have begun to learn their part of one small Earth by heart, and the test regions are other places.
 #
 # Drag the curtain. *What did $G$ invent, and what did it read from the map?*
 
@@ -501,20 +573,22 @@ print(inspect.getsource(cyclegan.pair_loss_with_the_bug))
 
 
 class AnyJudge(torch.nn.Module):
-    """A small judge, made for as many channels as it is shown."""
+    """Two small judges with fixed weights: one for single pictures, one for pairs."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.nets = torch.nn.ModuleDict({str(n): torch.nn.Conv2d(n, 4, 4, 2, 1) for n in (3, 6)})
 
     def forward(self, pictures):
-        torch.manual_seed(0)
-        net = torch.nn.Conv2d(pictures.shape[1], 4, 4, 2, 1)
-        return net(pictures).relu().sum(1, keepdim=True) - 1
+        return self.nets[str(pictures.shape[1])](pictures).relu().sum(1, keepdim=True) - 1
 
 
 # %%
+judge = AnyJudge()
 pairs = x[:8], y[:8], satellites["both"][:8]
 elsewhere = pairs[0], y[:8].roll(1, 0), pairs[2]
-kept, swapped = (
-    cyclegan.pair_loss_with_the_bug(AnyJudge(), *batch) for batch in (pairs, elsewhere)
-)
+kept, swapped = (cyclegan.pair_loss_with_the_bug(judge, *batch) for batch in (pairs, elsewhere))
 print(f"loss of true pairs {kept:.6f}, of maps with pictures of elsewhere {swapped:.6f}")
 assert abs(kept - swapped) < 1e-5
 
@@ -540,7 +614,7 @@ def pair_loss(discriminator, x, target, fake):
 pair_loss = check("cyclegan.bug_pairs", pair_loss)
 
 # %%
-kept, swapped = (pair_loss(AnyJudge(), *batch) for batch in (pairs, elsewhere))
+kept, swapped = (pair_loss(judge, *batch) for batch in (pairs, elsewhere))
 print(f"mended: true pairs {kept:.4f}, pictures of elsewhere {swapped:.4f}")
 assert abs(kept - swapped) > 1e-4
 
@@ -747,18 +821,15 @@ def linear_decay(epoch, constant, decay):
 linear_decay = check("cyclegan.linear_decay", linear_decay)
 
 # %%
-epochs = list(range(0, 221))
-factors = [linear_decay(epoch, 100, 100) for epoch in epochs]
-assert factors[100] == 1 and factors[150] == 0.5 and factors[200] == factors[220] == 0
-plots.curves(epochs, {"100 and 100 epochs": factors}, "epoch", "factor of the learning rate")
+print([linear_decay(epoch, 100, 100) for epoch in (0, 100, 150, 200, 220)])
 
 # %% [markdown]
 # `translation.CycleGANStep` is your update with the discriminators' half: each learns least squares from data and from the buffer's fakes, with a factor ½. On the same networks its losses should be yours:
 
 # %%
 torch.manual_seed(0)
-generators = [ResnetGenerator(3, 3, filters=4, blocks=1) for _ in "gf"]
-judges = [PatchDiscriminator(3, filters=4, layers=2) for _ in "xy"]
+generators = [ResnetGenerator(3, 3, filters=4, blocks=1) for _ in range(2)]
+judges = [PatchDiscriminator(3, filters=4, layers=2) for _ in range(2)]
 few = x[:4], y[4:8]
 with torch.no_grad():
     mine = cycle_loss(*few, *generators).item(), identity_loss(*few, *generators).item()
@@ -807,33 +878,22 @@ plots.rows({"X": faces_x.floats()[:12], "Y": faces_y.floats()[:12]})
 # %% [markdown]
 # Look at the first number. Doing nothing has an error of 0 outside the region, by definition: nothing can beat it there. It fails the second number. Only both together say anything.
 #
-# Of the faces that got glasses, on people never seen: **what share does the classifier say to wear glasses?**
+# The course's weights `glasses_on` and `glasses_off` are two generators with 16 filters and 3 blocks, trained by `CycleGANStep` for 3,000 steps of 8 faces of each kind. On people never seen, **what share of the faces with G's glasses does the classifier say to wear glasses?**
 
 # %%
 # Replace ... by a number from 0 to 1
 guess = predict("cyclegan.glasses", ...)
 
-# %%
-steps = pick(smoke=2, laptop=3000, gpu=20_000)
-torch.manual_seed(0)
-put_on, take_off = (ResnetGenerator(3, 3, filters=16, blocks=3).to(home) for _ in "gf")
-judges = [PatchDiscriminator(3, filters=16, layers=2).to(home) for _ in "xy"]
-schedule = (steps // 2, steps - steps // 2)
-step = translation.CycleGANStep(put_on, take_off, *judges, lr=1e-3, schedule=schedule, ema=0.99)
-batches = translation.unpaired(faces_x, faces_y, 8, seed(0), home)
-history = train(step, batches, steps, watch=step.samples)
-put_on, take_off = step.ema_xy.model.cpu(), step.ema_yx.model.cpu()
-if current() == "smoke":
-    load_weights("glasses_on", put_on)
-    load_weights("glasses_off", take_off)
-
 # %% tags=["cover", "quality"]
+put_on, take_off = (ResnetGenerator(3, 3, filters=16, blocks=3) for _ in range(2))
+load_weights("glasses_on", put_on)
+load_weights("glasses_off", take_off)
 to_y, to_x = translate(put_on, x), translate(take_off, y)
 trained = scores_of(to_y, to_x)
 print(guess.reveal(round(trained["on"][1], 3)))
 for way, (off, wears) in trained.items():
     print(f"glasses {way:3}: error of the rest {off:.4f}, with glasses {wears:.1%}")
-assert trained["on"][1] >= 0.9 and trained["off"][1] <= 0.1
+assert trained["on"][1] >= 0.95 and trained["off"][1] <= 0.03
 assert max(off for off, _ in trained.values()) <= 0.03
 some = torch.arange(0, 60, 6)
 plots.rows(
@@ -842,18 +902,33 @@ plots.rows(
 )
 
 # %% [markdown]
-# Of people never seen, at least 90 % wear glasses afterwards (in the run shown 97 %), at most 10 % still do after taking them off (in the run shown 1 %), and the rest of the picture is within 0.03 of the truth, both ways. (The paper's learning rate is 0.0002, for batches of 1.
+# Of people never seen, at least 95 % wear glasses afterwards, at most 3 % still do after taking them off, and the rest of the picture is within 0.03 of the truth, both ways. (The paper's learning rate is 0.0002, for batches of 1.
 # Here it is five times as large, for batches of 8.)
 #
-# *Which* glasses? The truth shows other ones than $G(x)$: nothing in $x$ determines them. $G$ chooses, and $D_Y$ accepts. And skin, the shape of the head, the beard? Ask the classifier about them before and after.
+# *Which* glasses? The truth shows other ones than $G(x)$: nothing in $x$ determines them. $G$ chooses, and $D_Y$ accepts.
+#
+# **Is it still the same person?** A small error of the rest can hide much: a mouth is ten pixels. Ask a classifier about skin, head shape, beard and expression (one of 27), before and after. It was trained on real faces only; beside each share stands what it says of the *true* counterparts.
 
 # %%
 everything = metrics.Classifier("peeps")
-for key in ("skin", "head", "facial_hair"):
-    real = (everything.classify(x, key) == without.attributes[key]).float().mean().item()
-    after = (everything.classify(to_y, key) == without.attributes[key]).float().mean().item()
-    print(f"{key:12} right on real faces {real:.1%}, on translated ones {after:.1%}")
-    assert after > real - 0.1
+
+
+def kept(pictures):
+    """For each attribute, the share of people in whom the classifier finds it unchanged"""
+    return {
+        key: (everything.classify(pictures, key) == without.attributes[key]).float().mean().item()
+        for key in ("skin", "head", "facial_hair", "face")
+    }
+
+
+same = {"true, with": kept(y), "G(x)": kept(to_y), "true, without": kept(x), "F(y)": kept(to_x)}
+for name, shares in same.items():
+    print(f"{name:14}", {key: f"{share:.1%}" for key, share in shares.items()})
+for made, true in (("G(x)", "true, with"), ("F(y)", "true, without")):
+    assert same[made]["head"] > 0.97 and same[made]["skin"] > 0.95
+    assert same[made]["face"] < same[true]["face"] - 0.2  # the expression is lost
+
+# %%
 inside_of = {
     "doing nothing": error(x[..., region], y[..., region]),
     "G(x)": error(to_y[..., region], y[..., region]),
@@ -866,29 +941,75 @@ assert inside_of["F(y)"] < inside_of["doing nothing"]
 sliders.before_after(x[:60], to_y[:60])
 
 # %% [markdown]
-# Head shape and skin survive. (The *colour* of the hair does not always: red hair turns brown in the first column, and the classifier knows only shapes.) The **expression does not**. For the course's own weights of this recipe (`glasses_on`, `glasses_off`) the same classifier finds the expression, one of 27, in 55 % of the people after putting glasses on, although it reads it in 91 % of the true counterparts, who wear glasses, too; and in 41 % after taking them off, against 99.5 %. A small error of the rest hides this: a mouth is ten pixels. Why does it happen? The discriminators ask for *a* face with glasses, and the cycle loss forgives a mouth that comes back on the return trip (section 7).
+# Head shape and skin survive. (The *colour* of the hair does not always: red hair turns brown in the first column, and the classifier knows only shapes.) The **expression does not**: the classifier finds it in 55 % of the people after putting glasses on, although it reads it in 91 % of the true counterparts, who wear glasses, too; and in 41 % after taking them off, against 99 %. Beards suffer as well, 92 and 94 % against 98 and 99 %. Neither the share with glasses nor the error of the rest has shown this: it takes a third question.
 #
-# What helps is to ask for less. $G$ halves the picture twice and has to paint all of it anew, every mouth included. Let its layers compute a **change** instead, $G(x) = x + g(x)$, and $F$ likewise (`ResnetGenerator(…, residual=True)`): what should stay need not be learned, because a change of 0 keeps it. One run of only 400 steps, with 12 filters in all four networks and all else as above, was measured in the same way. With glasses: 97 % after putting them on, 2 % after taking them off. The rest is off by 0.003. The expression survives in 95 % and 78 % of the people, skin in 99.5 % both ways, the beard in 98 %. After 1,500 steps the glasses are there in 99.5 % and gone in all, the rest is off by 0.002, and the expression survives in 90.5 % and 77 %, skin in 99.5 and 98.6 %. (One seed. Task 5 lets you try another.)
+# ### Return a change
+#
+# Why is the expression lost? $G$ halves the picture twice and has to paint all of it anew, every mouth of ten pixels included. Only the cycle and the identity loss ask for that, and they count a wrong mouth little; the cycle loss even forgives it if it comes back on the return trip (section 7).
+#
+# So do not ask for a picture. Let the layers compute a **change**, $G(x) = x + g(x)$, cut to $[-1, 1]$, and $F$ likewise. What should stay need not be learned any more, because a change of 0 keeps it. Losses, discriminators and learning rate remain as they were. Narrower networks are enough, and a minute of training:
+
+# %%
+steps = pick(smoke=2, laptop=1000, gpu=20_000)
+torch.manual_seed(0)
+changers = [ResnetGenerator(3, 3, 12, blocks=3, residual=True).to(home) for _ in range(2)]
+judges = [PatchDiscriminator(3, filters=12, layers=2).to(home) for _ in range(2)]
+schedule = (steps // 2, steps - steps // 2)
+step = translation.CycleGANStep(*changers, *judges, lr=1e-3, schedule=schedule, ema=0.99)
+batches = translation.unpaired(faces_x, faces_y, 8, seed(0), home)
+history = train(step, batches, steps, watch=step.samples)
+yours = step.ema_xy.model.cpu(), step.ema_yx.model.cpu()
+if current() == "smoke":  # that was only a test: the course's weights take over
+    for way, net in zip(("on", "off"), yours, strict=True):
+        load_weights(f"glasses_{way}_change", net)
+
+# %% tags=["quality"]
+changed = translate(yours[0], x), translate(yours[1], y)
+for (way, (off, wears)), pictures in zip(scores_of(*changed).items(), changed, strict=True):
+    same = kept(pictures)
+    told = ", ".join(f"{key} {share:.1%}" for key, share in same.items())
+    print(f"glasses {way:3}: with glasses {wears:.1%}, error of the rest {off:.4f}, same {told}")
+    assert wears >= 0.95 if way == "on" else wears <= 0.03
+    assert off < 0.01 and same["face"] > 0.75
+    assert min(same["skin"], same["head"], same["facial_hair"]) >= 0.97
+plots.rows(
+    {"x": x[some], "x plus a change": changed[0][some], "y": y[some]}
+    | {"y plus a change": changed[1][some]}
+)
+
+# %%
+kinds = wearing.attribute_values["glasses_kind"]
+dark = torch.tensor([name.startswith("sun") for name in kinds])[wearing.attributes["glasses_kind"]]
+expression = everything.classify(changed[1], "face") == without.attributes["face"]
+for name, of_these in {"clear": ~dark, "dark": dark}.items():
+    k, n = expression[of_these].sum().item(), of_these.sum().item()
+    low, high = auditing.wilson_interval(k, n)
+    print(f"glasses off, {name} lenses: same expression in {k} of {n} ({low:.0%} … {high:.0%})")
+
+# %% [markdown]
+# Both want glasses as much as before (98 % and 1 %), and the rest of the picture is off by 0.002 and 0.003, a tenth of before. The expression is kept in 97 % of the people after putting glasses on (before: 55 %) and in 81 % after taking them off (before: 41 %), skin in 99 %, beards in 98 and 99 %. Losses and data are the same: what keeps the person here is how the generator is *built*.
+#
+# Two limits remain. The 97 % are more than the 92 % that the classifier reads in the true counterparts, because $G$ need not put dark lenses on anybody, and of the true counterparts 47 of 211 wear them. And $F$ cannot keep what it does not see: behind clear lenses the expression survives in 80 to 90 % of the people, behind dark ones in 52 to 78 % (95 % intervals). There $F$ has to invent the eyes.
 #
 # ### Without the cycle
 #
-# Take the cycle loss out, $\lambda = 0$. Its share, the identity loss, goes with it, so only the discriminators are left. **What do the translated faces look like?**
+# Take the cycle loss *and* the identity loss out, so that only the discriminators are left. **What do the translated faces look like?**
 
 # %%
 # Replace ... by one of: "nothing is translated", "good faces with glasses, of somebody else", "noise"
 guess = predict("cyclegan.without_lambda", ...)
 
 # %% [markdown]
-# These two runs, $\lambda = 0$ and $\lambda = 100$, come with the course: same networks, data and number of steps. At $\lambda = 100$ the identity loss keeps its weight of 5; at $\lambda = 0$ there is none.
+# "Judges alone" has $\lambda = 0$ and no identity loss; its networks, data and number of steps are those of `glasses_on`, which stands beside it as "λ = 10" (and identity loss, weight 5). The third pair is the one that you have just trained.
 
 # %%
-pairs_of = {"λ = 10": (put_on, take_off)}
-for name, title in (("free", "λ = 0"), ("strict", "λ = 100")):
-    nets = [ResnetGenerator(3, 3, filters=16, blocks=3) for _ in "gf"]
-    load_weights(f"glasses_on_{name}", nets[0])
-    load_weights(f"glasses_off_{name}", nets[1])
+pairs_of = {}
+for name, title in (("_free", "judges alone"), ("", "λ = 10")):
+    nets = [ResnetGenerator(3, 3, filters=16, blocks=3) for _ in range(2)]
+    load_weights(f"glasses_on{name}", nets[0])
+    load_weights(f"glasses_off{name}", nets[1])
     pairs_of[title] = nets
-pairs_of = {title: pairs_of[title] for title in ("λ = 0", "λ = 10", "λ = 100")}
+pairs_of["x plus a change"] = yours
 there = {title: translate(on, x) for title, (on, _) in pairs_of.items()}
 home_again = {title: translate(off, there[title]) for title, (_, off) in pairs_of.items()}
 
@@ -897,43 +1018,40 @@ standing = {"doing nothing": doing_nothing["on"], "the truth": perfect["on"]}
 told = {}
 for title, pictures in there.items():
     standing[title] = error(pictures[..., outside], y[..., outside]), share_with_glasses(pictures)
-    same = (everything.classify(pictures, "head") == without.attributes["head"]).float().mean()
+    shares = kept(pictures)
     told[title] = (
         f"{title}: rest off by {standing[title][0]:.3f}, with glasses {standing[title][1]:.0%}, "
-        f"same hair {same:.0%}, way back off by {error(home_again[title], x):.3f}"
+        f"same head shape {shares['head']:.0%}, same expression {shares['face']:.0%}, "
+        f"round trip off by {error(home_again[title], x):.3f}"
     )
     print(told[title])
 print(guess.reveal("good faces with glasses, of somebody else"))
-assert standing["λ = 0"][1] > 0.8 and standing["λ = 0"][0] > 3 * standing["λ = 10"][0]
-figures.changed_and_kept(standing, 0.9, 0.03, "share with glasses")
+assert standing["judges alone"][1] > 0.8
+assert standing["judges alone"][0] > 3 * standing["λ = 10"][0]
+figures.changed_and_kept(standing, 0.95, 0.03, "share with glasses")
 
 # %% [markdown]
 # With the discriminators alone the glasses are there, and the rest of the picture is off by more than three times as much. Nobody asked $G$ to leave the face as it was, so its colours and its hair drift away, here to another head for four people in
 # ten. But this comparison changes *two* losses at once, the cycle and the identity loss. Which of them holds the face in place? Change one thing at a time. These runs are shorter (400 steps) and narrower (12 filters), with two seeds each, and stored (`python -m course_lib.studies.glasses`):
 
 # %%
-from course_lib import studies
-from course_lib.studies import glasses
-
 table = studies.read("glasses")
-print(f"{'glasses on':20} with glasses   rest off by      same expression   same skin")
+print(f"{'glasses on':24} with glasses   rest off by      same expression   same beard")
 for kind in glasses.KINDS:
     runs = [row for row in table if row["kind"] == kind]
     columns = [[f"{row['on_glasses']:.0%}" for row in runs]]
     columns += [[f"{row['on_rest']:.3f}" for row in runs]]
-    columns += [[f"{row[f'on_{key}']:.0%}" for row in runs] for key in ("face", "skin")]
-    print(f"{kind:20}", "   ".join(f"{', '.join(values):14}" for values in columns))
+    columns += [[f"{row[f'on_{key}']:.0%}" for row in runs] for key in ("face", "facial_hair")]
+    print(f"{kind:24}", "   ".join(f"{', '.join(values):14}" for values in columns))
 
 # %% [markdown]
-# Either loss alone holds the face in place. With the cycle alone the rest is off by 0.061 and 0.066, with the identity loss alone by 0.051 and 0.053, with both by 0.054; without either by 0.25 and 0.21. The identity loss alone is ahead of the cycle alone with both seeds, by the rest, by the skin and by the expression (29 and 36 % against 10 and 14 %). So what the cycle is praised for, that it keeps the content, is done here at least as well by a loss that never makes a round trip. (400 steps are few: after 3,000 both losses together are off by less than 0.03, as above. Whether the order stays, these runs do not say.)
+# Either loss alone holds the face in place. With the cycle alone the rest is off by 0.061 and 0.066, with the identity loss alone by 0.051 and 0.053, with both by 0.054; without either by 0.25 and 0.21. The identity loss alone is ahead of the cycle alone with both seeds, by the rest and by the expression (29 and 36 % against 10 and 14 %). So what the cycle is praised for, that it keeps the content, is done here at least as well by a loss that never makes a round trip. (400 steps are few: after 3,000 both losses together are off by less than 0.03, as above. Whether the order stays, these runs do not say.)
 #
-# With $\lambda = 100$ nothing breaks: the discriminators have a hundredth of the cycle's *weight*, and the faces still get their glasses. That $\lambda$ is set to 10 everywhere does not mean that it must be.
-#
-# Drag λ. *Which row gives $\lambda = 0$ away?*
+# Go through the trainings. *Which row gives the judges alone away?*
 
 # %%
 found = {t: (there[t][:10], home_again[t][:10]) for t in there}
-sliders.cycle_weights(x[:10], found, told)
+sliders.trainings(x[:10], found, told)
 
 # %% [markdown]
 # ## 7 · A message for the return trip
@@ -993,15 +1111,14 @@ told = {title: way_back(*nets) for title, nets in pairs_of.items()}
 for title, of_spoiler in told.items():
     print(title)
     for name, (back, guessing) in of_spoiler.items():
-        print(f"  {name:18} way back off by {back:.4f}, guessing by {guessing:.4f}")
+        print(f"  {name:18} return trip off by {back:.4f}, guessing by {guessing:.4f}")
+
+# %%
 (clean, guessing), (spoiled, _) = told["λ = 10"]["nothing"], told["λ = 10"]["noise ±4"]
-answer = "nothing" if spoiled < 1.1 * clean else "its error grows many times"
-if answer != "nothing" and spoiled - clean < 2 * 4 / 255:
-    answer = "its error grows by the noise, not more"
-print(guess.reveal(answer))
+print(guess.reveal("nothing"))
 assert clean < 0.85 * guessing  # a message came through
 assert spoiled < 1.1 * clean  # and noise of ±4 does not touch it
-assert told["λ = 0"]["nothing"][0] > told["λ = 0"]["nothing"][1]
+assert told["judges alone"]["nothing"][0] > told["judges alone"]["nothing"][1]
 
 # %% [markdown]
 # There is a message, because $G$ knows more about the glasses than it can guess. But it is not faint. Rounding, JPEG and ±4 leave it as it is, and only noise that everyone sees begins to cover it. So where is it? Add the difference $F(y) - x$ to the true face, first only inside the glasses region, then only outside it.
@@ -1018,24 +1135,31 @@ print({name: f"{share:.0%} of the message" for name, share in gained.items()})
 assert gained["in the place of the glasses"] > 0.6 > 0.4 > gained["everywhere else"]
 
 # %% [markdown]
-# Most of the message is inside the region of the glasses, visibly. $F$ leaves traces of frames and dark lenses because the cycle loss rewards them and $D_X$ does not notice them. Look for them in the second row below. (The third row shows $F(y) - x$ four times enlarged, and so also small differences of hair and background that carry nothing.)
+# Most of the message is inside the region of the glasses, visibly. $F$ leaves traces of frames and dark lenses because the cycle loss rewards them and $D_X$ does not notice them. Look for them in the second row below; the third row shows $F(y) - x$, with the region outlined.
 #
 # Is Chu's finding wrong, then? No: their networks were larger and trained for longer, and their discriminators would hardly have accepted a visible trace. The lesson is the same. **A small cycle loss may have been earned by smuggling**, openly or in secret, and two
-# measurements tell: a control without a message, and noise in between. With $\lambda = 0$, the second control, nobody asked for a return trip, and it is worse than guessing.
+# measurements tell: a control without a message, and noise in between. The judges alone are a second control: nobody asked them for a return trip, and theirs is worse than guessing.
 
 # %%
 levels = [0, 4, 16, 64]
 at = ["nothing", *(f"noise ±{n}" for n in levels[1:])]
-lines = {title: [told[title][name][0] for name in at] for title in ("λ = 10", "λ = 100")}
-lines["guessing, λ = 10"] = [told["λ = 10"][name][1] for name in at]
-plots.curves(levels, lines, "noise in between, grey levels of 255", "error where glasses can be")
+lines = {}
+for title in ("λ = 10", "x plus a change"):
+    lines[title] = [told[title][name][0] for name in at]
+    lines[f"{title}, guessing"] = [told[title][name][1] for name in at]
+plots.curves(
+    levels,
+    lines,
+    "noise in between, grey levels of 255",
+    "error where glasses can be",
+    ylim=(0, None),
+)
 
 # %%
-traces = 4 * (to_x - x)[some]
-plots.rows(
-    {"y": y[some], "F(y)": to_x[some], "traces × 4": traces.clamp(-1, 1)}
-    | {"G(F(y))": translate(put_on, to_x[some]), "guessed: G(x)": to_y[some]}
-)
+few = some[:8]
+pictures = {"y": y[few], "F(y)": to_x[few], "G(F(y))": translate(put_on, to_x[few])}
+pictures["guessed: G(x)"] = to_y[few]
+figures.traces(pictures, (to_x - x)[few], region)
 
 # %% [markdown]
 # Choose what happens in between. *Which of these could have happened to a file on a web page?*
@@ -1064,32 +1188,36 @@ assert not {*flat.attributes["emoji"].tolist()} & {*solid.attributes["emoji"].to
 assert len(a) == 300 and 0.055 < baseline < 0.065
 plots.rows({"flat": a[:12], "3D": b[:12]})
 
-# %%
-steps = pick(smoke=2, laptop=300, gpu=20_000)
-torch.manual_seed(0)
-to_3d, to_flat = (ResnetGenerator(3, 3, filters=24, blocks=3).to(home) for _ in "gf")
-judges = [PatchDiscriminator(3, filters=24, layers=2).to(home) for _ in "xy"]
-schedule = (steps // 2, steps - steps // 2)
-step = translation.CycleGANStep(to_3d, to_flat, *judges, lr=1e-3, schedule=schedule, ema=0.99)
-batches = translation.unpaired(flat, solid, 8, seed(0), home)
-history = train(step, batches, steps, watch=step.samples)
-here = None if current() == "smoke" else error(translate(step.ema_xy.model.cpu(), a), b)
-
 # %% [markdown]
-# The course's weights were trained for longer. Your own run stands beside them.
+# The course's weights were trained like those of section 6, for 3,000 steps. Beside them stands a translation without any network: shift and stretch each colour channel so that mean and standard deviation over the flat training set become those of the 3D training set.
 
 # %%
 shipped = ResnetGenerator(3, 3, filters=24, blocks=3)
 load_weights("emoji_3d", shipped)
 made_3d = translate(shipped, a)
-errors = {"doing nothing": baseline, "the course's weights": error(made_3d, b)}
-errors |= {} if here is None else {"your run": here}
-print({name: round(value, 4) for name, value in errors.items()})
-assert errors["the course's weights"] < 0.97 * baseline
-plots.rows({"flat": a[:12], "translated": made_3d[:12], "3D": b[:12]})
+
+
+def channels(emoji):
+    pixels = emoji.floats().movedim(1, 0).flatten(1)
+    return pixels.mean(1).view(3, 1, 1), pixels.std(1).view(3, 1, 1)
+
+
+(mean_a, std_a), (mean_b, std_b) = channels(flat), channels(solid)
+recoloured = ((a - mean_a) / std_a * std_b + mean_b).clamp(-1, 1)
+versions = {"doing nothing": a, "colours alone": recoloured, "CycleGAN": made_3d}
+each = {name: (p - b).abs().mean((1, 2, 3)) / 2 for name, p in versions.items()}  # (300,)
+for name, errors in each.items():
+    gain = each["doing nothing"] - errors
+    told = f"gain {gain.mean():.4f} ± {2 * gain.std() / len(gain) ** 0.5:.4f}"
+    print(
+        f"{name:14} error {errors.mean():.4f}, {told}, better for {(gain > 0).float().mean():.0%}"
+    )
+gain = each["colours alone"] - each["CycleGAN"]
+assert abs(gain.mean()) < 2 * gain.std() / len(gain) ** 0.5  # no difference shown
+plots.rows({"flat": a[:10], **{k: p[:10] for k, p in list(versions.items())[1:]}, "3D": b[:10]})
 
 # %% [markdown]
-# On emoji never seen the course's weights have an error of 0.059, doing nothing has 0.061, and a run of 300 steps 0.074. **This is a failure.** The gain of 0.0027 has a standard error of 0.0018, and only 47 % of the emoji get closer to their true counterpart. A translation without any network does as well: shift and stretch each colour channel so that its mean and standard deviation over the flat training set become those of the 3D training set. Its error is 0.0588. So all that CycleGAN has demonstrably learned here is a statistic of the colours; where there should be shading the pictures show speckle. The other direction, 3D to flat, is *worse* than doing nothing (0.0655, on the card of the weights).
+# **This is a failure.** On emoji never seen the translation has an error of 0.059, doing nothing has 0.061. The gain is 0.0027 ± 0.0035 (two standard errors), and only 47 % of the emoji get closer to their true counterpart. Changing the colours alone, without any network, gains as much, 0.0026 ± 0.0014. So all that CycleGAN has demonstrably learned here is a statistic of the colours; where there should be shading the pictures show speckle. The other direction, 3D to flat, is *worse* than doing nothing (0.0655, on the card of the weights).
 #
 # Why? The two styles differ in drawing, too, and no patch discriminator moves an eyebrow; and the pictures are so alike that there is little to gain. Where the baseline is as good as this, never show a
 # result without it.
@@ -1127,8 +1255,8 @@ if heaps:
 # 1. **Without the picture.** Train pix2pix on lines with a $D$ that does not see the drawing. How do the colours change, how the edges?
 # 2. **Read the message.** Train a small classifier to tell `glasses_kind` from $F(y)$. How often is it right? And after noise of ±4?
 # 3. **Against hiding.** Add noise to the picture in between *while training*. What does it cost?
-# 4. **Longer.** `glasses.learned(kind, seed, steps=3000)` trains a row of section 6's table for longer. Does the identity loss alone stay ahead of the cycle alone?
-# 5. **Keep the expression.** Train section 6 with `residual=True` and another seed. Does the expression survive again? Then let $G$ compute a colour and a mask $m$, and return $m \cdot \text{colour} + (1 - m)\,x$. What does the mask show?
+# 4. **A mask.** Let $G$ compute a colour and a mask $m$, and return $m \cdot \text{colour} + (1 - m)\,x$. Is the expression kept as well as by a change? What does the mask show?
+# 5. **Where is the message of a change?** Carry over $F(y) - x$ for the generators that return a change, as in section 7. Is it in the place of the glasses, too? Can you see it?
 # 6. **Few pictures.** How few faces with glasses are enough? Try 300, 100, 30.
 # 7. **Beards.** Choose by `attributes["facial_hair"]`. Is it harder than glasses? Why can it not be scored by hidden pairs here?
 #

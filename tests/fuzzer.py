@@ -449,9 +449,15 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     },
     "plots.losses.by_budget": lambda: {"budgets": {10: {"a": (2.0, 1.0, 3.0)}}},
     "plots.styles.attention_on": lambda: {"weights": torch.rand(2, 8, 8)},
+    "plots.translation.traces": lambda: {
+        "named": {"y": torch.rand(2, 3, 8, 8), "F(y)": torch.rand(2, 3, 8, 8)},
+        "difference": torch.rand(2, 3, 8, 8),
+        "region": torch.eye(8) > 0,
+    },
     "plots.translation.colours_and_their_middle": lambda: {
         "shares": {(0.1, 0.2, 0.3): 1.0},
-        "middle": torch.rand(3),
+        "median": torch.rand(3),
+        "mean": torch.rand(3),
     },
     "plots.film": lambda: {"pictures": [np.zeros((8, 8, 3), np.uint8)] * 2},
     "translation.FoldedConv": lambda: {"in_channels": 3, "out_channels": 3, "kernel_size": 3},

@@ -20,7 +20,8 @@ RECIPES: dict[str, Callable[[], None]] = {
     recipe.__name__: recipe for lecture in LECTURES for recipe in lecture.RECIPES
 }
 # translations there and back learn together, and are written together
-RECIPES |= {f"glasses_off{kind}": RECIPES[f"glasses_on{kind}"] for kind in ("", "_free", "_strict")}
+KINDS = ("", "_free", "_change")
+RECIPES |= {f"glasses_off{kind}": RECIPES[f"glasses_on{kind}"] for kind in KINDS}
 
 
 def main() -> None:

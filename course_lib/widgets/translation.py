@@ -90,12 +90,12 @@ def hidden_signal(
     return live(figure, stops, draw, start=next(iter(stops)), label="in between")
 
 
-def cycle_weights(
+def trainings(
     x: Float[Tensor, "n c h w"],
     found: Mapping[str, tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]],
     told: Mapping[str, str],
 ) -> ipywidgets.VBox:
-    """Lecture 06: λ as stops. found: stop -> (translated, there and back); told: its read-out."""
+    """Lecture 06: trainings as stops. found: stop -> (G(x), F(G(x))); told: its read-out."""
     pictures("x", x), named("found", found), named("told", told, has=found)
     names = ["x", "G(x)", "F(G(x))"]
     figure, shown = _sheets(names, x)
@@ -106,4 +106,4 @@ def cycle_weights(
         return told[stop]
 
     stops = {stop: stop for stop in found}
-    return live(figure, stops, draw, start=list(stops)[len(stops) // 2], label="λ")
+    return live(figure, stops, draw, start=list(stops)[len(stops) // 2], label="training")

@@ -48,7 +48,7 @@ def test_each_weight_of_the_way_back_has_its_pictures_and_its_words():
     x = torch.zeros(2, 3, 4, 4)
     found = {f"λ = {i}": (x + i / 9, x - i / 9) for i in range(3)}
     told = {name: f"says {name}" for name in found}
-    widget = widgets.cycle_weights(x, found, told)
+    widget = widgets.trainings(x, found, told)
     (slider,) = children(widget, ipywidgets.SelectionSlider)
     (readout,) = children(widget, ipywidgets.HTML)
     assert slider.value == "λ = 1"
