@@ -323,7 +323,7 @@ def gaussian_kernel(size: int, s1: float, s2: float, theta: float) -> Float[Tens
 
 
 def cosines(n: int = 8, dtype: torch.dtype = torch.float32) -> Float[Tensor, "n n"]:
-    """D of the discrete cosine transform (DCT-II): orthonormal, and D x has the frequencies of x."""
+    """D of the discrete cosine transform (DCT-II): orthonormal; D x has the frequencies of x."""
     k = torch.arange(whole("n", n, most=4096), dtype=torch.float64)
     matrix = math.sqrt(2 / n) * torch.cos(math.pi * (2 * k + 1) * k[:, None] / (2 * n))
     matrix[0] = 1 / math.sqrt(n)
