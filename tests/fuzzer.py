@@ -56,6 +56,7 @@ from course_lib import (
     label_maps,
     pca,
     plots,
+    restorers,
     scaling,
     styles,
     tokens,
@@ -476,6 +477,85 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "translation.CycleGANStep": lambda: cycle(),
     "translation.CycleGANStep.__call__": lambda: {"batch": (pictures(), pictures())},
     "translation.CycleGANStep.g_step": lambda: {"x": pictures(), "y": pictures()},
+    "degradation.blurred": lambda: {"kernel": torch.ones(3, 3) / 9},
+    "degradation.chain": lambda: {"x": torch.rand(2, 3, 16, 16), "size": 8},
+    "degradation.draw_damage": lambda: {"side": 16},
+    "degradation.jpeg": lambda: {"quality": 50},
+    "degradation.jpeg_tables": lambda: {"quality": 50},
+    "degradation.resized": lambda: {"size": 4},
+    "degradation.shot_noise": lambda: {"photons": 50.0},
+    "plots.restoration.blends": lambda: (
+        {"measured": [1.0, 1.3], "law": [1.0, 1.2]} | {"shares": [0.0, 1.0]}
+    ),
+    "plots.restoration.by_group": lambda: {"shares": {"a": [0.5, 0.2]}, "groups": ["b", "c"]},
+    "plots.restoration.plane": lambda: {"points": {"a": (20.0, 3.0)}, "marked": ["a"]},
+    "plots.restoration.where": lambda: (
+        {"x": pictures(), "maps": torch.rand(2, 4, 4)} | {"box": (1, 1, 4, 4)}
+    ),
+    "restoration.between": lambda: {
+        "state_a": {"w": torch.ones(2)},
+        "state_b": {"w": torch.zeros(2)},
+    },
+    "restoration.content_minimum": lambda: {"xi": 2.0},
+    "restoration.copies": lambda: {"y": torch.rand(2, 3, 2, 2), "people": pictures()},
+    "restoration.dense_block": lambda: {"convs": [nn.Conv2d(3, 3, 3, padding=1)]},
+    "restoration.denoise": lambda: told_nothing(),
+    "restoration.diffusion_restore": lambda: (
+        {"y": torch.rand(2, 3, 2, 2), "steps": 2}
+        | {key: told_nothing()[key] for key in ("diffusion", "model")}
+    ),
+    "restoration.filled": lambda: {"hole": (torch.arange(8) < 3).float().expand(1, 1, 8, 8)},
+    "restoration.fit_latents": lambda: (
+        {"generate": lambda z: z.view(-1, 3, 4, 4), "steps": 2}
+        | {"y": torch.rand(2, 3, 1, 1), "z": torch.rand(2, 48)}
+    ),
+    "restoration.gaussian_kernel": lambda: {"size": 5, "s1": 2.0, "s2": 1.0, "theta": 0.3},
+    "restoration.jpeg_block": lambda: {
+        "block": 255 * torch.rand(2, 8, 8),
+        "table": torch.ones(8, 8),
+    },
+    "restoration.missed": lambda: {
+        key: {"glasses": torch.tensor([0, 1])} for key in ("found", "true")
+    },
+    "restoration.modulate_half": lambda: (
+        {"h": torch.rand(2, 4, 3, 3)} | {key: torch.rand(2, 2, 3, 3) for key in ("scale", "shift")}
+    ),
+    "restoration.partial_conv": lambda: (
+        {"mask": torch.ones(1, 1, 8, 8), "bias": torch.rand(4)} | {"weight": torch.rand(4, 3, 3, 3)}
+    ),
+    "restoration.patch_distance": lambda: {"size": 2},
+    "restoration.perceptual_loss": lambda: {
+        "trunk": nn.Sequential(nn.Conv2d(3, 4, 3)),
+        "taps": [0],
+    },
+    "restoration.price_of_blending": lambda: {"d_mean": 1.0, "d_other": 2.0, "a": 0.5},
+    "restoration.psnr_y": lambda: {"border": 1},
+    "restoration.told_apart": lambda: {
+        "real": torch.rand(8, 3, 8, 8),
+        "made": torch.rand(8, 3, 8, 8),
+    },
+    "restoration.with_gain": lambda: {"gain": torch.rand(3, 8, 5)},
+    "restorers.DenseBlock": lambda: {"width": 8, "growth": 4},
+    "restorers.DenseBlock.forward": lambda: {"x": torch.rand(2, 8, 8, 8)},
+    "restorers.Filler.forward": lambda: {"seen": torch.rand(2, 4, 32, 32)},
+    "restorers.FusionNet": lambda: {"weights": (0.4, 0.4, 0.2), "width": 8},
+    "restorers.FusionNet.forward": lambda: {"seen": torch.rand(2, 4, 8, 8)},
+    "restorers.PictureDiscriminator": lambda: {"size": 8, "width": 8},
+    "restorers.PictureDiscriminator.forward": lambda: {"x": torch.rand(2, 3, 8, 8)},
+    "restorers.PriorRestorer": lambda: {"generator": small_style(), "width": 8},
+    "restorers.RRDB": lambda: {"width": 8, "growth": 4},
+    "restorers.RRDB.forward": lambda: {"x": torch.rand(2, 8, 8, 8)},
+    "restorers.RRDBNet": lambda: {"width": 8, "growth": 4},
+    "restorers.ResidualBlock": lambda: {"width": 8},
+    "restorers.ResidualBlock.forward": lambda: {"x": torch.rand(2, 8, 8, 8)},
+    "restorers.RestorationStep": lambda: restoring(),
+    "restorers.RestorationStep.d_step": lambda: {"x": pictures(), "made": pictures()},
+    "restorers.RestorationStep.parts": lambda: {"x": pictures(), "made": pictures()},
+    "restorers.RestorationStep.score": lambda: {"x": pictures()},
+    "restorers.RestorationStep.samples": lambda: {"self": restored()},
+    "restorers.UNetDiscriminator": lambda: {"width": 8},
+    "restorers.UNetDiscriminator.forward": lambda: {"x": torch.rand(2, 3, 8, 8)},
+    "restorers.restore": lambda: {"net": nn.Conv2d(3, 3, 1), "y": pictures()},
     "scaling.BigGANDiscriminator.forward": lambda: {"x": torch.rand(2, 1, 32, 32)},
     "scaling.BigGANGenerator": lambda: {"nz": 12, "attention": 1},
     "scaling.BigGANGenerator.forward": lambda: {"z": torch.rand(2, 12)},
@@ -640,6 +720,18 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     ),
     "widgets.diffusion.short_chains": lambda: {"chains": {10: ten_steps()}},
     "widgets.losses.slid_away": lambda: {"distances": torch.linspace(0, 16, 6)},
+    "widgets.restoration.bench": lambda: (
+        {"x": pictures(), "read": lambda name, x: name}
+        | {"restorers": {"a": torch.tanh}, "damages": {"b": torch.sin}}
+    ),
+    "widgets.restoration.between": lambda: (
+        {"net_a": nn.Conv2d(3, 3, 1), "net_b": nn.Conv2d(3, 3, 1)}
+        | {"y": pictures(), "truth": pictures(), "read": shape_of, "shown": 2}
+    ),
+    "widgets.restoration.sensors": lambda: (
+        {"colours": pictures(), "truth": pictures()}
+        | {"grey": torch.rand(2, 1, 8, 8), "read": shape_of}
+    ),
     "widgets.styles.aliasing": lambda: {"act": torch.relu},
     "widgets.styles.leak": lambda: {"laws": {"a": lambda q: torch.tensor([1 - q / 2, q / 2])}},
     "widgets.styles.mixer": lambda: {"generator": small_style(), "read": shape_of},
@@ -727,6 +819,23 @@ def growing() -> dict[str, Any]:
     channels = (8, 8)
     players = scaling.ProgressiveGenerator(8, channels), scaling.ProgressiveDiscriminator(channels)
     return dict(zip(("generator", "discriminator"), players, strict=True))
+
+
+def told_nothing() -> dict[str, Any]:
+    diffuse = diffusion.Diffusion(torch.linspace(0.01, 0.2, 10))
+    return {"diffusion": diffuse, "model": lambda x, t: 0 * x, "noisy": pictures(), "sigma": 0.5}
+
+
+def restoring() -> dict[str, Any]:
+    torch.manual_seed(0)
+    judge = restorers.PictureDiscriminator(8, 8)
+    return {"net": nn.Conv2d(3, 3, 1), "damage": torch.sin, "discriminator": judge}
+
+
+def restored() -> restorers.RestorationStep:
+    step = restorers.RestorationStep(**restoring())
+    step(pictures())
+    return step
 
 
 def small_biggan() -> nn.Module:

@@ -10,18 +10,20 @@ from course_lib.recipes import (
     diffusion,
     gan,
     metrics,
+    restoration,
     styles,
     translation,
     words,
 )
 
-LECTURES = (metrics, autoencoders, gan, dcgan, translation, diffusion, styles, words)
+LECTURES = (metrics, autoencoders, gan, dcgan, translation, diffusion, styles, restoration, words)
 RECIPES: dict[str, Callable[[], None]] = {
     recipe.__name__: recipe for lecture in LECTURES for recipe in lecture.RECIPES
 }
 # translations there and back learn together, and are written together
 KINDS = ("", "_free", "_change")
 RECIPES |= {f"glasses_off{kind}": RECIPES[f"glasses_on{kind}"] for kind in KINDS}
+RECIPES["repair_judge"] = RECIPES["repair_gan"]  # they learn against each other
 
 
 def main() -> None:
