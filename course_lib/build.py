@@ -11,6 +11,7 @@
 A source writes `{{badge}}` where "Open in Colab" belongs, and its first code cell is `# {{setup}}`.
 Both are filled in with the repository's address, which stands in pyproject.toml and nowhere else.
 The cell installs the tag of this version; while the address is nobody's, it installs nothing.
+A student's notebook with exercises ends with a cell that shows all of them, which no source holds.
 """
 
 import argparse
@@ -62,6 +63,13 @@ if not util.find_spec("course_lib"):
 WAY_OUT = (
     "Download the course and run `make lab` in its folder, or set the environment variable "
     "COURSE_SOURCE to that folder. Its authors set the address: see the README, How to author."
+)
+CHECK = re.compile(r"\bcheck\(\"")
+PROGRESS = (
+    "## Your exercises\n\n"
+    "Run this cell whenever you like. "
+    "It shows each exercise of this notebook and the last verdict on it.",
+    "from course_lib.exercises import progress\n\nprogress()",
 )
 PEAK = """\
 try:  # a last cell; not ru_maxrss, which a process begins with that of its parent
@@ -138,7 +146,7 @@ def name_cells(notebook: NotebookNode) -> NotebookNode:
 
 
 def student(source: Path, root: Path = ROOT) -> NotebookNode:
-    """The student's notebook: solutions cleared, nothing executed.
+    """The student's notebook: solutions cleared, nothing executed, all exercises at its end.
 
     Raises ValueError for a solution with only one end, which would be left standing.
     """
@@ -148,6 +156,9 @@ def student(source: Path, root: Path = ROOT) -> NotebookNode:
             raise ValueError(f"{source.name}: a solution lacks an end in\n{cell.source}")
     clear = ClearSolutions(enforce_metadata=False, code_stub={"python": "..."})
     notebook, _ = clear.preprocess(notebook, {})
+    if any(CHECK.search(cell.source) for cell in notebook.cells if cell.cell_type == "code"):
+        text, code = PROGRESS
+        notebook.cells += [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell(code)]
     return name_cells(notebook)
 
 

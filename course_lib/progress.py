@@ -8,13 +8,18 @@ from typing import Any
 LOG_SECONDS = 30  # between two lines where they cannot be replaced, as in a log file
 
 
+def in_notebook() -> bool:
+    """Whether this Python is a notebook's kernel, and not a script or IPython in a terminal."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(shell, "kernel", None) is not None
+
+
 class Screen:
     """One line and one picture in the output of a notebook's cell; elsewhere the line on stderr."""
 
     def __init__(self, title: str | None = None):
-        ipython = sys.modules.get("IPython")
-        shell = ipython.get_ipython() if ipython else None
-        self.notebook = getattr(shell, "kernel", None) is not None
+        self.notebook = in_notebook()
         self.title = f"{title}: " if title else ""
         self.notes, self.handles, self.width, self.quiet_until = [], {}, 0, 0.0
 

@@ -1,4 +1,7 @@
-"""Exercises that are checked the moment they are run: `check`, `hint`, `solution`, `predict`."""
+"""Exercises that are checked the moment they are run.
+
+`check`, `hint`, `solution`; `predict` before a result; `progress` at the end.
+"""
 
 from course_lib.exercises.engine import (
     EXERCISES,
@@ -15,6 +18,7 @@ from course_lib.exercises.engine import (
     predict,
     solution,
 )
+from course_lib.exercises.tallying import progress
 from course_lib.exercises.topics import (
     cyclegan,
     dcgan,
@@ -29,7 +33,7 @@ from course_lib.exercises.topics import (
 )
 
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
-__all__ += ["Verdict", "check", "grade", "hint", "predict", "solution"]
+__all__ += ["Verdict", "check", "grade", "hint", "predict", "progress", "solution"]
 
 LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, styles)
 

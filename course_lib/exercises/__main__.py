@@ -27,7 +27,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
-from course_lib.exercises.engine import MARKS
+from course_lib.exercises.cards import MARKS
 from course_lib.exercises.grading import (
     Growing,
     as_csv,

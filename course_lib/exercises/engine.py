@@ -64,18 +64,19 @@ from typing import Any
 
 import torch
 
+from course_lib.exercises import cards
 from course_lib.exercises.comparing import describe, difference, same, snapshot
 from course_lib.exercises.guessing import guessed
 from course_lib.exercises.judging import alike, explained, faults, filled, recognised
 from course_lib.exercises.predictions import QUESTIONS, Prediction, Question, predict
 from course_lib.exercises.running import Outcome, Run, argument_names, run
-from course_lib.exercises.telling import look_up, say, unknown
+from course_lib.exercises.telling import look_up, say, tell, unknown
 
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
 __all__ += ["Verdict", "call", "check", "example", "grade", "hint", "predict", "solution"]
 
 OWN = "This is the course's own version. To check yours, run its cell again first."
-MARKS = {"correct": "✔", "wrong": "✘", "not attempted": "○"}
+GOES_ON = "The notebook goes on with the course's own version."
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +125,7 @@ class Exercise:
     probes: tuple[Probe, ...]
     time_limit: float = 10.0
     allows: tuple[str, ...] = ()  # what the text leaves free beyond the reference, see above
+    moved: str = ""  # the id that it has today, where this one is kept for notebooks begun before
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ class Verdict:
 
 
 EXERCISES: dict[str, Exercise] = {}  # filled by course_lib.exercises
+VERDICTS: dict[str, Verdict] = {}  # the last one on each exercise, since Python was started
 
 
 # ---- probes --------------------------------------------------------------------------------------
@@ -557,26 +560,33 @@ def is_stub(function: Callable) -> bool:
 
 
 def check(exercise_id: str, candidate: Callable) -> Callable:
-    """Prints the verdict on `candidate` and returns it where it is correct, else the reference.
+    """Shows the verdict on `candidate` and returns it where it is correct, else the reference.
+
+    In a notebook the verdict is a card with the next hints to open, elsewhere plain text.
 
     Raises AssertionError only where the environment variable COURSE_EXPECT asks for another
     verdict. COURSE_REPORT names a file to which each verdict is added as a line of JSON.
     """
     verdict, exercise = grade(exercise_id, candidate), look_up(exercise_id, EXERCISES)
-    title = exercise.title if exercise else exercise_id
-    say(f"{MARKS[verdict.status]} {verdict.status} — {title}")
-    if verdict.message:
-        say(verdict.message)
-    if exercise and verdict.status == "wrong":
-        say(f'For a hint, run hint("{exercise_id}").')
-    if exercise and verdict.status != "correct":
-        say("The notebook goes on with the course's own version.")
+    _tell(exercise_id, exercise, verdict)
+    if exercise and candidate is not exercise.reference:
+        VERDICTS[exercise_id] = verdict
     _note(exercise_id, verdict)
     expect = os.environ.get("COURSE_EXPECT")
     if expect and verdict.status != expect:
         text = f"{exercise_id}: expected {expect!r}, got {verdict.status!r}\n{verdict.message}"
         raise AssertionError(text)
     return candidate if verdict.status == "correct" or not exercise else exercise.reference
+
+
+def _tell(exercise_id: str, exercise: Exercise | None, verdict: Verdict) -> None:
+    title, wrong = exercise.title if exercise else str(exercise_id), verdict.status == "wrong"
+    lines = [f"{cards.MARKS[verdict.status]} {verdict.status} — {title}", verdict.message]
+    lines += [f'For a hint, run hint("{exercise_id}").'] if exercise and wrong else []
+    after = GOES_ON if exercise and verdict.status != "correct" else ""
+    hints = exercise.hints if exercise and wrong else ()
+    text = "\n".join(filter(None, [*lines, after]))
+    tell(text, cards.verdict(verdict.status, title, verdict.message, hints, after))
 
 
 def _note(exercise_id: str, verdict: Verdict) -> None:
@@ -602,7 +612,8 @@ def hint(exercise_id: str) -> None:
     if given == count:
         return say(f'There are no more hints. solution("{exercise_id}") shows the solution.')
     _hints_given[exercise_id] += 1
-    return say(f"Hint {given + 1} of {count}: {exercise.hints[given]}")
+    text = f"Hint {given + 1} of {count}: {exercise.hints[given]}"
+    return tell(text, cards.hint(text))
 
 
 def solution(exercise_id: str) -> None:

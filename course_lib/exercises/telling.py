@@ -7,13 +7,30 @@ from textwrap import fill
 from typing import Any
 
 from course_lib.exercises.comparing import describe
+from course_lib.progress import in_notebook
 
 WIDTH = 96  # a notebook breaks longer lines in the middle of a word
 
 
 def say(text: str) -> None:
-    lines = text.split("\n")
-    show("\n".join(fill(line, WIDTH) if prose(line) else line for line in lines))
+    show(broken(text))
+
+
+def tell(text: str, html: str) -> None:
+    """Says the text; a notebook gets the HTML too, and shows the one that it can."""
+    if not in_notebook():
+        return say(text)
+    from IPython.display import display
+
+    both = {"text/plain": broken(text), "text/html": html}
+    # half a character, which Python can hold and no message to a notebook can
+    sent = {kind: words.encode("utf-8", "replace").decode() for kind, words in both.items()}
+    return display(sent, raw=True)
+
+
+def broken(text: str) -> str:
+    """The text with its long lines broken, code aside."""
+    return "\n".join(fill(line, WIDTH) if prose(line) else line for line in text.split("\n"))
 
 
 def show(text: str, errors: str = "replace") -> None:

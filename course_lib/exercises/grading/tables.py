@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from course_lib.exercises.engine import MARKS
+from course_lib.exercises.cards import MARKS
 from course_lib.exercises.grading.handins import Submission, counted
 
 

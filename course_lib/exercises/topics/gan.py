@@ -1557,7 +1557,7 @@ SLERP = Exercise(
 
 
 # a notebook of lecture 02 that was begun before slerp moved to lecture 03 goes on to be checked
-OLD_SLERP = replace(SLERP, id="vae.slerp", title="Morph along a sphere")
+OLD_SLERP = replace(SLERP, id="vae.slerp", title="Morph along a sphere", moved="gan.slerp")
 
 
 # --- nearest_neighbours ---------------------------------------------------------------------------
