@@ -1,6 +1,7 @@
 # make lab         opens the course in JupyterLab
 # make test        proves that all of it works
 # make lectures    runs all lectures at laptop scale; keeps their pictures, times and qualities
+# make address TO=https://github.com/YOU/COPY   gives a copy its address, everywhere
 # make benchmark   measures speed beside other libraries
 # make everywhere  what takes longer: every notebook on other machines (bare, offline, the oldest
 #                  packages), in Chromium and on a pretended GPU; bad input; the rest of the tests
@@ -9,10 +10,13 @@
 PYTHON ?= python3
 NOTEBOOK ?= notebooks/00_start_here.ipynb
 
-.PHONY: lab test lectures benchmark everywhere
+.PHONY: lab address test lectures benchmark everywhere
 
 lab:
 	$(PYTHON) course.py lab $(NOTEBOOK)
+
+address:
+	$(PYTHON) course.py address $(TO)
 
 test lectures benchmark everywhere:
 	$(PYTHON) course.py $@

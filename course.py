@@ -3,6 +3,7 @@
     lab         opens the course in JupyterLab; `lab FILE` opens one notebook
     test        proves that all of it works
     lectures    runs all lectures at laptop scale; keeps their pictures, times and qualities
+    address     `address https://github.com/YOU/COPY` gives a copy its address, everywhere
     benchmark   measures speed beside other libraries
     everywhere  what takes longer: bare machines, old packages, every lecture in a browser
 
@@ -26,6 +27,7 @@ COMMANDS = {  # name: the environment, and what its Python is told, one call aft
     "lab": (".venv", [LAB]),
     "test": (".venv-test", [["tests/run.py"]]),
     "lectures": (".venv-test", ["-m course_lib.build --execute".split()]),
+    "address": (".venv-test", ["-m course_lib.build --address".split()]),
     "benchmark": (
         ".venv-test",
         [
@@ -66,13 +68,16 @@ def call(python, arguments):
 
 def main(arguments):
     name, files = (arguments + ["help"])[0], arguments[1:]
-    if name not in COMMANDS or files and (name != "lab" or len(files) > 1):
+    wanted = {"lab": (0, 1), "address": (1,)}.get(name, (0,))
+    if name not in COMMANDS or len(files) not in wanted:
         sys.exit(__doc__)
     environment, calls = COMMANDS[name]
     if name == "lab":
         calls = [LAB + (files or [START])]
         # Jupyter refuses to run as root unless it is told to: in containers there is nobody else
         calls[0] += ["--allow-root"] if hasattr(os, "getuid") and os.getuid() == 0 else []
+    if name == "address":
+        calls = [calls[0] + files]
     set_up(environment)
     for arguments in calls:
         call(python_of(environment), arguments)

@@ -53,16 +53,23 @@ import os, subprocess, sys
 from importlib import metadata, util
 
 if not util.find_spec("course_lib"):
-    if not (source := os.environ.get("COURSE_SOURCE") or "{address}"):
-        raise RuntimeError("This copy of the course has no address to install from. {way}")
+    clone = ".." if os.path.isdir("../course_lib") else "{address}"
+    source = os.environ.get("COURSE_SOURCE") or clone
     have = [name for name in ("torch", "torchvision", "numpy") if util.find_spec(name)]
     pip = [sys.executable, "-m", "pip", "install", "--quiet", source]
     pip += [f"{name}=={metadata.version(name)}" for name in have]
-    if (done := subprocess.run(pip, capture_output=True, text=True)).returncode:
-        raise RuntimeError(f"pip could not install the course from {source}:\\n{done.stderr}")"""
+    done = source and subprocess.run(pip, capture_output=True, text=True)
+    if not source or done.returncode:
+        why = f"pip could not install {source}:\\n{done.stderr}" if source else "{none}"
+        raise RuntimeError(f"{why}\\n{way}")"""
+NO_ADDRESS = "This copy of the course has no address to install from."
 WAY_OUT = (
-    "Download the course and run `make lab` in its folder, or set the environment variable "
-    "COURSE_SOURCE to that folder. Its authors set the address: see the README, How to author."
+    r"The course is not installed here. What helps:\n"
+    r"- On your own machine, download the whole repository and run `make lab` in its folder.\n"
+    r"- Elsewhere, upload the whole repository and set os.environ['COURSE_SOURCE'], in a cell "
+    r"above this one, to its folder. Then run this cell again.\n"
+    r"- If this copy is yours, run `python course.py address https://github.com/YOU/COPY` in its "
+    r"folder, commit, and push with the tag {tag}."
 )
 CHECK = re.compile(r"\bcheck\(\"")
 PROGRESS = (
@@ -76,6 +83,7 @@ try:  # a last cell; not ru_maxrss, which a process begins with that of its pare
     print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
 except (OSError, IndexError):
     print(0)"""
+MISSING = re.compile(r"<!-- no address -->\n.*?<!-- end -->\n\n?", re.DOTALL)
 TABLE = re.compile(r"(?<=<!-- measured -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -106,7 +114,25 @@ def setup(root: Path = ROOT) -> str:
     address, version = repository(root), _line(root, r'version = "([^"]+)"')
     nobodys = address.lower().endswith(f"/{PLACEHOLDER}")
     source = "" if nobodys else f"git+{address}@v{version}"
-    return SETUP.replace("{address}", source).replace("{way}", WAY_OUT)
+    way = WAY_OUT.replace("{tag}", f"v{version}")
+    return SETUP.replace("{address}", source).replace("{none}", NO_ADDRESS).replace("{way}", way)
+
+
+def rename(root: Path, address: str) -> None:
+    """Gives a copy its address, wherever the old one stands; its notebooks need a rebuild then.
+
+    The README's paragraph about the missing address goes. Raises ValueError for an address that is
+    none of GitHub's.
+    """
+    known = re.fullmatch(r"https://github\.com/([\w-]+)/([\w.-]+?)(?:\.git)?/?", address)
+    if not known:
+        raise ValueError(f"an address looks like https://github.com/YOU/COPY; got {address!r}")
+    old, new = repository(root).removeprefix("https://github.com/"), "/".join(known.groups())
+    for name in ("pyproject.toml", "README.md", "CONTRIBUTING.md", "CITATION.cff"):
+        if (path := root / name).exists():
+            text = path.read_text(encoding="utf-8").replace(old, new)
+            text = text.replace(f"\ncd {old.split('/')[1]}\n", f"\ncd {known[2]}\n")
+            path.write_text(MISSING.sub("", text), encoding="utf-8", newline="\n")
 
 
 def read(source: Path, folder: str, root: Path = ROOT) -> NotebookNode:
@@ -331,9 +357,12 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(prog="course_lib.build", description="Makes the notebooks.")
     parser.add_argument("--check", action="store_true", help="only say which notebooks are stale")
     parser.add_argument("--execute", action="store_true", help="run the solved notebooks too")
+    parser.add_argument("--address", metavar="URL", help="first give this copy its address")
     parser.add_argument("numbers", nargs="*", metavar="NN", help="lectures; all without any")
     options = parser.parse_args(arguments)
     try:
+        if options.address:
+            rename(root, options.address)
         for source in sources(root, options.numbers) if not options.check else ():
             print(source.stem, flush=True)
             build(source, root, run=options.execute)

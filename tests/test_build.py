@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import course
 from course_lib import build
 
 LECTURE = '''\
@@ -163,7 +164,7 @@ def test_badge_and_setup_take_the_address_from_pyproject(executed):
         assert f"({colab}{folder}/01_lecture.ipynb)" in read.cells[0].source
         first = next(cell for cell in read.cells if cell.cell_type == "code")
         assert f'"{SOURCE}"' in first.source
-        assert len(first.source.splitlines()) <= 12
+        assert len(first.source.splitlines()) <= 14
         assert "{{" not in "".join(cell.source for cell in read.cells)
 
 
@@ -305,9 +306,10 @@ sys.exit(int(os.environ["FAILS"]))
 """
 
 
-def run_setup(tmp_path, installed, fails=0, address=ADDRESS, **environment):
+def run_setup(tmp_path, installed, fails=0, address=ADDRESS, cwd=None, **environment):
     """Runs the cell where only `installed` modules can be found; (process, pip's arguments)."""
     (tmp_path / "pip").mkdir()
+    (cwd := cwd or tmp_path / "elsewhere").mkdir(exist_ok=True)
     (tmp_path / "pip" / "__init__.py").touch()
     (tmp_path / "pip" / "__main__.py").write_text(PIP)
     (tmp_path / "pyproject.toml").write_text(PYPROJECT.replace(ADDRESS, address))
@@ -317,9 +319,8 @@ def run_setup(tmp_path, installed, fails=0, address=ADDRESS, **environment):
     said = tmp_path / "said.json"
     environment |= {"PYTHONPATH": str(tmp_path), "SAID": str(said), "FAILS": str(fails)}
     base = {k: v for k, v in os.environ.items() if k != "COURSE_SOURCE"}
-    process = subprocess.run(
-        [sys.executable, "-c", code], env=base | environment, capture_output=True, text=True
-    )
+    options = {"env": base | environment, "cwd": cwd, "capture_output": True, "text": True}
+    process = subprocess.run([sys.executable, "-c", code], **options)
     return process, json.loads(said.read_text()) if said.exists() else None
 
 
@@ -350,9 +351,16 @@ def test_setup_can_be_pointed_at_a_local_checkout(tmp_path):
 def test_setup_refuses_an_address_that_anybody_may_claim(tmp_path, address):
     process, arguments = run_setup(tmp_path, ["torch"], address=address)
     assert process.returncode == 1 and arguments is None
-    last = process.stderr.strip().splitlines()[-1]
-    assert last.startswith("RuntimeError: This copy of the course has no address to install from.")
-    assert "make lab" in last and "COURSE_SOURCE" in last and "README" in last
+    assert "RuntimeError: This copy of the course has no address" in process.stderr
+    says_what_to_do(process.stderr)
+
+
+def says_what_to_do(stderr):
+    """As the last that a reader sees."""
+    *_, head, lab, source, address = stderr.strip().splitlines()
+    assert head == "The course is not installed here. What helps:"
+    assert "make lab" in lab and "COURSE_SOURCE" in source and "tag v1.2.3" in address
+    assert "python course.py address" in address and "address" in course.COMMANDS
 
 
 @pytest.mark.parametrize("installed", [[], ["course_lib"]])
@@ -372,12 +380,57 @@ def test_a_new_address_or_version_costs_no_run_of_the_lectures(executed, tmp_pat
     assert "@v1.3.0" in (copy / "solutions" / "01_lecture.ipynb").read_text()
 
 
+GUIDE = "```\ngit clone {address}\ncd {name}\n```\n"
+TOP = "<!-- no address -->\n> none yet\n<!-- end -->\n\n"
+BADGE = "https://colab.research.google.com/github/{name}/blob/main/notebooks/01_lecture.ipynb"
+
+
+def test_one_command_gives_a_copy_its_address_everywhere_and_rebuilds(executed, tmp_path):
+    copy = shutil.copytree(executed, tmp_path / "copy")
+    path = copy / "pyproject.toml"
+    path.write_text(path.read_text().replace(ADDRESS, PLACEHOLDER))
+    assert build.main([], copy) == 0
+    guide = GUIDE.format(address=PLACEHOLDER, name=PLACEHOLDER.split("/")[-1])
+    (copy / "CONTRIBUTING.md").write_text(guide)
+    (copy / "README.md").write_text(TOP + README + BADGE.format(name=build.PLACEHOLDER))
+    assert build.main(["--address", "https://github.com/me/my.copy.git"], copy) == 0
+    assert build.repository(copy) == "https://github.com/me/my.copy"
+    guide = GUIDE.format(address="https://github.com/me/my.copy", name="my.copy")
+    assert (copy / "CONTRIBUTING.md").read_text() == guide
+    readme = (copy / "README.md").read_text()
+    assert readme.startswith("# Some course") and readme.endswith(BADGE.format(name="me/my.copy"))
+    for folder in ("notebooks", "solutions"):
+        text = (copy / folder / "01_lecture.ipynb").read_text()
+        assert "git+https://github.com/me/my.copy@v1.2.3" in text and "me/my.copy/blob" in text
+        assert build.PLACEHOLDER not in text
+    assert build.stale(copy) == []
+
+
+@pytest.mark.parametrize(
+    "address", ["me/copy", "https://gitlab.com/me/copy", "https://github.com/me"]
+)
+def test_an_address_that_cannot_be_one_changes_nothing(root, address, capsys):
+    assert build.main(["--address", address], root) == 1
+    assert "https://github.com/YOU/COPY" in capsys.readouterr().err
+    assert build.repository(root) == ADDRESS
+
+
 def test_setup_says_what_pip_said_when_pip_fails(tmp_path):
     process, _ = run_setup(tmp_path, [], fails=1)
     assert process.returncode == 1
-    message = process.stderr.strip().splitlines()[-2:]
-    assert "RuntimeError: pip could not install the course from git+" in message[0]
-    assert message[1] == "no such repository"
+    assert f"RuntimeError: pip could not install {SOURCE}:\nno such repository" in process.stderr
+    says_what_to_do(process.stderr)
+
+
+def test_a_notebook_in_a_clone_installs_the_clone_whatever_its_address(tmp_path):
+    (tmp_path / "course_lib").mkdir()
+    (tmp_path / "notebooks").mkdir()
+    for address in (ADDRESS, PLACEHOLDER):
+        folder = tmp_path / address.rpartition("/")[2]
+        folder.mkdir()
+        process, arguments = run_setup(folder, [], address=address, cwd=tmp_path / "notebooks")
+        assert process.returncode == 0, process.stderr
+        assert arguments == ["install", "--quiet", ".."]
 
 
 def test_the_notebooks_of_the_course_are_up_to_date():

@@ -64,7 +64,15 @@ def test_lab_opens_the_first_lecture_or_the_one_that_is_named_on_this_machine_al
         assert "--ServerApp.ip=127.0.0.1" in arguments and "token" not in " ".join(arguments)
 
 
-@pytest.mark.parametrize("wrong", [[], ["lap"], ["test", "fast"], ["lab", "a", "b"]])
+def test_address_hands_the_address_on_and_needs_one(calls):
+    course.main(["address", "https://github.com/me/copy"])
+    assert calls[-1][1] == ["-m", "course_lib.build", "--address", "https://github.com/me/copy"]
+
+
+WRONG = [[], ["lap"], ["test", "fast"], ["lab", "a", "b"], ["address"]]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_anything_else_is_answered_with_what_there_is(calls, wrong):
     with pytest.raises(SystemExit) as stopped:
         course.main(wrong)

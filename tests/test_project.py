@@ -77,6 +77,14 @@ def test_every_address_that_points_at_the_course_is_the_right_one():
         assert found.removesuffix(".git") == ADDRESS
 
 
+def test_the_readme_begins_with_the_missing_address_as_long_as_it_is_missing():
+    missing = ADDRESS.endswith(build.PLACEHOLDER)
+    told = build.MISSING.search(README)
+    assert bool(told) == missing
+    if told:
+        assert README[: told.start()].count("\n") <= 2 and "course.py address" in told[0]
+
+
 @pytest.mark.parametrize("lecture", LECTURES)
 def test_the_readme_has_a_badge_for_every_lecture(lecture):
     name = ADDRESS.removeprefix("https://github.com/")
@@ -90,7 +98,9 @@ def targets():
 
 
 def test_make_and_python_alone_offer_the_same_commands():
-    assert targets() == set(course.COMMANDS)
+    assert (
+        targets() == set(course.COMMANDS) == set(re.findall(r"^    (\w+)  ", course.__doc__, re.M))
+    )
 
 
 @pytest.mark.parametrize("page", [README, GUIDE], ids=["README", "CONTRIBUTING"])

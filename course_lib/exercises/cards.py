@@ -14,7 +14,7 @@ from itertools import groupby
 MARKS = {"correct": "✔", "wrong": "✘", "not attempted": "○", "not run": "–"}
 # 3 to 1 and more against white and against JupyterLab's dark page, and apart for the colour-blind
 COLOURS = {"correct": "#009e73", "wrong": "#d55e00"}
-GREY = "#808080"
+GREY = "#8a8a8a"
 PAGE = "tex2jax_ignore mathjax_ignore"  # a dollar sign in an error message begins no formula
 CODE = re.compile(r"`([^`]+)`")
 
