@@ -191,6 +191,13 @@ def children(widget: ipywidgets.Box, kind: type) -> list[ipywidgets.Widget]:
     return [child for child in widget.children if isinstance(child, kind)]
 
 
+def every_child(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    """All parts of a box that hold no others, at any depth."""
+    if not isinstance(widget, ipywidgets.Box):
+        return [widget]
+    return [part for child in widget.children for part in every_child(child)]
+
+
 def every_stop_differs(make: Callable[[], ipywidgets.Box], stops: int | None = None) -> None:
     """Each stop of a widget's one slider draws another picture and reads out another number."""
     before = plt.get_fignums()

@@ -158,7 +158,7 @@ def serve(home):
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(120):
+        for _ in range(1200):  # on a busy machine
             try:
                 urllib.request.urlopen(f"{address}/api/status?token={TOKEN}")
                 break
@@ -194,8 +194,8 @@ def picture(page, name):
 
 
 def open_notebook(page, lab, name):
-    page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?token={TOKEN}&reset")
-    page.wait_for_function(CELLS)
+    page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?token={TOKEN}&reset", timeout=WAIT)
+    page.wait_for_function(CELLS, timeout=WAIT)
 
 
 def cells(page):
@@ -242,7 +242,8 @@ def answer(page, index, source):
     )
     page.wait_for_function(ran, arg=[index, before or 0])
     on_screen(page, index).locator(".jp-OutputArea-output").first.wait_for()
-    return "".join(output.get("text", "") for output in cells(page)[index]["outputs"])
+    outputs = cells(page)[index]["outputs"]
+    return "".join(o.get("text") or o.get("data", {}).get("text/plain", "") for o in outputs)
 
 
 def move_every_widget(page, name, times=2):

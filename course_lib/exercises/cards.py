@@ -15,7 +15,8 @@ MARKS = {"correct": "✔", "wrong": "✘", "not attempted": "○", "not run": "�
 # 3 to 1 and more against white and against JupyterLab's dark page, and apart for the colour-blind
 COLOURS = {"correct": "#009e73", "wrong": "#d55e00"}
 GREY = "#8a8a8a"
-PAGE = "tex2jax_ignore mathjax_ignore"  # a dollar sign in an error message begins no formula
+# A dollar sign in an error message begins no formula; Enter opens a hint and not JupyterLab's cell
+PAGE = 'class="tex2jax_ignore mathjax_ignore" data-lm-suppress-shortcuts="true"'
 CODE = re.compile(r"`([^`]+)`")
 
 
@@ -26,7 +27,7 @@ def verdict(status: str, title: str, text: str, hints: Sequence[str] = (), after
 
 def hint(text: str) -> str:
     """One hint, its code set as code."""
-    return f'<div class="{PAGE}">{prose(text)}</div>'
+    return f"<div {PAGE}>{prose(text)}</div>"
 
 
 def table(heading: str, rows: Sequence[tuple[str, str, str]]) -> str:
@@ -57,7 +58,7 @@ def prose(text: str) -> str:
 def _card(status: str, content: str) -> str:
     colour = COLOURS.get(status, GREY)
     style = f"border-left: 5px solid {colour}; padding: 0.2em 0.8em; max-width: 48em"
-    return f'<div class="{PAGE}" style="{style}">{content}</div>'
+    return f'<div {PAGE} style="{style}">{content}</div>'
 
 
 def _heading(status: str, title: str) -> str:

@@ -49,6 +49,7 @@ class GanInThePlane:
         self.d_lr = ipywidgets.Dropdown(description="D's speed", **rate)
         self.g_lr = ipywidgets.Dropdown(description="G's speed", **rate)
         self.play = ipywidgets.Play(max=2000, interval=90, show_repeat=False)
+        self.play.tooltip = "play, stop"  # its buttons have signs alone
         self.time = ipywidgets.IntSlider(max=2000, description="time", readout=False)
         self.one = ipywidgets.Button(description="one step", icon="step-forward")
         self.anew = ipywidgets.Button(description="start anew", icon="refresh")
