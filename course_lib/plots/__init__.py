@@ -32,8 +32,13 @@ CYCLE = (DATA, MODEL, GUESS, OTHER, "#E69F00", "#56B4E9", "#000000")
 SURFACE = LinearSegmentedColormap.from_list("D", ["#bdbdbd", "#ffffff", "#a9cfe6"])
 DPI, GAP = 100, 2  # dots an inch; pixels between the pictures of a sheet
 WIDE = 1000  # pictures a row and pixels between them, at most: more is a slip, and fits no memory
+# White paper, whatever theme the page has and whatever style was chosen before
+INK = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
 plt.rcParams.update(
     {
+        **dict.fromkeys(INK, "black"),
+        **dict.fromkeys(("figure.facecolor", "axes.facecolor"), "white"),
+        **{"savefig.facecolor": "auto", "savefig.transparent": False},
         "axes.prop_cycle": plt.cycler(color=CYCLE),
         "axes.spines.top": False,
         "axes.spines.right": False,

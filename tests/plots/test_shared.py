@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from course_lib import plots
-from tests.helpers import returns_its_figure
+from tests.helpers import python, returns_its_figure
 
 
 def test_pictures_come_out_between_0_and_1_whatever_their_range():
@@ -99,3 +99,25 @@ FIGURES = {
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_returned_and_not_left_to_pyplot(name):
     returns_its_figure(FIGURES[name])
+
+
+DARK = """
+import io
+import matplotlib
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+from PIL import Image
+plt.style.use("dark_background")
+plt.rcParams["figure.facecolor"] = (1, 1, 1, 0)  # as notebooks of old had it
+from course_lib import plots
+figure = plots.curves([0, 1], {"a": [0, 1]}, "x", "y")
+buffer = io.BytesIO()
+figure.savefig(buffer, format="png")
+picture = Image.open(buffer).convert("RGBA")
+colours = dict((c, n) for n, c in picture.getcolors(10**6))
+print(picture.getpixel((0, 0)), picture.getchannel("A").getextrema(), (0, 0, 0, 255) in colours)
+"""
+
+
+def test_a_figure_has_white_paper_and_black_ink_whatever_style_was_chosen_before():
+    assert python(DARK).stdout == "(255, 255, 255, 255) (255, 255) True\n"
