@@ -117,7 +117,8 @@ def by_hand(x, convs, beta):
 
 
 def with_hooks(made, truth, trunk, taps):
-    kept = []
+    kept, before = [], trunk.training
+    trunk.train(False)
     hooks = [trunk[i].register_forward_hook(lambda *args: kept.append(args[-1])) for i in taps]
     trunk(made)
     ours, kept[:] = list(kept), []
@@ -125,11 +126,13 @@ def with_hooks(made, truth, trunk, taps):
         trunk(truth)
     for hook in hooks:
         hook.remove()
+    trunk.train(before)
     return sum(map(F.l1_loss, ours, kept)) / len(taps)
 
 
 def side_by_side(made, truth, trunk, taps):
     p, q, losses = made, truth.detach(), []
+    trunk = trunk.eval()
     for i in range(max(taps) + 1):
         p, q = trunk[i](p), trunk[i](q)
         if i in taps:
@@ -147,6 +150,8 @@ def slice_by_slice(made, truth, trunk, taps):
 
 
 def in_one_batch(made, truth, trunk, taps):
+    for layer in trunk:
+        layer.eval()
     x, total = torch.cat([made, truth.detach()]), made.new_zeros(())
     for i, layer in enumerate(trunk.children()):
         x = layer(x)
@@ -328,7 +333,7 @@ def unfolded(x, mask, weight, bias):
     known = seen.clamp(max=1)
     y = torch.einsum("on,bnl->bol", weight.flatten(1), windows)
     y = y * (k * k / seen.clamp_min(1)) * known + bias[:, None] * known
-    return y.view(b, o, *size), known.view(b, 1, *size)
+    return y.view(b, o, *size), known.view(-1, 1, *size)
 
 
 def window_by_window(x, mask, weight, bias):
@@ -351,7 +356,7 @@ def window_by_window(x, mask, weight, bias):
 
 
 def over_all_channels(x, mask, weight, bias):
-    wide = mask.expand_as(x)
+    wide = mask.expand(-1, x.shape[1], -1, -1)
     seen = F.conv2d(wide, torch.ones_like(weight))[:, :1]
     known = (seen != 0).to(mask.dtype)
     y = F.conv2d(x * wide, weight, bias) - bias.view(1, -1, 1, 1)

@@ -5,32 +5,25 @@ from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from torch import Tensor, nn
 
+from course_lib import restoration
 from course_lib.exercises.engine import Exercise, Mistake, Question, call, example
 from course_lib.exercises.probing import normal, uniform
 
 # --- psnr_y ---------------------------------------------------------------------------------------
 
-_Y = (65.481, 128.553, 24.966)
+_Y = restoration.LUMA
 _RGB = (0.299, 0.587, 0.114)
 
 
-def psnr_y(a: Float[Tensor, "B 3 H W"], b: Float[Tensor, "B 3 H W"], border: int) -> float:
-    """The mean PSNR of Y, in dB, without the outer `border` pixels of pictures in [-1, 1].
-
-    Y = 16 + 65.481 R + 128.553 G + 24.966 B with R, G, B in [0, 1]; the peak is 255.
-    """
-    error = torch.einsum("c,bchw->bhw", a.new_tensor(_Y) / 2, a - b)
-    h, w = error.shape[1:]
-    error = error[:, border : h - border, border : w - border]
-    return (10 * torch.log10(255**2 / error.square().mean((1, 2)))).mean().item()
+def _inner(d: Tensor, n: int) -> Tensor:
+    return d[..., n : d.shape[-2] - n, n : d.shape[-1] - n]
 
 
 def _psnr_wrong(
     weights: Sequence[float] = _Y,
-    cut: Callable = lambda d, n: d[..., n : d.shape[-2] - n, n : d.shape[-1] - n],
+    cut: Callable = _inner,
     axes: tuple = (1, 2),
     decibels: Callable = lambda mse: 10 * torch.log10(255**2 / mse),
     width: float = 2.0,
@@ -42,14 +35,20 @@ def _psnr_wrong(
     return wrong
 
 
+def _psnr_rounded(a, b, border):
+    y = [torch.einsum("c,bchw->bhw", a.new_tensor(_Y) / 2, x + 1).round() for x in (a, b)]
+    mse = _inner(y[0] - y[1], border).square().mean((1, 2))
+    return (10 * torch.log10(255**2 / mse)).mean().item()
+
+
+def _psnr_whole_area(a, b, border):
+    share = _inner(a[:1, 0], border).numel() / a[0, 0].numel()
+    return restoration.psnr_y(a, b, border) - 10 * math.log10(share)
+
+
 def _psnr_rgb(a, b, border):
-    h, w = a.shape[2:]
-    error = 127.5 * (a - b)[..., border : h - border, border : w - border]
+    error = 127.5 * _inner(a - b, border)
     return (10 * torch.log10(255**2 / error.square().mean((1, 2, 3)))).mean().item()
-
-
-def _psnr_twice_cut(a, b, border):
-    return psnr_y(a, b, 2 * border)
 
 
 _GREY = torch.tensor([-0.5, 0.3]).view(1, 1, 1, 2).expand(1, 3, 1, 2).contiguous()
@@ -61,7 +60,7 @@ _LOUD[..., 0, :], _LOUD[..., 3] = 4.0, 0.3  # the outermost row is worst
 PSNR_Y = Exercise(
     id="restoration.psnr_y",
     title="The number that papers print",
-    reference=psnr_y,
+    reference=restoration.psnr_y,
     hints=(
         "Papers measure one number a pixel, its luma Y, in a range from 16 to 235. Where does the "
         "16 go when you subtract two pictures? What does a difference of 1 in [-1, 1] become in "
@@ -93,6 +92,25 @@ PSNR_Y = Exercise(
             "formula is another number, by convention.",
         ),
         Mistake(
+            "all colours alike",
+            _psnr_wrong([219 / 3] * 3),
+            "You weigh three colours alike: an error of 0.4 in red gives {got:.1f} dB with you, "
+            "and {expected:.1f} dB in Y. The eye sees green best.",
+            example(_RED, 0 * _RED, 0, gives=24.84),
+        ),
+        Mistake(
+            "Y of another unit",
+            _psnr_wrong([w / 255 for w in _Y]),
+            "Your results are 48.13 dB too high, everywhere: errors are 255 times too small. Peak "
+            "and Y must be in the same unit.",
+        ),
+        Mistake(
+            "rounded levels",
+            _psnr_rounded,
+            "You round Y to whole levels first. Here nothing is rounded: faint errors would vanish "
+            "or double.",
+        ),
+        Mistake(
             "blue first",
             _psnr_wrong(_Y[::-1]),
             "You are right on grey pictures and wrong on coloured ones. An error in red should "
@@ -111,8 +129,25 @@ PSNR_Y = Exercise(
         ),
         Mistake(
             "border cut twice",
-            _psnr_twice_cut,
+            _psnr_wrong(cut=lambda d, n: _inner(d, 2 * n)),
             "You cut twice as many pixels as asked: `border` is counted from each side.",
+        ),
+        Mistake(
+            "cut on two sides",
+            _psnr_wrong(cut=lambda d, n: d[..., n:, n:]),
+            "You cut the first rows and columns, and the last ones keep their say. A border has "
+            "four sides.",
+        ),
+        Mistake(
+            "rows alone",
+            _psnr_wrong(cut=lambda d, n: d[..., n : d.shape[-2] - n, :]),
+            "You cut rows, and the first and last columns keep their say. A border has four sides.",
+        ),
+        Mistake(
+            "divided by the whole area",
+            _psnr_whole_area,
+            "You cut the border from the sum, and divide by all pixels of the picture: with a "
+            "wider border your result gets better by itself.",
         ),
         Mistake(
             "nothing left",
@@ -191,14 +226,6 @@ PSNR_Y = Exercise(
 # --- price_of_blending ----------------------------------------------------------------------------
 
 
-def price_of_blending(d_mean: float, d_other: float, a: float) -> float:
-    """The mean squared error of (1 - a) · mean + a · other, `mean` being the posterior mean.
-
-    Its error is orthogonal to all that can be made of y, so a² of the difference is added.
-    """
-    return d_mean + a**2 * (d_other - d_mean)
-
-
 def _price_of_roots(m: float, o: float, a: float) -> float:
     return ((1 - a) * m**0.5 + a * o**0.5) ** 2
 
@@ -206,7 +233,7 @@ def _price_of_roots(m: float, o: float, a: float) -> float:
 PRICE_OF_BLENDING = Exercise(
     id="restoration.price_of_blending",
     title="What does half of the invention cost?",
-    reference=price_of_blending,
+    reference=restoration.price_of_blending,
     hints=(
         "Call the posterior mean m, the other answer g, the truth x. The blend is m + a (g − m). "
         "Which two parts does its error x − blend have? Which of them does no function of y know?",
@@ -265,6 +292,13 @@ PRICE_OF_BLENDING = Exercise(
             example(1.0, 1.0, 0.5, gives=0.75),
         ),
         Mistake(
+            "the difference squared",
+            lambda m, o, a: m + (a * (o - m)) ** 2,
+            "You square the difference of the errors, which are squares already: from errors 1 and "
+            "3, a quarter of the other costs {got:.2f} with you.",
+            example(1.0, 3.0, 0.25, gives=1.25),
+        ),
+        Mistake(
             "twice the price",
             lambda m, o, a: m + 2 * a**2 * (o - m),
             "At a = 1 the blend is the other picture. Of 1 and 2 you make {got:.2f} there.",
@@ -298,14 +332,6 @@ PRICE_OF_BLENDING = Exercise(
 # --- spectrum_gain --------------------------------------------------------------------------------
 
 
-def spectrum_gain(
-    blurred: Float[Tensor, "N C H W"], sharp: Float[Tensor, "N C H W"]
-) -> Float[Tensor, "C H F"]:
-    """√(mean |Ŝ|² / mean |B̂|²) over pictures, for each channel and frequency of rfft2."""
-    power = [torch.fft.rfft2(x).abs().square().mean(0) for x in (sharp, blurred)]
-    return (power[0] / power[1]).sqrt()
-
-
 def _power(x: Tensor) -> Tensor:
     return torch.fft.rfft2(x).abs().square()
 
@@ -326,7 +352,7 @@ def _gain_real(b: Tensor, s: Tensor) -> Tensor:
 
 
 def _gain_centred(b: Tensor, s: Tensor) -> Tensor:
-    return torch.fft.fftshift(spectrum_gain(b, s), dim=1)
+    return torch.fft.fftshift(restoration.spectrum_gain(b, s), dim=1)
 
 
 _ONE_PIXEL = torch.ones(1, 1, 1, 1)
@@ -338,7 +364,7 @@ _OTHERS = normal(4, 1, 4, 4, seed=14) * torch.tensor([1.0, 1.0, 5.0, 0.1]).view(
 SPECTRUM_GAIN = Exercise(
     id="restoration.spectrum_gain",
     title="A filter that gives a blurred picture its energy back",
-    reference=spectrum_gain,
+    reference=restoration.spectrum_gain,
     hints=(
         "A blurred picture has too little of the high frequencies. By which factor do you have to "
         "multiply a frequency whose power is a quarter of what it should be?",
@@ -422,7 +448,7 @@ SPECTRUM_GAIN = Exercise(
     ),
     probes=(
         call("one pixel, 1 and 3", _ONE_PIXEL, 3 * _ONE_PIXEL),
-        call("one picture and three times the picture", _SHARP[:1], 3 * _SHARP[:1]),
+        call("one picture and 30 times the picture", _SHARP[:1], 30 * _SHARP[:1], rtol=1e-3),
         call("five pictures of two channels, 6 × 5, halved and noisy", _SOFT, _SHARP),
         call("four pictures, some with little in them", _UNEQUAL, _OTHERS, rtol=1e-3),
         call(
@@ -436,19 +462,6 @@ SPECTRUM_GAIN = Exercise(
 
 
 # --- dense_block ----------------------------------------------------------------------------------
-
-
-def dense_block(
-    x: Float[Tensor, "B C H W"], convs: Sequence[nn.Module], beta: float
-) -> Float[Tensor, "B C H W"]:
-    """x + beta · the last of `convs`; each takes x and the results of all earlier ones.
-
-    A leaky ReLU of slope 0.2 follows each but the last.
-    """
-    maps = [x]
-    for conv in convs[:-1]:
-        maps.append(F.leaky_relu(conv(torch.cat(maps, 1)), 0.2))
-    return x + beta * convs[-1](torch.cat(maps, 1))
 
 
 def _convs(channels: int, growth: int, count: int, seed: int, kernel: int = 3) -> nn.ModuleList:
@@ -509,12 +522,19 @@ def _dense_in_place(x, convs, beta):
     return x
 
 
+def _dense_each_scaled(x, convs, beta):
+    maps = [x]
+    for conv in convs[:-1]:
+        maps.append(beta * F.leaky_relu(conv(torch.cat(maps, 1)), 0.2))
+    return x + beta * convs[-1](torch.cat(maps, 1))
+
+
 _BLOCK = _convs(4, 2, 3, seed=21)
 
 DENSE_BLOCK = Exercise(
     id="restoration.dense_block",
     title="Every layer hears all earlier ones",
-    reference=dense_block,
+    reference=restoration.dense_block,
     hints=(
         "Keep a list of maps that begins with x. What does each convolution get, and what joins "
         "the list afterwards? What is different about the last one?",
@@ -580,6 +600,18 @@ DENSE_BLOCK = Exercise(
             "at a fifth of their size.",
         ),
         Mistake(
+            "activation at the end",
+            _dense_wrong(end=lambda x, y, beta: F.leaky_relu(x + beta * y, 0.2)),
+            "With weights that are all 0 the block must do nothing. Yours shrinks what is negative "
+            "in x.",
+        ),
+        Mistake(
+            "β in every layer",
+            _dense_each_scaled,
+            "You scale every map by β, and the later ones hear the earlier ones too faintly. Only "
+            "the block's own change is scaled.",
+        ),
+        Mistake(
             "newest map first",
             _dense_wrong(join=lambda maps: torch.cat(maps[::-1], 1)),
             "You join the same maps in another order. Trained from scratch that is as good, but "
@@ -640,22 +672,6 @@ DENSE_BLOCK = Exercise(
 # --- perceptual_loss ------------------------------------------------------------------------------
 
 
-def perceptual_loss(
-    made: Float[Tensor, "B C H W"],
-    truth: Float[Tensor, "B C H W"],
-    trunk: nn.Sequential,
-    taps: Sequence[int],
-) -> Float[Tensor, ""]:
-    """The mean over `taps` of the mean |difference| of a frozen network's maps.
-
-    A tap is the number of a layer, whose output is compared. No gradient for `truth`.
-    """
-    with torch.no_grad():
-        wanted = _tapped(truth, trunk, taps)
-    pairs = zip(_tapped(made, trunk, taps), wanted, strict=True)
-    return torch.stack([(p - q).abs().mean() for p, q in pairs]).mean()
-
-
 def _tapped(x: Tensor, trunk: nn.Sequential, taps: Sequence[int]) -> list[Tensor]:
     found = []
     for i, layer in enumerate(trunk):
@@ -687,9 +703,10 @@ def _perceptual(
     change: Callable = lambda m: m,
     before: Callable = lambda x: x,
     free: str = "made",
+    mode: bool | None = False,
 ) -> Callable:
     def wrong(made, truth, trunk, taps):
-        sides = []
+        trunk, sides = trunk if mode is None else trunk.train(mode), []
         for name, x in (("made", made), ("truth", truth)):
             with torch.set_grad_enabled(name in free):
                 sides.append([change(m) for m in _tapped(before(x), trunk, taps)])
@@ -698,12 +715,8 @@ def _perceptual(
     return wrong
 
 
-def _perceptual_training(made, truth, trunk, taps):
-    trunk.train()
-    return perceptual_loss(made, truth, trunk, taps)
-
-
 def _perceptual_earlier(made, truth, trunk, taps):
+    trunk.eval()
     sides = []
     for x in (made, truth.detach()):
         maps = [x]
@@ -715,11 +728,20 @@ def _perceptual_earlier(made, truth, trunk, taps):
 
 
 def _perceptual_pixels(made, truth, trunk, taps):
-    return perceptual_loss(made, truth, trunk, taps) + (made - truth.detach()).abs().mean()
+    return (
+        restoration.perceptual_loss(made, truth, trunk, taps) + (made - truth.detach()).abs().mean()
+    )
 
 
 def _perceptual_detached(made, truth, trunk, taps):
-    return perceptual_loss(made, truth, trunk, taps).detach()
+    return restoration.perceptual_loss(made, truth, trunk, taps).detach()
+
+
+def _doubling() -> nn.Sequential:
+    """A layer that doubles, and a leaky ReLU."""
+    layer = nn.utils.skip_init(nn.Conv2d, 1, 1, 1, bias=False)
+    nn.init.constant_(layer.weight, 2.0)
+    return nn.Sequential(layer, nn.LeakyReLU(0.1)).eval().requires_grad_(False)
 
 
 _TRUNK = _trunk(3, 4, 5, seed=31)
@@ -727,7 +749,7 @@ _TRUNK = _trunk(3, 4, 5, seed=31)
 PERCEPTUAL_LOSS = Exercise(
     id="restoration.perceptual_loss",
     title="Compared as a network sees them",
-    reference=perceptual_loss,
+    reference=restoration.perceptual_loss,
     hints=(
         "Send both pictures through the network, layer by layer. Which of the outputs do you keep? "
         "Who has to learn from the difference, and who is only looked at?",
@@ -767,9 +789,15 @@ PERCEPTUAL_LOSS = Exercise(
         ),
         Mistake(
             "training mode",
-            _perceptual_training,
+            _perceptual(mode=True),
             "You switch the network to training mode: its batch norms now look at this batch, and "
             "change with every picture they see. Asked twice, it answers differently.",
+        ),
+        Mistake(
+            "the mode in which it comes",
+            _perceptual(mode=None),
+            "Where the network comes in training mode, your loss depends on which other pictures "
+            "are in the batch, and changes the network's statistics with every call.",
         ),
         Mistake(
             "squares",
@@ -821,6 +849,14 @@ PERCEPTUAL_LOSS = Exercise(
     ),
     probes=(
         call(
+            "1 and −2 for 0 and 0, a layer that doubles: (2 + 4) / 2",
+            torch.tensor([1.0, -2.0]).view(1, 1, 1, 2),
+            torch.zeros(1, 1, 1, 2),
+            _doubling(),
+            [0],
+            grad=(0, 1),
+        ),
+        call(
             "two pictures, taps 1 and 4",
             normal(2, 3, 8, 8, seed=41),
             normal(2, 3, 8, 8, seed=42),
@@ -845,6 +881,14 @@ PERCEPTUAL_LOSS = Exercise(
             grad=(0, 1),
         ),
         call(
+            "a network that comes in training mode, taps 1 and 4",
+            normal(4, 2, 6, 6, seed=141),
+            normal(4, 2, 6, 6, seed=142),
+            _trunk(2, 3, 2, seed=143).train(),
+            [1, 4],
+            grad=(0, 1),
+        ),
+        call(
             "two pictures of very different errors, tap 3",
             normal(2, 3, 6, 6, seed=48),
             normal(2, 3, 6, 6, seed=48)
@@ -853,18 +897,11 @@ PERCEPTUAL_LOSS = Exercise(
             [3],
         ),
     ),
+    allows=("training mode of `trunk`",),  # the text asks for evaluation, and no more
 )
 
 
 # --- relativistic_losses --------------------------------------------------------------------------
-
-
-def relativistic_losses(
-    real: Float[Tensor, " B"], fake: Float[Tensor, " B"]
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """The relativistic average losses of D and of G, each the sum of its two halves."""
-    r, f = real - fake.mean(), fake - real.mean()
-    return _both_halves(-r, f), _both_halves(r, -f)
 
 
 def _both_halves(r: Tensor, f: Tensor) -> Tensor:
@@ -914,16 +951,20 @@ def _own_means(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _of_the_right(change: Callable) -> Callable:
-    return lambda real, fake: change(real, fake, *relativistic_losses(real, fake))
+    return lambda real, fake: change(real, fake, *restoration.relativistic_losses(real, fake))
 
 
+_SURE = (
+    "With scores of hundreds a sigmoid is exactly 0 or 1, and its logarithm infinite, or whatever "
+    "you added to keep it finite."
+)
 _REAL, _FAKE = torch.tensor([1.0, 3.0, 0.5]), torch.tensor([0.0, -2.0, 1.0])
 _TIE = torch.zeros(2)
 
 RELATIVISTIC_LOSSES = Exercise(
     id="restoration.relativistic_losses",
     title="More real than the fakes are, on average",
-    reference=relativistic_losses,
+    reference=restoration.relativistic_losses,
     hints=(
         "D no longer says how real a picture is, but by how much it is more real than those of the "
         "other side are on average. Which number do you subtract from the scores of real pictures? "
@@ -1032,23 +1073,19 @@ RELATIVISTIC_LOSSES = Exercise(
         call("real (1, 3, 0.5), fake 5 higher than before", _REAL, _FAKE + 5, grad=(0, 1)),
         call("all scores 5 higher", _REAL + 5, _FAKE + 5),
         call("one score each", torch.tensor([-0.7]), torch.tensor([0.9]), grad=(0, 1)),
-        call("scores of hundreds", 300 * normal(4, seed=51), 300 * normal(4, seed=52), grad=(0, 1)),
+        call(
+            "scores of hundreds",
+            300 * normal(4, seed=51),
+            300 * normal(4, seed=52),
+            grad=(0, 1),
+            explain=dict.fromkeys(("result 1", "result 2"), _SURE),
+        ),
         call("five scores each", normal(5, seed=53), normal(5, seed=54) - 1, grad=(0, 1)),
     ),
 )
 
 
 # --- between --------------------------------------------------------------------------------------
-
-
-def between(
-    state_a: dict[str, Tensor], state_b: dict[str, Tensor], alpha: float
-) -> dict[str, Tensor]:
-    """(1 - alpha) a + alpha b of two state dicts; whole numbers, such as counters, are a's."""
-    return {
-        key: torch.lerp(a, state_b[key], alpha) if a.is_floating_point() else a.clone()
-        for key, a in state_a.items()
-    }
 
 
 def _between_wrong(of_floats: Callable, of_counters: Callable = lambda a, b, t: a) -> Callable:
@@ -1101,7 +1138,7 @@ _STATE_B = {"w": torch.tensor([3.0, 0.0]), "n.num_batches_tracked": torch.tensor
 BETWEEN = Exercise(
     id="restoration.between",
     title="A network between two networks",
-    reference=between,
+    reference=restoration.between,
     hints=(
         "A state dict maps names to tensors. What should come out at α = 0, what at α = 1? Which "
         "of the tensors cannot be averaged, because they count something?",
@@ -1188,16 +1225,6 @@ BETWEEN = Exercise(
 # --- gaussian_kernel ------------------------------------------------------------------------------
 
 
-def gaussian_kernel(size: int, s1: float, s2: float, theta: float) -> Float[Tensor, "size size"]:
-    """A blur of spread s1 along the direction theta (radians, x right, y down), s2 across it."""
-    places = torch.arange(size) - (size - 1) / 2
-    y, x = torch.meshgrid(places, places, indexing="ij")
-    u = x * math.cos(theta) + y * math.sin(theta)
-    v = y * math.cos(theta) - x * math.sin(theta)
-    kernel = torch.exp(-(u**2 / s1**2 + v**2 / s2**2) / 2)
-    return kernel / kernel.sum()
-
-
 def _kernel_wrong(
     middle: Callable = lambda n: (n - 1) / 2,
     turned: Callable = lambda theta: theta,
@@ -1222,7 +1249,7 @@ def _pick_middle(kernel: Tensor) -> Tensor:
 GAUSSIAN_KERNEL = Exercise(
     id="restoration.gaussian_kernel",
     title="A lens out of focus, a camera that moved",
-    reference=gaussian_kernel,
+    reference=restoration.gaussian_kernel,
     hints=(
         "Count x and y of each place from the middle of the table. How far does a place lie along "
         "the direction θ, and how far beside it?",
@@ -1314,27 +1341,12 @@ GAUSSIAN_KERNEL = Exercise(
 # --- jpeg_block -----------------------------------------------------------------------------------
 
 
-def dct_matrix(n: int = 8) -> Float[Tensor, "n n"]:
-    """The orthonormal DCT-II: row k is √(2/n) cos(π (2m + 1) k / 2n), the first one √(1/n)."""
-    k = torch.arange(n, dtype=torch.float64)
-    matrix = (math.pi * (2 * k + 1) * k[:, None] / (2 * n)).cos() * math.sqrt(2 / n)
-    matrix[0] /= math.sqrt(2)
-    return matrix.float()
-
-
-def jpeg_block(block: Float[Tensor, "8 8"], table: Float[Tensor, "8 8"]) -> Float[Tensor, "8 8"]:
-    """What JPEG makes of a block in 0 … 255: its cosine coefficients in whole steps of `table`."""
-    d = dct_matrix()
-    steps = torch.round(d @ (block - 128) @ d.T / table)
-    return (d.T @ (steps * table) @ d + 128).clamp(0, 255)
-
-
 def _jpeg_wrong(
     shift: float = 128.0,
     quantised: Callable = lambda c, table: torch.round(c / table) * table,
     there: Callable = lambda d, b: d @ b @ d.T,
     back: Callable = lambda d, c: d.T @ c @ d,
-    matrix: Callable = dct_matrix,
+    matrix: Callable = restoration.cosines,
     end: Callable = lambda b: b.clamp(0, 255),
 ) -> Callable:
     def wrong(block, table):
@@ -1345,13 +1357,13 @@ def _jpeg_wrong(
 
 
 def _plain_cosines() -> Tensor:
-    d = dct_matrix() * 2
+    d = restoration.cosines() * 2
     d[0] = 1.0
     return d
 
 
 def _first_row_too_large() -> Tensor:
-    d = dct_matrix()
+    d = restoration.cosines()
     d[0] *= math.sqrt(2)
     return d
 
@@ -1365,7 +1377,7 @@ def _coded(table: Tensor, seed: int, strength: float) -> Tensor:
     """A block whose coefficients lie well away from where rounding is undecided."""
     falling = strength / (1 + torch.arange(8.0)[:, None] + torch.arange(8.0))
     steps = (falling * normal(8, 8, seed=seed)).round() + 0.8 * uniform(8, 8, seed=seed + 1) - 0.4
-    return dct_matrix().T @ (steps * table) @ dct_matrix() + 128
+    return restoration.cosines().T @ (steps * table) @ restoration.cosines() + 128
 
 
 # Nearly flat, nearly black and white: what a coefficient of exactly 0 is rounded down to is chance.
@@ -1376,7 +1388,7 @@ _EDGE[:, 4:] += 253
 JPEG_BLOCK = Exercise(
     id="restoration.jpeg_block",
     title="Eight by eight pixels as a photograph keeps them",
-    reference=jpeg_block,
+    reference=restoration.jpeg_block,
     hints=(
         "JPEG writes a block as a sum of cosines, and keeps only how many whole steps of the table "
         "each coefficient has. Which of these operations loses something?",
@@ -1489,16 +1501,6 @@ JPEG_BLOCK = Exercise(
 # --- modulate_half --------------------------------------------------------------------------------
 
 
-def modulate_half(
-    h: Float[Tensor, "B C H W"],
-    scale: Float[Tensor, "B half H W"],
-    shift: Float[Tensor, "B half H W"],
-) -> Float[Tensor, "B C H W"]:
-    """The first half of the channels as it is, the second times 1 + scale, plus shift."""
-    kept, turned = h.chunk(2, 1)
-    return torch.cat([kept, turned * (1 + scale) + shift], 1)
-
-
 def _modulated_half(change: Callable) -> Callable:
     """`change` gets both halves, scale and shift, and gives what is joined."""
 
@@ -1524,7 +1526,7 @@ _THREE = torch.full((1, 1, 1, 1), 3.0)
 MODULATE_HALF = Exercise(
     id="restoration.modulate_half",
     title="Half of it belongs to the prior",
-    reference=modulate_half,
+    reference=restoration.modulate_half,
     hints=(
         "The prior's map has C channels, the picture's instructions C/2. Which channels should "
         "remain exactly as the prior drew them? And what should happen where the instructions are "
@@ -1629,22 +1631,6 @@ MODULATE_HALF = Exercise(
 # --- partial_conv ---------------------------------------------------------------------------------
 
 
-def partial_conv(
-    x: Float[Tensor, "B C H W"],
-    mask: Float[Tensor, "B 1 H W"],
-    weight: Float[Tensor, "O C k k"],
-    bias: Float[Tensor, " O"],
-) -> tuple[Float[Tensor, "B O h w"], Float[Tensor, "B 1 h w"]]:
-    """A convolution of known places (mask 1), weighted by how many it sees, and the new mask.
-
-    k²/n · conv(x · mask) + bias where a window sees n > 0 of its places, 0 where it sees none.
-    """
-    seen = F.conv2d(mask, torch.ones_like(weight[:1, :1]))
-    known = (seen > 0).to(x.dtype)
-    y = F.conv2d(x * mask, weight) * (weight[0, 0].numel() / seen.clamp(min=1))
-    return (y + bias.view(-1, 1, 1)) * known, known
-
-
 def _partial_wrong(
     hole: Callable = lambda x, mask: x * mask,
     share: Callable = lambda seen, x, weight: weight[0, 0].numel() / seen.clamp(min=1),
@@ -1661,18 +1647,23 @@ def _partial_wrong(
     return wrong
 
 
-def _partial_first_mask(x, mask, weight, bias):
-    return partial_conv(x, mask[:1].expand_as(mask), weight, bias)
-
-
 def _partial_where(x, mask, weight, bias):
     seen = F.conv2d(mask, torch.ones_like(weight[:1, :1]))
     y = F.conv2d(x * mask, weight) * (weight[0, 0].numel() / seen) + bias.view(-1, 1, 1)
     return torch.where(seen > 0, y, 0.0), (seen > 0).float()
 
 
+def _mask_for_each(seen: Tensor, weight: Tensor) -> Tensor:
+    return (seen > 0).float().repeat(1, len(weight), 1, 1)
+
+
+def _partial_padded(x, mask, weight, bias):
+    pad = [weight.shape[-1] // 2] * 4
+    return restoration.partial_conv(F.pad(x, pad), F.pad(mask, pad), weight, bias)
+
+
 def _partial_turned(x, mask, weight, bias):
-    return partial_conv(x, 1 - mask, weight, bias)
+    return restoration.partial_conv(x, 1 - mask, weight, bias)
 
 
 _FOUR = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]])
@@ -1684,13 +1675,13 @@ _HOLE[..., 1, 2] = 1  # one known place in the hole; the first windows see nothi
 _RUBBISH = normal(1, 2, 4, 6, seed=121)
 _RUBBISH[..., 0] = 1000.0
 _KERNEL, _BIASES = normal(3, 2, 3, 3, seed=122), torch.tensor([1.0, -2.0, 0.5])
-_MASKS = (uniform(2, 1, 5, 4, seed=123) > torch.tensor([0.3, 0.8]).view(2, 1, 1, 1)).float()
-_MASKS[0, :, :3, :3] = 0
+_TORN = (uniform(1, 1, 5, 4, seed=123) > 0.5).float()
+_TORN[..., :3, :2], _TORN[..., 4, 3] = 0, 1
 
 PARTIAL_CONV = Exercise(
     id="restoration.partial_conv",
     title="A convolution that does not look into the hole",
-    reference=partial_conv,
+    reference=restoration.partial_conv,
     hints=(
         "What lies in the hole is not known, so it must have no say: which value adds nothing to a "
         "sum? A window that sees three of its nine places adds up a third as much as it should. "
@@ -1764,6 +1755,18 @@ PARTIAL_CONV = Exercise(
             "Your new mask counts known places, and in the next layer they count several times.",
         ),
         Mistake(
+            "a mask for each channel",
+            _partial_wrong(update=_mask_for_each),
+            "Your new mask has a channel for each output. All of them know the same places: one is "
+            "enough, and the next layer expects one.",
+        ),
+        Mistake(
+            "padded",
+            _partial_padded,
+            "You pad the picture. Here nothing is padded: a kernel of k × k takes k − 1 rows and "
+            "columns away.",
+        ),
+        Mistake(
             "0 / 0",
             _partial_wrong(share=lambda seen, x, weight: weight[0, 0].numel() / seen),
             "Where a window sees nothing, you divide by 0 and return nan.",
@@ -1781,11 +1784,6 @@ PARTIAL_CONV = Exercise(
             "afterwards still has a derivative.",
         ),
         Mistake(
-            "one mask for all",
-            _partial_first_mask,
-            "The first picture's hole is cut into all of them.",
-        ),
-        Mistake(
             "mask upside down",
             _partial_turned,
             "You keep what lies in the hole, and throw away what is known.",
@@ -1800,22 +1798,15 @@ PARTIAL_CONV = Exercise(
         call("nothing known", normal(1, 2, 3, 4, seed=124), torch.zeros(1, 1, 3, 4), _KERNEL,
              _BIASES, grad=(0, 2, 3)),
         call("all known", normal(1, 2, 3, 4, seed=125), torch.ones(1, 1, 3, 4), _KERNEL, _BIASES),
-        call("two pictures with two holes, 5 × 4, 2 × 2", normal(2, 3, 5, 4, seed=126), _MASKS,
+        call("two pictures, torn, 5 × 4, a kernel of 2 × 2", normal(2, 3, 5, 4, seed=126), _TORN,
              normal(2, 3, 2, 2, seed=127), normal(2, seed=128), grad=(0, 2, 3)),
-        call("a kernel of one place", normal(2, 1, 3, 2, seed=129), _MASKS[:, :, 1:4, :2],
+        call("a kernel of one place", normal(2, 1, 3, 2, seed=129), _TORN[..., 2:, 2:],
              normal(1, 1, 1, 1, seed=130), normal(1, seed=131)),
     ),
 )  # fmt: skip
 
 
 # --- pan_sharpen ----------------------------------------------------------------------------------
-
-
-def pan_sharpen(
-    colours: Float[Tensor, "B C H W"], grey: Float[Tensor, "B 1 H W"], weights: Float[Tensor, " C"]
-) -> Float[Tensor, "B C H W"]:
-    """colours + (grey - their brightness), which `weights` (of sum 1) make of them."""
-    return colours + grey - _brightness(colours, weights)
 
 
 def _brightness(colours: Tensor, weights: Tensor) -> Tensor:
@@ -1835,7 +1826,7 @@ _BANDS = 0.3 * normal(2, 4, 3, 2, seed=141)
 PAN_SHARPEN = Exercise(
     id="restoration.pan_sharpen",
     title="Colours from one sensor, detail from another",
-    reference=pan_sharpen,
+    reference=restoration.pan_sharpen,
     hints=(
         "The grey sensor sees more detail, but how bright would it see your colours? What is "
         "missing in them?",
@@ -1904,7 +1895,7 @@ PAN_SHARPEN = Exercise(
         ),
         Mistake(
             "held in [−1, 1]",
-            lambda u, g, w: pan_sharpen(u, g, w).clamp(-1, 1),
+            lambda u, g, w: restoration.pan_sharpen(u, g, w).clamp(-1, 1),
             "You hold the result in [−1, 1]. At bright edges Σ w · result is no longer the grey "
             "picture.",
         ),
