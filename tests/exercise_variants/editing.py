@@ -116,7 +116,7 @@ def by_mse(ws, pictures, encode):
 
 def by_normalize(pivot, w, alpha):
     way = (w - pivot).flatten(1)
-    return pivot + alpha * F.normalize(way, dim=1).view_as(w)
+    return pivot + alpha * F.normalize(way, dim=1).reshape(w.shape)
 
 
 def one_code_at_a_time(pivot, w, alpha):
