@@ -243,12 +243,11 @@ def invert(
     The loss is the mean squared difference of `synthesis(ws)` and x. Only the codes move.
     Source: Abdal et al. 2019 (Image2StyleGAN), without its perceptual loss.
     """
-    ws = start.clone().requires_grad_()
+    ws = start.detach().clone().requires_grad_()
     optimizer = torch.optim.Adam([ws], lr)
     for _ in range(steps):
         loss = F.mse_loss(synthesis(ws), x)
-        optimizer.zero_grad()
-        loss.backward()
+        (ws.grad,) = torch.autograd.grad(loss, ws)  # leaves none in the generator's weights
         optimizer.step()
     return ws.detach()
 
@@ -465,14 +464,14 @@ INVERT = Exercise(
         ),
     ),
     probes=(
-        call("w → A w with three rows, one step of 0.1", _tall, _ASKED, _ZERO + 0.3, 1, 0.1),
+        call("w → A w with three rows, one step of 0.1", _tall, _ASKED, _ZERO + 3, 1, 0.1),
         call("no steps", _tall, _ASKED, _ZERO + 0.3, 0, 0.1),
         call("the same, 25 steps", _tall, _ASKED, _ZERO + 0.3, 25, 0.1, rtol=1e-3, atol=1e-4),
         call(
             "3 codes of 3 layers, 12 steps of 0.05",
             _layered,
             normal(3, 4, seed=31),
-            0.3 * normal(3, 3, 4, seed=32),
+            normal(3, 3, 4, seed=32),
             12,
             0.05,
             rtol=1e-3,
@@ -798,6 +797,12 @@ STRANGENESS = Exercise(
             "All directions count alike with you. The covariance says that they are not alike.",
         ),
         Mistake(
+            "1 over each number",
+            _strange(squared=lambda d, c: (d @ c.clamp(min=1e-3).reciprocal() * d).sum(2)),
+            "You turn over every number of the covariance by itself. The inverse of a matrix is "
+            "another matrix.",
+        ),
+        Mistake(
             "covariance not used",
             _strange(squared=lambda d, c: d.square().sum(2)),
             "`covariance` has no influence on your result: all directions count alike.",
@@ -827,6 +832,11 @@ STRANGENESS = Exercise(
             "others.",
         ),
         Mistake(
+            "only the first layer",
+            lambda ws, mean, covariance: _strange()(ws[:, :1], mean, covariance),
+            "Only the first layer counts with you. Change the others: your number stays.",
+        ),
+        Mistake(
             "the mean of the layers",
             lambda ws, mean, covariance: _strange()(ws.mean(1, keepdim=True), mean, covariance),
             "You average the layers' codes before you measure. Two strange codes on opposite sides "
@@ -843,6 +853,8 @@ STRANGENESS = Exercise(
              _spread(3, 57)),
         call("2 codes of 6 layers, 1 wide", normal(2, 6, 1, seed=58), torch.tensor([0.2]),
              torch.tensor([[2.0]])),
+        call("4 other codes, another law", normal(4, 3, 5, seed=48), normal(5, seed=49),
+             _spread(5, 47), rtol=1e-3),
         call("codes in float64", normal(2, 2, 4, seed=50, dtype=torch.float64),
              normal(4, seed=52).double(), _spread(4, 53).double()),
         call("two layers on opposite sides", torch.tensor([[[3.0, 1.0], [-3.0, -1.0]]]),
@@ -1157,6 +1169,18 @@ def _at_once(n, others, unit=_one, sign=-1.0):
     return _one(n + sign * (units @ n) @ units)
 
 
+def _loose_basis(n, others):
+    """Gram and Schmidt without the lengths."""
+    basis: list[Tensor] = []
+    for other in others:
+        for b in basis:
+            other = other - (other @ b) * b
+        basis.append(other)
+    for b in basis:
+        n = n - (n @ b) * b
+    return _one(n)
+
+
 def _projected(n: Tensor, others: Tensor) -> Tensor:
     basis = torch.linalg.qr(others.T).Q
     return basis @ (basis.T @ n)
@@ -1183,6 +1207,24 @@ CONDITIONAL_DIRECTION = Exercise(
             "first one back: with n = (1, 0, 0) and others (0.6, 0.8, 0), (0, 0.6, 0.8) your "
             "result is {got:.3f}, whose product with the first is not 0.",
             example(_N, _OTHERS, gives=torch.tensor([0.8575, -0.4116, 0.3087])),
+        ),
+        Mistake(
+            "one after the other, backwards",
+            lambda n, others: _in_turn(n, others.flip(0)),
+            "You take out one direction after the other, the last one first. Each correction "
+            "brings part of those before back: your result still follows the last of the others.",
+        ),
+        Mistake(
+            "a basis of any length",
+            _loose_basis,
+            "The others become orthogonal among themselves and keep their lengths: hand in one "
+            "twice as long, and your answer changes.",
+        ),
+        Mistake(
+            "divided by the length of n",
+            lambda n, others: (n - _projected(n, others)) / n.norm(),
+            "You divide by the length that n had before. What is left is shorter than n, so your "
+            "result is shorter than asked.",
         ),
         Mistake(
             "all at once",
@@ -1546,6 +1588,8 @@ CHANNEL_RELEVANCE = Exercise(
         call("pictures that change by 0.01 and by 10", normal(2, 3, 4, seed=110)
              * torch.tensor([0.01, 1.0, 10.0]).view(1, 3, 1), torch.zeros(2, 3, 4),
              _one(normal(4, seed=111))),
+        call("two channels that do the same", normal(1, 3, 4, seed=112).repeat(2, 1, 1),
+             normal(1, 3, 4, seed=113).repeat(2, 1, 1), _one(normal(4, seed=114))),
         call("embeddings that agree", *(0.2 * m + 1 for m in _CHANNELS[:2]), _CHANNELS[2]),
     ),
 )  # fmt: skip
@@ -1744,8 +1788,8 @@ SPADE = Exercise(
     probes=(
         call("((1, 3), (5, 7)) under two halves", _X4, _HALVES, _gamma, _beta, grad=(0,)),
         call("2 pictures of 3 channels, 4 × 6, labels 12 × 12", normal(2, 3, 4, 6, seed=123)
-             * torch.tensor([1.0, 5.0, 0.2]).view(1, 3, 1, 1) + 2,
-             _larger_kinds(2, 2, 4, 6, (3, 2), 124), _conv_gamma, _conv_beta, grad=(0,)),
+             * torch.tensor([1.0, 5.0, 0.5]).view(1, 3, 1, 1) + 1,
+             _larger_kinds(2, 2, 4, 6, (3, 2), 124), _conv_gamma, _conv_beta, grad=(0,), rtol=1e-3),
         call("labels of x's own size", normal(1, 3, 3, 5, seed=125), _kinds(1, 2, 3, 5, 126),
              _conv_gamma, _conv_beta),
         call("labels smaller than x", normal(3, 1, 6, 4, seed=127), _kinds(3, 4, 3, 2, 128),
@@ -1834,6 +1878,18 @@ FEATURE_MATCHING = Exercise(
             "mean over maps",
             _matching(within=_average),
             "You average over the maps of a scale. They were to be added up.",
+        ),
+        Mistake(
+            "one mean over all numbers",
+            lambda real, fake: torch.cat(
+                [
+                    (r.detach() - f).abs().flatten()
+                    for a, b in zip(real, fake, strict=True)
+                    for r, f in zip(a[:-1], b[:-1], strict=True)
+                ]
+            ).mean(),
+            "You take one mean over all numbers of all maps: a map with many places counts more "
+            "than one with few.",
         ),
         Mistake(
             "squares",
@@ -1967,9 +2023,10 @@ def _counted(ids):
 
 
 def _names(*shape: int, n: int, seed: int) -> Tensor:
-    """Ids as a data set gives them: 1000 · class + number."""
+    """Ids as a data set gives them, 1000 · class + number, in blocks of 3 × 4 places."""
     table = torch.tensor([0, 7, 11_000, 26_000, 26_001, 26_002, 33_000])
-    return table[(normal(*shape, seed=seed).abs() * 3).long() % n]
+    names = table[(normal(*shape, seed=seed).abs() * 3).long() % n]
+    return names.repeat_interleave(3, 1).repeat_interleave(4, 2)  # things are larger than a place
 
 
 _CORNER = torch.tensor(
@@ -2088,10 +2145,10 @@ INSTANCE_EDGES = Exercise(
         call("a column of 1 and 2", torch.tensor([[[1], [2]]])),
         call("one thing all over", torch.full((1, 3, 4), 5)),
         call("four things meet at a corner, and a lone place", _CORNER),
-        call("3 pictures of 6 × 5, ids up to 33000", _names(3, 6, 5, n=7, seed=301)),
+        call("3 pictures of 9 × 8, ids up to 33000", _names(3, 3, 2, n=7, seed=301)),
         call("three cars side by side",
              torch.tensor([[[26002, 26002, 26001, 26001, 26257]]])),
-        call("one picture of 9 × 9, zeros and sevens", _names(1, 9, 9, n=2, seed=302)),
+        call("one picture of 9 × 16, zeros and sevens", _names(1, 3, 4, n=2, seed=302)),
         call("a row of 1, 2, 3", torch.tensor([[[1, 2, 3]]])),
         call("rows of 1, 2, 1", torch.tensor([[[1, 2, 1], [1, 2, 1], [1, 1, 1]]])),
         call("a single place", torch.tensor([[[3]]])),
