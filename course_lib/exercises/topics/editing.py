@@ -1135,6 +1135,7 @@ LOCAL_CODES = Exercise(
              normal(2, 4, 2, seed=74), 0.5),
         call("3 codes without layers, alpha = 2", normal(3, 4, seed=79), normal(3, 4, seed=80),
              2.0),
+        call("2 other codes, alpha = ½", normal(2, 4, 2, seed=69), normal(2, 4, 2, seed=70), 0.5),
         call("a small alpha", normal(2, 2, 3, seed=75), normal(2, 2, 3, seed=76), 0.01),
         call("codes near and far", normal(3, 2, 2, seed=78), normal(3, 2, 2, seed=78)
              + normal(3, 2, 2, seed=77) * torch.tensor([0.1, 1.0, 30.0]).view(3, 1, 1), 3.0),
