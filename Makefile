@@ -3,6 +3,7 @@
 # make lectures    runs all lectures at laptop scale; keeps their pictures, times and qualities
 # make address TO=https://github.com/YOU/COPY   gives a copy its address, everywhere
 # make benchmark   measures speed beside other libraries
+# make site        builds the solved lectures, exercises and docstrings into web pages: build/site
 # make everywhere  what takes longer: every notebook on other machines (bare, offline, the oldest
 #                  packages), in Chromium and on a pretended GPU; bad input; the rest of the tests
 # PYTHON=...       another Python; a torch that it already has is used, not installed a second time
@@ -10,7 +11,7 @@
 PYTHON ?= python3
 NOTEBOOK ?= notebooks/00_start_here.ipynb
 
-.PHONY: lab address test lectures benchmark everywhere
+.PHONY: lab address test lectures benchmark site everywhere
 
 lab:
 	$(PYTHON) course.py lab $(NOTEBOOK)
@@ -18,5 +19,5 @@ lab:
 address:
 	$(PYTHON) course.py address $(TO)
 
-test lectures benchmark everywhere:
+test lectures benchmark site everywhere:
 	$(PYTHON) course.py $@

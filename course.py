@@ -5,6 +5,7 @@
     lectures    runs all lectures at laptop scale; keeps their pictures, times and qualities
     address     `address https://github.com/YOU/COPY` gives a copy its address, everywhere
     benchmark   measures speed beside other libraries
+    site        builds the solved lectures, exercises and docstrings into web pages: build/site
     everywhere  what takes longer: bare machines, old packages, every lecture in a browser
 
 Each sets up what it needs, once: `.venv` for students and, on top of it, `.venv-test` with the
@@ -35,6 +36,7 @@ COMMANDS = {  # name: the environment, and what its Python is told, one call aft
             "-m pytest tests/benchmarks -m benchmark -s --readme".split(),
         ],
     ),
+    "site": (".venv-test", [["site/make.py"]]),
     "everywhere": (
         ".venv-test",
         [

@@ -26,16 +26,16 @@ LEAST = 90  # percent of course_lib's lines
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
 
 
-BROWSER = "tests/test_browser.py"
+BROWSER, SITE = "tests/test_browser.py", "tests/test_site.py"
 # These send functions to forks, to which slipcover's marks do not travel, or compare their code.
 GRADING = [f"tests/grading/test_{name}.py" for name in ("answers", "whole", "attacks")]
 PRETEND = "tests/test_pretend_gpu.py"  # a device must be there before torch's first backward pass
-APART = [BROWSER, PRETEND, *GRADING]
+APART = [BROWSER, SITE, PRETEND, *GRADING]
 UNIT = [*map("--ignore={}".format, APART)]
 Stage = tuple[str, list[str], dict[str, str]]  # name, arguments of Python, environment
 
 
-def stages() -> list[Stage]:
+def stages(chromium: bool = True) -> list[Stage]:
     """All that runs, in the order in which it is begun: the longest comes first."""
 
     def notebooks(name: str, folder: str, expect: str) -> Stage:
@@ -44,9 +44,10 @@ def stages() -> list[Stage]:
 
     return [
         ("unit tests", [*COVERED, *PYTEST, *UNIT, "tests"], {}),
+        ("site", [*PYTEST, SITE, *([] if chromium else ["-k", "not chromium"])], {}),
         ("style", ["-m", "ruff", "check", "."], {}),
         notebooks("notebooks, unsolved", "notebooks", "not attempted"),
-        ("browser", [*PYTEST, BROWSER], {}),
+        *([("browser", [*PYTEST, BROWSER], {})] if chromium else []),
         notebooks("notebooks, solved", "solutions", "correct"),
         ("grading", [*PYTEST, *GRADING], {}),
         ("pretend GPU", [*PYTEST, PRETEND], {}),
@@ -89,12 +90,12 @@ def run(stage: Stage) -> tuple[str, str, float, Path]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Runs all tests of the course.")
     parser.add_argument("--no-browser", action="store_true", help="leave out Chromium")
-    left_out = {"browser"} if parser.parse_args().no_browser else set()
+    chromium = not parser.parse_args().no_browser
     REPORTS.mkdir(exist_ok=True)
     COVERAGE.unlink(missing_ok=True)
     start = time.perf_counter()
     with ThreadPoolExecutor(2) as pool:
-        rows = list(pool.map(run, [stage for stage in stages() if stage[0] not in left_out]))
+        rows = list(pool.map(run, stages(chromium)))
     lines = json.loads(COVERAGE.read_text())["summary"] if COVERAGE.exists() else {}
     percent = lines.get("percent_covered", 0)
     failed = percent < LEAST or any(result != "ok" for _, result, _, _ in rows)

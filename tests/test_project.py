@@ -163,6 +163,17 @@ def test_a_workflow_may_only_read_and_runs_only_what_is_here(workflow):
             assert (ROOT / path).exists()
 
 
+def test_only_the_job_that_publishes_the_site_may_write_and_it_runs_no_code_of_ours():
+    found = {}
+    for name, path in WORKFLOWS.items():
+        for job, what in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].items():
+            if "permissions" in what:
+                found[name, job] = what["permissions"], [step["uses"] for step in what["steps"]]
+    ((where, (rights, uses)),) = found.items()
+    assert where == ("site", "publish") and rights == {"pages": "write", "id-token": "write"}
+    assert [use.split("@")[0] for use in uses] == ["actions/deploy-pages"]
+
+
 def test_the_workflow_tests_on_every_python_that_pyproject_names():
     jobs = yaml.safe_load(WORKFLOWS["test"].read_text(encoding="utf-8"))["jobs"]
     mark = "Programming Language :: Python :: "
