@@ -18,7 +18,7 @@ def main() -> int:
     from sphinx.cmd.build import main as sphinx
 
     source, kept, out = (ROOT / "build" / name for name in ("pages", "doctrees", "site"))
-    for folder in (source, kept, out):
+    for folder in (source, kept, out, out.with_name("jupyter_execute")):
         shutil.rmtree(folder, ignore_errors=True)
     pages.write(source)
     code = sphinx(["-qW", "--keep-going", f"-c{HERE}", f"-d{kept}", str(source), str(out)])

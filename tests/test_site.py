@@ -162,18 +162,20 @@ def test_an_alternative_text_says_what_is_drawn_and_what_stands_under_it(writer)
 
     notebook = v4.new_notebook()
     notebook.cells = [
-        v4.new_markdown_cell("Faces are made. **Which are real?** *Three minutes.*"),
+        v4.new_markdown_cell("The faces come from a network. **Which are real?** *Three minutes.*"),
         picture('plots.rows({"real": a, "made": b})'),
         picture("faces"),
-        v4.new_markdown_cell("**Claim.** The second row has $\\sigma = 1$. And more. How?"),
+        v4.new_markdown_cell(
+            "**Claim.** The second row has $\\sigma = 1$. It has no grey at all. How?"
+        ),
         picture("faces"),
         v4.new_markdown_cell("## A heading\n\nOf something else."),
     ]
     modules = writer.imported(notebook)
     first, second, third = (writer.alternative(notebook, i, modules) for i in (1, 2, 4))
-    assert "real, made. Faces are made." in first
+    assert first == "Rows of pictures: real, made. The faces come from a network."
     assert second == "The second row has σ = 1."
-    assert third == "And more."
+    assert third == "It has no grey at all."
 
 
 # ---- in Chromium ---------------------------------------------------------------------------------
