@@ -76,12 +76,14 @@ def linked(text: str) -> str:
     return re.sub(r"\[([^\]]+)\]\((?!https?:|#)([^)]+)\)", at, text)
 
 
-def lectures() -> list[Lecture]:
-    """All lectures whose solved notebook has been built, in their order."""
+def lectures(numbers: list[str] | None = None) -> list[Lecture]:
+    """The lectures whose solved notebook has been built, in their order: all, or those numbers."""
     row = r"\*\*\d\d \[[^\]]+\]\(solutions/(\w+)\.ipynb\)\*\* (.*?) \| (.*?) \|"
     listed = {name: (about, time) for name, about, time in re.findall(row, README)}
     found = []
     for path in sorted((ROOT / "solutions").glob("[0-9][0-9]_*.ipynb")):
+        if numbers and path.name[:2] not in numbers:
+            continue
         notebook = nbformat.read(path, as_version=4)
         heading = re.search(r"^# (.+)$", notebook.cells[0].source, re.M).group(1)
         found.append(Lecture(path.stem, heading, *listed.get(path.stem, ("", "")), notebook))
@@ -337,7 +339,8 @@ def reference(names: list[str]) -> str:
         said = (inspect.getdoc(importlib.import_module(name)) or "").split("\n\n")[0]
         said = " ".join(said.split()).replace("<", r"\<").replace("*", r"\*").replace("$", r"\$")
         lines.append(f"- [{'.'.join(parts[1:])}]({name}.md): {said}")
-    return "\n\n".join(lines) + "\n\n```{toctree}\n:hidden:\n\n" + "\n".join(names) + "\n```\n"
+    toctree = "```{toctree}\n:hidden:\n\n" + "\n".join(names) + "\n```"
+    return "\n\n".join([*lines, toctree][: None if names else -1]) + "\n"
 
 
 def is_package(name: str) -> bool:
@@ -424,11 +427,14 @@ def block(kind_and_lines: tuple[str, list[str]]) -> str:
 # ---- all of it -----------------------------------------------------------------------------------
 
 
-def write(folder: Path) -> None:
-    """Writes all pages into a folder, which Sphinx then builds with conf.py."""
+def write(folder: Path, numbers: list[str] | None = None) -> None:
+    """Writes all pages into a folder, which Sphinx then builds with conf.py.
+
+    With numbers only the pages of these lectures, and no reference.
+    """
     for name in ("lectures", "notebooks", "covers", "reference"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    found, names = lectures(), modules()
+    found, names = lectures(numbers), [] if numbers else modules()
     for lecture in found:
         nbformat.write(page(lecture), folder / "lectures" / f"{lecture.name}.ipynb")
         shutil.copy(ROOT / "notebooks" / f"{lecture.name}.ipynb", folder / "notebooks")
