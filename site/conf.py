@@ -11,7 +11,8 @@ sys.path.insert(0, str(HERE.parent))
 import pages  # noqa: E402
 
 project = pages.title()
-copyright = "the authors of the course. Text and figures: CC BY 4.0. Code: MIT"
+author = "the authors of the course"
+copyright = f"{author}. Text and figures: CC BY 4.0. Code: MIT"
 language = "en"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
 exclude_patterns = ["notebooks"]  # for download
