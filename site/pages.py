@@ -23,7 +23,7 @@ from course_lib import build
 from course_lib.exercises import EXERCISES
 
 ROOT, HERE = build.ROOT, Path(__file__).resolve().parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = build.MISSING.sub("", (ROOT / "README.md").read_text(encoding="utf-8"))
 SECTIONS = ["How the exercises work", "How to grade", "How big a run is", "How to author"]
 LEFT_OUT = re.compile(r"__main__|\.exercises\.(topics|grading\.)|\.data\.recipes")  # no interface
 BADGE = re.compile(r"\[!\[Open in Colab\].*?\]\(.*?\)")
