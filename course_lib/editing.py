@@ -74,19 +74,25 @@ def _unit(maps: Tensor) -> Tensor:
     return maps * (maps.square().sum(1, keepdim=True) + 1e-8).rsqrt()
 
 
-def taps(trunk: nn.Sequential, layers: Sequence[int]) -> Callable[[Tensor], list[Tensor]]:
+def taps(
+    trunk: nn.Sequential, layers: Sequence[int], size: int | None = None
+) -> Callable[[Tensor], list[Tensor]]:
     """What these layers of a trunk answer, as a function of pictures: maps for a distance.
 
-    layers: how many of the trunk's layers come before each map, as in `trunk[:n]`, rising. Raises
-    ValueError for numbers that do not rise or exceed the trunk.
+    layers: how many of the trunk's layers come before each map, as in `trunk[:n]`, rising. size:
+    pictures are brought to size × size first, as the network was taught. Raises ValueError for
+    numbers that do not rise or exceed the trunk.
     """
     instance("trunk", trunk, nn.Sequential)
     ends = several("layers", layers, whole, most=len(trunk))
     if sorted(set(ends)) != ends:
         raise ValueError(f"layers must rise; got {ends}")
+    sides = None if size is None else (whole("size", size, most=4096),) * 2
 
     def maps(x: Tensor) -> list[Tensor]:
         found = []
+        if sides not in (None, x.shape[2:]):
+            x = F.interpolate(x, sides, mode="bilinear")
         for begin, end in zip([0, *ends], ends, strict=False):
             x = trunk[begin:end](x)
             found.append(x)

@@ -93,6 +93,8 @@ def test_taps_are_what_the_trunk_says_on_its_way():
     first, last = taps(trunk, (2, 3))(x)
     torch.testing.assert_close(first, trunk[:2](x))
     torch.testing.assert_close(last, trunk(x))
+    (resized,) = taps(trunk, (1,), 16)(x)
+    assert resized.shape == (1, 2, 14, 14)
     with pytest.raises(ValueError, match="layers must rise"):
         taps(trunk, (3, 2))
 

@@ -8,6 +8,7 @@ from course_lib.recipes import (
     autoencoders,
     dcgan,
     diffusion,
+    editing,
     gan,
     metrics,
     restoration,
@@ -16,7 +17,8 @@ from course_lib.recipes import (
     words,
 )
 
-LECTURES = (metrics, autoencoders, gan, dcgan, translation, diffusion, styles, restoration, words)
+LECTURES = (metrics, autoencoders, gan, dcgan, translation, diffusion, styles, editing)
+LECTURES += (restoration, words)
 RECIPES: dict[str, Callable[[], None]] = {
     recipe.__name__: recipe for lecture in LECTURES for recipe in lecture.RECIPES
 }
