@@ -44,6 +44,7 @@ from course_lib.gan import _adam, _descend
 from course_lib.styles import StyledConv, StyleGenerator, ToRGB
 
 SLOPE = 0.2  # of the mapping's last leaky ReLU
+AT_ONCE = 16  # style channels that are moved in one batch
 SMALLEST = 8  # side of the smallest map at which noise is examined
 
 
@@ -461,16 +462,21 @@ def channel_effects(
     """
     function("see", see), number("reach", reach, above=0)
     instance("generator", generator, StyleGenerator)
-    channels = sum(len(conv.affine.bias) for conv in generator.convs)
-    shaped("spreads", spreads, channels, like=generator.const)
-    found: tuple[list, list] = [], []
-    for i, spread in enumerate(spreads):
-        for side, sign in zip(found, (reach, -reach), strict=True):
-            shift = torch.zeros_like(spreads)
-            shift[i] = sign * spread
-            with moved_styles(generator, shift):
-                side.append(see(generator.synthesis(ws, "none").clamp(-1, 1)))
-    return torch.stack(found[0]), torch.stack(found[1])
+    sizes = [len(conv.affine.bias) for conv in generator.convs]
+    shaped("ws", ws, "P", generator.layers, generator.w, like=generator.const)
+    moves = shaped("spreads", spreads, sum(sizes), like=generator.const).split(sizes)
+    found: tuple[list, list] = ([], [])
+    for conv, own in zip(generator.convs, moves, strict=True):
+        for rows in torch.diag(reach * own).split(AT_ONCE):  # one row moves one channel
+            shift = rows.repeat_interleave(len(ws), 0)
+            for side, sign in zip(found, (1, -1), strict=True):
+                hook = conv.affine.register_forward_hook(lambda _, __, s, d=sign * shift: s + d)
+                try:
+                    x = generator.synthesis(ws.repeat(len(rows), 1, 1), "none").clamp(-1, 1)
+                finally:
+                    hook.remove()
+                side.append(see(x).view(len(rows), len(ws), -1))
+    return torch.cat(found[0]), torch.cat(found[1])
 
 
 def channel_relevance(

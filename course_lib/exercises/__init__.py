@@ -24,6 +24,7 @@ from course_lib.exercises.topics import (
     dcgan,
     ddpm,
     density,
+    editing,
     ethics,
     gan,
     losses,
@@ -35,7 +36,7 @@ from course_lib.exercises.topics import (
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
 __all__ += ["Verdict", "check", "grade", "hint", "predict", "progress", "solution"]
 
-LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, styles)
+LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, styles, editing)
 
 for _lecture in LECTURES:
     EXERCISES.update({exercise.id: exercise for exercise in _lecture.EXERCISES})

@@ -31,7 +31,7 @@ from course_lib.styles import StyleGenerator
 from course_lib.training import train
 
 
-def encoder_peeps32(steps: int = 500, batch: int = 16, seed: int = 60) -> None:
+def encoder_peeps32(steps: int = 350, batch: int = 16, seed: int = 60) -> None:
     """Train it again whenever `style_peeps32` changes: it speaks that generator's language."""
     name, home = "encoder_peeps32", device.choose().device
     faces, held_out = (data.load("peeps", split, size=32) for split in SPLITS)
@@ -69,7 +69,7 @@ def _read_and_drawn(encoder: nn.Module, generator: StyleGenerator, held_out) -> 
     }
 
 
-def swap_peeps32(steps: int = 600, batch: int = 16, seed: int = 61) -> None:
+def swap_peeps32(steps: int = 400, batch: int = 16, seed: int = 61) -> None:
     name, home = "swap_peeps32", device.choose().device
     faces, held_out = (data.load("peeps", split, size=32) for split in SPLITS)
     torch.manual_seed(seed)
@@ -93,11 +93,11 @@ def swap_peeps32(steps: int = 600, batch: int = 16, seed: int = 61) -> None:
     save_weights(name, pair, card)
 
 
-def land_spade(steps: int = 330) -> None:
+def land_spade(steps: int = 220) -> None:
     _painter("land_spade", SpadeGenerator(), steps)
 
 
-def land_door(steps: int = 530) -> None:
+def land_door(steps: int = 350) -> None:
     _painter("land_door", DoorGenerator(), steps)
 
 

@@ -52,12 +52,13 @@ def inversion(
         images[name] = ax.imshow(plots.as_pictures(y)[0], vmin=0, vmax=1)
         plots.bare(ax, name)
 
-    def draw(spaces: Mapping[str, Tensor]) -> str:
-        for name, y in spaces.items():
+    def draw(stop: str) -> str:
+        for name, y in found[stop].items():
             images[name].set_data(plots.as_pictures(y)[0])
-        return "; ".join(f"{name} <b>{measure(y)}</b>" for name, y in spaces.items())
+        return "; ".join(f"{name} <b>{measure(y)}</b>" for name, y in found[stop].items())
 
-    return live(figure, found, draw, start=next(iter(found)), label="steps")
+    stops = {stop: stop for stop in found}
+    return live(figure, stops, draw, start=next(iter(found)), label="steps")
 
 
 def words(
