@@ -80,6 +80,12 @@ VISITS = [
         "not in points",
     ),
     ("09_styles", "styles.truncate", "    return psi * w", "without the mean"),
+    (
+        "10_editing",
+        "editing.local_codes",
+        "    return pivot + alpha * (w - pivot)",
+        "a share of the way",
+    ),
 ]
 
 # What a test wants to know of the notebook on the screen. JupyterLab draws only the cells in view,
