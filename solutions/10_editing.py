@@ -766,13 +766,14 @@ with torch.no_grad():
     real = clip.see(held_out.floats())
 
 
-def steered(text, hold=0.0):
-    """Codes in W+ whose pictures fit this direction of the space of texts"""
-    wish = lambda ws, y: 1 - clip.see(y) @ text + hold * (ws - begin).square().mean((1, 2))  # noqa: E731
+def steered(text):
+    """Codes in W+, near where they began, whose pictures fit this direction of texts"""
     code = begin.clone().requires_grad_()
     optimizer = torch.optim.Adam([code], 0.05)
     for _ in range(some):
-        (code.grad,) = torch.autograd.grad(wish(code, plus(code)).sum(), code)
+        score = clip.see(plus(code)) @ text
+        loss = (1 - score + (code - begin).square().mean((1, 2))).sum()
+        (code.grad,) = torch.autograd.grad(loss, code)
         optimizer.step()
     return code.detach()
 
@@ -780,11 +781,11 @@ def steered(text, hold=0.0):
 results = {}
 for name in ("glasses", "dark skin"):
     (text, neutral), (key, value) = ASKED[name], HAS[name]
-    ways = {"the text": (say(text), 0.0), "held near the start": (say(text), 1.0)}
-    ways["text minus its opposite"] = (F.normalize(say(text) - say(neutral), dim=0), 0.0)
+    ways = {"the text": say(text)}
+    ways["text minus its opposite"] = F.normalize(say(text) - say(neutral), dim=0)
     print(f"{name}: the judge saw {(start[key] == value).double().mean():.0%} before")
-    for way, (direction, hold) in ways.items():
-        y = draw(steered(direction, hold))
+    for way, direction in ways.items():
+        y = draw(steered(direction))
         got = (told(reader, y)[key] == value).double()
         with torch.no_grad():
             now, best = (clip.see(y) @ direction).mean(), (real @ direction).max()
@@ -795,11 +796,7 @@ for name in ("glasses", "dark skin"):
 # %%
 print(guess.reveal(round(100 * results["glasses", "the text"][1])))
 rows = {"before": draw(begin[:12])}
-rows |= {
-    f"{name},\n{way}": y[:12]
-    for (name, way), (y, _) in results.items()
-    if way != "held near the start"
-}
+rows |= {f"{name},\n{way}": y[:12] for (name, way), (y, _) in results.items()}
 plots.rows(rows)
 
 # %% [markdown]
