@@ -53,6 +53,7 @@ def fit_kinds(x: Float[Tensor, "B 3 H W"], k: int = 6, rounds: int = 40) -> Floa
     The first centre is the first block, each next one the block farthest from all so far: no lots
     are drawn. Raises ValueError for sizes that are no multiples of 4 and fewer than k blocks.
     """
+    finite("x", present("x", shaped("x", x, "B", 3, "H", "W")))
     colours = _blocks(x).float().flatten(2).transpose(1, 2).reshape(-1, 3)
     k = whole("k", k, most=len(colours))
     centres = colours[:1]

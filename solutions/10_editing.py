@@ -644,7 +644,7 @@ for name, pairs in curves.items():
         f"{name:20}",
         "; ".join(f"{s:g}: {a:.0%}, {b:.0%}" for s, (a, b) in zip(steps, pairs, strict=True)),
     )
-figures.trades(curves, "share with glasses", "skin and beard as before", m)
+figures.trades(curves, "skin and beard as before", "share with glasses", m)
 
 # %%
 if full:
@@ -879,7 +879,7 @@ for name in ("glasses", "beard", "dark skin"):
         print(f"{name:9} {way:18}", "; ".join(f"{a:.0%}, {b:.0%}" for a, b in pairs))
 
 # %%
-figures.trades(global_curves["glasses"], "share with glasses", "skin and beard as before", m)
+figures.trades(global_curves["glasses"], "skin and beard as before", "share with glasses", m)
 
 # %%
 shifts = {name: towards_words(name, 24)[0] for name in ASKED}

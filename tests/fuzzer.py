@@ -449,6 +449,15 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "ranks": torch.rand(1, 3),
     },
     "plots.losses.by_budget": lambda: {"budgets": {10: {"a": (2.0, 1.0, 3.0)}}},
+    "plots.editing.trades": lambda: {"curves": {"a": [(0.4, 1.0), (0.9, 0.7)]}, "n": 6},
+    "plots.editing.swap_grid": lambda: {
+        "structures": pictures(),
+        "textures": pictures(),
+        "grid": torch.rand(2, 2, 3, 8, 8),
+    },
+    "plots.editing.relevances": lambda: (
+        {"relevance": torch.rand(5), "layers": {"a": 2, "b": 3}, "chosen": 2}
+    ),
     "plots.styles.attention_on": lambda: {"weights": torch.rand(2, 8, 8)},
     "plots.translation.traces": lambda: {
         "named": {"y": torch.rand(2, 3, 8, 8), "F(y)": torch.rand(2, 3, 8, 8)},
@@ -719,6 +728,18 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         {"chain": ten_steps(), "classes": ["a", "b"]} | {"shape": (3, 8, 8), "eta": 0.5, "steps": 2}
     ),
     "widgets.diffusion.short_chains": lambda: {"chains": {10: ten_steps()}},
+    "widgets.editing.inversion": lambda: (
+        {"x": torch.rand(1, 3, 8, 8), "measure": shape_of}
+        | {"found": {"1": {"W": torch.rand(1, 3, 8, 8)}, "2": {"W": torch.rand(1, 3, 8, 8)}}}
+    ),
+    "widgets.editing.words": lambda: (
+        {"generator": colourful(), "ws": torch.rand(2, 4, 8), "read": lambda word, x: word}
+        | {"directions": {"a": torch.rand(40)}, "steps": (1.0, 2.0)}
+    ),
+    "widgets.editing.paint": lambda: (
+        {"generators": {"a": label_maps.SpadeGenerator()}}
+        | {"maps": {"a": torch.zeros(8, 8, dtype=torch.int64)}}
+    ),
     "widgets.losses.slid_away": lambda: {"distances": torch.linspace(0, 16, 6)},
     "widgets.restoration.bench": lambda: (
         {"x": pictures(), "read": lambda name, x: name}

@@ -13,7 +13,7 @@ from course_lib.plots import CYCLE, GREY, MODEL, as_pictures, as_sheet, bare, su
 
 
 def trades(
-    curves: Mapping[str, Sequence[Sequence[float]]], asked: str, kept: str, n: int
+    curves: Mapping[str, Sequence[Sequence[float]]], xlabel: str, ylabel: str, n: int
 ) -> Figure:
     """name -> (share that has what was asked, share of the rest that stayed), a pair for each step.
 
@@ -21,7 +21,7 @@ def trades(
     kept. Bars are standard errors of shares of n pictures.
     """
     curves = named("curves", curves, reals, "steps", 2)
-    texts(asked=asked, kept=kept), whole("n", n)
+    texts(xlabel=xlabel, ylabel=ylabel), whole("n", n)
     figure, axes = subplots(figsize=(5.6, 3.8))
     marks = "osD^vP*"
     for i, (name, pairs) in enumerate(curves.items()):
@@ -29,7 +29,7 @@ def trades(
         errors = [np.sqrt(np.clip(p * (1 - p), 0, None) / n) for p in (got, stayed)]
         look = {"color": CYCLE[i % len(CYCLE)], "marker": marks[i % len(marks)], "markersize": 5}
         axes.errorbar(stayed, got, *errors, linewidth=1.2, elinewidth=0.7, label=name, **look)
-    axes.set(xlabel=kept, ylabel=asked, ylim=(-0.03, 1.05))
+    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(-0.03, 1.05))
     axes.legend(fontsize=8)
     return figure
 

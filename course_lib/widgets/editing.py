@@ -18,8 +18,10 @@ from course_lib.checks import (
     function,
     instance,
     named,
+    number,
     one_of,
     pictures,
+    several,
     shaped,
 )
 from course_lib.editing import moved_styles
@@ -77,6 +79,7 @@ def words(
     channels = sum(len(conv.affine.bias) for conv in generator.convs)
     for name, shift in named("directions", directions).items():
         finite(name, shaped("directions", shift, channels, like=generator.const))
+    several("steps", steps, number)
     stops: dict[str, tuple[str, float]] = {"as they are": (next(iter(directions)), 0.0)}
     stops |= {f"{word} × {step:g}": (word, step) for word in directions for step in steps}
     figure, axes = plt.subplots(figsize=(7.2, 1.3))

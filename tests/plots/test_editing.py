@@ -13,7 +13,7 @@ def pictures(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def test_a_trade_runs_from_what_was_kept_to_what_was_asked_for():
     curves = {"means": [(0.4, 1.0), (0.9, 0.7)], "random": [(0.4, 1.0), (0.45, 0.6)]}
-    figure = figures.trades(curves, "glasses", "rest as before", 100)
+    figure = figures.trades(curves, "rest as before", "glasses", 100)
     axes = figure.axes[0]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("glasses", "rest as before")
     line = axes.lines[0]
