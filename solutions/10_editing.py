@@ -258,7 +258,10 @@ strangeness = check("editing.strangeness", strangeness)
 
 # %%
 law = editing.straightened(codes(pick(smoke=500, laptop=4000, gpu=8000), 5)).double()
-mean, covariance = law.mean(0), torch.cov(law.T) + 1e-6 * torch.eye(net.w).double()
+mean, covariance = law.mean(0), torch.cov(law.T)
+variances = torch.linalg.eigvalsh(covariance)
+print(f"variance along its axes: {variances.max():.1f} … {variances.min():.1e}")
+covariance += 1e-3 * variances.mean() * torch.eye(net.w).double()
 
 
 def strange(ws):
@@ -270,10 +273,10 @@ flat = strange(net.w_mean + 0.25 * torch.randn(500, 1, net.w, generator=seed(7))
 print(f"codes of the mapping: {own.mean():.2f} ± {own.std() / 500**0.5:.2f} (standard error)")
 print(f"the average code with noise: {flat.mean():.2f}")
 if full:
-    assert abs(own.mean() - 1) < 0.1 and flat.mean() > 1.5
+    assert 0.8 < own.mean() < 1.1 and flat.mean() > 2
 
 # %% [markdown]
-# Codes of the mapping have strangeness 1 on average, whatever the width. Now invert people of the test set, of whom the generator has seen none. The library's `editing.invert` does what yours does; it also takes the perceptual distance and lets the learning rate fall at the end. **Which picture will be nearest to a person in dB: the best one in W, the best one in W+, or the most similar drawing among the training faces?**
+# Codes of the mapping have strangeness 1 on average, whatever the width. (A little less here. The cloud is very thin along some of its axes, and without a floor the smallest step along these would count as infinitely strange. So a thousandth of the mean variance was added everywhere.) Now invert people of the test set, of whom the generator has seen none. The library's `editing.invert` does what yours does; it also takes the perceptual distance and lets the learning rate fall at the end. **Which picture will be nearest to a person in dB: the best one in W, the best one in W+, or the most similar drawing among the training faces?**
 
 # %%
 # Replace ... by one of: "in W", "in W+", "the training drawing"
@@ -399,7 +402,7 @@ assert noise_regulariser(face).mean() > 20 * noise_regulariser(white).mean()
 print("strengths learned:", [round(conv.strength.item(), 3) for conv in net.convs])
 
 # %% [markdown]
-# Our generator has learned to ignore its noise (lecture 09): the strengths are about 0, and whatever one optimises there changes nothing. To see what the papers see, a copy gets strengths of 0.3 by hand. Now a code and 656 numbers of noise are looked for together, with and without the penalty. (As in the authors' code, each map is kept at mean 0 and variance 1.)
+# Our generator has learned to ignore its noise (lecture 09): the strengths are about 0, and whatever one optimises there changes nothing. To see what the papers see, a copy gets strengths of 0.3 by hand. Now a code and 656 numbers of noise are looked for together: with fixed noise, with free noise, and with the penalty. (As in the authors' code, each map is kept at mean 0 and variance 1.)
 
 # %%
 loud = copy.deepcopy(net)
@@ -422,25 +425,36 @@ def noise_penalty(code, _):
 
 m, some = pick(smoke=2, laptop=8, gpu=24), pick(smoke=2, laptop=60, gpu=300)
 fresh = torch.cat([v.flatten(1) for v in net.noises(m, seed(11))], 1)
-start = torch.cat([net.w_mean.expand(m, net.layers, -1).flatten(1), fresh], 1)
-drawn = {"people": x[:m]}
-for name, penalty in {
-    "noise free": None,
-    "with the penalty": lambda c, y: 0.3 * noise_penalty(c, y),
-}.items():
-    code = editing.invert(
-        lambda c: loud.synthesis(*unpacked(c)), x[:m], start, some, 0.1, maps, penalty=penalty
+flat_mean = net.w_mean.expand(m, net.layers, -1).flatten(1)
+drawn, likeness = {"people": x[:m]}, {}
+
+
+def by_noise(name, synthesis, start, penalty=None):
+    """Look for a code with noise; print how near it comes, and how much the noise is a picture"""
+    code = editing.invert(synthesis, x[:m], start, some, 0.1, maps, penalty=penalty)
+    drawn[name] = synthesis(code).detach()
+    noise = code if code.shape[1] == sum(sizes) else torch.cat([flat_mean, fresh], 1)
+    likeness[name] = noise_penalty(noise, None).mean().item()
+    print(
+        f"{name:16} {decibels(drawn[name], x[:m]).mean():.1f} dB, regulariser {likeness[name]:.3f}"
     )
-    with torch.no_grad():
-        ws, noise = unpacked(code)
-        y, without = loud.synthesis(ws, noise), loud.synthesis(ws, loud.noises(m, seed(12)))
-    drawn |= {name: y, f"{name}, other noise": without}
-    told_by = f"{decibels(y, x[:m]).mean():.1f} dB, regulariser {noise_penalty(code, y).mean():.2f}"
-    print(f"{name}: {told_by}; other noise: {decibels(without, x[:m]).mean():.1f} dB")
-plots.rows({key: y[:12] for key, y in drawn.items()})
+
+
+start = torch.cat([flat_mean, fresh], 1)
+by_noise("noise fixed", lambda c: loud.synthesis(*unpacked(torch.cat([c, fresh], 1))), flat_mean)
+by_noise("noise free", lambda c: loud.synthesis(*unpacked(c)), start)
+by_noise(
+    "with the penalty",
+    lambda c: loud.synthesis(*unpacked(c)),
+    start,
+    lambda c, y: 0.3 * noise_penalty(c, y),
+)
+if full:
+    assert likeness["with the penalty"] < 0.5 * likeness["noise free"]
+plots.rows(drawn)
 
 # %% [markdown]
-# With free noise, part of the picture lies in the noise: draw the same code with other noise, and the picture falls apart. The penalty takes this way out away. The rest of the lecture uses no noise.
+# Free noise is used: it becomes like its neighbours, which noise is not. The penalty takes that likeness away. Compare the three in dB: how much does the picture gain from free noise, and how much of the gain does the penalty leave? (Our noise has 656 numbers for a picture of 3,072. In the paper it is nearly one for each number of the picture.) The rest of the lecture uses no noise.
 #
 # ## 4 · An encoder, and staying in the domain
 #
