@@ -667,7 +667,7 @@ if full:
     assert asked["difference of means"][2.0][0] > asked["random"][2.0][0] + 0.2
 
 # %% [markdown]
-# The further up and to the right a curve runs, the better the trade. A random direction changes the rest and hardly any glasses.
+# The further up and to the right a curve runs, the better the trade. A random direction of the same length pays more for fewer glasses. Does the corrected direction trade better than the difference of means? Right angles in W are a statement about codes. Whether skin and beard stay in the *picture* is for the judge to say, and a longer way is needed for as many glasses.
 #
 # Does an inverted person follow a direction as samples do? Take the people who wear no glasses, invert them, and take one step of the direction, as long as the difference of the two means.
 
@@ -746,11 +746,11 @@ d = groups["SeFa"][0]
 plots.rows({f"{s:+g}": draw(layered(base[:12] + s * length * d)) for s in (-2, -1, 0, 1, 2)})
 
 # %% [markdown]
-# A direction that changes much is not yet one that *means* something. Look along the row: does one attribute change, or do many? The floor for such a figure is the random directions. What SeFa finds in photographs (pose, age) are sights that somebody named afterwards.
+# The directions of the weights change the picture more than random ones do. A direction that changes much is not yet one that *means* something. Look along the row: does one attribute change, or do many? The floor for such a figure is the random directions. What SeFa finds in photographs (pose, age) are sights that somebody named afterwards.
 #
 # ## 7 · Words
 #
-# A network of pictures and texts (CLIP; lecture 12 trains the course's own) gives both a vector in one space; the cosine says how well a text fits a picture. StyleCLIP (Patashnik and others 2021) steers with it. The simplest way: move the code until the cosine of its picture with a text is high. **The text is "glasses". The cosine rises above that of any real picture. At the start the judge sees glasses on some of the samples. On what share (in %) does it see them at the end?**
+# A network of pictures and texts (CLIP; lecture 12 trains the course's own) gives both a vector in one space; the cosine says how well a text fits a picture. StyleCLIP (Patashnik and others 2021) steers with it. The simplest way: move the code until the cosine of its picture with a text is high. **The text is "glasses". In the end its cosine is higher than that of any real picture. At the start the judge sees glasses on somewhat less than half of the samples. On what share (in %) does it see them at the end?**
 
 # %%
 # Replace ... by a number from 0 to 100
@@ -814,7 +814,7 @@ rows |= {f"{name},\n{way}": y[:12] for (name, way), (y, _) in results.items()}
 plots.rows(rows)
 
 # %% [markdown]
-# The optimiser does what it is told: the score of its pictures exceeds that of the best real picture. What the judge sees is another matter. One text also means its own topic: "glasses" and "no glasses" have a large cosine, for both are *about* glasses. The difference of two texts removes what they share. These pictures are adversarial examples for the network of pictures and texts, and the reason for the rule of this lecture: a method that optimises a score must not be judged by it.
+# The optimiser does what it is told: compare each score with that of the best real picture. What the judge sees is another matter, and it may even be *less* than before. Look at the row with the lowest share: the colours of the picture are torn, the score is high, and nobody would call that skin dark. Such pictures are adversarial examples for the network of pictures and texts. (One text also means its topic: "glasses" and "no glasses" have a large cosine, for both are about glasses. The difference of two texts removes what they share. Where two texts share little, as for the two skins, it only adds a second way to be fooled.) This is the reason for the rule of this lecture: a method that optimises a score must not be judged by it.
 #
 # ### Global directions
 #
@@ -904,7 +904,7 @@ for name, shift in shifts.items():
 plots.rows(rows)
 
 # %% [markdown]
-# Nobody labelled a single sample here. Twenty-four channels, chosen by words, put glasses on. Not every word has channels of its own: skin is a large area that many channels paint together. Try the words yourself. *Which one changes more than it says?*
+# Nobody labelled a single sample here, and 24 channels, chosen by words, put glasses and beards on, at about the price that labels pay. Not every word has channels of its own: for dark skin, the words stay far behind the labels. Skin is a large area that many channels paint together. Try the words yourself. *Which one changes more than it says?*
 
 
 # %%
@@ -918,9 +918,9 @@ sliders.words(net, layered(codes(8, 24)), shifts, read_word)
 # %% [markdown]
 # ## 8 · Structure and texture
 #
-# The swapping autoencoder (Park and others 2020) looks for no code. It *makes* two of them: a **structure**, a small map of 8 × 8 places, and a **texture**, one vector. The decoder is lecture 09's styled convolutions, with the texture as style. Exchange the textures of two people, and hope that colours go along and shapes stay.
+# The swapping autoencoder (Park and others 2020) looks for no code. It *makes* two of them: a **structure**, a small map of 8 × 8 places, and a **texture**, one vector. The decoder is lecture 09's styled convolutions, with the texture as style. Exchange the textures of two people: colours should go along, and shapes should stay.
 #
-# Why should the network not put everything into the structure? In the paper, a discriminator of patches forces it: many minutes of training at least. The course's pair is smaller. Each map of its structure passes through InstanceNorm, so that what is the same everywhere, such as a darkness, *cannot* pass there. It was trained for a minute on the reconstruction error alone.
+# Why should the network not put everything into the structure? In the paper, a discriminator of patches forces it. The course's pair is smaller. Each map of its structure passes through InstanceNorm, so that what is the same everywhere, such as a darkness, *cannot* pass there. It was trained for less than a minute, on the reconstruction error alone.
 
 # %%
 encoder_of, decoder_of = load_weights(
@@ -950,7 +950,7 @@ with torch.no_grad():
 figures.swap_grid(rows_of, columns_of, grid.clamp(-1, 1))
 
 # %% [markdown]
-# Down a column the colours are those of the person on top; along a row the head stays. The grid swaps, but its pictures are blurred, and the split is not clean: the texture holds darkness as a whole, so black hair of the donor also darkens the face. A prototype with the paper's losses (two discriminators, 110 seconds) moved pictures by only a fifth of this: at this size and in this time the paper's losses did not divide structure from texture.
+# To the eye, brightness goes with the person on top, and the head with the person at the left. The judge is stricter: the head nearly always follows the structure or is lost in the blur, but of the skins many are neither person's. The texture holds the darkness of a whole picture, so black hair of the donor also darkens the face, and reddens none. This is a division of structure from texture, and not yet of hair from skin. (The paper's two discriminators, which make the pictures sharp, are not run here: they need a longer training.)
 #
 # ## 9 · Pictures from label maps
 #
@@ -987,7 +987,7 @@ for edges in ("reflect", "zeros"):
     assert (apart.max() < 1e-9) == (edges == "reflect")
 
 # %% [markdown]
-# The mean of a flat map is its value, and InstanceNorm subtracts the mean: desert and sea become the same zeros. With reflected edges this is exact. With zeros around the picture only the border speaks. SPADE puts the labels back *after* the norm, in every layer, and each place gets its own scale and shift:
+# The mean of a flat map is its value, and InstanceNorm subtracts the mean: desert and sea become the same zeros. With reflected edges this is exact. With zeros around the picture the border differs from the middle, and as it enters mean and variance, a trace of the label is left everywhere. SPADE puts the labels back *after* the norm, in every layer, and each place gets its own scale and shift:
 #
 # $$\text{SPADE}(x, m) = \frac{x - \mu}{\sqrt{\sigma^2 + 10^{-5}}}\,\big(1 + \gamma(m)\big) + \beta(m) .$$
 #
@@ -1032,7 +1032,7 @@ def feature_matching(real, fake):
 feature_matching = check("editing.feature_matching", feature_matching)
 
 # %% [markdown]
-# The two generators have about as many weights, and were trained for about as many CPU seconds (a minute and a half each). The baselines: labels of *another* place, and the true picture, blurred so much that only the colours of the blocks are left.
+# The two generators have about as many weights, and were trained for about as many CPU seconds (a minute each). The baselines: labels of *another* place, and the true picture, blurred so much that only the colours of the blocks are left.
 
 # %%
 painters = {
@@ -1077,7 +1077,7 @@ plots.rows(
 )
 
 # %% [markdown]
-# With reflected edges and norms, the first generator draws one and the same picture for all six flat maps, as the proof says: it guesses. On maps with borders it knows where a border is, and guesses what lies on each side. SPADE draws what the map says. (One training each, of a minute and a half. The papers' networks are some 500 times as large, and pix2pixHD's strided layers have zeros at their edges, through which a little of the label survives.)
+# With reflected edges and norms, the first generator draws one and the same grey for all six flat maps, as the proof says. On maps with borders it knows where a border is, and has to guess what lies on each side. SPADE draws what the map says, with a frame at the edges, where its own convolutions see zeros, and with a fine grid. (One training each, of about a minute. The papers' networks are some 500 times as large, and pix2pixHD's strided layers have zeros at their edges, through which a little of the label survives.)
 #
 # A label map has a gap: two cars side by side are one patch of "car". pix2pixHD adds a channel with the **edges of instances**.
 #
