@@ -575,7 +575,10 @@ if full:
     assert table["PTI"]["dB"] > table["W+"]["dB"] + 2
     assert moved["PTI"] > 0.1 * unlike and moved["PTI, anywhere in W"] < 0.7 * moved["PTI"]
 
-# %% tags=["cover"]
+# %% tags=["cover", "quality"]
+order = ("nearest training face", "z", "W", "W+", "encoder", "in-domain", "PTI")
+print("inversion, dB:", ", ".join(f"{name} {table[name]['dB']:.1f}" for name in order))
+print("the judge keeps:", ", ".join(f"{name} {table[name]['judge keeps']:.0%}" for name in order))
 y = torch.cat([draw(pivots[i : i + 1], g) for i, g in enumerate(nets["PTI"])])
 named = {"people": x[:12]}
 named |= {name: draw(found[name][:12]) for name in ("z", "W", "W+", "encoder", "in-domain")}
