@@ -226,14 +226,14 @@ perceptual_distance = check("editing.perceptual_distance", perceptual_distance)
 maps = editing.taps(teacher.trunk, (7, 14), 64)  # after its second and fourth convolution
 x = held_out.floats()[:200]
 blurred = F.interpolate(F.avg_pool2d(x, 4), (32, 32), mode="bilinear")
-darker = (x - 0.19).clamp(-1, 1)
+darker = (x - 0.45).clamp(-1, 1)
 with torch.no_grad():
-    for name, y in {"blurred": blurred, "made a little darker": darker}.items():
+    for name, y in {"blurred": blurred, "made darker": darker}.items():
         apart = perceptual_distance(maps(x), maps(y)).mean()
         print(f"{name}: {decibels(y, x).mean():.1f} dB, perceptual distance {apart:.2f}")
 
 # %% [markdown]
-# Measured in pixels the two spoilt pictures are about equally far from the original. The network finds the blurred one much farther away.
+# In dB the two spoilt pictures are equally far from the original. For the network, the blurred one is half as far again: it has lost its lines, and the darker one has not.
 #
 # How ordinary is a code? The mapping makes only some of all possible $w$: its own cloud, with a mean and a covariance. One thing has to be undone first. The mapping ends with a leaky ReLU, which squeezes negative numbers to a fifth. Before it, the cloud is nearly a Gaussian (Wulff and Torralba 2020). So, with $p$ the code in which numbers below 0 are multiplied by 5, and $\mu$, $\Sigma$ the mean and covariance of such $p$:
 #
@@ -585,7 +585,7 @@ named |= {name: draw(found[name][:12]) for name in ("z", "W", "W+", "encoder", "
 plots.rows(named | {"PTI": y[:12]})
 
 # %% [markdown]
-# Tuning draws the person almost as she is, from a code that any direction can edit. The price: a generator for each person, and every other code has moved. The penalty with codes from *all* of W protects strangers better than the paper's neighbourhood does, in this generator. (The neighbourhood is the paper's idea; its authors switched it off in a later version of their code. Its radius here is a quarter of the distance of a typical code from the mean, and was not tuned.)
+# Tuning comes nearer than every code does, and from a pivot that any direction can edit. The price: a generator for each person, and every other code has moved. The penalty with codes from *all* of W protects strangers better than the paper's neighbourhood does, in this generator. (The neighbourhood is the paper's idea; its authors switched it off in a later version of their code. Its radius here is a quarter of the distance of a typical code from the mean, and was not tuned.)
 #
 # ## 6 · Directions
 #
@@ -953,7 +953,7 @@ with torch.no_grad():
 figures.swap_grid(rows_of, columns_of, grid.clamp(-1, 1))
 
 # %% [markdown]
-# To the eye, brightness goes with the person on top, and the head with the person at the left. The judge is stricter: the head nearly always follows the structure or is lost in the blur, but of the skins many are neither person's. The texture holds the darkness of a whole picture, so black hair of the donor also darkens the face, and reddens none. This is a division of structure from texture, and not yet of hair from skin. (The paper's two discriminators, which make the pictures sharp, are not run here: they need a longer training.)
+# To the eye, brightness goes with the person on top, and the head with the person at the left. The judge is stricter: the head follows the structure or is lost in the blur, but of the skins many are neither person's. The texture holds the darkness of a whole picture, so black hair of the donor also darkens the face. This is a division of structure from texture, and not yet of hair from skin. (The paper's two discriminators, which make the pictures sharp, are not run here: they need a longer training.)
 #
 # ## 9 · Pictures from label maps
 #
@@ -1214,7 +1214,7 @@ for name, g in {"StyleGAN2, 1024 × 1024": giant, "this lecture's, 32 × 32": ne
 # | system | its idea, in this lecture | what was measured here |
 # |---|---|---|
 # | Image2StyleGAN | a code for each layer | dB, what a judge still reads, how ordinary the codes are; the untrained control |
-# | Image2StyleGAN++ | the noise, too | what is lost when the noise is exchanged |
+# | Image2StyleGAN++ | the noise, too | how near fixed and free noise come, and what the penalty changes |
 # | in-domain inversion | an encoder as start and as penalty | how near the encoder comes back, and the price in dB |
 # | PTI | the generator moves | how far strangers move, with two ways to hold them |
 # | InterFaceGAN, SeFa | directions from labels and from weights | what was asked for against what else changed; random directions |
