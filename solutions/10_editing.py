@@ -827,7 +827,7 @@ plots.rows(rows)
 #
 # ### Exercise 9 · Channel relevance
 #
-# `up` and `down` are `(C, P, e)`: what the network says of P pictures with channel c moved. `text` is `(e,)`, of length 1. *Three lines, eight minutes.*
+# `up` and `down` are `(C, P, e)`: what the network says of P pictures with channel c moved. `text` is `(e,)`, of length 1. A channel that changes nothing has relevance 0. *Three lines, eight minutes.*
 
 
 # %%
@@ -1086,7 +1086,7 @@ plots.rows(
 #
 # ### Exercise 12 · Instance edges
 #
-# `ids` is `(B, H, W)`, whole numbers. Mark, with 1, the places whose id differs from that of a neighbour above, below, left or right, on both sides of the border. The picture does not go round. *Six lines, eight minutes.*
+# `ids` is `(B, H, W)`, whole numbers. Mark, with 1, the places whose id differs from that of a neighbour above, below, left or right, on both sides of the border. All other places are 0, and the result is float32. The picture does not go round. *Six lines, eight minutes.*
 
 
 # %%
