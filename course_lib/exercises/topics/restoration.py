@@ -82,14 +82,17 @@ PSNR_Y = Exercise(
         Mistake(
             "Y from 0 to 255",
             _psnr_wrong([255 * w for w in _RGB]),
-            "Your results are 1.32 dB too low, everywhere. Which Y do black and white have, and "
-            "which of them is your peak?",
+            "For pixels that are all 0.1 lighter you say {got:.2f} dB, and papers {expected:.2f}: "
+            "the gap is the same for all pictures. Which Y do black and white have, and which "
+            "number is the peak?",
+            example(_GREY, _GREY + 0.1, 0, gives=26.02),
         ),
         Mistake(
             "a peak of 235",
             _psnr_wrong(decibels=lambda mse: 10 * torch.log10(235**2 / mse)),
-            "Your results are 0.71 dB too low, everywhere. Y ends at 235, but the peak in the "
-            "formula is another number, by convention.",
+            "For pixels that are all 0.1 lighter you say {got:.2f} dB, and papers {expected:.2f}. "
+            "Y ends at 235, but the peak in the formula is another number, by convention.",
+            example(_GREY, _GREY + 0.1, 0, gives=26.63),
         ),
         Mistake(
             "all colours alike",
@@ -101,8 +104,9 @@ PSNR_Y = Exercise(
         Mistake(
             "Y of another unit",
             _psnr_wrong([w / 255 for w in _Y]),
-            "Your results are 48.13 dB too high, everywhere: errors are 255 times too small. Peak "
-            "and Y must be in the same unit.",
+            "For pixels that are all 0.1 lighter you say {got:.1f} dB, and papers {expected:.1f}: "
+            "errors are 255 times too small. Peak and Y must be in the same unit.",
+            example(_GREY, _GREY + 0.1, 0, gives=75.47),
         ),
         Mistake(
             "rounded levels",
@@ -119,8 +123,10 @@ PSNR_Y = Exercise(
         Mistake(
             "the range is 2",
             _psnr_wrong(width=1.0),
-            "Your results are 6.02 dB too low, everywhere: errors are twice as large as they "
-            "should be. How far is white from black in these pictures?",
+            "For pixels that are all 0.1 lighter you say {got:.2f} dB, and papers {expected:.2f}: "
+            "errors are twice as large as they should be. How far is white from black in these "
+            "pictures?",
+            example(_GREY, _GREY + 0.1, 0, gives=21.32),
         ),
         Mistake(
             "border kept",
@@ -164,7 +170,9 @@ PSNR_Y = Exercise(
         Mistake(
             "natural logarithm",
             _psnr_wrong(decibels=lambda mse: 10 * torch.log(255**2 / mse)),
-            "Your results are 2.30 times too large: ln 10 is 2.30.",
+            "For pixels that are all 0.1 lighter you say {got:.1f} dB, 2.30 times too many. Which "
+            "base do decibels have?",
+            example(_GREY, _GREY + 0.1, 0, gives=62.96),
         ),
         Mistake(
             "a root too many",
@@ -314,7 +322,7 @@ PRICE_OF_BLENDING = Exercise(
         Mistake(
             "the extra error alone",
             lambda m, o, a: a**2 * (o - m),
-            "At a = 0 you say that the error is 0. It is the mean's.",
+            "At a = 0 the blend is the mean, and the mean's error is missing in your answer.",
         ),
     ),
     probes=(
@@ -442,7 +450,7 @@ SPECTRUM_GAIN = Exercise(
         Mistake(
             "zero frequency in the middle",
             _gain_centred,
-            "Your rows of frequencies are in another order than those of `rfft2`, and would be "
+            "The rows of frequencies come in another order than those of `rfft2`, and would be "
             "multiplied with the wrong ones.",
         ),
     ),
@@ -548,8 +556,8 @@ DENSE_BLOCK = Exercise(
         Mistake(
             "β forgotten",
             _dense_wrong(end=lambda x, y, beta: x + y),
-            "Your block changes its input 5 times as much as asked at β = 0.2. After 23 such "
-            "blocks numbers explode; that is what β is for.",
+            "The change comes out 5 times as large as asked at β = 0.2. After 23 such blocks "
+            "numbers explode; that is what β is for.",
         ),
         Mistake(
             "shortcut scaled too",
@@ -620,13 +628,13 @@ DENSE_BLOCK = Exercise(
         Mistake(
             "ReLU",
             _dense_wrong(act=F.relu),
-            "What becomes of −1 in your activation? It should become −0.2.",
+            "What does your activation make of a negative number? A fifth of it should remain.",
         ),
         Mistake(
             "slope 0.01",
             _dense_wrong(act=F.leaky_relu),
-            "What becomes of −1 in your activation? It should become −0.2, and PyTorch's default "
-            "is another slope.",
+            "What does your activation make of a negative number? A fifth of it should remain, "
+            "and PyTorch's default is another slope.",
         ),
         Mistake(
             "no activation",
@@ -1193,7 +1201,7 @@ BETWEEN = Exercise(
         Mistake(
             "the step alone",
             _between_wrong(lambda a, b, t: t * (b - a)),
-            "At α = 0 all your weights are 0. It should be the first network.",
+            "At α = 0 all weights vanish. It should be the first network.",
         ),
         Mistake(
             "from the second one",
@@ -1269,13 +1277,13 @@ GAUSSIAN_KERNEL = Exercise(
         Mistake(
             "normalised over the whole plane",
             _kernel_wrong(scaled=lambda kernel, s1, s2: kernel / (2 * math.pi * s1 * s2)),
-            "Your numbers would sum to 1 on an endless, fine grid. On this small one they do not: "
-            "blurring changes the brightness.",
+            "These numbers would sum to 1 on an endless, fine grid. On this small one they do "
+            "not: blurring changes the brightness.",
         ),
         Mistake(
             "each row to 1",
             _kernel_wrong(scaled=lambda kernel, s1, s2: kernel / kernel.sum(1, keepdim=True)),
-            "Each row of your kernel sums to 1. The whole kernel should.",
+            "Each row sums to 1 by itself. The whole kernel should.",
         ),
         Mistake(
             "degrees",
@@ -1307,8 +1315,8 @@ GAUSSIAN_KERNEL = Exercise(
         Mistake(
             "½ forgotten",
             _kernel_wrong(exponent=lambda u, v, s1, s2: -(u**2 / s1**2 + v**2 / s2**2)),
-            "Your blur is narrower than asked by √2: at one spread from the middle the Gaussian "
-            "should have 61 % of its height, and yours has 37 %.",
+            "At one spread from the middle the Gaussian should have 61 % of its height. Here it "
+            "has 37 %: the blur is narrower than asked, by √2.",
         ),
         Mistake(
             "off the middle",
@@ -1741,8 +1749,8 @@ PARTIAL_CONV = Exercise(
         Mistake(
             "the hole grows",
             _partial_wrong(update=lambda seen, weight: (seen == weight[0, 0].numel()).float()),
-            "Your new mask is 1 only where all of a window is known: the hole grows with each "
-            "layer. A window that saw anything has an answer.",
+            "With you a place is known afterwards only if all of its window was: the hole grows "
+            "with each layer. A window that saw anything has an answer.",
         ),
         Mistake(
             "a mask of shares",
