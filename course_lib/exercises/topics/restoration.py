@@ -815,7 +815,7 @@ PERCEPTUAL_LOSS = Exercise(
         Mistake(
             "sum over numbers",
             _perceptual(distance=lambda p, q: (p - q).abs().sum()),
-            "Twice as many pixels give twice the loss with you. Large maps drown small ones.",
+            "Twice as many pixels give twice the loss with you. Large maps outweigh small ones.",
         ),
         Mistake(
             "sum over taps",
@@ -963,8 +963,8 @@ def _of_the_right(change: Callable) -> Callable:
 
 
 _SURE = (
-    "With scores of hundreds a sigmoid is exactly 0 or 1, and its logarithm infinite, or whatever "
-    "you added to keep it finite."
+    "With scores of hundreds eˣ is infinite and a sigmoid exactly 0 or 1: their logarithm is lost, "
+    "or is whatever you added to keep it finite."
 )
 _REAL, _FAKE = torch.tensor([1.0, 3.0, 0.5]), torch.tensor([0.0, -2.0, 1.0])
 _TIE = torch.zeros(2)
@@ -1063,10 +1063,10 @@ RELATIVISTIC_LOSSES = Exercise(
             "changes nothing there.",
         ),
         Mistake(
-            "logarithms of sigmoids",
+            "logarithms come too late",
             _logs,
-            "With scores of hundreds you return infinity or nan: a sigmoid is exactly 0 or 1 "
-            "there, and its logarithm is lost.",
+            "With scores of hundreds you return infinity or nan: eˣ is larger there than any "
+            "number of 32 bits, a sigmoid is exactly 0 or 1, and the logarithm comes too late.",
         ),
         Mistake(
             "means without gradient",
@@ -1402,8 +1402,8 @@ JPEG_BLOCK = Exercise(
         "each coefficient has. Which of these operations loses something?",
         "Take 128 away, C = D b Dᵀ. Round C / table to whole numbers, multiply by the table again. "
         "Back: Dᵀ C D, plus 128. What lies outside 0 … 255 no picture can hold.",
-        "`steps = torch.round(D @ (block - 128) @ D.T / table)`, and then the way back with "
-        "`steps * table`, ending with `.clamp(0, 255)`.",
+        "`steps = torch.round(D @ (block - 128) @ D.T / table)`; then transform `steps * table` "
+        "back, and end with `.clamp(0, 255)`.",
     ),
     mistakes=(
         Mistake(
@@ -1461,8 +1461,8 @@ JPEG_BLOCK = Exercise(
         Mistake(
             "there and back exchanged",
             _jpeg_wrong(there=lambda d, b: d.T @ b @ d, back=lambda d, c: d @ c @ d.T),
-            "A flat block should have a single coefficient, and with you it has many. You took the "
-            "way back first.",
+            "A flat block should have a single coefficient, and with you it has many. You applied "
+            "the inverse transform first.",
         ),
         Mistake(
             "cosines that are not orthonormal",
@@ -1782,8 +1782,8 @@ PARTIAL_CONV = Exercise(
         Mistake(
             "nothing seen, and a bias",
             _partial_wrong(end=lambda y, known: y),
-            "Where a window sees nothing, you return the bias. The result is 0 there until a later "
-            "layer comes from outside.",
+            "Where a window sees nothing, you return the bias. Nothing is known there, so the "
+            "result should be 0.",
         ),
         Mistake(
             "nan on the way back",
