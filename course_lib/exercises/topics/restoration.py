@@ -658,9 +658,9 @@ DENSE_BLOCK = Exercise(
             grad=(0,),
         ),
         call(
-            "two convolutions, a list, 4 × 6, β = 1",
-            3 * normal(2, 3, 4, 6, seed=23),
-            list(_convs(3, 4, 2, seed=24)),
+            "two convolutions, a list, one channel, 4 × 6, β = 1",
+            3 * normal(2, 1, 4, 6, seed=23),
+            list(_convs(1, 4, 2, seed=24)),
             1.0,
         ),
         call(
