@@ -1806,7 +1806,7 @@ PARTIAL_CONV = Exercise(
         call("nothing known", normal(1, 2, 3, 4, seed=124), torch.zeros(1, 1, 3, 4), _KERNEL,
              _BIASES, grad=(0, 2, 3)),
         call("all known", normal(1, 2, 3, 4, seed=125), torch.ones(1, 1, 3, 4), _KERNEL, _BIASES),
-        call("two pictures, torn, 5 × 4, a kernel of 2 × 2", normal(2, 3, 5, 4, seed=126), _TORN,
+        call("three pictures, torn, 5 × 4, a kernel of 2 × 2", normal(3, 3, 5, 4, seed=126), _TORN,
              normal(2, 3, 2, 2, seed=127), normal(2, seed=128), grad=(0, 2, 3)),
         call("a kernel of one place", normal(2, 1, 3, 2, seed=129), _TORN[..., 2:, 2:],
              normal(1, 1, 1, 1, seed=130), normal(1, seed=131)),
