@@ -1,6 +1,7 @@
 # make lab         opens the course in JupyterLab
 # make test        proves that all of it works
 # make lectures    runs all lectures at laptop scale; keeps their pictures, times and qualities
+# make class       a JupyterHub on this machine, to see what a class will see
 # make address TO=https://github.com/YOU/COPY   gives a copy its address, everywhere
 # make benchmark   measures speed beside other libraries
 # make site        builds the solved lectures, exercises and docstrings into web pages: build/site
@@ -11,7 +12,7 @@
 PYTHON ?= python3
 NOTEBOOK ?= notebooks/00_start_here.ipynb
 
-.PHONY: lab address test lectures benchmark site everywhere
+.PHONY: lab class address test lectures benchmark site everywhere
 
 lab:
 	$(PYTHON) course.py lab $(NOTEBOOK)
@@ -19,5 +20,5 @@ lab:
 address:
 	$(PYTHON) course.py address $(TO)
 
-test lectures benchmark site everywhere:
+class test lectures benchmark site everywhere:
 	$(PYTHON) course.py $@

@@ -3,6 +3,7 @@
     lab         opens the course in JupyterLab; `lab FILE` opens one notebook
     test        proves that all of it works
     lectures    runs all lectures at laptop scale; keeps their pictures, times and qualities
+    class       a JupyterHub on this machine, to see what a class will see
     address     `address https://github.com/YOU/COPY` gives a copy its address, everywhere
     benchmark   measures speed beside other libraries
     site        builds the solved lectures, exercises and docstrings into web pages: build/site
@@ -28,6 +29,7 @@ COMMANDS = {  # name: the environment, and what its Python is told, one call aft
     "lab": (".venv", [LAB]),
     "test": (".venv-test", [["tests/run.py"]]),
     "lectures": (".venv-test", ["-m course_lib.build --execute".split()]),
+    "class": (".venv-test", ["-m jupyterhub --config=classroom/jupyterhub_config.py".split()]),
     "address": (".venv-test", ["-m course_lib.build --address".split()]),
     "benchmark": (
         ".venv-test",

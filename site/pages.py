@@ -24,7 +24,8 @@ from course_lib.exercises import EXERCISES
 
 ROOT, HERE = build.ROOT, Path(__file__).resolve().parent
 README = build.MISSING.sub("", (ROOT / "README.md").read_text(encoding="utf-8"))
-SECTIONS = ["How the exercises work", "How to grade", "How big a run is", "How to author"]
+SECTIONS = ["How the exercises work", "A class", "How to grade", "How big a run is"]
+SECTIONS += ["How to author"]
 LEFT_OUT = re.compile(r"__main__|\.exercises\.(topics|grading\.)|\.data\.recipes")  # no interface
 BADGE = re.compile(r"\[!\[Open in Colab\].*?\]\(.*?\)")
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?### END SOLUTION$", re.M | re.S)
