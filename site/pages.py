@@ -321,38 +321,40 @@ def instructors() -> str:
     return filled("instructors", sections="\n\n".join(sections))
 
 
-def modules() -> list[str]:
-    """The modules of course_lib that have an interface."""
-    found = pkgutil.walk_packages(course_lib.__path__, "course_lib.")
-    names = [name for _, name, _ in found if not LEFT_OUT.search(name)]
-    return [name for name in names if "._" not in name]
+def modules() -> dict[str, list[str]]:
+    """The modules of course_lib with an interface, by page: a package and all in it share one."""
+    found: dict[str, list[str]] = {}
+    for _, name, _ in pkgutil.walk_packages(course_lib.__path__, "course_lib."):
+        if not LEFT_OUT.search(name):
+            found.setdefault(name.split(".")[1], []).append(name)
+    return found
 
 
-def reference(names: list[str]) -> str:
+def reference(found: dict[str, list[str]]) -> str:
     """The first page of the reference: what each module is for."""
-    lines, group = ["# Reference", "The docstrings of `course_lib`, module by module."], None
-    for name in sorted(names, key=lambda n: (("." in n[11:] or is_package(n)), n)):
-        parts = name.split(".")
-        new = parts[1] if len(parts) > 2 or is_package(name) else "methods, and what they share"
-        if new != group:
-            group = new
-            lines.append(f"## {group if ' ' in group else f'`course_lib.{group}`'}")
-        said = (inspect.getdoc(importlib.import_module(name)) or "").split("\n\n")[0]
-        said = " ".join(said.split()).replace("<", r"\<").replace("*", r"\*").replace("$", r"\$")
-        lines.append(f"- [{'.'.join(parts[1:])}]({name}.md): {said}")
-    toctree = "```{toctree}\n:hidden:\n\n" + "\n".join(names) + "\n```"
-    return "\n\n".join([*lines, toctree][: None if names else -1]) + "\n"
+    alone = {page: names for page, names in found.items() if len(names) == 1}
+    parts = ["# Reference", "The docstrings of `course_lib`, module by module."]
+    parts.append("## Methods, and what all lectures share")
+    parts += [entry(page, names[0]) for page, names in alone.items()]
+    parts.append("## Packages")
+    parts += [entry(page, names[0]) for page, names in found.items() if page not in alone]
+    toctree = "```{toctree}\n:hidden:\n\n" + "\n".join(found) + "\n```"
+    return "\n\n".join([*parts, toctree] if found else parts[:2]) + "\n"
 
 
-def is_package(name: str) -> bool:
-    return hasattr(importlib.import_module(name), "__path__")
+def entry(page: str, module: str) -> str:
+    said = (inspect.getdoc(importlib.import_module(module)) or "").split("\n\n")[0]
+    return f"- [{page}]({page}.md): " + re.sub(r"([<*$])", r"\\\1", " ".join(said.split()))
 
 
-def module_page(name: str) -> str:
-    short = name.removeprefix("course_lib.")
-    # `exercises` offers what its modules define, and is no second place for it in the index
-    index = "   :no-index:\n" if name == "course_lib.exercises" else ""
-    return f"# {short}\n\n```{{eval-rst}}\n.. automodule:: {name}\n{index}```\n"
+def module_page(page: str, names: list[str]) -> str:
+    parts = []
+    for name in names:
+        # `exercises` offers what its modules define, and is no second place for it in the index
+        index = "   :no-index:\n" if name == "course_lib.exercises" else ""
+        heading = f"# {page}" if name == names[0] else f"## {name.removeprefix('course_lib.')}"
+        parts.append(f"{heading}\n\n```{{eval-rst}}\n.. automodule:: {name}\n{index}```\n")
+    return "\n".join(parts)
 
 
 # ---- docstrings ----------------------------------------------------------------------------------
@@ -435,14 +437,14 @@ def write(folder: Path, numbers: list[str] | None = None) -> None:
     """
     for name in ("lectures", "notebooks", "covers", "reference"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    found, names = lectures(numbers), [] if numbers else modules()
+    found, documented = lectures(numbers), {} if numbers else modules()
     for lecture in found:
         nbformat.write(page(lecture), folder / "lectures" / f"{lecture.name}.ipynb")
         shutil.copy(ROOT / "notebooks" / f"{lecture.name}.ipynb", folder / "notebooks")
         if (cover := ROOT / "solutions" / f"{lecture.name}.png").exists():
             shutil.copy(cover, folder / "covers")
     texts = {"index": front(found), "exercises": exercises(found), "instructors": instructors()}
-    texts["reference/index"] = reference(names)
-    texts |= {f"reference/{name}": module_page(name) for name in names}
+    texts["reference/index"] = reference(documented)
+    texts |= {f"reference/{name}": module_page(name, of) for name, of in documented.items()}
     for name, text in texts.items():
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
