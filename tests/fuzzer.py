@@ -61,6 +61,7 @@ from course_lib import (
     styles,
     tokens,
     translation,
+    words,
 )
 
 FOLDER = str(Path(course_lib.__file__).parent)
@@ -464,6 +465,13 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "difference": torch.rand(2, 3, 8, 8),
         "region": torch.eye(8) > 0,
     },
+    "plots.words.covered": lambda: {"x": pictures(), "tokens": codes(), "side": 2},
+    "plots.words.scoreboard": lambda: {
+        "scores": {"a": words.Score(dict.fromkeys(words.FACTS, 0.5), 0.5, 0.5, 2)}
+    },
+    "plots.words.tokens_on": lambda: {"tokens": torch.ones(2, 2).long()},
+    "plots.words.usage": lambda: {"counts": {"a": torch.rand(8)}},
+    "plots.words.word_maps": lambda: {"maps": torch.rand(2, 4, 4), "words": ["a", "b"]},
     "plots.translation.colours_and_their_middle": lambda: {
         "shares": {(0.1, 0.2, 0.3): 1.0},
         "median": torch.rand(3),
@@ -757,6 +765,15 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "widgets.styles.leak": lambda: {"laws": {"a": lambda q: torch.tensor([1 - q / 2, q / 2])}},
     "widgets.styles.mixer": lambda: {"generator": small_style(), "read": shape_of},
     "widgets.styles.truncation": lambda: {"generator": small_style(), "measure": shape_of},
+    "widgets.words.masked_film": lambda: (
+        {"film": torch.ones(2, 2, 4).long(), "show": lambda x: pictures(), "read": shape_of}
+        | {"side": 2}
+    ),
+    "widgets.words.say_it": lambda: (
+        {"draw": {"a": lambda text: pictures()}, "read": lambda x, told: "a"}
+        | {"sayings": {"a": "a person"}}
+    ),
+    "widgets.words.strips": lambda: {"drawn": {"a": pictures()}, "read": shape_of},
     "widgets.translation.hidden_signal": lambda: (
         {"back": torch.tanh} | {"spoilers": {"a": torch.sin, "b": torch.tanh}}
     ),
