@@ -321,7 +321,7 @@ def draw_next(
 
     guidance: w of `diffusion.guided_noise`, here of logits: p(token | sentence)^w p(token)^(1 − w),
     normalised. temperature and p as of `choose`. cached=False computes every place anew each time:
-    the same pictures, some ten times slower. Raises ValueError as `choose` and `guided_noise`.
+    the same pictures, several times slower. Raises ValueError as `choose` and `guided_noise`.
     """
     instance("net", net, TokenTransformer), integers("text", text, 2), random_source(generator)
     number("guidance", guidance), number("temperature", temperature, 0)

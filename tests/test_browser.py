@@ -86,6 +86,7 @@ VISITS = [
         "    return pivot + alpha * (w - pivot)",
         "a share of the way",
     ),
+    ("12_words", "words.straight_through", "    return z + (q - z)", "q itself"),
 ]
 
 # What a test wants to know of the notebook on the screen. JupyterLab draws only the cells in view,

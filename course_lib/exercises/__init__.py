@@ -31,12 +31,13 @@ from course_lib.exercises.topics import (
     start,
     styles,
     vae,
+    words,
 )
 
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
 __all__ += ["Verdict", "check", "grade", "hint", "predict", "progress", "solution"]
 
-LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, styles, editing)
+LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, styles, editing, words)
 
 for _lecture in LECTURES:
     EXERCISES.update({exercise.id: exercise for exercise in _lecture.EXERCISES})
