@@ -189,7 +189,7 @@ for name, picture in {"untrained, W+": y, "the average face": average}.items():
     )
 if full:
     assert right(y, "head") > 2 * right(average, "head") + 3
-plots.rows({"people": x, "untrained": y})
+plots.rows({"people": x[:10], "untrained": y[:10]})
 
 # %% [markdown]
 # A network that has never seen a face "inverts" faces so well that the judge reads the right one of 47 heads. A small reconstruction error proves nothing about what was learned. That is why the tables below also ask how *ordinary* a code is, and what it is good for.
@@ -346,13 +346,13 @@ if full:
 
 # %%
 plots.rows(
-    {"people": x[:12], "nearest": nearest[:12]} | {s: draw(ws[:12]) for s, ws in found.items()}
+    {"people": x[:10], "nearest": nearest[:10]} | {s: draw(ws[:10]) for s, ws in found.items()}
 )
 
 # %% [markdown]
-# Each wider space comes nearer. None of them comes as near as the most similar of 4,484 drawings: the generator is a poor memory. (The drawings are made of a few parts, so somebody similar is nearly always among them. For photographs this baseline is much weaker.)
+# Each wider space comes nearer. In dB none of them comes as near as the most similar of 4,484 drawings: the generator is a poor memory. (The drawings are made of a few parts, so somebody similar is nearly always among them. For photographs this baseline is much weaker.) But the most similar drawing shows somebody else. The judge reads more of the person in W+ than in it.
 #
-# One result surprises many. A code "in W" is one $w$ for all layers, but it is **not** one that the mapping could make: its strangeness is far above 1. Optimisation leaves the cloud at once. Only z cannot leave it.
+# One result surprises many. A code "in W" is one $w$ for all layers, but it is **not** one that the mapping could make: its strangeness is far above 1. Optimisation leaves the thin cloud at once. Only z cannot leave it.
 #
 # Watch one person after more and more steps. *When does W+ begin to be better than W?*
 
@@ -454,7 +454,7 @@ if full:
 plots.rows(drawn)
 
 # %% [markdown]
-# Free noise is used: it becomes like its neighbours, which noise is not. The penalty takes that likeness away. Compare the three in dB: how much does the picture gain from free noise, and how much of the gain does the penalty leave? (Our noise has 656 numbers for a picture of 3,072. In the paper it is nearly one for each number of the picture.) The rest of the lecture uses no noise.
+# Free noise is used: it becomes like its neighbours, which noise is not. The penalty takes that likeness away. In dB, free noise brings the picture nearer, and here the penalty leaves nearly all of the gain: it forbids that the noise looks like a picture, not that it helps one. (Our noise has 656 numbers for a picture of 3,072. In the paper it is nearly one for each number of the picture.) The rest of the lecture uses no noise.
 #
 # ## 4 · An encoder, and staying in the domain
 #
@@ -503,7 +503,7 @@ if full:
     assert back["in-domain"] < 0.9 * back["encoder, then steps"]
 
 # %% [markdown]
-# The encoder alone takes one pass instead of many steps. As a start it saves steps: after the same few steps the result is nearer than from the mean. The penalty does what it says (the encoder comes back nearer to the code). Read in the table what it costs in dB, and whether the codes become less strange.
+# The encoder alone takes one pass instead of many steps. As a start it saves steps: after the same few steps the result is nearer than from the mean. The penalty does what it says: the encoder comes back nearer to the code. It costs little in dB, and the codes become a little less strange, within the errors of this table.
 #
 # ## 5 · Let the generator move
 #
@@ -580,12 +580,12 @@ order = ("nearest training face", "z", "W", "W+", "encoder", "in-domain", "PTI")
 print("inversion, dB:", ", ".join(f"{name} {table[name]['dB']:.1f}" for name in order))
 print("the judge keeps:", ", ".join(f"{name} {table[name]['judge keeps']:.0%}" for name in order))
 y = torch.cat([draw(pivots[i : i + 1], g) for i, g in enumerate(nets["PTI"])])
-named = {"people": x[:12]}
-named |= {name: draw(found[name][:12]) for name in ("z", "W", "W+", "encoder", "in-domain")}
-plots.rows(named | {"PTI": y[:12]})
+named = {"people": x[:10]}
+named |= {name: draw(found[name][:10]) for name in ("z", "W", "W+", "encoder", "in-domain")}
+plots.rows(named | {"PTI": y[:10]})
 
 # %% [markdown]
-# Tuning comes nearer than every code does, and from a pivot that any direction can edit. The price: a generator for each person, and every other code has moved. The penalty with codes from *all* of W protects strangers better than the paper's neighbourhood does, in this generator. (The neighbourhood is the paper's idea; its authors switched it off in a later version of their code. Its radius here is a quarter of the distance of a typical code from the mean, and was not tuned.)
+# Tuning comes nearer than every code does, and from a pivot that any direction can edit. (The lines of PTI are means over the first people of the table only.) The price: a generator for each person, and every other code has moved. The penalty with codes from *all* of W protects strangers better than the paper's neighbourhood does, in this generator. (The neighbourhood is the paper's idea; its authors switched it off in a later version of their code. Its radius here is a quarter of the distance of a typical code from the mean, and was not tuned.)
 #
 # ## 6 · Directions
 #
@@ -667,10 +667,10 @@ figures.trades(curves, "skin and beard as before", "share with glasses", m)
 if full:
     asked = {name: dict(zip(steps, pairs, strict=True)) for name, pairs in curves.items()}
     assert asked["difference of means"][1.0][0] > asked["difference of means"][0.0][0] + 0.2
-    assert asked["difference of means"][2.0][0] > asked["random"][2.0][0] + 0.2
+    assert asked["difference of means"][1.0][0] > asked["random"][1.0][0] + 0.1
 
 # %% [markdown]
-# The further up and to the right a curve runs, the better the trade. A random direction of the same length pays more for fewer glasses. Does the corrected direction trade better than the difference of means? Right angles in W are a statement about codes. Whether skin and beard stay in the *picture* is for the judge to say, and a longer way is needed for as many glasses.
+# The further up and to the right a curve runs, the better the trade. A random direction of the same length pays more for fewer glasses. Does the corrected direction trade better than the difference of means? Here it does not: for as many glasses, fewer skins and beards stay. Right angles in W are a statement about codes. Whether skin and beard stay in the *picture* is for the judge to say.
 #
 # Does an inverted person follow a direction as samples do? Take the people who wear no glasses, invert them, and take one step of the direction, as long as the difference of the two means.
 
@@ -699,7 +699,7 @@ rows["PTI"] = torch.cat([draw(pivots[i : i + 1] + step, nets["PTI"][i]) for i in
 plots.rows(rows)
 
 # %% [markdown]
-# The standard errors say how little a few people prove: differences of one error or two are no differences. It is often said that W+ codes are harder to edit. Check whether this table shows it.
+# The standard errors say how little a few people prove: differences of one error or two are no differences. It is often said that W+ codes are harder to edit. This table does not show it.
 #
 # ### Directions without labels
 #
@@ -746,10 +746,10 @@ plots.bars(
 
 # %%
 d = groups["SeFa"][0]
-plots.rows({f"{s:+g}": draw(layered(base[:12] + s * length * d)) for s in (-2, -1, 0, 1, 2)})
+plots.rows({f"{s:+g}": draw(layered(base[:10] + s * length * d)) for s in (-2, -1, 0, 1, 2)})
 
 # %% [markdown]
-# The directions of the weights change the picture more than random ones do. A direction that changes much is not yet one that *means* something. Look along the row: does one attribute change, or do many? The floor for such a figure is the random directions. What SeFa finds in photographs (pose, age) are sights that somebody named afterwards.
+# Most of these directions change the picture more than any of the eight random ones. But to be amplified most is no promise: compare SeFa's first with its second. And a direction that changes much is not yet one that *means* something. Look along the row: does one attribute change, or do many? What SeFa finds in photographs (pose, age) are sights that somebody named afterwards.
 #
 # ## 7 · Words
 #
@@ -812,12 +812,12 @@ for name in ("glasses", "dark skin"):
 
 # %%
 print(guess.reveal(round(100 * results["glasses", "the text"][1])))
-rows = {"before": draw(begin[:12])}
-rows |= {f"{name},\n{way}": y[:12] for (name, way), (y, _) in results.items()}
+rows = {"before": draw(begin[:10])}
+rows |= {f"{name},\n{way}": y[:10] for (name, way), (y, _) in results.items()}
 plots.rows(rows)
 
 # %% [markdown]
-# The optimiser does what it is told: compare each score with that of the best real picture. What the judge sees is another matter, and it may even be *less* than before. Look at the row with the lowest share: the colours of the picture are torn, the score is high, and nobody would call that skin dark. Such pictures are adversarial examples for the network of pictures and texts. (One text also means its topic: "glasses" and "no glasses" have a large cosine, for both are about glasses. The difference of two texts removes what they share. Where two texts share little, as for the two skins, it only adds a second way to be fooled.) This is the reason for the rule of this lecture: a method that optimises a score must not be judged by it.
+# The optimiser does what it is told: compare each score with that of the best real picture. What the judge sees is another matter, and it may even be *less* than before. Look at the row with the lowest share: the score is high, and the colours are those of no drawing. Such pictures are adversarial examples for the network of pictures and texts. (One text also means its topic: "glasses" and "no glasses" have a large cosine, for both are about glasses. The difference of two texts removes what they share. Where two texts share little, as for the two skins, it only adds a second way to be fooled.) This is the reason for the rule of this lecture: a method that optimises a score must not be judged by it.
 #
 # ### Global directions
 #
@@ -900,10 +900,10 @@ figures.trades(global_curves["glasses"], "skin and beard as before", "share with
 
 # %%
 shifts = {name: towards_words(name, 24)[0] for name in ASKED}
-rows = {"before": draw(layered(base[:12]))}
+rows = {"before": draw(layered(base[:10]))}
 for name, shift in shifts.items():
     with editing.moved_styles(net, 3 * shift):
-        rows[name] = draw(layered(base[:12]))
+        rows[name] = draw(layered(base[:10]))
 plots.rows(rows)
 
 # %% [markdown]
