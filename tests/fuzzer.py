@@ -600,7 +600,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     ),
     "editing.EncoderStep.__call__": lambda: {"batch": pictures()},
     "editing.tune": lambda: (
-        {"ws": torch.rand(2, 4, 8), "x": pictures(), "steps": 2}
+        {"generator": colourful(), "ws": torch.rand(2, 4, 8), "x": pictures(), "steps": 2}
         | {"maps": lambda x: [x], "others": lambda: torch.rand(2, 4, 8)}
     ),
     "editing.label_direction": lambda: {
