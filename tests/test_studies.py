@@ -9,7 +9,7 @@ from course_lib import auditing, studies
 from course_lib.autoencoders import VAE
 from course_lib.gan_losses import LOSSES
 from course_lib.pretrained import load_weights
-from course_lib.studies import audits, created_equal, few_steps, glasses, growing, judged
+from course_lib.studies import audits, created_equal, few_steps, glasses, growing, judged, painting
 
 everywhere = pytest.mark.everywhere  # the same once more, of another method: not in `make test`
 
@@ -363,3 +363,17 @@ def test_a_generator_is_grown_or_trained_at_full_size_and_judged(way, monkeypatc
     assert seen >= growing.BATCH and seen % growing.BATCH == 0
     net.level, net.alpha = len(growing.LEVELS) - 1, 1.0
     assert growing.measured(net).keys() == {"frechet", "precision", "recall"}
+
+
+def test_both_ways_of_painting_are_in_the_table_with_all_seeds():
+    rows = studies.read("painting")
+    found = {(row["way"], row["seed"]) for row in rows}
+    assert found == {(way, seed) for way in painting.WAYS for seed in painting.SEEDS}
+    assert all(0 < row["overlap"] < row["right"] < 1 for row in rows)
+
+
+@pytest.mark.parametrize("way", painting.WAYS)
+def test_a_painter_of_maps_is_trained_for_its_seconds_and_read_by_the_rule(way):
+    net, steps = painting.trained(way, 0, seconds=0.5)
+    assert steps >= 1 and not net.training
+    assert painting.measured(net, n=8).keys() == {"right", "overlap", "error"}
