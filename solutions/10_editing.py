@@ -1092,7 +1092,7 @@ plots.rows(
 # %% [markdown]
 # With reflected edges and norms, the first generator draws one and the same grey for all six flat maps, as the proof says. On maps with borders it knows where a border is, and has to guess what lies on each side. SPADE draws what the map says, with a frame at the edges, where its own convolutions see zeros, and with a fine grid. (The papers' networks are some 500 times as large, and pix2pixHD's strided layers have zeros at their edges, through which a little of the label survives.)
 #
-# One training of each proves little. `course_lib/studies/painting.py` trained both for the same CPU seconds, three times.
+# One training of each proves little. `course_lib/studies/painting.py` trained both for 25 CPU seconds, three times.
 
 # %%
 for way in ("labels at the door", "SPADE"):
