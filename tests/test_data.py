@@ -315,6 +315,17 @@ def test_an_empty_choice_shows_itself_as_empty():
     assert resize(empty.images, 4).shape == (0, 1, 4, 4)
 
 
+def test_crops_of_the_earth_go_on_where_they_were_left():
+    for stop in (0, 3, embedded.AHEAD, embedded.AHEAD + 1):
+        crops = data.load("earth", size=16).batches(2, generator=seeded(5))
+        for _ in range(stop):
+            next(crops)
+        state, expected = crops.state_dict(), next(crops)[1]
+        other = data.load("earth", size=16).batches(2, generator=seeded(9))
+        other.load_state_dict(state)
+        assert torch.equal(next(other)[1], expected)
+
+
 def test_a_part_of_the_earth_is_those_pairs_and_no_others():
     earth = data.load("earth", size=16)
     part = earth[:3]

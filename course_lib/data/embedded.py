@@ -221,22 +221,35 @@ class Crops(Batches):
         self.maps = [torch.from_numpy(m).to(device) for m in earth_maps()]  # (H, W, 3)
         self.offsets = torch.arange(window, device=device)
         self.generator = generator or torch.Generator().manual_seed(torch.initial_seed())
+        self.start, self.place, self.ahead = self.generator.get_state(), 0, None
 
     def __next__(self) -> tuple[Tensor, Tensor]:
-        g = self.generator
-        chosen = torch.randint(len(self.places), (self.batch_size,), generator=g, device=g.device)
-        y, x = self.places[chosen.cpu()].to(self.offsets.device).unbind(1)
+        if self.ahead is None:
+            self._shuffle()
+        if self.place == AHEAD:
+            self.start, self.place = self.generator.get_state(), 0
+            self._shuffle()
+        y, x = self.ahead[self.place].unbind(1)
+        self.place += 1
         rows = (y[:, None] + self.offsets)[:, :, None]
         columns = (x[:, None] + self.offsets)[:, None]
         return tuple(_crop(m, rows, columns, self.size) for m in self.maps)
 
+    def _shuffle(self) -> None:
+        """Places for many batches go over to the device at once: it would be waited for."""
+        g, shape = self.generator, (AHEAD, self.batch_size)
+        chosen = torch.randint(len(self.places), shape, generator=g, device=g.device)
+        self.ahead = self.places[chosen.cpu()].to(self.offsets.device)
+
     def state_dict(self) -> dict:
-        return {"generator": self.generator.get_state()}
+        return {"generator": self.start, "place": self.place}
 
     def load_state_dict(self, state: dict) -> None:
-        self.generator.set_state(state["generator"])
+        self.start, self.place, self.ahead = state["generator"], state.get("place", 0), None
+        self.generator.set_state(self.start)
 
 
+AHEAD = 64  # batches
 WINDOW, BLOCK, GAP = 128, 150, 8  # pixels; 7.5 pixels are a degree
 
 
