@@ -210,6 +210,12 @@ PSNR_Y = Exercise(
             1,
         ),
         call(
+            "another picture, 5 × 6, border 2",
+            uniform(1, 3, 5, 6, seed=9) - 0.5,
+            uniform(1, 3, 5, 6, seed=10) - 0.5,
+            2,
+        ),
+        call(
             "a good and a bad picture, 7 × 8, border 1",
             0.5 * normal(2, 3, 7, 8, seed=3).tanh(),
             0.5 * normal(2, 3, 7, 8, seed=3).tanh() + _SIDES * _LOUD * normal(2, 3, 7, 8, seed=4),
@@ -463,6 +469,12 @@ SPECTRUM_GAIN = Exercise(
             "two channels, one hundred times as loud",
             normal(3, 2, 4, 6, seed=15) * torch.tensor([1.0, 100.0]).view(1, 2, 1, 1),
             normal(3, 2, 4, 6, seed=16),
+            rtol=1e-3,
+        ),
+        call(
+            "other pictures, two channels",
+            normal(3, 2, 4, 6, seed=17),
+            2 * normal(3, 2, 4, 6, seed=18),
             rtol=1e-3,
         ),
     ),
@@ -1961,8 +1973,8 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "restoration.half_blend",
-        "A GAN's pictures have a larger error than the posterior mean. You show the mean of both "
-        "pictures. Which part of the GAN's extra error do you pay?",
+        "A sample has a larger error than the posterior mean. You show the mean of both pictures. "
+        "Which part of the sample's extra error do you pay?",
         {
             "half of it": "So it would be if errors added up along a straight line. Squared errors "
             "grow with the square of the way.",
