@@ -93,6 +93,8 @@ _CD_BIASED = (
     T([[0.5, 0.5], [0.2, 0.9]]),
     T([[0.2, 0.8, 0.4], [0.05, 0.8, 0.2]]),
 )
+_CD_TIE = T([[0.0]]), T([[4.0]]), T([0.0]), T([0.0]), T([[0.5]]), T([[0.9]])
+_CD_STRONG = T([[0.0]]), T([[0.0]]), T([3.0]), T([0.0]), T([[0.7]]), T([[0.9]])
 _CD_ONE = T([[1.0]]), T([[0.0]]), T([9.0]), T([9.0]), T([[0.5]]), T([[0.5]])
 
 CD_GRADIENT = Exercise(
@@ -167,6 +169,8 @@ CD_GRADIENT = Exercise(
         call("one unit on either side, both all but certain", *_CD_ONE),
         call("u as large as the probability", *(T([[1.0]]), *_CD_ZERO, T([[0.5]]), T([[0.5]]))),
         call("biases far from 0", *_CD_BIASED),
+        call("u_h as large as the probability, and a unit that would tell", *_CD_TIE),
+        call("a bias that decides", *_CD_STRONG),
     ),
 )
 
@@ -544,7 +548,7 @@ PERPLEXITY = Exercise(
     probes=(
         call("eight tokens, four of five codes", _TOKENS, 5),
         call("one row", T([[1, 2, 2]]), 4),
-        call("eight other tokens", T([[0, 0, 1, 2], [3, 3, 3, 3]]), 5),
+        call("eight other tokens", T([[0, 0, 0, 2], [3, 3, 3, 3]]), 5),
         call("one code only", torch.zeros(2, 3, dtype=torch.int64), 7),
         call("all alike", torch.arange(6).view(1, 2, 3), 6),
         call("maps of 4 × 4", (9 * uniform(3, 4, 4, seed=51)).long(), 16),
@@ -974,7 +978,7 @@ NUCLEUS = Exercise(
         Mistake(
             "probabilities, renormalised",
             _renormalised,
-            "You return probabilities that add up to 1. That is what a softmax makes of the right "
+            "You return probabilities. They are what a softmax makes of the right "
             "answer; asked are logits.",
         ),
         Mistake(
@@ -1334,6 +1338,11 @@ _ASK_ALL = (
     *(normal(3, 3, seed=s) for s in (128, 129, 130)),
     torch.ones(1, 4, dtype=torch.bool),
 )
+_ASK_THREE = (
+    *(torch.cat([part, part[:1]]) for part in _ASK_MANY[:2]),
+    *_ASK_MANY[2:5],
+    torch.cat([_ASK_MANY[5], _ASK_MANY[5][:1]]),
+)
 
 CROSS_ATTENTION = Exercise(
     id="words.cross_attention",
@@ -1403,6 +1412,7 @@ CROSS_ATTENTION = Exercise(
         call("two places, two words and padding", *_ASK, grad=[0, 1]),
         call("two sentences of unequal length", *_ASK_MANY, grad=[0, 1, 4], atol=1e-4),
         call("no padding", *_ASK_ALL),
+        call("three sentences, two of them alike", *_ASK_THREE, atol=1e-4),
         call("the same places, another sentence", _ASK[0], 2 * _ASK[1].flip(2), *_ASK[2:]),
     ),
 )
