@@ -65,7 +65,7 @@ def covered(
     """
     pictures("x", x), whole("side", side)
     n, _, h, w = x.shape
-    if integers("tokens", tokens, 2).shape != (n, side**2):
+    if present("tokens", integers("tokens", tokens, 2)).shape != (n, side**2):
         raise ValueError(f"tokens must be ({n}, {side**2}); got {tuple(tokens.shape)}")
     if h % side or w % side:
         raise ValueError(f"side must divide the pictures' sides, {h} and {w}; got {side}")
