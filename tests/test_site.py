@@ -38,6 +38,7 @@ def pages(built):
     """{path from the site's root: the page}"""
     assert built[0].returncode == 0, built[0].stderr
     paths = {path.relative_to(SITE).as_posix(): path for path in SITE.rglob("*.html")}
+    paths = {name: path for name, path in paths.items() if not name.startswith("_static")}
     return {
         name: BeautifulSoup(path.read_text("utf-8"), "html.parser") for name, path in paths.items()
     }
