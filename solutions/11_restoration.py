@@ -1,0 +1,1074 @@
+# ---
+# jupyter:
+#   jupytext:
+#     notebook_metadata_filter: -jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 11 · Restoration: what was not there
+#
+# {{badge}}
+#
+# **You will be able to**
+# - measure a restored picture in three ways: is it near the truth, does it look real, is it the same person?
+# - say what a perfect sampler pays for looking real, and what half of it costs;
+# - build the parts of ESRGAN, and test by a control which part did what;
+# - write the damage that Real-ESRGAN trains on, JPEG included, and show where training for the wrong damage fails;
+# - use a face generator as a prior, and measure whose face it invents;
+# - close holes and fuse two sensors, each beside a baseline without training.
+#
+# **Time**: two to three hours with the exercises. The cells run in less than 10 minutes on a laptop. **You need**: lectures 03 and 05 (GANs and their losses), 07 (diffusion) and 09 (the face generator).
+
+# %%
+# {{setup}}
+
+# %%
+import copy
+import math
+from time import process_time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from course_lib import data, device, metrics, plots, restoration
+from course_lib.degradation import Damage, chain, resized
+from course_lib.diffusion import Diffusion, cosine_betas
+from course_lib.exercises import check, hint, predict, solution
+from course_lib.metrics import psnr
+from course_lib.plots import restoration as figures
+from course_lib.pretrained import load_weights
+from course_lib.restoration import enlarge, patch_distance, shrink, told_apart, with_gain
+
+# %%
+from course_lib.restorers import (
+    RRDB,
+    DenseBlock,
+    Filler,
+    FusionNet,
+    PictureDiscriminator,
+    PriorRestorer,
+    RestorationStep,
+    RRDBNet,
+    UNetDiscriminator,
+    restore,
+)
+from course_lib.scale import current, pick
+from course_lib.styles import StyleGenerator
+from course_lib.training import train
+from course_lib.unet import UNet
+from course_lib.widgets import restoration as sliders
+
+full = current() != "smoke"
+
+
+def seed(n):
+    return torch.Generator().manual_seed(n)
+
+
+home = device.choose().device  # what is trained here runs here; all that is looked at, on the CPU
+people, held_out = (data.load("peeps", split, size=32) for split in ("train", "test"))
+
+# %% [markdown]
+# A small, noisy or torn picture fits many whole pictures. Their mean is near the truth and looks like nobody. One of them looks real and may show somebody else. Every system of this lecture stands between these two, so every result gets three questions:
+#
+# 1. **Is it near?** The peak signal-to-noise ratio (PSNR) compares pixels with the truth.
+# 2. **Does it look real?** The *patch distance* is a Fréchet distance (lecture 05) of all patches of 8 × 8 pixels, as they are. It needs no network. The floor is what other real people score.
+# 3. **Is it the same person?** The feature network of lecture 05 reads off the expression (27 values), the skin (5), the hair or hat (47) and glasses. It had no part in any training of this lecture. (Networks that need a fixed network for their loss get the other classifier.)
+#
+# Research papers mostly ask the first two questions. The third decides whether a restored photograph may be used.
+#
+# ## 1 · By which ruler?
+#
+# The first task: faces of 8 × 8 pixels, each the mean of 4 × 4, are to be brought back to 32 × 32. All faces below were kept out of every training.
+
+# %%
+n = pick(smoke=48, laptop=258, gpu=516)
+some = held_out[:n]
+truth, reader = some.floats(), metrics.FeatureNet("peeps")
+y = shrink(truth)
+
+
+@torch.no_grad()
+def read(x):
+    """What the reader sees: attribute -> a value for each picture"""
+    parts = [reader(part) for part in x.clamp(-1, 1).split(250)]
+    return {key: torch.cat([part[key] for part in parts]).argmax(1) for key in parts[0]}
+
+
+def right(found, true, key):
+    return (found[key] == true[key][: len(found[key])]).double().mean().item()
+
+
+table = {}
+
+
+def judge(name, x, truth=truth, true=some.attributes):
+    """One line: near? real-looking? the same person?"""
+    x = x.clamp(-1, 1)
+    found, true = read(x), {key: value[: len(x)] for key, value in true.items()}
+    invented, lost = restoration.missed(found, true)
+    table[name] = psnr(x, truth[: len(x)]), patch_distance(x, truth), right(found, true, "face")
+    print(
+        f"{name:22} {table[name][0]:5.2f} dB, patch distance {table[name][1]:5.2f}, "
+        f"expression {table[name][2]:4.0%}, glasses invented {invented:4.0%}, lost {lost:4.0%}"
+    )
+
+
+# %% [markdown]
+# PSNR is one formula, $10 \log_{10}(\text{peak}^2 / \text{mean squared error})$, and many numbers. Papers on super-resolution measure one brightness value for each pixel, $Y$, with a border cut off:
+#
+# $$Y = 16 + 65.481\,R + 128.553\,G + 24.966\,B, \qquad R, G, B \in [0, 1],$$
+#
+# which runs from 16 to 235, with a peak of 255. They take the PSNR of each picture, then the mean over pictures.
+#
+# ### Exercise 1 · The number that papers print
+#
+# `a` and `b` are `(B, 3, H, W)` in [-1, 1]; `border` may be 0. Return a float. *Five lines, eight minutes.*
+
+
+# %%
+def psnr_y(a, b, border):
+    """The mean PSNR of Y in dB, without `border` pixels at each edge"""
+    ### BEGIN SOLUTION
+    weights = torch.tensor([65.481, 128.553, 24.966])
+    error = torch.einsum("c,bchw->bhw", weights, (a - b) / 2)
+    h, w = error.shape[1:]
+    error = error[:, border : h - border, border : w - border]
+    return (10 * torch.log10(255**2 / error.square().mean((1, 2)))).mean().item()
+    ### END SOLUTION
+
+
+psnr_y = check("restoration.psnr_y", psnr_y)
+
+# %%
+bicubic = enlarge(y).clamp(-1, 1)
+each = [psnr(a, b) for a, b in zip(bicubic, truth, strict=True)]
+protocols = {
+    "three colours, one error over all pictures": psnr(bicubic, truth),
+    "three colours, mean over pictures": sum(each) / n,
+    "Y, mean over pictures": psnr_y(bicubic, truth, 0),
+    "Y, 4 pixels cut, as papers do": psnr_y(bicubic, truth, 4),
+}
+for name, db in protocols.items():
+    print(f"{db:5.2f} dB  {name}")
+spread = max(protocols.values()) - min(protocols.values())
+print(f"the same pictures, {spread:.1f} dB apart")
+assert spread > 1
+
+# %% [markdown]
+# Four protocols give the same pictures four numbers. A difference between two papers means something only if the protocol is the same. From here on, all numbers are of the first kind, which is the strictest and allows for sums of errors.
+#
+# Now the baselines, without any network. *Nearest* repeats each pixel, *bicubic* draws smooth curves through them. The *copy* searches the 4,484 training faces for the one that looks most like $y$ when shrunk, and returns it: a real face, of another person. The last line is the floor: unrelated real faces.
+
+# %%
+others = people[torch.randperm(len(people), generator=seed(9))[:n]].floats()
+copies = restoration.copies(y, people.floats())
+for name, x in {"nearest": enlarge(y, 4, "nearest"), "bicubic": bicubic, "copy": copies}.items():
+    judge(name, x)
+judge("other real people", others)
+judge("truth", truth)
+
+# %% [markdown]
+# The reader is no oracle: even of the true pictures it names only the share in the last line, so this share is the ceiling. At the other end, guessing the most common expression would be right in about 4 %.
+#
+# By PSNR the copy is a good restoration, and no method can look more real: it is a photograph, so to say, of somebody else. Only the third question unmasks it. So does $y$ itself: the copy, made small again, is not $y$.
+
+# %%
+misfit = {name: (shrink(x) - y).square().mean().sqrt().item() for name, x in
+          {"bicubic": bicubic, "copy": copies, "truth": truth}.items()}  # fmt: skip
+for name, error in misfit.items():
+    print(f"{name:8} made small again misses y by {error:.3f}")
+
+# %% [markdown]
+# Two more rows: a network trained for this task (section 4), and a sample of the diffusion model of lecture 07 (section 2). **One row below is the truth. Which one?**
+
+# %%
+# Replace ... by a row: 1, 2, 3, 4 or 5
+guess = predict("restoration.which_row", ...)
+
+# %%
+told = ("glasses", "face", "skin")
+counts = [len(people.attribute_values[key]) for key in told]
+faces = load_weights("ddpm_peeps32", UNet(3, 48, (1, 2, 2), classes=counts, patch=2))
+diffusion = Diffusion(cosine_betas(1000))
+steps = pick(smoke=4, laptop=25, gpu=25)
+draws = [restoration.diffusion_restore(diffusion, faces, y, 4, seed(50 + k), steps=steps)
+         for k in range(2)]  # fmt: skip
+
+
+def enlarger():
+    return RRDBNet(48, 24, 1, light=True)
+
+
+names = ("enlarge_l1", "enlarge_mse", "enlarge_perceptual", "enlarge_gan")
+nets = {name: load_weights(name, enlarger()) for name in names}
+made = {name: restore(net, y) for name, net in nets.items()}
+cast = [made["enlarge_mse"], draws[0], truth, made["enlarge_gan"], copies]
+rows = {"seen": enlarge(y, 4, "nearest")} | {f"{i + 1}": x for i, x in enumerate(cast)}
+plots.rows({name: x[:10] for name, x in rows.items()})
+
+# %%
+print(guess.reveal(3))
+print("1 a network for the mean; 2 diffusion; 3 the truth; 4 a GAN; 5 copies of other people")
+
+# %% [markdown]
+# Rows 2, 3 and 5 all look like drawings of people. Nothing in a picture says that it is not the true one.
+#
+# ## 2 · What is the best guess?
+#
+# If error is all that counts, the best answer to $y$ is the **posterior mean** $m(y) = E[x \mid y]$: the mean of all pictures that fit, each with its weight. Call its mean squared error $D^*$. If looking real is all that counts, the best answer is a **sample** from $p(x \mid y)$. **How many dB does a perfect sampler lose against the mean?**
+
+# %%
+# Replace ... by a number of dB
+guess = predict("restoration.perfect_sampler", ...)
+
+# %% [markdown]
+# Truth and sample are two independent draws from the same posterior, both around $m(y)$. So the sample's error is $D^* + D^*$, twice as large, and a mean of $k$ samples has $(1 + 1/k)\,D^*$:
+
+# %%
+print(guess.reveal(10 * math.log10(2)))
+for k in (1, 2, 4, 8):
+    print(f"mean of {k} samples: {10 * math.log10(1 + 1 / k):.2f} dB below the posterior mean")
+
+# %% [markdown]
+# Lecture 07's diffusion model can do both for a noisy picture, without any training. One step of it returns $E[x \mid x_t]$, the mean. All steps from there down return a sample.
+
+# %%
+few = pick(smoke=4, laptop=48, gpu=258)
+noisy = truth[:few] + 0.5 * torch.randn(truth[:few].shape, generator=seed(1))
+mean = restoration.denoise(diffusion, faces, noisy, 0.5)
+hops = pick(smoke=3, laptop=20, gpu=50)
+samples = torch.stack(
+    [restoration.denoise(diffusion, faces, noisy, 0.5, seed(10 + k), steps=hops) for k in range(4)]
+)
+
+
+def error(x, true=truth):
+    return (x - true[: len(x)]).square().mean().item()
+
+
+best = error(mean)
+print(
+    f"noisy {psnr(noisy, truth[:few]):.2f} dB; mean {psnr(mean, truth[:few]):.2f} dB, D* {best:.4f}"
+)
+ratios = {}
+for k in (1, 2, 4):
+    ratios[k] = sum(error(samples[i : i + k].mean(0)) for i in range(0, 4, k)) * k / 4 / best
+    print(f"mean of {k} samples: {ratios[k]:.2f} D*; a perfect sampler: {1 + 1 / k:.2f} D*")
+if full:
+    assert ratios[1] > ratios[2] > ratios[4] and 1.2 < ratios[1] < 1.9
+plots.rows({"noisy": noisy[:10], "mean": mean[:10], "sample": samples[0, :10],
+            "another": samples[1, :10], "mean of 4": samples.mean(0)[:10], "true": truth[:10]})  # fmt: skip
+
+# %% [markdown]
+# The samples are *nearer* to the truth than a perfect sampler's would be. This is no merit. A ratio below 2 means that the samples differ less among themselves than the truth differs from the mean: the model is surer than it should be. The law is a test of calibration that needs no knowledge of the posterior.
+#
+# Between the mean and any other answer $g(y)$ lie their blends. **Half of each: which part of the sample's extra error do you pay?**
+
+# %%
+# Replace ... by one of: "half of it", "a quarter of it", "all of it"
+guess = predict("restoration.half_blend", ...)
+
+# %% [markdown]
+# ### Exercise 2 · The price of a blend
+#
+# The error of the posterior mean, $x - m(y)$, is orthogonal to everything that can be computed from $y$; otherwise the mean could be improved. Use this to write the mean squared error of $(1 - a)\,m(y) + a\,g(y)$, given $D^*$ (`d_mean`) and the error of $g$ (`d_other`). *One line, five minutes.*
+
+
+# %%
+def price_of_blending(d_mean, d_other, a):
+    """The mean squared error of (1 − a) mean + a other"""
+    ### BEGIN SOLUTION
+    return d_mean + a**2 * (d_other - d_mean)
+    ### END SOLUTION
+
+
+price_of_blending = check("restoration.price_of_blending", price_of_blending)
+
+# %%
+shares = (0.0, 0.25, 0.5, 0.75, 1.0)
+measured = [error((1 - a) * mean + a * samples[0]) for a in shares]
+law = [price_of_blending(best, error(samples[0]), a) for a in shares]
+print(guess.reveal("a quarter of it"))
+part = (measured[2] - best) / (measured[4] - best)
+print(f"half of a sample costs {part:.0%} of its price; the law says 25 %")
+if full:
+    assert all(abs(a - b) < 0.03 * b for a, b in zip(measured, law, strict=True))
+figures.blends(shares, measured, law)
+
+# %% [markdown]
+# A quarter of the price for half of the way: this is why papers like to show blends. (The law needs the posterior mean. A network that is still far from it does not obey.)
+#
+# The same model also answers the 8 × 8 pixels of section 1, a task that it was never trained for. In every step its guess $\hat x_0$ is corrected to agree with what was seen, $\hat x_0 \leftarrow \hat x_0 + A^+(y - A \hat x_0)$, where $A$ shrinks and $A^+$ repeats pixels (DDNM; Wang, Yu and Zhang 2023). Beside it stands the network that was trained for exactly this task by squared error, as an estimate of the mean.
+
+# %% tags=["quality"]
+judge("squared error", made["enlarge_mse"])
+judge("diffusion, a sample", draws[0])
+judge("mean of two samples", (draws[0] + draws[1]) / 2)
+fit = (shrink(draws[0]) - y).square().mean().sqrt().item()
+print(f"the sample, made small again, misses y by {fit:.4f}")
+if full:
+    assert table["diffusion, a sample"][0] > table["squared error"][0]
+    assert table["diffusion, a sample"][1] < table["squared error"][1]
+    assert table["mean of two samples"][0] > table["diffusion, a sample"][0]
+
+# %% [markdown]
+# The sample is nearer *and* more real-looking than the network's mean. That does not break the law. Our network's mean is a poor estimate of the posterior mean: it was trained for minutes, the diffusion model for much longer (their cards give the times). A good prior that never saw the task beats a short training for it.
+#
+# The two samples of the same $y$ also say how much $y$ leaves open:
+
+# %%
+first, second = read(draws[0]), read(draws[1])
+for key in ("skin", "glasses", "head", "face"):
+    same = (first[key] == second[key]).double().mean().item()
+    print(f"{key:8} read alike in two samples of one y: {same:4.0%}; right: "
+          f"{right(first, some.attributes, key):4.0%}")  # fmt: skip
+
+# %% [markdown]
+# The skin is in the 64 pixels, the expression is not. A system that returns one sample hides this difference. Two samples show it.
+#
+# ## 3 · Can one look real for nothing?
+#
+# A blend pays for looking real by drawing something at random. Must one pay? For a Gaussian the answer is known (Freirich and others 2021). Let $x \sim N(0, 1)$ be seen through noise of spread $s$. The mean shrinks towards 0: its variance is only $v = 1/(1 + s^2)$. Made louder by $1/\sqrt v$, it has the right distribution, and no randomness was needed.
+
+# %%
+print("  s    mean   louder mean   sample   (mean squared errors, exact)")
+for s in (0.5, 1.0, 2.0):
+    v = 1 / (1 + s**2)
+    print(f"{s:4}   {1 - v:.3f}   {2 - 2 * math.sqrt(v):.3f}         {2 * (1 - v):.3f}")
+
+# %% [markdown]
+# At $s = 0.5$, looking right costs 5.6 % in error, not 100 %. Pictures are no Gaussians, but their frequencies can be treated as if they were: multiply each frequency of the network's mean by the factor that gives it the power that real pictures have there.
+#
+# ### Exercise 3 · A filter that gives energy back
+#
+# `blurred` and `sharp` are `(N, C, H, W)`. For each channel and each frequency of `torch.fft.rfft2`, return $\sqrt{S_\text{sharp} / S_\text{blurred}}$ with $S$ the mean over pictures of $|\text{FFT}|^2$. *Two lines, six minutes.*
+
+
+# %%
+def spectrum_gain(blurred, sharp):
+    """The gain of each frequency: (C, H, W // 2 + 1)"""
+    ### BEGIN SOLUTION
+    before, after = (torch.fft.rfft2(x).abs().square().mean(0) for x in (blurred, sharp))
+    return (after / before).sqrt()
+    ### END SOLUTION
+
+
+spectrum_gain = check("restoration.spectrum_gain", spectrum_gain)
+
+# %%
+sharp = people[: pick(smoke=64, laptop=1032, gpu=4484)].floats()
+blurred = restore(nets["enlarge_mse"], shrink(sharp))  # the gain is fitted on training pictures
+gain = spectrum_gain(blurred - blurred.mean(0), sharp - sharp.mean(0))
+centred = made["enlarge_mse"] - blurred.mean(0) + sharp.mean(0)
+louder = with_gain(centred, gain, sharp.mean(0)).clamp(-1, 1)
+judge("squared error", made["enlarge_mse"])
+judge("louder frequencies", louder)
+if full:
+    assert table["louder frequencies"][1] < 0.6 * table["squared error"][1]
+    assert table["squared error"][0] - table["louder frequencies"][0] < 0.6
+plots.rows({"squared error": made["enlarge_mse"][:10], "louder": louder[:10], "true": truth[:10]})
+
+# %% [markdown]
+# A filter with one number for each frequency, without any training, cuts the patch distance to a fraction and costs a few tenths of a dB. Then why GANs? Because the patch distance only sees means and covariances. A fresh network that is trained to tell real from restored is not fooled:
+
+# %%
+rounds = pick(smoke=5, laptop=250, gpu=1000)
+suspects = {
+    "squared error": made["enlarge_mse"],
+    "louder frequencies": louder,
+    "diffusion, a sample": draws[0],
+    "copy": copies,
+}
+caught = {name: told_apart(truth, x, rounds) for name, x in suspects.items()}
+for name, share in caught.items():
+    print(f"{name:20} told from real in {share:4.0%} (guessing: 50 %)")
+if full:
+    assert caught["louder frequencies"] > caught["copy"] + 0.15
+
+# %% [markdown]
+# Energy is back at every frequency, but the phases are those of a blur: lines are still not lines.
+#
+# ## 4 · SRGAN and ESRGAN
+#
+# SRGAN (Ledig and others 2017) trained a deep network for super-resolution against a discriminator and against the feature maps of a classifier. ESRGAN (Wang and others 2018) changed four things: dense blocks without BatchNorm, features before the activation, a discriminator that compares, and interpolation between networks. We build all four.
+#
+# ### Exercise 4 · A dense block
+#
+# Each convolution sees $x$ and the outputs of all convolutions before it, concatenated in this order. A leaky ReLU of slope 0.2 follows each of them but the last. The block returns $x + \beta\,y$, where $y$ is the last output. `convs` is a list of layers. *Six lines, eight minutes.*
+
+
+# %%
+def dense_block(x, convs, beta):
+    """x + β · (what the last convolution says): same shape as x"""
+    ### BEGIN SOLUTION
+    maps = [x]
+    for conv in convs[:-1]:
+        maps.append(F.leaky_relu(conv(torch.cat(maps, 1)), 0.2))
+    return x + beta * convs[-1](torch.cat(maps, 1))
+    ### END SOLUTION
+
+
+dense_block = check("restoration.dense_block", dense_block)
+
+# %% [markdown]
+# Three blocks inside another shortcut of $x + \beta(\dots)$ make an RRDB ("residual in residual dense block"). Why the β? With all weights at 0, a dense block returns its input. But the chain inside an RRDB has its own shortcut:
+
+# %%
+block = nets["enlarge_gan"].body[0].blocks[0]
+maps = torch.randn(2, 48, 8, 8, generator=seed(2))
+with torch.no_grad():
+    torch.testing.assert_close(dense_block(maps, block.convs, block.beta), block(maps))
+for beta in (0.2, 1.0):
+    dead = nn.Sequential(*(RRDB(2, 1, beta) for _ in range(23)))
+    for weight in dead.parameters():
+        nn.init.zeros_(weight)
+    factor = dead(torch.ones(1, 2, 2, 2)).mean().item()
+    print(f"β = {beta}: 23 blocks of weights 0 multiply by {factor:,.1f} = {1 + beta:g}²³")
+
+# %%
+with torch.device("meta"):
+    sizes = {
+        "dense block, 64 maps": DenseBlock(),
+        "ESRGAN's generator, 23 RRDBs": RRDBNet(),
+        "Real-ESRGAN's discriminator": UNetDiscriminator(),
+    }
+counted = {name: sum(p.numel() for p in net.parameters()) for name, net in sizes.items()}
+counted["this lecture's generator"] = sum(p.numel() for p in nets["enlarge_gan"].parameters())
+for name, count in counted.items():
+    print(f"{name:30} {count:10,} weights")
+assert counted["ESRGAN's generator, 23 RRDBs"] == 16_697_987
+
+# %% [markdown]
+# The second part is a loss that compares what a fixed network sees instead of pixels. A restored eyebrow that is off by one pixel is wrong in every pixel, but still an eyebrow.
+#
+# ### Exercise 5 · Perceptual loss
+#
+# `trunk` is a sequence of layers, `taps` the numbers of those whose *outputs* are compared. Return the mean over the taps of the mean absolute difference. Only `made` may receive a gradient. The trunk must answer in evaluation mode: it has BatchNorm. *Eight lines, ten minutes.*
+
+
+# %%
+def perceptual_loss(made, truth, trunk, taps):
+    """How differently a fixed network sees the two: a number"""
+    ### BEGIN SOLUTION
+    trunk.eval()
+
+    def maps(x):
+        found = []
+        for i, layer in enumerate(trunk):
+            x = layer(x)
+            if i in taps:
+                found.append(x)
+        return found
+
+    with torch.no_grad():
+        wanted = maps(truth)
+    differences = [(a - b).abs().mean() for a, b in zip(maps(made), wanted, strict=True)]
+    return sum(differences) / len(taps)
+    ### END SOLUTION
+
+
+perceptual_loss = check("restoration.perceptual_loss", perceptual_loss)
+
+# %%
+trunk = metrics.Classifier("peeps").trunk[:8].requires_grad_(False)
+taps = (1, 4, 7)  # BatchNorm's outputs: before the activations
+with torch.no_grad():
+    for name, x in {"moved by a pixel": truth.roll(1, 3), "bicubic": bicubic}.items():
+        pixels, features = (x - truth).abs().mean(), perceptual_loss(x, truth, trunk, taps)
+        print(f"{name:17} pixels {pixels:.3f}, features {features:.3f}")
+
+# %% [markdown]
+# Compare the two lines: by pixels and by features, how do a true picture that is moved by one pixel and a blurred one in its place compare?
+#
+# The third part is the discriminator's question. In lecture 03, D says of each picture by itself whether it is real. A *relativistic average* discriminator says whether it is more real than the other kind is on average. With scores $r$ of real and $f$ of restored pictures, and $\text{sp}(t) = \log(1 + e^t)$:
+#
+# $$L_D = E\,\text{sp}(-(r - E f)) + E\,\text{sp}(f - E r), \qquad L_G = E\,\text{sp}(r - E f) + E\,\text{sp}(-(f - E r)).$$
+#
+# ### Exercise 6 · Relativistic losses
+#
+# `real` and `fake` are scores `(B,)`. Return both losses, each the sum of two halves. *Four lines, five minutes.*
+
+
+# %%
+def relativistic_losses(real, fake):
+    """(loss of D, loss of G)"""
+    ### BEGIN SOLUTION
+    above, below = real - fake.mean(), fake - real.mean()
+    d_loss = F.softplus(-above).mean() + F.softplus(below).mean()
+    g_loss = F.softplus(above).mean() + F.softplus(-below).mean()
+    return d_loss, g_loss
+    ### END SOLUTION
+
+
+relativistic_losses = check("restoration.relativistic_losses", relativistic_losses)
+
+# %% [markdown]
+# Now all parts together. The step below pulls the restored picture in three ways: towards the true pixels, towards the true features, and to where D believes it. How hard does each pull? `pull` measures $\|\partial\,\text{loss} / \partial\,\text{picture}\|$ for each part. We continue from the network that was trained by pixels alone, for one short minute.
+
+# %%
+torch.manual_seed(0)
+side = pick(smoke=32, laptop=32, gpu=64)
+student = pick(smoke=nets["enlarge_l1"], laptop=nets["enlarge_l1"], gpu=RRDBNet(64, 32, 6))
+step = RestorationStep(
+    copy.deepcopy(student).train().to(home),
+    shrink,
+    pixels=2.0,
+    trunk=metrics.Classifier("peeps").trunk[:8].to(home),
+    discriminator=PictureDiscriminator(side).to(home),
+    adversary=0.003,
+    lr=5e-4,
+)
+batch, steps = pick(smoke=(4, 2), laptop=(16, 80), gpu=(32, 20_000))
+history = train(step, data.load("peeps", size=side).batches(batch, home), steps, watch=step.samples)
+pulls = step.pull(data.load("peeps", size=side)[:16].floats().to(home))
+print({name: f"{pull:.4f}" for name, pull in pulls.items()})
+
+# %% [markdown]
+# This number is the first to look at when a GAN for restoration fails. The discriminator should pull with a fraction of the other parts' strength. Where it pulls as hard as they do, as with ten times the weight, it teaches noise.
+#
+# What did each part bring? Three networks went on from the same one for the same number of pictures, with one difference each. The first, by squared error, is the **control**: without it, everything that comes from training longer would be credited to the new loss.
+
+# %%
+judge("L1, the start", made["enlarge_l1"])
+judge("squared error", made["enlarge_mse"])
+judge("L1 + features", made["enlarge_perceptual"])
+judge("L1 + features + D", made["enlarge_gan"])
+
+# %%
+shown = {"seen": enlarge(y, 4, "nearest")[:10]}
+shown |= {name.removeprefix("enlarge_"): x[:10] for name, x in made.items()}
+plots.rows(shown | {"true": truth[:10]})
+
+# %% [markdown]
+# Read the second line before the third and fourth. All three networks have moved away from the start, the control included. What remains for the features and for D is the difference to the control, and these networks have learned for minutes with one seed each.
+#
+# All points together. To the right is near, down is real-looking. **Nobody stands in the lower right corner.**
+
+# %% tags=["cover"]
+places = {name: table[name][:2] for name in table if name not in ("truth", "other real people")}
+floor = table["other real people"][1]
+figures.plane(places, floor, marked=("copy", "nearest", "bicubic"))
+
+# %% [markdown]
+# The copy is the warning in this figure: it stands where every restorer wants to stand, and shows another person. The plane of two rulers cannot see this. The expression, named rightly in the share of the table, can.
+#
+# ### Exercise 7 · A network between two networks
+#
+# ESRGAN's last idea: do not blend pictures, blend *weights*: $(1 - \alpha)\,\theta_a + \alpha\,\theta_b$. States are dictionaries of tensors; those of whole numbers are counters and come from `state_a`. Change neither state. *Four lines, five minutes.*
+
+
+# %%
+def between(state_a, state_b, alpha):
+    """The state of the network between two networks: a new dictionary"""
+    ### BEGIN SOLUTION
+    return {
+        key: torch.lerp(value, state_b[key], alpha) if value.is_floating_point() else value.clone()
+        for key, value in state_a.items()
+    }
+    ### END SOLUTION
+
+
+between = check("restoration.between", between)
+
+# %%
+ends = nets["enlarge_mse"], nets["enlarge_gan"]
+middle = enlarger().eval()
+middle.load_state_dict(between(*(net.state_dict() for net in ends), 0.5))
+judge("half, weights", restore(middle, y))
+judge("half, pictures", (made["enlarge_mse"] + made["enlarge_gan"]) / 2)
+torch.manual_seed(3)
+stranger = enlarger().eval()
+middle.load_state_dict(between(ends[0].state_dict(), stranger.state_dict(), 0.5))
+judge("half, to a stranger", restore(middle, y))
+
+# %% [markdown]
+# Two networks that began as one are joined by a path of good networks. Between networks that share no start (here: one that was never trained), half of the weights is not half of the work.
+
+# %%
+
+
+def said(x):
+    return (f"<b>{psnr(x, truth[: len(x)]):.2f} dB</b>, patch distance "
+            f"<b>{patch_distance(x, truth[: len(x)]):.2f}</b>, expression "
+            f"<b>{right(read(x), some.attributes, 'face'):.0%}</b>")  # fmt: skip
+
+
+m = pick(smoke=8, laptop=96, gpu=258)
+sliders.between(*(copy.deepcopy(net) for net in ends), y[:m], truth[:m], said)
+
+# %% [markdown]
+# ## 5 · Another damage
+#
+# Every network so far was trained on pictures that were shrunk in one way. A photograph from a chat has been blurred by a lens, resized by an app, and compressed twice. Real-ESRGAN (Wang and others 2021) draws such a history at random for each training picture: blur, resize, noise, JPEG, and all of it again. We need two of its links.
+#
+# ### Exercise 8 · Blur
+#
+# A Gaussian of spread $s_1$ along an axis turned by θ and $s_2$ across, on `size` × `size` places around the middle: $\exp(-\tfrac12 (u^2/s_1^2 + v^2/s_2^2))$ with $u = x\cos\theta + y\sin\theta$ and $v = -x\sin\theta + y\cos\theta$, $x$ to the right and $y$ downwards, normalised to sum 1. *Five lines, eight minutes.*
+
+
+# %%
+def gaussian_kernel(size, s1, s2, theta):
+    """A blur: (size, size), sum 1"""
+    ### BEGIN SOLUTION
+    places = torch.arange(size) - (size - 1) / 2
+    y, x = torch.meshgrid(places, places, indexing="ij")
+    u, v = x * math.cos(theta) + y * math.sin(theta), y * math.cos(theta) - x * math.sin(theta)
+    kernel = torch.exp(-(u**2 / s1**2 + v**2 / s2**2) / 2)
+    return kernel / kernel.sum()
+    ### END SOLUTION
+
+
+gaussian_kernel = check("restoration.gaussian_kernel", gaussian_kernel)
+
+# %% [markdown]
+# ### Exercise 9 · What JPEG throws away
+#
+# JPEG cuts a picture into blocks of 8 × 8, takes 128 away, and writes each block as a sum of cosines: $C = D\,b\,D^\top$ with the orthonormal cosine matrix $D$ (`restoration.cosines(8)`). Each coefficient is divided by its entry of a table and **rounded**: this is the only loss. Undo all other steps, add 128, and hold the result in 0 … 255. *Four lines, eight minutes.*
+
+
+# %%
+def jpeg_block(block, table):
+    """A block (8, 8) of 0 … 255 after JPEG: same shape"""
+    ### BEGIN SOLUTION
+    d = restoration.cosines(8, block.dtype)
+    steps = torch.round(d @ (block - 128) @ d.T / table)
+    return (d.T @ (steps * table) @ d + 128).clamp(0, 255)
+    ### END SOLUTION
+
+
+jpeg_block = check("restoration.jpeg_block", jpeg_block)
+
+# %% [markdown]
+# Here is the chain on faces of 64 × 64, which end as 16 × 16: one link at a time, and two whole chains.
+
+# %%
+large = data.load("peeps", "test", size=64)
+k = pick(smoke=24, laptop=172, gpu=516)
+true64 = large[:k].floats()
+links = {
+    "true": Damage(),
+    "blur": Damage(blur=(2.5, 0.6, math.pi / 4)),
+    "noise": Damage(noise=0.15),
+    "photons": Damage(photons=30.0),
+    "JPEG 20": Damage(quality=20),
+}
+shown = {name: link(true64[:8], seed(4)) for name, link in links.items()}
+shown |= {f"a chain, {i + 1}": chain(true64[:8], 16, seed(i), parts=8) for i in range(2)}
+plots.rows(shown)
+
+# %% [markdown]
+# Three networks restore 16 × 16 to 64 × 64. One learned on bicubically shrunk pictures alone ("clean"), one by L1 on pictures from the chain ("blind"), and one went on from there with features and a U-Net discriminator ("blind + D"): Real-ESRGAN in small. Each is tested on both kinds of damage.
+
+# %%
+seen = {
+    "shrunk": resized(true64, 16),
+    "JPEG 50": Damage(size=16, quality=50)(true64),
+    "chain": torch.cat([chain(part, 16, seed(77 + i)) for i, part in enumerate(true64.split(12))]),
+}
+repairers = {"clean": "repair_clean", "blind": "repair_blind", "blind + D": "repair_gan"}
+repairers = {
+    name: load_weights(weights, RRDBNet(32, 16, 1, light=True))
+    for name, weights in repairers.items()
+}
+repaired = {}
+for damage, small in seen.items():
+    for name, net in repairers.items():
+        repaired[damage, name] = restore(net, small)
+    repaired[damage, "bicubic"] = enlarge(small).clamp(-1, 1)
+    for name in ("bicubic", *repairers):
+        judge(f"{damage}: {name}", repaired[damage, name], true64, large.attributes)
+if full:
+    assert table["chain: blind"][0] > table["chain: clean"][0]
+    assert table["shrunk: clean"][0] > table["shrunk: blind"][0]
+
+# %%
+rows = {"seen": enlarge(seen["chain"], 4, "nearest")[:8]}
+rows |= {name: repaired["chain", name][:8] for name in repairers}
+plots.rows(rows | {"true": true64[:8]})
+
+# %% [markdown]
+# Train for the damage that will come. And the price is paid where there is no damage: on cleanly shrunk pictures the blind networks are worse than the one that knew. Whose glasses vanish is in the last column.
+#
+# Try it with other damage. *Which network would you take for an unknown photograph?*
+
+# %%
+
+
+def short(name, x):
+    return f"{name} <b>{psnr(x, true64[: len(x)]):.1f} dB</b>"
+
+
+damages = {
+    "as trained: shrunk": lambda x: resized(x, 16),
+    "JPEG 30": Damage(size=16, quality=30),
+    "every fourth pixel": Damage(size=16, resize="nearest"),
+    "noise": lambda x: Damage(size=16, noise=0.15)(x, seed(5)),
+    "blur and JPEG": Damage(blur=(2.0, 2.0, 0.0), size=16, quality=40),
+    "the chain": lambda x: chain(x, 16, seed(6)),
+}
+bench = {"bicubic": enlarge} | {
+    name: lambda small, net=net: restore(net, small) for name, net in repairers.items()
+}
+sliders.bench(bench, true64[:8], damages, short)
+
+# %% [markdown]
+# JPEG does not treat all people alike. Its steps are the same everywhere, but black lines on dark skin have less contrast than on light skin, and what has less contrast is rounded away first.
+
+# %%
+all64 = pick(smoke=large[:48], laptop=large, gpu=large)
+skins, groups = all64.attributes["skin"], {}
+for name, quality in {"shrunk": None, "then JPEG 50": 50}.items():
+    small = Damage(size=16, quality=quality)(all64.floats())
+    hits = read(restore(repairers["clean"], small))["face"] == all64.attributes["face"]
+    groups[name] = [hits[skins == i].double().mean().item() for i in range(5)]
+    spread = math.sqrt(0.25 / (skins == 0).sum().item())
+    print(name, " ".join(f"{share:4.0%}" for share in groups[name]), f"(± {spread:.0%} each)")
+figures.by_group(groups, ["lightest", "2", "3", "4", "darkest"], "expression named rightly")
+
+# %% [markdown]
+# Real-ESRGAN's discriminator is a U-Net, which gives a score to every pixel. It tells restored pictures from true ones well. **Paste a restored patch into a true picture. Does the map of scores show where it is?**
+
+# %%
+# Replace ... by one of: "yes", "no better than guessing"
+guess = predict("restoration.map_of_d", ...)
+
+# %%
+umap = load_weights("repair_judge", UNetDiscriminator(16, 2))
+top, left, high, wide = box = 20, 24, 24, 28
+pasted = true64.clone()
+inside = slice(top, top + high), slice(left, left + wide)
+pasted[:, :, inside[0], inside[1]] = repaired["chain", "blind + D"][:, :, inside[0], inside[1]]
+with torch.no_grad():
+    on_true, on_made = (umap(x)[:, 0] for x in (true64, repaired["chain", "blind + D"]))
+    on_pasted = umap(pasted)[:, 0]
+
+
+def lower(a, b):
+    """How often a random score of a lies below one of b: 0.5 is guessing"""
+    i, j = (torch.randint(x.numel(), (50_000,), generator=seed(i)) for i, x in enumerate((a, b)))
+    return (a.flatten()[i] < b.flatten()[j]).double().mean().item()
+
+
+here = torch.zeros(32, 32, dtype=torch.bool)
+here[top // 2 : (top + high) // 2, left // 2 : (left + wide) // 2] = True
+whole = lower(on_made.mean((1, 2)), on_true.mean((1, 2)))
+place = lower(on_pasted[:, here], on_pasted[:, ~here])
+# faces differ from their surroundings even where nothing was pasted: compare with the true picture
+change = on_pasted - on_true
+print(
+    f"whole pictures: restored below true in {whole:.0%}; places inside below outside {place:.0%}"
+)
+print(f"where nothing was pasted: {lower(on_true[:, here], on_true[:, ~here]):.0%}")
+figures.where(pasted[:6], (on_pasted - on_pasted.mean())[:6], box)
+
+# %% [markdown]
+# Nobody taught the map to say where. In training every picture was restored everywhere or nowhere. (A training with pasted patches, CutMix, teaches it: Schönfeld and others 2020.) A map that looks like evidence is not evidence until it was tested like this.
+#
+# ## 6 · A face as prior
+#
+# If you know that the picture shows a face, use a network that knows faces. GFP-GAN (Wang and others 2021) takes a style generator such as lecture 09's and leaves it as it is. A small network reads the damaged picture, chooses a style for each layer, and changes *half* of the generator's maps by a scale and a shift.
+#
+# ### Exercise 10 · Half of it belongs to the prior
+#
+# `h` is `(B, C, H, W)`; `scale` and `shift` are `(B, C/2, H, W)`. Keep the first half of the channels, turn the second into $h\,(1 + \text{scale}) + \text{shift}$. Do not change `h`. *Two lines, four minutes.*
+
+
+# %%
+def modulate_half(h, scale, shift):
+    """[prior's half, half · (1 + scale) + shift]: same shape as h"""
+    ### BEGIN SOLUTION
+    kept, turned = h.chunk(2, 1)
+    return torch.cat([kept, turned * (1 + scale) + shift], 1)
+    ### END SOLUTION
+
+
+modulate_half = check("restoration.modulate_half", modulate_half)
+
+# %% [markdown]
+# Is the prior worth anything? We train three networks for the same number of steps: a plain one, one with lecture 09's face generator inside, and, as a **control**, one with a generator of the same shape whose weights are random. If only the architecture helped, the last two would be alike.
+
+# %%
+WIDE = (128, 96, 64)
+prior = load_weights("style_peeps32", StyleGenerator(channels=WIDE, size=32))
+torch.manual_seed(5)
+noise_prior = StyleGenerator(channels=WIDE, size=32)
+torch.manual_seed(6)
+arms = {
+    "plain": enlarger(),
+    "face prior": PriorRestorer(copy.deepcopy(prior)),
+    "random prior": PriorRestorer(noise_prior),
+}
+batch, steps = pick(smoke=(4, 2), laptop=(16, 160), gpu=(32, 5000))
+for name, net in arms.items():
+    step = RestorationStep(net.to(home), shrink, lr=2e-3, steps=steps)
+    begin = process_time()
+    train(step, people.batches(batch, home, seed(7)), steps, watch=step.samples)
+    print(f"{name}: {process_time() - begin:.0f} CPU seconds")
+    arms[name] = step.ema.model.cpu()
+
+# %%
+for name, net in arms.items():
+    made[name] = restore(net, y)
+    judge(name, made[name])
+plots.rows({"seen": enlarge(y, 4, "nearest")[:10], **{name: made[name][:10] for name in arms},
+            "true": truth[:10]})  # fmt: skip
+
+# %% [markdown]
+# A prior can only help with what it can draw. Compare the three lines: what did the generator's knowledge bring, and what did it cost?
+#
+# PULSE (Menon and others 2020) uses a prior without any training: search for a code whose face, made small, looks like $y$. Whose face comes out?
+
+# %%
+count, hops = pick(smoke=(6, 4), laptop=(96, 80), gpu=(258, 200))
+
+
+def draw(z):
+    return prior(z, noise="none")
+
+
+z = torch.randn(count, prior.nz, generator=seed(8))
+z = restoration.fit_latents(draw, y[:count], z, hops)
+with torch.no_grad():
+    found_faces = draw(z).clamp(-1, 1)
+judge("search in a prior", found_faces)
+skin, true_skin = read(found_faces)["skin"], some.attributes["skin"][:count]
+wrong = skin != true_skin
+for name, group in {"two lightest": true_skin < 2, "two darkest": true_skin > 2}.items():
+    moved = skin[group] - true_skin[group]
+    print(f"{name} skins, {group.sum()} people: {(moved < 0).sum()} came out lighter, "
+          f"{(moved > 0).sum()} darker")  # fmt: skip
+plots.rows({"seen": enlarge(y, 4, "nearest")[:10], "found": found_faces[:10], "true": truth[:10]})
+
+# %% [markdown]
+# Every found face is a person, and hardly any is the right one. The search fits the 64 numbers that it has, and the prior fills in its own people. In 2020 this method returned light faces for dark ones, and was discussed all over the world.
+#
+# ## 7 · Holes
+#
+# In a hole nothing is known at all. A convolution near a hole must not mix what is known with the zeros (or the rubbish) inside. A **partial convolution** (Liu and others 2018) sums only over known places, and makes up for the missing ones: with $s$ of the $k^2$ places of a window known,
+#
+# $$y = \frac{k^2}{s}\,w * (\text{mask} \cdot x) + b \quad \text{if } s > 0, \text{ else } 0,$$
+#
+# and the place is known from then on.
+#
+# ### Exercise 11 · Partial convolution
+#
+# `x` `(B, I, H, W)`, `mask` `(1, 1, H, W)` with 1 for known, `weight` `(O, I, k, k)`, `bias` `(O,)`. No padding. Return the result and the new mask. *Five lines, ten minutes.*
+
+
+# %%
+def partial_conv(x, mask, weight, bias):
+    """(result, new mask): (B, O, h, w), (1, 1, h, w)"""
+    ### BEGIN SOLUTION
+    window = torch.ones_like(weight[:1, :1])
+    seen = F.conv2d(mask, window)
+    known = (seen > 0).to(x.dtype)
+    y = F.conv2d(x * mask, weight) * window.numel() / seen.clamp(min=1)
+    return (y + bias[:, None, None]) * known, known
+    ### END SOLUTION
+
+
+partial_conv = check("restoration.partial_conv", partial_conv)
+
+# %% [markdown]
+# With equal weights, and repeated until nothing is unknown, a partial convolution fills a hole from its edge: the smoothest baseline. The others: the *copy* of the training face that agrees best around the hole; a context encoder (Pathak and others 2016) trained by squared error; the same after more training with a discriminator; and lecture 07's diffusion model (RePaint), once with each step taken twice, so that the parts can agree. The hole covers most of the face.
+
+# %%
+c = pick(smoke=6, laptop=96, gpu=258)
+hole = torch.zeros(1, 1, 32, 32)
+hole[..., 13:28, 9:28] = 1
+whole_faces, covered = truth[:c], torch.where(hole > 0, 0.0, truth[:c])
+around = (hole == 0).expand(1, 3, 32, 32).flatten()
+apart = torch.cdist(covered.flatten(1)[:, around], people.floats().flatten(1)[:, around])
+nearest = torch.where(hole > 0, people[apart.argmin(1)].floats(), covered)
+both = torch.cat([covered, hole.expand(c, 1, 32, 32)], 1)
+filled = {"smooth": restoration.filled(covered, hole), "copy": nearest}
+for name in ("fill_mse", "fill_gan"):
+    filled[name] = restore(load_weights(name, Filler()), both)
+hops = pick(smoke=3, laptop=25, gpu=100)
+for repeats in (1, 2):
+    filled[f"diffusion × {repeats}"] = diffusion.inpaint(
+        faces, covered, hole, None, 1.0, seed(30), steps=hops, repeats=repeats, prediction="v"
+    )
+
+# %%
+inside, hits = hole.expand_as(whole_faces) > 0, {}
+for name, x in (filled | {"truth": whole_faces}).items():
+    found = read(x)
+    mse = (x - whole_faces)[inside].square().mean().item()
+    db = 10 * math.log10(4 / mse) if mse else math.inf
+    hits[name] = {key: right(found, some.attributes, key) for key in ("skin", "face", "glasses")}
+    shares = ", ".join(f"{key} {share:4.0%}" for key, share in hits[name].items())
+    print(f"{name:14} in the hole {db:5.2f} dB; rightly named: {shares}")
+plots.rows({"seen": covered[:10], **{name: x[:10] for name, x in filled.items()},
+            "true": whole_faces[:10]})  # fmt: skip
+
+# %% [markdown]
+# For the expression, all methods are near guessing (4 %): nobody knows what was behind the hole. The squared error fills it with the ghost of the mean face, which is the nearest. The skin can be known, since it continues outside. And the copy looks best and knows nothing.
+#
+# ## 8 · Two sensors
+#
+# Some pictures are restored from two sources. A satellite measures a sharp grey picture and coarse colours: 64 × 64 grey, 16 × 16 colours. The grey sensor sees a weighted sum of the colours.
+#
+# ### Exercise 12 · Pan-sharpening
+#
+# Take the colours, enlarged, and add to every channel the same detail: the measured grey minus the brightness $\sum_c w_c\,\text{colour}_c$ that the enlarged colours already have. `colours` `(B, C, H, W)`, `grey` `(B, 1, H, W)`, `weights` `(C,)`. *Two lines, five minutes.*
+
+
+# %%
+def pan_sharpen(colours, grey, weights):
+    """Colours with the detail of the grey picture: same shape as colours"""
+    ### BEGIN SOLUTION
+    brightness = torch.einsum("c,bchw->bhw", weights, colours)[:, None]
+    return colours + (grey - brightness)
+    ### END SOLUTION
+
+
+pan_sharpen = check("restoration.pan_sharpen", pan_sharpen)
+
+# %% [markdown]
+# FusionGAN (Ma and others 2019) asks for a picture near one source whose slopes are those of the other: $\|F - \text{colours}\|^2 + \xi\,\|\nabla F - \nabla \text{grey}\|^2$, minimised by a network with a discriminator. But this minimum can be computed exactly, by cosines. Beside it we train a small network by L1, and one with a discriminator *for the same CPU seconds*. **Which one comes nearest to the truth?**
+
+# %%
+# Replace ... by one of: "one line of arithmetic", "a network", "a network and a discriminator"
+guess = predict("restoration.which_fusion", ...)
+
+# %%
+earth, far = data.load("earth", size=64), data.load("earth", "test", size=64)
+BANDS = torch.tensor([0.45, 0.40, 0.15])  # what the grey sensor sees of red, green and blue
+
+
+def sensed(x):
+    """Colours of 16 × 16, enlarged, and the grey picture: (B, 4, H, W)"""
+    grey = torch.einsum("c,bchw->bhw", BANDS.to(x.device), x)[:, None]
+    return torch.cat([enlarge(resized(x, 16)), grey], 1)
+
+
+scene = far.targets[:: pick(smoke=20, laptop=1, gpu=1)].float() / 127.5 - 1
+colours, grey = sensed(scene).split((3, 1), 1)
+positive, level = (colours + 1) / 2, (torch.einsum("c,bchw->bhw", BANDS, colours)[:, None] + 1) / 2
+fused = {
+    "colours enlarged": colours,
+    "ratio (Brovey)": positive * (grey + 1) / 2 / level.clamp(min=1e-3) * 2 - 1,
+    "one line": pan_sharpen(colours, grey, BANDS),
+}
+losses = {xi: restoration.content_minimum(colours, grey, xi) for xi in (1, 5, 25, 100)}
+best_xi = max(losses, key=lambda xi: psnr(losses[xi].clamp(-1, 1), scene))
+fused[f"content loss, ξ = {best_xi}"] = losses[best_xi]
+
+# %%
+batch, steps = pick(smoke=(4, 2), laptop=(16, 200), gpu=(64, 5000))
+seconds = None
+for name in ("network", "network and D"):
+    torch.manual_seed(9)
+    judge_of = PictureDiscriminator(64).to(home) if "D" in name else None
+    net = FusionNet(BANDS.tolist()).to(home)
+    step = RestorationStep(
+        net, sensed, lr=2e-3, discriminator=judge_of, adversary=0.001, steps=steps
+    )
+    pairs = (pair[1] for pair in earth.batches(batch, home, seed(10)))
+    begin = process_time()
+    if seconds is None:
+        train(step, pairs, steps)
+        seconds = process_time() - begin
+    else:
+        train(step, pairs, 2)
+        steps = max(2, round(2 * seconds / (process_time() - begin)))
+        train(step, pairs, steps)
+    print(f"{name}: {steps} steps in {process_time() - begin:.0f} CPU seconds")
+    fused[name] = restore(step.ema.model.cpu(), torch.cat([colours, grey], 1))
+
+# %%
+near = {name: psnr(x.clamp(-1, 1), scene) for name, x in fused.items()}
+answers = {"one line of arithmetic": near["one line"], "a network": near["network"],
+           "a network and a discriminator": near["network and D"]}  # fmt: skip
+print(guess.reveal(max(answers, key=answers.get)))
+for name, x in fused.items():
+    print(f"{name:24} {near[name]:5.2f} dB, patch distance {patch_distance(x, scene):6.3f}")
+plots.rows({"colours": colours[:8], "grey": grey[:8].expand(-1, 3, -1, -1),
+            **{name: fused[name][:8] for name in list(fused)[2:]}, "true": scene[:8]})  # fmt: skip
+
+# %% [markdown]
+# The exact minimum of the content loss is far behind one line of arithmetic. So no better network could rescue it: what decides is the loss, not its minimiser. Move ξ between the two sources:
+
+# %%
+
+
+def nearness(x):
+    return f"<b>{psnr(x, scene[: len(x)]):.2f} dB</b>; one line: {psnr(fused['one line'].clamp(-1, 1), scene):.2f} dB"
+
+
+sliders.sensors(colours[:8], grey[:8], scene[:8], nearness)
+
+# %% [markdown]
+# ## 9 · What may be believed?
+#
+# A witness's camera shows 64 pixels of a face. You now have six ways to make a portrait of it. Whom does it show?
+
+# %%
+suspects = {
+    "bicubic": bicubic,
+    "squared error": made["enlarge_mse"],
+    "GAN": made["enlarge_gan"],
+    "diffusion": draws[0],
+    "copy": copies,
+    "truth": truth,
+}
+for name, x in suspects.items():
+    found = read(x)
+    shares = [
+        f"{key} {right(found, some.attributes, key):4.0%}" for key in ("skin", "head", "face")
+    ]
+    all_right = torch.stack([found[key] == some.attributes[key] for key in found]).all(0)
+    print(f"{name:14} {', '.join(shares)}; all five attributes {all_right.double().mean():4.0%}")
+
+# %% [markdown]
+# The last line is the ceiling. Not one method names all five attributes of most people rightly, and how real a picture looks does not tell how right it is: the copy looks real and is right least often of all but the blurred ones. Restored pictures are fine for enjoying old films. As evidence of who somebody was, they are inventions with the confidence of photographs.
+#
+# What this lecture tells and does not run: SRGAN's BatchNorm and its early blocks; sinc filters in Real-ESRGAN's chain, and its sharpened targets; GFP-GAN's losses for eyes, mouth and identity, which need face landmarks and a face network; ratings by people, which SRGAN's paper collected; infrared and visible light fused, where no truth exists to judge by.
+#
+# | system | its idea, in this lecture | what was measured here |
+# |---|---|---|
+# | SRGAN | features and a discriminator in the loss | both, beside a control trained as long |
+# | ESRGAN | dense blocks, features before the activation, relativistic D, interpolation | the factor 1.2²³, the pull of each part, weights against pictures in between |
+# | Real-ESRGAN | random damage, twice; a U-Net discriminator | three networks on three kinds of damage; what the map knows |
+# | GFP-GAN | a face generator inside, half of its maps changed | beside the same with random weights |
+# | PULSE | a search in a face generator | whose skin comes out |
+# | DDNM, RePaint | a diffusion model made to agree with what is known | error, patches, identity; calibration by the factor 2 |
+# | context encoder, partial convolutions | a hole filled by a network, or from its edge | beside copies of other people |
+# | FusionGAN | slopes of one sensor, values of another | its loss's exact minimum beside one line |
+#
+# ## To go further
+#
+# 1. **Ten times the weight.** Set `adversary=0.03` in section 4 and train for 300 steps. At which ratio of the pulls do the pictures break?
+# 2. **Your own chain.** Remove JPEG from the damage in `repair_blind`'s recipe and train again. What does it no longer repair?
+# 3. **More samples.** Draw eight diffusion samples of one $y$ and mark every pixel by their spread. Is the truth farther from the mean where the spread is large?
+# 4. **A moving hole.** Move the hole to the hat. Which of the fillers still works, and why not the context encoder?
+# 5. **CutMix.** Train `repair_judge` further on pasted patches. Does its map now say where?
+#
+# ## References
+#
+# - C. Ledig, L. Theis, F. Huszár and others. Photo-realistic single image super-resolution using a generative adversarial network. *CVPR* 2017, arXiv:1609.04802.
+# - X. Wang, K. Yu, S. Wu and others. ESRGAN: enhanced super-resolution generative adversarial networks. *ECCV Workshops* 2018, arXiv:1809.00219.
+# - X. Wang, L. Xie, C. Dong, Y. Shan. Real-ESRGAN: training real-world blind super-resolution with pure synthetic data. *ICCV Workshops* 2021, arXiv:2107.10833.
+# - X. Wang, Y. Li, H. Zhang, Y. Shan. Towards real-world blind face restoration with generative facial prior (GFP-GAN). *CVPR* 2021, arXiv:2101.04061.
+# - Y. Blau, T. Michaeli. The perception-distortion tradeoff. *CVPR* 2018, arXiv:1711.06077.
+# - D. Freirich, T. Michaeli, R. Meir. A theory of the distortion-perception tradeoff in Wasserstein space. *NeurIPS* 2021, arXiv:2107.02555.
+# - A. Jolicoeur-Martineau. The relativistic discriminator: a key element missing from standard GAN. *ICLR* 2019, arXiv:1807.00734.
+# - Y. Wang, J. Yu, J. Zhang. Zero-shot image restoration using denoising diffusion null-space model (DDNM). *ICLR* 2023, arXiv:2212.00490.
+# - S. Menon, A. Damian, S. Hu and others. PULSE: self-supervised photo upsampling via latent space exploration of generative models. *CVPR* 2020, arXiv:2003.03808.
+# - E. Schönfeld, B. Schiele, A. Khoreva. A U-Net based discriminator for generative adversarial networks. *CVPR* 2020, arXiv:2002.12655.
+# - D. Pathak, P. Krähenbühl, J. Donahue and others. Context encoders: feature learning by inpainting. *CVPR* 2016, arXiv:1604.07379.
+# - G. Liu, F. Reda, K. Shih and others. Image inpainting for irregular holes using partial convolutions. *ECCV* 2018, arXiv:1804.07723.
+# - A. Lugmayr, M. Danelljan, A. Romero and others. RePaint: inpainting using denoising diffusion probabilistic models. *CVPR* 2022, arXiv:2201.09865.
+# - J. Ma, W. Yu, P. Liang and others. FusionGAN: a generative adversarial network for infrared and visible image fusion. *Information Fusion* 48, 2019.
+# - ITU-T Recommendation T.81: digital compression and coding of continuous-tone still images (JPEG). 1992.
