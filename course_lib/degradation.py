@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib.checks import finite, floats, number, random_source, shaped, whole
+from course_lib.checks import finite, floats, number, present, random_source, shaped, whole
 from course_lib.restoration import gaussian_kernel, jpeg_block
 
 # quantisation of brightness and of colour at quality 50 (T.81, tables K.1 and K.2)
@@ -44,7 +44,7 @@ def blurred(x: Float[Tensor, "B C H W"], kernel: Float[Tensor, "k k"]) -> Float[
     Raises ValueError for an even kernel and for one that reaches over the whole picture.
     """
     b, c, h, w = shaped("x", x, "B", "C", "H", "W").shape
-    k = len(finite("kernel", floats("kernel", kernel, 2)))
+    k = len(finite("kernel", present("kernel", floats("kernel", kernel, 2))))
     if kernel.shape != (k, k) or k % 2 == 0 or k // 2 >= min(h, w):
         got = tuple(kernel.shape)
         raise ValueError(f"kernel must be square, odd and smaller than 2 pictures; got {got}")
@@ -71,7 +71,7 @@ def jpeg(x: Float[Tensor, "B 3 H W"], quality: int) -> Float[Tensor, "B 3 H W"]:
     the edge), `jpeg_block` on each. No subsampling of colours (4:4:4).
     """
     b, _, h, w = shaped("x", x, "B", 3, "H", "W").shape
-    tables = jpeg_tables(quality).to(x)
+    tables = jpeg_tables(quality).to(finite("x", x))
     padded = F.pad(x, (0, -w % 8, 0, -h % 8), mode="replicate").clamp(-1, 1) * 127.5
     turn = torch.tensor(TO_YCC).to(x)
     ycc = torch.einsum("oc,bchw->bohw", turn, padded)
@@ -126,7 +126,8 @@ def resized(x: Float[Tensor, "B C H W"], size: int, how: str = "bicubic") -> Ten
         raise ValueError(f"how must be area, nearest, bilinear or bicubic; got {how!r}")
     smooth = {"antialias": True} if how in ("bilinear", "bicubic") else {}
     how = "nearest-exact" if how == "nearest" else how
-    return F.interpolate(x, sides, mode=how, **smooth)
+    exact = x.to(torch.promote_types(x.dtype, torch.float32))  # half has no smoothing filter
+    return F.interpolate(exact, sides, mode=how, **smooth).to(x.dtype)
 
 
 def shot_noise(
@@ -135,7 +136,7 @@ def shot_noise(
     """Each pixel counts Poisson(photons · brightness), brightness from 0 to 1; scaled back."""
     photons = number("photons", photons, above=0)
     random_source(generator)
-    light = (floats("x", x, 4).clamp(-1, 1) + 1) / 2 * photons
+    light = (finite("x", floats("x", x, 4)).clamp(-1, 1) + 1) / 2 * photons
     place = x.device if generator is None else generator.device
     return torch.poisson(light.to(place), generator=generator).to(x) / photons * 2 - 1
 
@@ -153,7 +154,9 @@ def draw_damage(
     Blur in 80 %, half of them round; area, bilinear or bicubic; Gaussian noise in half (grey in
     40 %), else photons; JPEG of at least this quality.
     """
-    random_source(generator)
+    random_source(generator), whole("side", side, most=4096)
+    blur, noise = number("blur", blur, 0.2), number("noise", noise, 0.01)
+    quality = whole("quality", quality, 1, most=95)
 
     def uniform(low: float, high: float) -> float:
         return low + (high - low) * torch.rand((), generator=generator).item()
@@ -185,10 +188,10 @@ def chain(
     second one to two times `size`. Raises ValueError for pictures that are not square or smaller.
     """
     side, width = shaped("x", x, "B", 3, "H", "W").shape[2:]
+    size = whole("size", size, 8, most=4096)
     if side != width or side < size:
         raise ValueError(f"x must be squares of at least {size} pixels; got {tuple(x.shape)}")
-    size = whole("size", size, 8, most=4096)
-    random_source(generator)
+    finite("x", x), random_source(generator)
     done = []
     for part in x.tensor_split(min(whole("parts", parts), len(x))):
         share = torch.rand(3, generator=generator).tolist()

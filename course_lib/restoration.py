@@ -21,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from course_lib.checks import (
+    MANY,
     at_least_one,
     beside,
     finite,
@@ -37,7 +38,6 @@ from course_lib.checks import (
     wholes,
 )
 from course_lib.diffusion import Diffusion
-from course_lib.gan_losses import _scores
 from course_lib.metrics import frechet_distance
 
 SLOPE = 0.2  # of all leaky ReLUs here, as in ESRGAN
@@ -113,8 +113,9 @@ def patch_distance(
     ValueError for pictures of other channels or smaller than a patch.
     """
     moments = []
+    shaped("a", a, "N", "C", "H", "W"), shaped("b", b, "M", a.shape[1], "H", "W")
     for name, x in (("a", a), ("b", b)):
-        c, h, w = shaped(name, x, "N", a.shape[1], "H", "W").shape[1:]
+        c, h, w = finite(name, present(name, x)).shape[1:]
         size = whole("size", size, most=min(h, w))
         patches = F.unfold(x.clamp(-1, 1), size, stride=whole("stride", stride, most=h))
         rows = patches.transpose(1, 2).reshape(-1, c * size**2).double().cpu()
@@ -141,7 +142,7 @@ def told_apart(
             "real must be at least 4 pictures with sides that are multiples of 4; got "
             f"{tuple(real.shape)}"
         )
-    finite("made", made), finite("real", real), whole("steps", steps)
+    finite("made", made), finite("real", real), whole("steps", steps, most=MANY)
     real, made = (((x.clamp(-1, 1) * 127.5).round() / 127.5).float() for x in (real, made))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(whole("seed", seed, 0))
@@ -181,8 +182,10 @@ def spectrum_gain(
     """
     shaped("blurred", blurred, "N", "C", "H", "W"), shaped("sharp", sharp, *blurred.shape)
     beside("sharp", sharp, blurred)
-    before, after = (torch.fft.rfft2(x).abs().square().mean(0) for x in (blurred, sharp))
-    return (after / before).sqrt()
+    exact = torch.promote_types(blurred.dtype, torch.float32)  # half has no transform
+    pair = (finite("blurred", blurred), finite("sharp", sharp))
+    before, after = (torch.fft.rfft2(x.to(exact)).abs().square().mean(0) for x in pair)
+    return (after / before).sqrt().to(blurred.dtype)
 
 
 def with_gain(
@@ -215,6 +218,7 @@ def dense_block(
     instance("convs", convs, Sequence | nn.ModuleList)
     if not len(convs):
         raise ValueError("convs must hold at least one convolution; got none")
+    floats("x", x, like=_weight(convs))
     maps = [x]
     for conv in convs[:-1]:
         maps.append(F.leaky_relu(conv(torch.cat(maps, 1)), SLOPE))
@@ -242,6 +246,7 @@ def perceptual_loss(
     """
     shaped("made", made, "B", "C", "H", "W"), shaped("truth", truth, *made.shape)
     taps, layers = wholes("taps", taps, 0), list(instance("trunk", trunk, nn.Sequential))
+    floats("made", made, like=_weight(layers)), floats("truth", truth, like=_weight(layers))
     whole("taps", max(taps), 0, most=len(layers) - 1)
     training = [(module, module.training) for module in trunk.modules()]
     trunk.eval()
@@ -252,6 +257,11 @@ def perceptual_loss(
         module.training = mode
     differences = [(a - b).abs().mean() for a, b in zip(shown, wanted, strict=True)]
     return sum(differences) / len(differences)
+
+
+def _weight(layers: Sequence[nn.Module]) -> Tensor | None:
+    modules = (layer for layer in layers if isinstance(layer, nn.Module))
+    return next((weight for module in modules for weight in module.parameters()), None)
 
 
 def _tapped(x: Tensor, layers: Sequence[nn.Module], taps: Sequence[int]) -> list[Tensor]:
@@ -274,7 +284,7 @@ def relativistic_losses(
     The authors' code halves both. Raises ValueError for scores of other shapes. Source:
     Jolicoeur-Martineau 2019 (relativistic average GAN); Wang et al. 2018, eq. 1 and 2.
     """
-    _scores("real", real), _scores("fake", fake)
+    shaped("real", real, "B"), shaped("fake", fake, "B")
     above, below = real - beside("fake", fake, real).mean(), fake - real.mean()
     d_loss = F.softplus(-above).mean() + F.softplus(below).mean()
     g_loss = F.softplus(above).mean() + F.softplus(-below).mean()
@@ -324,6 +334,7 @@ def gaussian_kernel(size: int, s1: float, s2: float, theta: float) -> Float[Tens
 
 def cosines(n: int = 8, dtype: torch.dtype = torch.float32) -> Float[Tensor, "n n"]:
     """D of the discrete cosine transform (DCT-II): orthonormal; D x has the frequencies of x."""
+    instance("dtype", dtype, torch.dtype)
     k = torch.arange(whole("n", n, most=4096), dtype=torch.float64)
     matrix = math.sqrt(2 / n) * torch.cos(math.pi * (2 * k + 1) * k[:, None] / (2 * n))
     matrix[0] = 1 / math.sqrt(n)
@@ -385,7 +396,9 @@ def partial_conv(
     and 2.
     """
     b, channels, height, width = shaped("x", x, "B", "I", "H", "W").shape
-    shaped("mask", mask, b if len(mask) == b else 1, 1, height, width, like=x)
+    shaped("mask", mask, "n", 1, height, width, like=x)
+    if len(mask) not in (1, b):
+        raise ValueError(f"mask must be one for all {b} pictures or for each; got {len(mask)}")
     o, k = shaped("weight", weight, "O", channels, "k", "k", like=x).shape[::2][:2]
     shaped("bias", bias, o, like=x)
     window = weight.new_ones(1, 1, *weight.shape[2:])
@@ -405,9 +418,11 @@ def filled(
     answer, and no training. Raises ValueError for a hole that leaves nothing.
     """
     b, c, h, w = shaped("x", x, "B", "C", "H", "W").shape
-    shaped("hole", hole, b if len(hole) == b else 1, 1, h, w, like=x)
+    shaped("hole", hole, "n", 1, h, w, like=x)
+    if len(hole) not in (1, b):
+        raise ValueError(f"hole must be one for all {b} pictures or for each; got {len(hole)}")
     size = whole("size", size, 3, most=min(h, w))
-    if not ((hole == 0).flatten(1).any(1)).all():
+    if not (present("hole", hole) == 0).flatten(1).any(1).all() or hole.isnan().any():
         raise ValueError("hole must leave some places known (0)")
     weight = torch.eye(c).to(x)[:, :, None, None].expand(-1, -1, size, size) / size**2
     left, right = (size - 1) // 2, size // 2
@@ -503,7 +518,7 @@ def diffusion_restore(
     """
     instance("diffusion", diffusion, Diffusion), function("model", model)
     b, c, h, w = shaped("y", y, "B", "C", "h", "w").shape
-    finite("y", y), at_least_one(scale=scale)
+    finite("y", present("y", y)), at_least_one(scale=scale)
 
     def ask(x: Tensor, t: int) -> Tensor:
         x0 = diffusion._guess(model, None, 1.0, prediction, True, x, t)
@@ -527,11 +542,11 @@ def fit_latents(
     Adam on ‖A(G(z)) − y‖² and 0.002 (‖z‖/√nz − 1)², which keeps z where codes are drawn. Raises
     ValueError for other shapes. Source: Menon et al. 2020.
     """
-    function("generate", generate), shaped("y", y, "B", "C", "h", "w")
-    finite("z", shaped("z", z, len(y), "nz")), number("lr", lr, above=0)
+    function("generate", generate), present("y", shaped("y", y, "B", "C", "h", "w"))
+    finite("z", present("z", shaped("z", z, len(y), "nz"))), number("lr", lr, above=0)
     z = z.detach().clone().requires_grad_()
     optimizer = torch.optim.Adam([z], lr)
-    for _ in range(whole("steps", steps)):
+    for _ in range(whole("steps", steps, most=MANY)):
         misfit = (shrink(generate(z), scale) - y).square().mean((1, 2, 3))
         outside = (z.norm(dim=1) / math.sqrt(z.shape[1]) - 1).square()
         optimizer.zero_grad()
@@ -564,7 +579,7 @@ def copies(
     y: Float[Tensor, "B C h w"], people: Float[Tensor, "N C H W"], scale: int = 4
 ) -> Float[Tensor, "B C H W"]:
     """For each y the one of `people` that comes nearest to it when shrunk: real, and another's."""
-    pictures("people", people)
+    _, c, h, w = pictures("people", floats("people", people, 4)).shape
     small = shrink(people, scale).flatten(1)
-    flat = shaped("y", y, "B", people.shape[1], people.shape[2] // scale, people.shape[3] // scale)
-    return people[torch.cdist(flat.flatten(1), small).argmin(1)]
+    finite("y", shaped("y", y, "B", c, h // scale, w // scale, like=people))
+    return people[torch.cdist(y.flatten(1).float(), small.float()).argmin(1)]

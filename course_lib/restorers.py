@@ -22,11 +22,13 @@ from course_lib import device, plots
 from course_lib.checks import (
     DEPTH,
     at_least_one,
+    finite,
     floats,
     function,
     instance,
     number,
     one_of,
+    several,
     shaped,
     whole,
     wholes,
@@ -144,7 +146,7 @@ class PictureDiscriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(3 * width * (size // 8) ** 2, 1))
 
     def forward(self, x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, " B"]:
-        shaped("x", x, "B", 3, self.size, self.size)
+        shaped("x", x, "B", 3, self.size, self.size, like=self.layers[-1].weight)
         return self.layers(x.to(memory_format=FAST)).flatten()
 
 
@@ -167,7 +169,7 @@ class UNetDiscriminator(nn.Module):
         self.end = nn.ModuleList(normed(nn.Conv2d(w, w, 3, 1, 1, bias=False)) for _ in range(2))
 
     def forward(self, x: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B 1 h w"]:
-        h, w = shaped("x", x, "B", 3, "H", "W").shape[2:]
+        h, w = shaped("x", x, "B", 3, "H", "W", like=self.first.weight).shape[2:]
         if h % (8 * self.fold) or w % (8 * self.fold):
             raise ValueError(f"x must have sides in multiples of {8 * self.fold}; got {(h, w)}")
         x = F.pixel_unshuffle(x, self.fold).to(memory_format=FAST)
@@ -195,7 +197,8 @@ class ResidualBlock(nn.Module):
         self.body = nn.Sequential(_conv(width, width), _bend(), _conv(width, width))
 
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
-        return x + self.body(x)
+        weight = self.body[0].weight
+        return x + self.body(shaped("x", x, "B", weight.shape[1], "h", "w", like=weight))
 
 
 class PriorRestorer(nn.Module):
@@ -308,8 +311,8 @@ class FusionNet(nn.Module):
     def __init__(self, weights: Sequence[float], width: int = 32):
         super().__init__()
         at_least_one(width=width)
-        self.register_buffer("weights", torch.tensor([number("weights", w) for w in weights]))
-        shaped("weights", self.weights, 3)
+        weights = several("weights", weights, number, count=3)
+        self.register_buffer("weights", torch.tensor(weights))
         layers = [nn.PixelUnshuffle(2), _conv(16, width), _bend(), _conv(width, width), _bend()]
         layers += [_conv(width, width), _bend(), _conv(width, 12), nn.PixelShuffle(2)]
         layers[-2].weight.data.mul_(0.1)
@@ -376,9 +379,14 @@ class RestorationStep:
         self.schedule = LambdaLR(
             self.optimizer, lambda i: 0.5 + 0.5 * math.cos(math.pi * min(1, i / end))
         )
-        self.ema = EMA(net, ema)
+        self.ema = EMA(net, number("ema", ema, 0, 1 - 1e-9))
         self.precision = device.choose().autocast
         self.shown: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def weight(self) -> Tensor | None:
+        """One of the network's, whose device and precision pictures must have."""
+        return next(self.net.parameters(), None)
 
     def __call__(self, x: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
         y, x = self.pair(x)
@@ -396,12 +404,13 @@ class RestorationStep:
     @torch.no_grad()
     def pair(self, x: Float[Tensor, "B C H W"]) -> tuple[Tensor, Tensor]:
         """(y, x) of a batch."""
-        damaged = self.damage(floats("x", x, 4))
+        damaged = self.damage(floats("x", x, 4, like=self.weight))
         return damaged if isinstance(damaged, tuple) else (damaged, x)
 
     def parts(self, x: Tensor, made: Tensor) -> dict[str, Tensor]:
         """The weighted parts of the loss of `made`, by name."""
-        shaped("made", made, *floats("x", x, 4).shape)
+        floats("x", x, 4, like=self.weight)
+        shaped("made", made, *x.shape, like=self.weight)
         error = made - x
         distance = error.abs().mean() if self.loss == "l1" else error.square().mean()
         parts = {self.loss: self.pixels * distance} if self.pixels else {}
@@ -421,6 +430,7 @@ class RestorationStep:
 
     def d_step(self, x: Tensor, made: Tensor) -> Float[Tensor, ""]:
         """D learns to tell x from `made`, which comes without the network's graph."""
+        floats("x", x, 4, like=self.weight), floats("made", made, 4, like=self.weight)
         loss, _ = relativistic_losses(self.score(x), self.score(made))
         self.d_optimizer.zero_grad()
         loss.backward()
@@ -429,6 +439,7 @@ class RestorationStep:
 
     def score(self, x: Tensor) -> Float[Tensor, " n"]:
         """D's scores of x with a little noise, which keeps D from telling by the last digit."""
+        floats("x", x, 4, like=self.weight)
         with self.precision():
             return self.discriminator(x + 0.05 * torch.randn_like(x)).float().flatten()
 
@@ -456,6 +467,7 @@ class RestorationStep:
 @torch.no_grad()
 def restore(net: nn.Module, y: Float[Tensor, "B C h w"], block: int = 86) -> Tensor:
     """What a restorer makes of pictures, block by block, held in [-1, 1]."""
-    instance("net", net, nn.Module), floats("y", y, 4), whole("block", block)
+    weight = next(instance("net", net, nn.Module).parameters(), None)
+    finite("y", floats("y", y, 4, like=weight)), whole("block", block)
     with device.choose().autocast():
         return torch.cat([net(part).float() for part in y.split(block)]).clamp(-1, 1)

@@ -91,7 +91,7 @@ people, held_out = (data.load("peeps", split, size=32) for split in ("train", "t
 # The first task: faces of 8 × 8 pixels, each the mean of 4 × 4, are to be brought back to 32 × 32. All faces below were kept out of every training.
 
 # %%
-n = pick(smoke=48, laptop=258, gpu=516)
+n = pick(smoke=48, laptop=172, gpu=516)
 some = held_out[:n]
 truth, reader = some.floats(), metrics.FeatureNet("peeps")
 y = shrink(truth)
@@ -243,7 +243,7 @@ for k in (1, 2, 4, 8):
 # Lecture 07's diffusion model can do both for a noisy picture, without any training. One step of it returns $E[x \mid x_t]$, the mean. All steps from there down return a sample.
 
 # %%
-few = pick(smoke=4, laptop=48, gpu=258)
+few = pick(smoke=4, laptop=36, gpu=258)
 noisy = truth[:few] + 0.5 * torch.randn(truth[:few].shape, generator=seed(1))
 mean = restoration.denoise(diffusion, faces, noisy, 0.5)
 hops = pick(smoke=3, laptop=20, gpu=50)
@@ -366,7 +366,7 @@ def spectrum_gain(blurred, sharp):
 spectrum_gain = check("restoration.spectrum_gain", spectrum_gain)
 
 # %%
-sharp = people[: pick(smoke=64, laptop=1032, gpu=4484)].floats()
+sharp = people[: pick(smoke=64, laptop=516, gpu=4484)].floats()
 blurred = restore(nets["enlarge_mse"], shrink(sharp))  # the gain is fitted on training pictures
 gain = spectrum_gain(blurred - blurred.mean(0), sharp - sharp.mean(0))
 centred = made["enlarge_mse"] - blurred.mean(0) + sharp.mean(0)
@@ -382,7 +382,7 @@ plots.rows({"squared error": made["enlarge_mse"][:10], "louder": louder[:10], "t
 # A filter with one number for each frequency, without any training, cuts the patch distance to a fraction and costs a few tenths of a dB. Then why GANs? Because the patch distance only sees means and covariances. A fresh network that is trained to tell real from restored is not fooled:
 
 # %%
-rounds = pick(smoke=5, laptop=250, gpu=1000)
+rounds = pick(smoke=5, laptop=150, gpu=1000)
 suspects = {
     "squared error": made["enlarge_mse"],
     "louder frequencies": louder,
@@ -513,7 +513,7 @@ def relativistic_losses(real, fake):
 relativistic_losses = check("restoration.relativistic_losses", relativistic_losses)
 
 # %% [markdown]
-# Now all parts together. The step below pulls the restored picture in three ways: towards the true pixels, towards the true features, and to where D believes it. How hard does each pull? `pull` measures $\|\partial\,\text{loss} / \partial\,\text{picture}\|$ for each part. We continue from the network that was trained by pixels alone, for one short minute.
+# Now all parts together. The step below pulls the restored picture in three ways: towards the true pixels, towards the true features, and to where D believes it. How hard does each pull? `pull` measures $\|\partial\,\text{loss} / \partial\,\text{picture}\|$ for each part. We continue from the network that was trained by pixels alone, for a few seconds.
 
 # %%
 torch.manual_seed(0)
@@ -528,7 +528,7 @@ step = RestorationStep(
     adversary=0.003,
     lr=5e-4,
 )
-batch, steps = pick(smoke=(4, 2), laptop=(16, 80), gpu=(32, 20_000))
+batch, steps = pick(smoke=(4, 2), laptop=(16, 40), gpu=(32, 20_000))
 history = train(step, data.load("peeps", size=side).batches(batch, home), steps, watch=step.samples)
 pulls = step.pull(data.load("peeps", size=side)[:16].floats().to(home))
 print({name: f"{pull:.4f}" for name, pull in pulls.items()})
@@ -653,7 +653,7 @@ jpeg_block = check("restoration.jpeg_block", jpeg_block)
 
 # %%
 large = data.load("peeps", "test", size=64)
-k = pick(smoke=24, laptop=172, gpu=516)
+k = pick(smoke=24, laptop=120, gpu=516)
 true64 = large[:k].floats()
 links = {
     "true": Damage(),
@@ -808,7 +808,7 @@ arms = {
     "face prior": PriorRestorer(copy.deepcopy(prior)),
     "random prior": PriorRestorer(noise_prior),
 }
-batch, steps = pick(smoke=(4, 2), laptop=(16, 160), gpu=(32, 5000))
+batch, steps = pick(smoke=(4, 2), laptop=(16, 100), gpu=(32, 5000))
 for name, net in arms.items():
     step = RestorationStep(net.to(home), shrink, lr=2e-3, steps=steps)
     begin = process_time()
@@ -829,7 +829,7 @@ plots.rows({"seen": enlarge(y, 4, "nearest")[:10], **{name: made[name][:10] for 
 # PULSE (Menon and others 2020) uses a prior without any training: search for a code whose face, made small, looks like $y$. Whose face comes out?
 
 # %%
-count, hops = pick(smoke=(6, 4), laptop=(96, 80), gpu=(258, 200))
+count, hops = pick(smoke=(6, 4), laptop=(72, 60), gpu=(258, 200))
 
 
 def draw(z):
@@ -883,7 +883,7 @@ partial_conv = check("restoration.partial_conv", partial_conv)
 # With equal weights, and repeated until nothing is unknown, a partial convolution fills a hole from its edge: the smoothest baseline. The others: the *copy* of the training face that agrees best around the hole; a context encoder (Pathak and others 2016) trained by squared error; the same after more training with a discriminator; and lecture 07's diffusion model (RePaint), once with each step taken twice, so that the parts can agree. The hole covers most of the face.
 
 # %%
-c = pick(smoke=6, laptop=96, gpu=258)
+c = pick(smoke=6, laptop=72, gpu=258)
 hole = torch.zeros(1, 1, 32, 32)
 hole[..., 13:28, 9:28] = 1
 whole_faces, covered = truth[:c], torch.where(hole > 0, 0.0, truth[:c])
@@ -966,7 +966,7 @@ best_xi = max(losses, key=lambda xi: psnr(losses[xi].clamp(-1, 1), scene))
 fused[f"content loss, ξ = {best_xi}"] = losses[best_xi]
 
 # %%
-batch, steps = pick(smoke=(4, 2), laptop=(16, 200), gpu=(64, 5000))
+batch, steps = pick(smoke=(4, 2), laptop=(16, 120), gpu=(64, 5000))
 seconds = None
 for name in ("network", "network and D"):
     torch.manual_seed(9)

@@ -7,7 +7,7 @@ from jaxtyping import Float, Shaped
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from course_lib.checks import named, number, pictures, reals, texts
+from course_lib.checks import instance, named, number, pictures, reals, several, texts
 from course_lib.plots import CYCLE, DATA, GREY, MODEL, as_pictures, bare, mark_guess, subplots
 
 
@@ -22,6 +22,7 @@ def plane(
     is no restorer, hollow.
     """
     points = named("points", points, reals, 2)
+    instance("marked", marked, Sequence)
     figure, axes = subplots(figsize=(6.4, 4.0))
     for name, (db, distance) in points.items():
         hollow = name in marked
@@ -60,8 +61,9 @@ def blends(
 
 def by_group(shares: Mapping[str, Sequence[float]], groups: Sequence[str], label: str) -> Figure:
     """For each name a row of bars, one a group: who is read rightly?"""
+    several("groups", groups, instance, str)
     shares = named("shares", shares, reals, len(groups))
-    texts(label=label), texts(**{f"groups_{i}": name for i, name in enumerate(groups)})
+    texts(label=label)
     figure, axes = subplots(figsize=(6.4, 2.8))
     width = 0.8 / len(shares)
     for i, (name, values) in enumerate(shares.items()):
@@ -82,7 +84,7 @@ def where(
     """
     pictures("x", x)
     maps = reals("maps", maps, len(x), "h", "w")
-    top, left, high, wide = (number("box", side, 0) for side in box)
+    top, left, high, wide = several("box", box, number, 0, count=4)
     figure, axes = subplots(2, len(x), figsize=(1.25 * len(x), 2.7), squeeze=False)
     scale = maps.shape[-1] / x.shape[-1]
     limit = maps.abs().max()

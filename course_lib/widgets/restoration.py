@@ -41,7 +41,9 @@ def between(
 ) -> ipywidgets.VBox:
     """Lecture 11: weights, and pictures, between two networks. `read` judges all n pictures."""
     instance("net_a", net_a, nn.Module), instance("net_b", net_b, nn.Module)
-    pictures("truth", truth), shaped("y", y, len(truth), 3, "h", "w"), function("read", read)
+    pictures("truth", truth), function("read", read)
+    weight = next(net_a.parameters(), None)
+    pictures("y", shaped("y", y, len(truth), 3, "h", "w", like=weight))
     shown = whole("shown", shown, most=len(truth))
     moved, found = copy.deepcopy(net_a), {}
     for alpha in (0.0, 0.25, 0.5, 0.75, 1.0):
@@ -101,9 +103,10 @@ def sensors(
     read: Callable[[Tensor], str],
 ) -> ipywidgets.VBox:
     """Lecture 11: the exact minimum of FusionGAN's content loss for several ξ."""
-    pictures("truth", truth), shaped("colours", colours, *truth.shape), function("read", read)
+    pictures("truth", truth), function("read", read)
+    pictures("colours", shaped("colours", colours, *truth.shape))
     n, _, h, w = truth.shape
-    shaped("grey", grey, n, 1, h, w)
+    pictures("grey", shaped("grey", grey, n, 1, h, w))
     stops = {"ξ = 0: the colours": 0.0, "ξ = 1": 1.0, "ξ = 5": 5.0, "ξ = 25": 25.0}
     stops |= {"ξ = 100": 100.0, "ξ = 10,000: the grey picture": 10_000.0}
     fused = {xi: content_minimum(colours, grey, xi).clamp(-1, 1) for xi in stops.values()}
