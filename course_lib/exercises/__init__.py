@@ -28,6 +28,7 @@ from course_lib.exercises.topics import (
     ethics,
     gan,
     losses,
+    restoration,
     start,
     styles,
     vae,
@@ -38,6 +39,7 @@ __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe
 __all__ += ["Verdict", "check", "grade", "hint", "predict", "progress", "solution"]
 
 LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, styles, editing, words)
+LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, styles, restoration)
 
 for _lecture in LECTURES:
     EXERCISES.update({exercise.id: exercise for exercise in _lecture.EXERCISES})
