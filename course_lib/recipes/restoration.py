@@ -173,7 +173,7 @@ def repair_gan(steps: int = 250) -> None:
     damage = crops(lambda x: chain(x, 16, generator), generator)
     torch.manual_seed(65)
     more = {"trunk": Classifier("peeps").trunk, "discriminator": UNetDiscriminator(16, 2)}
-    more |= {"adversary": 0.05, "start": "repair_blind", "lr": 5e-4}
+    more |= {"adversary": 0.015, "start": "repair_blind", "lr": 5e-4}
     _trained("repair_gan", repairer(), damage, steps, 16, _on_damaged, told, side=64, **more)
 
 
