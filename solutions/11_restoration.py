@@ -856,7 +856,8 @@ for name, group in {"two lightest": true_skin < 2, "two darkest": true_skin > 2}
     moved = skin[group] - true_skin[group]
     print(f"{name} skins, {group.sum()} people: {(moved < 0).sum()} came out lighter, "
           f"{(moved > 0).sum()} darker")  # fmt: skip
-plots.rows({"seen": enlarge(y, 4, "nearest")[:10], "found": found_faces[:10], "true": truth[:10]})
+strip = {"seen": enlarge(y, 4, "nearest"), "found": found_faces, "true": truth}
+plots.rows({name: x[:count][:10] for name, x in strip.items()})
 
 # %% [markdown]
 # Every found face is a person, and hardly any is the right one. The search fits the 64 numbers that it has, and the prior fills in its own people. In 2020 this method returned light faces for dark ones, and was discussed all over the world.

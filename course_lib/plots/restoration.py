@@ -23,14 +23,15 @@ def plane(
     """
     points = named("points", points, reals, 2)
     instance("marked", marked, Sequence)
-    figure, axes = subplots(figsize=(6.4, 4.0))
-    for name, (db, distance) in points.items():
-        hollow = name in marked
-        face = "none" if hollow else MODEL
-        axes.scatter(db, distance, s=36, facecolors=face, edgecolors=GREY if hollow else MODEL)
-        axes.annotate(
-            name, (db, distance), xytext=(5, 4), textcoords="offset points", fontsize="small"
-        )
+    figure, axes = subplots(figsize=(7.0, 4.2))
+    upwards = sorted(points.items(), key=lambda point: point[1][1])
+    for i, (name, (db, distance)) in enumerate(upwards):  # names to the left and right in turn
+        edge = GREY if name in marked else MODEL
+        face = "none" if name in marked else MODEL
+        axes.scatter(db, distance, s=36, facecolors=face, edgecolors=edge)
+        side = {"ha": "left", "xytext": (6, 0)} if i % 2 else {"ha": "right", "xytext": (-6, 0)}
+        place = {"textcoords": "offset points", "va": "center", "fontsize": "small", **side}
+        axes.annotate(name, (db, distance), **place)
     if floor is not None:
         axes.axhline(
             number("floor", floor, 0), color=GREY, linestyle=":", label="other real people"
@@ -38,7 +39,7 @@ def plane(
         axes.legend(loc="upper right")
     axes.set(xlabel="PSNR in dB (near: to the right)", ylabel="patch distance (real: down)")
     axes.set_yscale("log")
-    axes.margins(x=0.18, y=0.1)
+    axes.margins(x=0.3, y=0.1)
     return figure
 
 

@@ -15,12 +15,12 @@ def pictures(n: int, seed: int = 0) -> torch.Tensor:
 def test_the_plane_names_every_point_and_draws_the_floor():
     figure = figures.plane({"mean": (21.7, 7.0), "copy": (21.5, 0.1)}, 0.99, ["copy"])
     (axes,) = figure.axes
-    assert [text.get_text() for text in axes.texts] == ["mean", "copy"]
+    assert [text.get_text() for text in axes.texts] == ["copy", "mean"]
     places = [tuple(dots.get_offsets()[0]) for dots in axes.collections]
-    assert places == [(21.7, 7.0), (21.5, 0.1)]
+    assert places == [(21.5, 0.1), (21.7, 7.0)]
     assert axes.lines[0].get_ydata()[0] == 0.99 and axes.get_yscale() == "log"
     hollow = [len(dots.get_facecolors()) == 0 for dots in axes.collections]
-    assert hollow == [False, True]
+    assert hollow == [True, False]
 
 
 def test_blends_have_a_law_a_straight_line_and_what_was_measured():
