@@ -903,7 +903,7 @@ nearest = torch.where(hole > 0, people[apart.argmin(1)].floats(), covered)
 both = torch.cat([covered, hole.expand(c, 1, 32, 32)], 1)
 filled = {"smooth": restoration.filled(covered, hole), "copy": nearest}
 for name in ("fill_mse", "fill_gan"):
-    filled[name] = restore(load_weights(name, Filler()), both)
+    filled[name] = restore(load_weights(name, Filler(24)), both)
 hops = pick(smoke=3, laptop=25, gpu=100)
 for repeats in (1, 2):
     filled[f"diffusion × {repeats}"] = diffusion.inpaint(

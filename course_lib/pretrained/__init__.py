@@ -17,7 +17,7 @@ from course_lib.data.downloads import write_whole
 
 FOLDER = Path(__file__).parent
 RANK = 64  # of what is kept of a matrix that is 8 times as wide and as tall
-LARGE = 30_000  # numbers from which on a tensor is kept in 8 bits
+LARGE = 8_000  # numbers from which on a tensor is kept in 8 bits
 SUMS = "SHA256SUMS"  # in the format of `sha256sum --check`
 
 
@@ -53,7 +53,7 @@ def load_weights(name: str, module: nn.Module) -> nn.Module:
 def save_weights(name: str, module: nn.Module, card: Mapping[str, object]) -> None:
     """Writes the weights of `module`, their checksum and their card (a table of what `card` says).
 
-    Matrices and kernels are stored in float16, and from 30,000 numbers on in 8 bits, with a scale
+    Matrices and kernels are stored in float16, and from 8,000 numbers on in 8 bits, with a scale
     for each row. Of very large matrices only their best approximation of rank 64 is kept, in two
     factors. The rest stays as it is. Call `round_weights` before measuring, so that the card speaks
     of what is stored. Raises ValueError for a path in the place of a name.

@@ -173,7 +173,7 @@ def repair_gan(steps: int = 250) -> None:
     damage = crops(lambda x: chain(x, 16, generator), generator)
     torch.manual_seed(65)
     more = {"trunk": Classifier("peeps").trunk, "discriminator": UNetDiscriminator(16, 2)}
-    more |= {"adversary": 0.015, "start": "repair_blind", "lr": 5e-4}
+    more |= {"adversary": 0.05, "start": "repair_blind", "lr": 5e-4}
     _trained("repair_gan", repairer(), damage, steps, 16, _on_damaged, told, side=64, **more)
 
 
@@ -198,7 +198,7 @@ def _filled(model: nn.Module, held_out) -> dict[str, str]:
 def fill_mse(steps: int = 400) -> None:
     told = "a context encoder for a hole of 15 × 19 in 32 × 32, by the squared error"
     more = {"loss": "mse", "pixels": 3.6, "lr": 1e-3}
-    _trained("fill_mse", Filler(), covered, steps, 32, _filled, told, **more)
+    _trained("fill_mse", Filler(24), covered, steps, 32, _filled, told, **more)
 
 
 def fill_gan(steps: int = 250) -> None:
@@ -207,7 +207,7 @@ def fill_gan(steps: int = 250) -> None:
     torch.manual_seed(66)
     more = {"loss": "mse", "pixels": 3.6, "lr": 5e-4, "start": "fill_mse"}
     more |= {"discriminator": PictureDiscriminator(), "adversary": 0.01}
-    _trained("fill_gan", Filler(), covered, steps, 16, _filled, told, **more)
+    _trained("fill_gan", Filler(24), covered, steps, 16, _filled, told, **more)
 
 
 RECIPES = (
