@@ -543,7 +543,7 @@ def fit_latents(
     ValueError for other shapes. Source: Menon et al. 2020.
     """
     function("generate", generate), present("y", shaped("y", y, "B", "C", "h", "w"))
-    finite("z", present("z", shaped("z", z, len(y), "nz"))), number("lr", lr, above=0)
+    finite("z", present("z", shaped("z", z, len(y), "nz", like=y))), number("lr", lr, above=0)
     z = z.detach().clone().requires_grad_()
     optimizer = torch.optim.Adam([z], lr)
     for _ in range(whole("steps", steps, most=MANY)):

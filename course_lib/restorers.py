@@ -105,7 +105,7 @@ class RRDBNet(nn.Module):
 
     def __init__(self, width: int = 64, growth: int = 32, blocks: int = 23, light: bool = False):
         super().__init__()
-        whole("blocks", blocks, most=DEPTH)
+        at_least_one(width=width, growth=growth), whole("blocks", blocks, most=DEPTH)
         self.first = _conv(3, width)
         self.body = nn.Sequential(
             *(RRDB(width, growth) for _ in range(blocks)), _conv(width, width)
