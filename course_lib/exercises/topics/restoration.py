@@ -1986,15 +1986,17 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "restoration.map_of_d",
-        "A U-Net discriminator gives a score to every pixel. You paste a restored patch into a "
+        "A U-Net discriminator gives a score to every place. You paste a restored patch into a "
         "true picture. Does its map say where the patch is?",
         {
-            "yes": "It tells whole pictures apart nearly always. But it was never shown a picture "
-            "that is fake in one place only.",
-            "no better than guessing": "It was trained on pictures that are fake everywhere or "
-            "nowhere, so its map learned to say the same thing everywhere.",
+            "no": "It was trained on pictures that are restored everywhere or nowhere. But each "
+            "score looks mostly at its own surroundings, and the patch is there.",
+            "better than guessing": "Scores fall in and around the patch. But nobody taught the "
+            "map to say where, and it knows far less about places than about whole pictures.",
+            "as surely as whole pictures": "It tells nearly all whole pictures apart. Of a picture "
+            "that is restored in one place only it has never seen one.",
         },
-        "no better than guessing",
+        "better than guessing",
     ),
     Question(
         "restoration.which_fusion",
