@@ -256,7 +256,7 @@ plots.rows({"before": bare[:12], "after": worn[:12]})
 # | 08 | Ethics, as experiments | Whom does a generator copy, leave out or deceive, and how would you know? |
 # | 09 | Styles and scale | Which number of a code changes what, and what makes a GAN large? |
 # | 10 | Into the latent space | Which code draws this person, and what else changes when one moves it? |
-# | 12 | Words and tokens | How does a sentence get into a picture, and how would you know that it did? |
 # | 11 | Restoration | Is a restored picture near, real-looking, or the same person? |
+# | 12 | Words and tokens | How does a sentence get into a picture, and how would you know that it did? |
 #
 # Each lecture is one notebook and builds on the ones before it. Go on with **01_parzen_windows.ipynb**.

@@ -87,6 +87,7 @@ VISITS = [
         "a share of the way",
     ),
     ("12_words", "words.straight_through", "    return z + (q - z)", "q itself"),
+    (
         "11_restoration",
         "restoration.price_of_blending",
         "    return d_mean + a * (d_other - d_mean)",

@@ -14,8 +14,7 @@ from course_lib.exercises.engine import _asked, _trace
 from course_lib.exercises.judging import filled
 
 TOPICS = ("density", "vae", "gan", "dcgan", "losses", "cyclegan", "ddpm", "ethics", "styles")
-TOPICS += ("editing", "words")
-TOPICS += ("restoration",)
+TOPICS += ("editing", "restoration", "words")
 FOLDER = Path(__file__).parent / "exercise_variants"
 VARIANTS = {}  # id -> correct answers, from one file a lecture
 for lecture in LECTURES:

@@ -38,8 +38,8 @@ from course_lib.exercises.topics import (
 __all__ = ["EXERCISES", "QUESTIONS", "Exercise", "Mistake", "Prediction", "Probe", "Question"]
 __all__ += ["Verdict", "check", "grade", "hint", "predict", "progress", "solution"]
 
-LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, styles, editing, words)
-LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, styles, restoration)
+LECTURES = (start, density, vae, gan, dcgan, losses, cyclegan, ddpm, ethics, styles, editing)
+LECTURES += (restoration, words)
 
 for _lecture in LECTURES:
     EXERCISES.update({exercise.id: exercise for exercise in _lecture.EXERCISES})
