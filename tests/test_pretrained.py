@@ -146,7 +146,7 @@ def test_every_shipped_file_has_its_checksum_and_a_full_card(name):
 
 
 PART_TWO = ("style", "big")  # what the names of lectures 09 to 12 begin with
-PART_TWO += ("encoder", "swap", "land")
+PART_TWO += ("encoder", "swap", "land", "enlarge", "repair", "fill")
 PART_TWO += ("clip", "vq", "next", "masked", "text", "stack")
 
 
