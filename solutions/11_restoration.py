@@ -132,7 +132,7 @@ def judge(name, x, truth=truth, true=some.attributes):
 #
 # ### Exercise 1 · The number that papers print
 #
-# `a` and `b` are `(B, 3, H, W)` in [-1, 1]; `border` may be 0. Return a float. *Five lines, eight minutes.*
+# `a` and `b` are `(B, 3, H, W)` in [-1, 1]; `border` may be 0. Round nothing. Return a float. *Five lines, eight minutes.*
 
 
 # %%
@@ -525,7 +525,7 @@ assert all(factor > 1.5 for factor in factors)
 #
 # ### Exercise 6 · Relativistic losses
 #
-# `real` and `fake` are scores `(B,)`. Return both losses, each the sum of two halves. *Four lines, five minutes.*
+# `real` and `fake` are scores `(B,)`. Return both losses, each the sum of two halves. They must stay finite for scores of hundreds, and gradients must reach both arguments, through the means too. *Four lines, five minutes.*
 
 
 # %%
@@ -914,7 +914,7 @@ plots.rows({name: x[:count][:10] for name, x in strip.items()})
 #
 # ### Exercise 11 · Partial convolution
 #
-# `x` `(B, I, H, W)`, `mask` `(1, 1, H, W)` with 1 for known, `weight` `(O, I, k, k)`, `bias` `(O,)`. No padding. Return the result and the new mask. *Five lines, ten minutes.*
+# `x` `(B, I, H, W)`, `mask` `(1, 1, H, W)` with 1 for known, `weight` `(O, I, k, k)`, `bias` `(O,)`. No padding. Return the result and the new mask. A network will be trained through this layer: gradients must be finite, also where nothing is known. *Five lines, ten minutes.*
 
 
 # %%
