@@ -165,7 +165,7 @@ print(f"the same pictures, {spread:.1f} dB apart")
 assert spread > 1
 
 # %% [markdown]
-# Four protocols give the same pictures four numbers. A difference between two papers means something only if the protocol is the same. From here on, all numbers are of the first kind, which is the strictest and allows for sums of errors.
+# Four protocols give the same pictures four numbers. A difference between two papers means something only if the protocol is the same. From here on, all numbers are of the first kind.
 #
 # Now the baselines, without any network. *Nearest* repeats each pixel, *bicubic* draws smooth curves through them. The *copy* searches the 4,484 training faces for the one that looks most like $y$ when shrunk, and returns it: a real face, of another person. The last line is the floor: unrelated real faces.
 
@@ -180,7 +180,7 @@ judge("truth", truth)
 # %% [markdown]
 # The reader is no oracle: even of the true pictures it names only the share in the last line, so this share is the ceiling. At the other end, guessing the most common expression would be right in about 4 %.
 #
-# By PSNR the copy is a good restoration, and no method can look more real: it is a photograph, so to say, of somebody else. Only the third question unmasks it. So does $y$ itself: the copy, made small again, is not $y$.
+# By PSNR the copy is a good restoration, and no method can look more real: it is a true picture, of somebody else. Only the third question unmasks it. So does $y$ itself: the copy, made small again, is not $y$.
 
 # %%
 misfit = {name: (shrink(x) - y).square().mean().sqrt().item() for name, x in
@@ -738,7 +738,7 @@ rows |= {name: repaired["chain", name][:8] for name in repairers}
 plots.rows(rows | {"true": true64[:8]})
 
 # %% [markdown]
-# Train for the damage that will come: on the chain, the network that never saw it is the worst of the three in dB. The price is paid where there is no damage: on cleanly shrunk pictures both blind networks are behind the one that knew. With the discriminator the pictures are farther from the truth in dB than without, and yet the reader names more expressions, because lines have come back. Near and right are two questions.
+# Train for the damage that will come: on the chain, the blind network is the nearest. The price is paid where there is no damage: on cleanly shrunk pictures both blind networks are behind the one that knew. With the discriminator the pictures are farther from the truth in dB than without, and they show a pattern of dots, the mark of a discriminator that pulls too hard (its weight here was 0.05). And yet the reader names more expressions, because dark lines have come back. Near and right are two questions.
 #
 # Try it with other damage. *Which network would you take for an unknown photograph?*
 
@@ -902,7 +902,7 @@ strip = {"seen": enlarge(y, 4, "nearest"), "found": found_faces, "true": truth}
 plots.rows({name: x[:count][:10] for name, x in strip.items()})
 
 # %% [markdown]
-# Nearly every found face is a person, and hardly any is the right one: the expression is named about as often as by guessing. The search fits 64 numbers about as well as a copy does, and the prior fills in its own people. Whose skin comes out wrong depends on the people that the prior has seen. Ours saw five skins in about equal shares. In 2020, a demonstration of PULSE with a generator of photographs returned light faces for dark ones, before everybody's eyes.
+# Most found faces are people, some are torn, and hardly any is the right one: the expression is named about as often as by guessing. The search goes where the prior leads, and the prior has its own people. The line above says how well they fit the 64 numbers. Whose skin comes out wrong depends on whom the prior has seen: ours saw five skins in about equal shares. In 2020, a public demonstration of PULSE with a generator of photographs returned light faces for dark ones.
 #
 # ## 7 · Holes
 #
@@ -1052,7 +1052,7 @@ plots.rows({"colours": colours[:8], "grey": grey[:8].expand(-1, 3, -1, -1),
             **{name: fused[name][:8] for name in list(fused)[2:]}, "true": scene[:8]})  # fmt: skip
 
 # %% [markdown]
-# The exact minimum of the content loss is far behind one line of arithmetic. So no better network could rescue it: what decides is the loss, not its minimiser. Move ξ between the two sources:
+# The exact minimum of the content loss is far behind one line of arithmetic. So no better network could rescue it: what decides is the loss, not its minimiser. The two trained networks begin at the one line, and in their few seconds they do not get beyond it: the three differ by hundredths of a dB. Move ξ between the two sources:
 
 # %%
 

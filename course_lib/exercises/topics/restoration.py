@@ -2003,13 +2003,13 @@ QUESTIONS: tuple[Question, ...] = (
         "A sharp grey picture and coarse colours of the same scene are to become one. Which is "
         "nearest to the truth, if both networks train for the same seconds?",
         {
-            "one line of arithmetic": "It is hard to beat: it gives exactly the grey that was "
-            "measured. A network can learn, besides, which colours occur together.",
-            "a network": "It learns which colours occur together, and spends all its seconds on "
-            "the error by which it is judged.",
+            "one line of arithmetic": "It gives exactly the grey that was measured, and needs no "
+            "training. In a few seconds a network hardly gets beyond it.",
+            "a network": "It could learn which colours occur together. In a few seconds it hardly "
+            "gets beyond the one line at which it begins.",
             "a network and a discriminator": "The discriminator takes most of the seconds, and "
             "asks for real-looking pictures where near ones are counted.",
         },
-        "a network",
+        "one line of arithmetic",
     ),
 )
