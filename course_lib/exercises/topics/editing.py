@@ -119,8 +119,8 @@ PERCEPTUAL_DISTANCE = Exercise(
         Mistake(
             "lengths left as they are",
             _perceptual(unit=lambda m: m),
-            "Features twice as large count as another picture with you: for the two places (3, 4), "
-            "(1, 2) against (8, 6), (1, 2) you say {got:.3g}, where {expected:.2g} is asked. Only "
+            "Your distance changes when all features are doubled: for the two places (3, 4), (1, "
+            "2) against (8, 6), (1, 2) you say {got:.3g}, where {expected:.2g} is asked. Only "
             "directions should count.",
             example(_SHOWN_A, _SHOWN_B, pick=_at(0), gives=14.5),
         ),
@@ -156,8 +156,8 @@ PERCEPTUAL_DISTANCE = Exercise(
         Mistake(
             "absolute differences",
             _perceptual(apart=lambda d: d.abs().sum(1).mean((1, 2))),
-            "You add up absolute differences: {got:.2g} instead of {expected:.2g}. Turn all arrows "
-            "by the same angle: your number changes, a squared distance would not.",
+            "You add up absolute differences: {got:.2g} instead of {expected:.2g}. Turn all "
+            "vectors by the same angle: your number changes, and a squared distance would not.",
             example(_SHOWN_A, _SHOWN_B, pick=_at(0), gives=0.2),
         ),
         Mistake(
@@ -166,8 +166,8 @@ PERCEPTUAL_DISTANCE = Exercise(
                 (1 - F.cosine_similarity(a, b, dim=1)).mean((1, 2))
                 for a, b in zip(maps_a, maps_b, strict=True)
             ),
-            "You say half of what was asked: one minus the cosine. What is the squared distance of "
-            "two arrows of length 1?",
+            "You return half of what was asked: one minus the cosine. What is the squared "
+            "distance of two vectors of length 1?",
         ),
         Mistake(
             "a root taken",
@@ -179,18 +179,20 @@ PERCEPTUAL_DISTANCE = Exercise(
         Mistake(
             "only the last map",
             _perceptual(maps=slice(-1, None)),
-            "Only the last map counts with you. Change the others: your distance stays the same.",
+            "Your distance depends on the last map alone: change the others, and it stays the "
+            "same.",
         ),
         Mistake(
             "only the first map",
             _perceptual(maps=slice(0, 1)),
-            "Only the first map counts with you. Change the others: your distance stays the same.",
+            "Your distance depends on the first map alone: change the others, and it stays the "
+            "same.",
         ),
         Mistake(
             "mean over maps",
             _perceptual(over=_mean_of),
-            "With two maps you say half, with three a third of what was asked: you average over "
-            "the maps.",
+            "You average over the maps, so two maps give half of what was asked, and three give a "
+            "third.",
         ),
         Mistake(
             "one number for the batch",
@@ -367,8 +369,8 @@ INVERT = Exercise(
     title="Which code draws this picture?",
     reference=invert,
     hints=(
-        "A training loop: a picture is made, compared, and something takes a step downhill. What "
-        "is it that takes the step here, and what stays fixed?",
+        "A training loop: a picture is made, compared, and something takes a step downhill. Which "
+        "tensor takes the step here, and what stays fixed?",
         "The parameter is a copy of `start`. In each step: draw, mean of (drawn − x)², clear the "
         "gradient, backward, step. Give the optimiser that copy and nothing else.",
         "`ws = start.clone().requires_grad_()`, `torch.optim.Adam([ws], lr)`, then the loop. "
@@ -378,8 +380,8 @@ INVERT = Exercise(
         Mistake(
             "the generator learns too",
             _inverting(learn=True),
-            "After your call the generator has other weights: it draws all other people "
-            "differently too. Who was to move?",
+            "After your call the generator has other weights, so it draws all other people "
+            "differently too. Which tensor should move?",
         ),
         Mistake(
             "start not copied",
@@ -396,8 +398,8 @@ INVERT = Exercise(
         Mistake(
             "gradients not cleared",
             _inverting(clear=False),
-            "Each of your steps still carries the gradients of all steps before: near the goal the "
-            "code goes on past it.",
+            "Each of your steps still carries the gradients of all steps before it, so the code "
+            "overshoots its goal.",
         ),
         Mistake(
             "the optimiser made anew",
@@ -414,15 +416,15 @@ INVERT = Exercise(
         Mistake(
             "codes drawn to 0",
             _inverting(optimizer=lambda p, lr: torch.optim.AdamW(p, lr)),
-            "Besides the picture, something else moves your code: each step also makes all its "
-            "numbers a little smaller. That is right for weights, and not for a code.",
+            "Something besides the picture moves your code: each step also makes all its numbers "
+            "a little smaller. That may help weights, but a code has no reason to be small.",
         ),
         Mistake(
             "absolute differences",
             _inverting(loss=F.l1_loss),
-            "You lower the mean absolute difference. With A = ((1, 0), (0, 2), (1, 1)) and "
-            "x = (1, 2, 3) the squares have their least at w = (1.44, 1.11); where the sum of "
-            "absolute values is least, there are other codes.",
+            "You minimise the mean absolute difference. With A = ((1, 0), (0, 2), (1, 1)) and x = "
+            "(1, 2, 3) the mean square is smallest at w = (1.44, 1.11), and the mean absolute "
+            "difference is smallest elsewhere.",
         ),
         Mistake(
             "one step fewer",
@@ -437,8 +439,7 @@ INVERT = Exercise(
         Mistake(
             "begins at 0",
             _inverting(begin=torch.zeros_like),
-            "With no steps at all you should be at `start`. You begin at 0, which is not the mean "
-            "of any code.",
+            "Without any steps the result should be `start`. You begin at 0 instead.",
         ),
         Mistake(
             "its own learning rate",
@@ -448,7 +449,7 @@ INVERT = Exercise(
         Mistake(
             "the picture returned",
             _inverting(result=lambda ws, synthesis: synthesis(ws).detach()),
-            "You return the picture. Asked is the code that draws it.",
+            "You return the picture. The code that draws it was asked.",
         ),
         Mistake(
             "one w for all layers",
@@ -459,8 +460,8 @@ INVERT = Exercise(
         Mistake(
             "the best code before the last step",
             _best_so_far,
-            "Your code is the best one that you measured, and the code after the last step is not "
-            "among those. Asked is the code after `steps` steps.",
+            "You return the best code that you measured, and you never measure the code after the "
+            "last step. The code after `steps` steps was asked.",
         ),
     ),
     probes=(
@@ -571,22 +572,22 @@ NOISE_REGULARISER = Exercise(
         Mistake(
             "one axis",
             _likeness(axes=(3,)),
-            "Stripes that lie and stripes that stand get different numbers from you: for upright "
-            "stripes of period 2 you say {got:.2g} instead of {expected:.2g}.",
+            "You treat vertical and horizontal stripes differently: for vertical stripes of "
+            "period 2 you say {got:.2g} instead of {expected:.2g}.",
             example(_stripes(2), pick=_at(0), gives=1.0),
         ),
         Mistake(
             "not squared",
             _likeness(power=1),
-            "For upright stripes of period 2 you say {got:.2g}: minus one across and plus one "
-            "along cancel. Such a map is anything but noise.",
+            "For vertical stripes of period 2 you say {got:.2g}: minus one across and plus one "
+            "along cancel. Yet such a map is anything but noise.",
             example(_stripes(2), pick=_at(0), gives=0.0),
         ),
         Mistake(
             "squared after both axes",
             _of_two(lambda n, a, b: (a + b).square()),
-            "You add the two axes and square then: minus one across and plus one along cancel. For "
-            "upright stripes of period 2 you say {got:.2g}.",
+            "You add the two axes before you square: minus one across and plus one along cancel. "
+            "For vertical stripes of period 2 you say {got:.2g}.",
             example(_stripes(2), pick=_at(0), gives=0.0),
         ),
         Mistake(
@@ -598,8 +599,8 @@ NOISE_REGULARISER = Exercise(
         Mistake(
             "divided by the variance",
             _of_two(lambda n, a, b: (a.square() + b.square()) / n.square().mean((1, 2, 3)) ** 2),
-            "Make the noise twice as strong: your number stays. You divide by the variance, which "
-            "was not asked.",
+            "Your number stays the same when the noise is made twice as strong. You divide by the "
+            "variance, which was not asked.",
         ),
         Mistake(
             "sum for mean",
@@ -617,15 +618,16 @@ NOISE_REGULARISER = Exercise(
         Mistake(
             "one scale too few",
             _likeness(strict=True),
-            "The map with a side of 8 is missing: a map of ones, 16 × 16, gets {got:.2g} from you "
+            "The map with a side of 8 is missing: to a map of ones, 16 × 16, you give {got:.2g} "
             "instead of {expected:.2g}.",
             example(_ONES16, pick=_at(0), gives=2.0),
         ),
         Mistake(
             "down to 4",
             _likeness(last=4),
-            "You go on below a side of 8: a map of ones, 16 × 16, gets {got:.2g} from you instead "
-            "of {expected:.2g}. With so few places even white noise resembles its neighbour.",
+            "You go on below a side of 8: to a map of ones, 16 × 16, you give {got:.2g} instead "
+            "of {expected:.2g}. With so few places even white noise resembles its neighbours by "
+            "chance.",
             example(_ONES16, pick=_at(0), gives=6.0),
         ),
         Mistake(
@@ -639,14 +641,14 @@ NOISE_REGULARISER = Exercise(
             "with itself",
             _likeness(pair=lambda n, axis: n.square().mean((1, 2, 3))),
             "You multiply each place with itself: white noise gets a large number, and zeros get "
-            "the best one. That asks for silence instead of noise.",
+            "the best one. Such a penalty asks for silence instead of noise.",
         ),
         Mistake(
             "halved with its variance kept",
             _likeness(halve=lambda n: 2 * F.avg_pool2d(n, 2)),
-            "Your coarse maps are twice as large as means are: a map of ones, 16 × 16, gets "
-            "{got:.3g} instead of {expected:.2g}. (StyleGAN2's first code does so. Here plain "
-            "means are asked, as in its later code.)",
+            "Your coarse maps are twice as large as means are: to a map of ones, 16 × 16, you "
+            "give {got:.3g} instead of {expected:.2g}. (StyleGAN2's first code does so. Plain "
+            "means are asked here, as in its later code.)",
             example(_ONES16, pick=_at(0), gives=34.0),
         ),
         Mistake(
@@ -658,38 +660,38 @@ NOISE_REGULARISER = Exercise(
         Mistake(
             "not around the edge",
             _likeness(pair=_inner),
-            "The last place has no neighbour with you. The map is meant to go around: after the "
-            "last column comes the first one.",
+            "In your version the last place has no neighbour. The map is circular: the first "
+            "column follows the last one.",
         ),
         Mistake(
             "mean over scales and axes",
             _likeness(mean=True),
-            "You average over axes and scales: a map of ones, 16 × 16, gets {got:.2g} instead of "
-            "{expected:.2g}.",
+            "You average over axes and scales: to a map of ones, 16 × 16, you give {got:.2g} "
+            "instead of {expected:.2g}.",
             example(_ONES16, pick=_at(0), gives=1.0),
         ),
         Mistake(
             "one number for the batch",
             lambda noise: editing.noise_regulariser(noise).mean(),
-            "You return one number for all maps. A good one could pay for a bad one.",
+            "You return one number for all maps. A good map could hide a bad one.",
         ),
         Mistake(
             "mean over the batch first",
             lambda noise: editing.noise_regulariser(
                 noise.reshape(1, 1, -1, noise.shape[-1])
             ).expand(len(noise)),
-            "The maps of a batch share one number with you. Each should get its own.",
+            "All maps of a batch get the same number. Each map should get its own.",
         ),
     ),
     probes=(
-        call("upright stripes of period 2, 16 × 16", _stripes(2)),
+        call("vertical stripes of period 2, 16 × 16", _stripes(2)),
         call("stripes of period 4", _stripes(4)),
         call("a map of ones", _ONES16),
         call("three maps, 16 × 16", normal(3, 1, 16, 16, seed=41) + 0.3, grad=(0,)),
         call("two maps, 8 × 8", 2 * normal(2, 1, 8, 8, seed=42) - 0.5, grad=(0,)),
         call("one map, 32 × 32", 0.5 + normal(1, 1, 32, 32, seed=43)),
         call("two maps, 4 × 4", normal(2, 1, 4, 4, seed=44)),
-        call("stripes that lie", _stripes(4).mT.contiguous()),
+        call("horizontal stripes", _stripes(4).mT.contiguous()),
     ),
 )
 
@@ -742,7 +744,7 @@ STRANGENESS = Exercise(
         Mistake(
             "not undone",
             _strange(undo=lambda ws, mean: ws - mean),
-            "You compare the w themselves. They have a bend at 0, a Gaussian has none: for "
+            "You compare the w themselves. W has a sharp bend at 0, and a Gaussian has none: for "
             "w = (−1, 2), mean (0, 1), variances 4 and 1 you say {got:.3g} instead of "
             "{expected:.4g}.",
             example(_BENT, _MEAN2, _COV2, pick=_at(0), gives=0.625),
@@ -750,15 +752,15 @@ STRANGENESS = Exercise(
         Mistake(
             "bent again",
             _strange(undo=lambda ws, mean: F.leaky_relu(ws, 0.2) - mean),
-            "Negative numbers become even smaller with you: you applied the leaky ReLU a second "
-            "time. For w = (−1, 2) you say {got:.3g} instead of {expected:.4g}.",
+            "You applied the leaky ReLU a second time, which makes negative numbers even smaller. "
+            "For w = (−1, 2) you say {got:.3g} instead of {expected:.4g}.",
             example(_BENT, _MEAN2, _COV2, pick=_at(0), gives=0.505),
         ),
         Mistake(
             "undone after the mean",
             _strange(undo=lambda ws, mean: F.leaky_relu(ws - mean, 5.0)),
-            "You subtract the mean before the bend is undone. The bend is at w = 0, not at the "
-            "mean; and the mean is one of undone codes.",
+            "You subtract the mean before you undo the bend. The bend is at w = 0 and not at the "
+            "mean, and the mean was measured on undone codes.",
         ),
         Mistake(
             "all numbers times 5",
@@ -781,25 +783,25 @@ STRANGENESS = Exercise(
         Mistake(
             "covariance not inverted",
             _strange(squared=lambda d, c: (d @ c * d).sum(2)),
-            "A step in a wide direction counts more with you than one in a narrow direction: "
-            "{got:.3g} instead of {expected:.4g}.",
+            "In your distance a step in a wide direction counts more than one in a narrow "
+            "direction: {got:.3g} instead of {expected:.4g}.",
             example(_BENT, _MEAN2, _COV2, pick=_at(0), gives=50.5),
         ),
         Mistake(
             "only the variances",
             _strange(squared=lambda d, c: (d.square() / c.diagonal()).sum(2)),
-            "Right where the covariance is diagonal. In general two numbers of a code rise and "
-            "fall together, and you do not see it.",
+            "You use the variances alone. Two numbers of a code may rise and fall together, and "
+            "your distance does not see it.",
         ),
         Mistake(
             "one variance for all",
             _strange(squared=lambda d, c: d.square().sum(2) / c.diagonal().mean()),
-            "All directions count alike with you. The covariance says that they are not alike.",
+            "You treat all directions alike. The covariance says that they differ.",
         ),
         Mistake(
             "1 over each number",
             _strange(squared=lambda d, c: (d @ c.clamp(min=1e-3).reciprocal() * d).sum(2)),
-            "You turn over every number of the covariance by itself. The inverse of a matrix is "
+            "You invert every number of the covariance by itself. The inverse of a matrix is "
             "another matrix.",
         ),
         Mistake(
@@ -828,13 +830,13 @@ STRANGENESS = Exercise(
         Mistake(
             "one number for the batch",
             lambda ws, mean, covariance: editing.strangeness(ws, mean, covariance).mean(),
-            "You return one number for all codes. One that no mapping makes hides among the "
-            "others.",
+            "You return one number for all codes. A strange code can hide among ordinary ones.",
         ),
         Mistake(
             "only the first layer",
             lambda ws, mean, covariance: _strange()(ws[:, :1], mean, covariance),
-            "Only the first layer counts with you. Change the others: your number stays.",
+            "Your number depends on the first layer alone: change the others, and it stays the "
+            "same.",
         ),
         Mistake(
             "the mean of the layers",
@@ -977,8 +979,8 @@ DOMAIN_REGULARISER = Exercise(
         Mistake(
             "averaged before squared",
             _domain(apart=lambda d: d.mean((1, 2)).square()),
-            "Differences of opposite signs cancel with you: a code with one number too large and "
-            "one too small counts as recognised.",
+            "Differences of opposite signs cancel in your mean: a code with one number too large "
+            "and another too small counts as recognised.",
         ),
         Mistake(
             "layers averaged first",
@@ -1070,32 +1072,32 @@ LOCAL_CODES = Exercise(
             "away from w",
             _local(sign=-1.0),
             "You go away from w: from (1, 2, 2) towards (4, 2, 6) the first number should grow, "
-            "and yours is {got:.2g}.",
+            "and you give {got:.2g}.",
             example(_PIVOT, _FAR, 10.0, pick=_at(0, 0, 0), gives=-5.0),
         ),
         Mistake(
             "length squared",
             _local(length=_each(lambda way: way.square().sum(1))),
-            "Far codes make short steps with you: from (1, 2, 2) towards (4, 2, 6), 5 away, you go "
-            "to {got:.2g} with alpha = 10.",
+            "Your step is shorter for codes that are farther away: from (1, 2, 2) towards (4, 2, "
+            "6), at a distance of 5, you go to {got:.2g} with alpha = 10.",
             example(_PIVOT, _FAR, 10.0, pick=_at(0, 0), gives=torch.tensor([2.2, 2.0, 3.6])),
         ),
         Mistake(
             "only the step",
             _local(base=lambda p, w: torch.zeros_like(w)),
-            "You return the step without the pivot: however small alpha is, the person is lost.",
+            "You return the step without the pivot. However small alpha is, the person is lost.",
         ),
         Mistake(
             "the direction of w",
             _from_nought,
-            "You go into the direction in which w lies seen from 0. With w at the far side of the "
-            "pivot it matters where the line begins.",
+            "You step in the direction of w as seen from 0. From which point does the line to w "
+            "begin?",
         ),
         Mistake(
             "a length for each layer",
             _local(length=lambda way: way.norm(dim=-1, keepdim=True)),
-            "Each of your layers goes alpha far, so the whole code goes further: with 4 layers "
-            "twice as far. Alpha is the length of the whole step.",
+            "Each layer of your code moves by alpha, so the whole code moves further: twice as "
+            "far with 4 layers. Alpha is the length of the whole step.",
         ),
         Mistake(
             "one length for the batch",
@@ -1213,12 +1215,12 @@ CONDITIONAL_DIRECTION = Exercise(
             "one after the other, backwards",
             lambda n, others: _in_turn(n, others.flip(0)),
             "You take out one direction after the other, the last one first. Each correction "
-            "brings part of those before back: your result still follows the last of the others.",
+            "brings part of the earlier ones back.",
         ),
         Mistake(
             "a basis of any length",
             _loose_basis,
-            "The others become orthogonal among themselves and keep their lengths: hand in one "
+            "The others become orthogonal to one another but keep their lengths. Make one of them "
             "twice as long, and your answer changes.",
         ),
         Mistake(
@@ -1237,30 +1239,30 @@ CONDITIONAL_DIRECTION = Exercise(
         Mistake(
             "only the first",
             lambda n, others: _in_turn(n, others[:1]),
-            "Only the first of the others counts with you.",
+            "Your result depends on the first of the others alone.",
         ),
         Mistake(
             "only the last",
             lambda n, others: _in_turn(n, others[-1:]),
-            "Only the last of the others counts with you.",
+            "Your result depends on the last of the others alone.",
         ),
         Mistake(
             "not of length 1",
             lambda n, others: n - _projected(n, others),
-            "What you return is the shorter, the more was taken out of n. A step along it would "
-            "mean something else for every attribute.",
+            "The more is taken out of n, the shorter your result. A step along it would mean "
+            "something else for every attribute.",
         ),
         Mistake(
             "lengths of the others",
             lambda n, others: _in_turn(n, others, unit=lambda v: v),
-            "Hand in an other direction twice as long, and your answer changes. Only where it "
-            "points should count.",
+            "Make one of the others twice as long, and your answer changes. Only its direction "
+            "should count.",
         ),
         Mistake(
             "lengths of the others, all at once",
             lambda n, others: _at_once(n, others, unit=lambda v: v),
-            "Hand in an other direction twice as long, and your answer changes. Only where it "
-            "points should count.",
+            "Make one of the others twice as long, and your answer changes. Only its direction "
+            "should count.",
         ),
         Mistake(
             "added",
@@ -1275,8 +1277,8 @@ CONDITIONAL_DIRECTION = Exercise(
         Mistake(
             "the mean of the others taken out",
             lambda n, others: _in_turn(n, others.mean(0, keepdim=True)),
-            "You take out the mean of the others. A direction may stand at right angles to the "
-            "mean and to none of those it was made of.",
+            "You take out the mean of the others. A direction at right angles to the mean need "
+            "not be at right angles to any of them.",
         ),
         Mistake(
             "the sign turned",
@@ -1286,7 +1288,7 @@ CONDITIONAL_DIRECTION = Exercise(
         Mistake(
             "the largest number made 1",
             lambda n, others: (r := n - _projected(n, others)) / r.abs().max(),
-            "You divide by the largest number. The length was to be 1.",
+            "You divide by the largest number. The length should be 1.",
         ),
     ),
     probes=(
@@ -1366,8 +1368,8 @@ SEFA = Exercise(
             lambda weights, k: torch.linalg.eigh(
                 sum(a.T @ a for a in weights)
             ).eigenvectors.flip(1)[:k],
-            "Your rows are cut across the eigenvectors: the first one has one number of each. In "
-            "which way does `eigh` store them?",
+            "Each of your rows holds one number of every eigenvector. How does `eigh` store the "
+            "eigenvectors?",
         ),
         Mistake(
             "largest last",
@@ -1379,25 +1381,27 @@ SEFA = Exercise(
         Mistake(
             "only the first layer",
             lambda weights, k: _axes(weights[:1])[:k],
-            "The second layer was not asked: change its matrix, and your directions stay.",
+            "Your directions depend on the first layer alone: change another matrix, and they "
+            "stay the same.",
         ),
         Mistake(
             "only the last layer",
             lambda weights, k: _axes(weights[-1:])[:k],
-            "Only the last layer counts with you: change the others, and your directions stay.",
+            "Your directions depend on the last layer alone: change another matrix, and they stay "
+            "the same.",
         ),
         Mistake(
             "rows of length 1 first",
             lambda weights, k: _axes([F.normalize(a, dim=1) for a in weights])[:k],
-            "You make all rows of the matrices equally long first. Then a layer that listens "
-            "loudly counts no more than a quiet one. (The authors' code does so; their formula, "
-            "which is asked here, does not.)",
+            "You bring all rows of the matrices to the same length first. A layer that listens "
+            "loudly then counts no more than a quiet one. (The authors' code does so; their "
+            "formula, which is asked here, does not.)",
         ),
         Mistake(
             "each layer of size 1 first",
             lambda weights, k: _axes([a / a.norm() for a in weights])[:k],
-            "You make all matrices equally large first. Then a layer that listens loudly counts no "
-            "more than a quiet one.",
+            "You bring all matrices to the same size first. A layer that listens loudly then "
+            "counts no more than a quiet one.",
         ),
         Mistake(
             "mean over a layer's outputs",
@@ -1416,13 +1420,14 @@ SEFA = Exercise(
             lambda weights, k: _axes(
                 [sum(F.pad(a, (0, 0, 0, max(map(len, weights)) - len(a))) for a in weights)]
             )[:k],
-            "You add the matrices and multiply then. Two layers that listen to the same thing with "
-            "opposite signs would cancel.",
+            "You add the matrices before you multiply. Two layers that listen to the same thing "
+            "with opposite signs would cancel.",
         ),
         Mistake(
             "as columns",
             lambda weights, k: _axes(weights)[:k].T,
-            "You return the directions as columns. Rows were asked: (k, n).",
+            "You return the directions as columns. The shape (k, n) was asked, with the "
+            "directions as rows.",
         ),
         Mistake(
             "times the eigenvalue",
@@ -1501,16 +1506,16 @@ CHANNEL_RELEVANCE = Exercise(
         Mistake(
             "mean before length 1",
             _relevant(mean=lambda d: d.mean(1)),
-            "You average before the differences have length 1: a picture that changes much shouts "
-            "down all others. For one channel and two pictures you say {got:.3f} instead of "
+            "You average before the differences have length 1, so one picture that changes much "
+            "drowns out all others. For one channel and two pictures you say {got:.3f} instead of "
             "{expected:.3f}.",
             example(_UP, _DOWN, _TEXT, pick=_at(0), gives=0.1789),
         ),
         Mistake(
             "no length 1",
             _relevant(mean=lambda d: d.mean(1), product=lambda way, text: way @ text),
-            "A channel that changes much of anything wins with you. What counts is into which "
-            "direction it changes pictures.",
+            "The channel with the largest change wins, whatever it changes. Only the direction of "
+            "the change should count.",
         ),
         Mistake(
             "length 1 only for each picture",
@@ -1523,20 +1528,20 @@ CHANNEL_RELEVANCE = Exercise(
         Mistake(
             "down − up",
             _relevant(delta=lambda up, down: down - up),
-            "Your signs are turned: following them takes the glasses off.",
+            "All signs are turned over: following them takes the glasses off.",
         ),
         Mistake(
             "without its sign",
             lambda up, down, text: editing.channel_relevance(up, down, text).abs(),
-            "A channel that moves pictures away from the text gets the same number from you as one "
-            "that moves them towards it. The sign says which way to turn it.",
+            "You give a channel that moves pictures away from the text the same number as one "
+            "that moves them towards it. The sign says which way to move it.",
         ),
         Mistake(
             "only up",
             _relevant(delta=lambda up, down: up),
             "You use `up` alone: for one channel and two pictures you say {got:.2f} instead of "
-            "{expected:.2f}. Every face lies near the text of a face; what has the channel "
-            "changed?",
+            "{expected:.2f}. Every face lies near the text of a face. What did the channel "
+            "change?",
             example(_UP, _DOWN, _TEXT, pick=_at(0), gives=0.9899),
         ),
         Mistake(
@@ -1725,8 +1730,8 @@ SPADE = Exercise(
         Mistake(
             "one style for the picture",
             _spade(put=_flat_style),
-            "Left and right get the same from you, although their labels differ: you average γ and "
-            "β over the places.",
+            "Left and right get the same scale and shift, although their labels differ: you "
+            "average γ and β over the places.",
         ),
         Mistake(
             "labels mixed",
@@ -1764,8 +1769,8 @@ SPADE = Exercise(
         Mistake(
             "each place by itself",
             _spade(norm=lambda x: _normed(x, (1,))),
-            "You normalise over the channels of each place. The mean is one over the places of "
-            "each map.",
+            "You normalise over the channels of each place. Mean and variance should be those of "
+            "a map, over its places.",
         ),
         Mistake(
             "unbiased",
@@ -1872,13 +1877,13 @@ FEATURE_MATCHING = Exercise(
         Mistake(
             "sum over scales",
             _matching(over=sum),
-            "With two scales you say twice what was asked. The loss should not grow with the "
-            "number of critics.",
+            "Two scales give twice what was asked. The loss should not grow with the number of "
+            "critics.",
         ),
         Mistake(
             "mean over maps",
             _matching(within=_average),
-            "You average over the maps of a scale. They were to be added up.",
+            "You average over the maps of a scale. Their sum was asked.",
         ),
         Mistake(
             "one mean over all numbers",
@@ -1889,8 +1894,8 @@ FEATURE_MATCHING = Exercise(
                     for r, f in zip(a[:-1], b[:-1], strict=True)
                 ]
             ).mean(),
-            "You take one mean over all numbers of all maps: a map with many places counts more "
-            "than one with few.",
+            "You take a single mean over all numbers of all maps, so a map with many places "
+            "counts more than one with few.",
         ),
         Mistake(
             "squares",
@@ -1920,12 +1925,12 @@ FEATURE_MATCHING = Exercise(
         Mistake(
             "only the last map",
             _matching(maps=slice(-2, -1)),
-            "Only the map before the score counts with you.",
+            "Your loss depends on the map before the score alone.",
         ),
         Mistake(
             "only the first scale",
             lambda real, fake: _matching()(real[:1], fake[:1]),
-            "Only the first scale counts with you.",
+            "Your loss depends on the first scale alone.",
         ),
         Mistake(
             "the goal learns too",
@@ -1942,7 +1947,7 @@ FEATURE_MATCHING = Exercise(
         Mistake(
             "signs kept",
             _matching(apart=lambda r, f: (r.detach() - f).mean()),
-            "Differences of opposite signs cancel with you: here you say {got:.3g} instead of "
+            "Differences of opposite signs cancel in your mean: you say {got:.3g} instead of "
             "{expected:.3g}.",
             example(_REAL, _FAKE, gives=-0.25),
         ),
@@ -2070,8 +2075,8 @@ INSTANCE_EDGES = Exercise(
         Mistake(
             "around the picture",
             _rolled,
-            "The left edge of the picture counts as the right edge's neighbour with you: in a row "
-            "7, 7, 26 the first place should be 0.",
+            "You treat the left edge of the picture as a neighbour of its right edge: in a row 7, "
+            "7, 26 the first place should be 0.",
         ),
         Mistake(
             "only across",
@@ -2086,8 +2091,8 @@ INSTANCE_EDGES = Exercise(
         Mistake(
             "corners too",
             lambda ids: _beside(ids, _CROSS + _CORNERS),
-            "You mark a place whose only other neighbour touches it at a corner. The four beside "
-            "it were asked.",
+            "You mark a place that touches another id at a corner only. The four neighbours "
+            "beside a place were asked.",
         ),
         Mistake(
             "only corners",
@@ -2097,13 +2102,13 @@ INSTANCE_EDGES = Exercise(
         Mistake(
             "the frame an edge",
             lambda ids: _beside(ids, _CROSS, frame=-9.0),
-            "A picture of a single thing gets a frame from you. Beyond the picture's edge there is "
-            "no neighbour.",
+            "You draw a frame around a picture of a single thing. There is no neighbour beyond "
+            "the picture's edge.",
         ),
         Mistake(
             "zeros around the picture",
             lambda ids: _beside(ids, _CROSS, frame=0.0),
-            "You put zeros around the picture and compare with them: whatever has another id than "
+            "You put zeros around the picture and compare with them: every thing whose id is not "
             "0 gets a frame.",
         ),
         Mistake(
@@ -2114,7 +2119,7 @@ INSTANCE_EDGES = Exercise(
         Mistake(
             "neighbours counted",
             _counted,
-            "You count how many neighbours differ. Asked is whether one does.",
+            "You count how many neighbours differ. Whether one of them differs was asked.",
         ),
         Mistake(
             "classes for instances",
@@ -2125,8 +2130,8 @@ INSTANCE_EDGES = Exercise(
         Mistake(
             "differences added up",
             _summed,
-            "You add up the differences to the four neighbours. Those of opposite signs cancel: in "
-            "a row 1, 2, 3 the middle place should be marked.",
+            "You add up the differences to the four neighbours. Differences of opposite signs "
+            "cancel: in a row 1, 2, 3 the middle place should be marked.",
         ),
         Mistake(
             "left against right",
@@ -2137,8 +2142,8 @@ INSTANCE_EDGES = Exercise(
         Mistake(
             "ids beyond 255",
             lambda ids: _beside(ids % 256, _CROSS),
-            "You keep the last eight bits of an id: 26001 and 26257 are two things and fall "
-            "together.",
+            "You keep the last eight bits of an id. 26001 and 26257 are two things, and they "
+            "become one.",
         ),
     ),
     probes=(
