@@ -38,7 +38,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from course_lib import contrastive, data, device, editing, label_maps, metrics, plots, words
+from course_lib import (
+    contrastive,
+    data,
+    device,
+    editing,
+    label_maps,
+    metrics,
+    plots,
+    studies,
+    words,
+)
 from course_lib.exercises import check, hint, predict, solution
 from course_lib.label_maps import LAND, land_kinds
 from course_lib.plots import editing as figures
@@ -189,7 +199,7 @@ for name, picture in {"untrained, W+": y, "the average face": average}.items():
     )
 if full:
     assert right(y, "head") > 2 * right(average, "head") + 3
-plots.rows({"people": x, "untrained": y})
+plots.rows({"people": x[:10], "untrained": y[:10]})
 
 # %% [markdown]
 # A network that has never seen a face "inverts" faces so well that the judge reads the right one of 47 heads. A small reconstruction error proves nothing about what was learned. That is why the tables below also ask how *ordinary* a code is, and what it is good for.
@@ -346,7 +356,7 @@ if full:
 
 # %%
 plots.rows(
-    {"people": x[:12], "nearest": nearest[:12]} | {s: draw(ws[:12]) for s, ws in found.items()}
+    {"people": x[:10], "nearest": nearest[:10]} | {s: draw(ws[:10]) for s, ws in found.items()}
 )
 
 # %% [markdown]
@@ -580,9 +590,9 @@ order = ("nearest training face", "z", "W", "W+", "encoder", "in-domain", "PTI")
 print("inversion, dB:", ", ".join(f"{name} {table[name]['dB']:.1f}" for name in order))
 print("the judge keeps:", ", ".join(f"{name} {table[name]['judge keeps']:.0%}" for name in order))
 y = torch.cat([draw(pivots[i : i + 1], g) for i, g in enumerate(nets["PTI"])])
-named = {"people": x[:12]}
-named |= {name: draw(found[name][:12]) for name in ("z", "W", "W+", "encoder", "in-domain")}
-plots.rows(named | {"PTI": y[:12]})
+named = {"people": x[:10]}
+named |= {name: draw(found[name][:10]) for name in ("z", "W", "W+", "encoder", "in-domain")}
+plots.rows(named | {"PTI": y[:10]})
 
 # %% [markdown]
 # Tuning comes nearer than every code does, and from a pivot that any direction can edit. (The lines of PTI are means over the first people of the table only.) The price: a generator for each person, and every other code has moved. The penalty with codes from *all* of W protects strangers better than the paper's neighbourhood does, in this generator. (The neighbourhood is the paper's idea; its authors switched it off in a later version of their code. Its radius here is a quarter of the distance of a typical code from the mean, and was not tuned.)
@@ -667,7 +677,7 @@ figures.trades(curves, "skin and beard as before", "share with glasses", m)
 if full:
     asked = {name: dict(zip(steps, pairs, strict=True)) for name, pairs in curves.items()}
     assert asked["difference of means"][1.0][0] > asked["difference of means"][0.0][0] + 0.2
-    assert asked["difference of means"][2.0][0] > asked["random"][2.0][0] + 0.2
+    assert asked["difference of means"][1.0][0] > asked["random"][1.0][0] + 0.1
 
 # %% [markdown]
 # The further up and to the right a curve runs, the better the trade. A random direction of the same length pays more for fewer glasses. Does the corrected direction trade better than the difference of means? Here it does not: for as many glasses, fewer skins and beards stay. Right angles in W are a statement about codes. Whether skin and beard stay in the *picture* is for the judge to say.
@@ -746,7 +756,7 @@ plots.bars(
 
 # %%
 d = groups["SeFa"][0]
-plots.rows({f"{s:+g}": draw(layered(base[:12] + s * length * d)) for s in (-2, -1, 0, 1, 2)})
+plots.rows({f"{s:+g}": draw(layered(base[:10] + s * length * d)) for s in (-2, -1, 0, 1, 2)})
 
 # %% [markdown]
 # Most of these directions change the picture more than any of the eight random ones. But to be amplified most is no promise: compare SeFa's first with its second. And a direction that changes much is not yet one that *means* something. Look along the row: does one attribute change, or do many? What SeFa finds in photographs (pose, age) are sights that somebody named afterwards.
@@ -812,8 +822,8 @@ for name in ("glasses", "dark skin"):
 
 # %%
 print(guess.reveal(round(100 * results["glasses", "the text"][1])))
-rows = {"before": draw(begin[:12])}
-rows |= {f"{name},\n{way}": y[:12] for (name, way), (y, _) in results.items()}
+rows = {"before": draw(begin[:10])}
+rows |= {f"{name},\n{way}": y[:10] for (name, way), (y, _) in results.items()}
 plots.rows(rows)
 
 # %% [markdown]
@@ -900,10 +910,10 @@ figures.trades(global_curves["glasses"], "skin and beard as before", "share with
 
 # %%
 shifts = {name: towards_words(name, 24)[0] for name in ASKED}
-rows = {"before": draw(layered(base[:12]))}
+rows = {"before": draw(layered(base[:10]))}
 for name, shift in shifts.items():
     with editing.moved_styles(net, 3 * shift):
-        rows[name] = draw(layered(base[:12]))
+        rows[name] = draw(layered(base[:10]))
 plots.rows(rows)
 
 # %% [markdown]
@@ -1082,8 +1092,18 @@ plots.rows(
 # %% [markdown]
 # With reflected edges and norms, the first generator draws one and the same grey for all six flat maps, as the proof says. On maps with borders it knows where a border is, and has to guess what lies on each side. SPADE draws what the map says, with a frame at the edges, where its own convolutions see zeros, and with a fine grid. (The papers' networks are some 500 times as large, and pix2pixHD's strided layers have zeros at their edges, through which a little of the label survives.)
 #
-# (One training of each, of about a minute.)
-#
+# One training of each proves little. `course_lib/studies/painting.py` trained both for 25 CPU seconds, three times.
+
+# %%
+for way in ("labels at the door", "SPADE"):
+    runs = [row for row in studies.read("painting") if row["way"] == way]
+    told_right = ", ".join(f"{row['right']:.1%}" for row in runs)
+    steps_of = ", ".join(f"{row['steps']:.0f}" for row in runs)
+    print(f"{way:18} labels right {told_right}; after {steps_of} steps")
+lowest = min(row["right"] for row in studies.read("painting") if row["way"] == "SPADE")
+assert all(r["right"] < lowest for r in studies.read("painting") if r["way"] != "SPADE")
+
+# %% [markdown]
 # A label map has a gap: two cars side by side are one patch of "car". pix2pixHD adds a channel with the **edges of instances**.
 #
 # ### Exercise 12 · Instance edges
