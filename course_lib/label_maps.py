@@ -86,8 +86,12 @@ def land_kinds(x: Float[Tensor, "B 3 H W"]) -> Int[Tensor, "B H/4 W/4"]:
     x: pictures in [-1, 1]. The rule that makes the labels, and reads them from what was drawn.
     Raises ValueError for sizes that are no multiples of 4.
     """
-    colours = finite("x", _blocks(x), wait=False).float()
-    apart = colours[:, None] - land_colours().to(colours.device)[None, :, :, None, None]
+    return _nearest(x, land_colours())
+
+
+def _nearest(x: Tensor, colours: Tensor) -> Int[Tensor, "B h w"]:
+    means = finite("x", _blocks(x), wait=False).float()
+    apart = means[:, None] - colours.to(means.device)[None, :, :, None, None]
     return apart.square().sum(2).argmin(1)
 
 
@@ -301,6 +305,7 @@ class LabelStep:
         self.d_optimizer = _adam(discriminator, lr if d_lr is None else d_lr, (0.0, 0.99))
         self.schedules = [_falling(o, steps) for o in (self.g_optimizer, self.d_optimizer)]
         self.ema = EMA(generator, ema)
+        self.colours = land_colours().to(next(generator.parameters()).device)  # a copy is awaited
         self.precision = _precision(generator, discriminator)
 
     def __call__(self, batch: Tensor | tuple[Tensor, Tensor]) -> dict[str, Tensor]:
@@ -308,7 +313,7 @@ class LabelStep:
         if not isinstance(batch, Tensor):
             x = several("batch", batch, instance, Tensor, count=2)[1]
         floats("batch", x, 4, like=next(self.generator.parameters()))
-        labels = label_channels(land_kinds(x))
+        labels = label_channels(_nearest(x, self.colours))
         with self.precision():
             fake = self.generator(labels).float()
         losses = self._judge_learns(x, fake.detach(), labels)
