@@ -34,7 +34,8 @@ SIGNS = {"sigma": "σ", "Sigma": "Σ", "mu": "μ", "psi": "ψ", "gamma": "γ", "
 SIGNS |= {"alpha": "α", "lambda": "λ", "cdot": "·", "sum": "Σ", "times": "×", "to": "→", "leq": "≤"}
 LONG_TEX = re.compile(r"\\(frac|big|mid|mapsto|mathcal|operatorname|lVert)")  # not to be spoken
 NO_STATEMENT = r"[?:]$|minutes\.$|^\(?(Now|Try|Train|Look|Find|Choose|Drag|Move|Change|You may)\b"
-SHORT, LONG = 24, 300  # characters of a sentence that says something; of what is spoken in one go
+SHORT = 24  # characters of a sentence that says something
+LEAST, LONG = 30, 300  # characters of an alternative text, which is spoken in one go
 GENERAL = {  # in place of the docstrings of functions that draw many kinds of things
     "rows": "Rows of pictures",
     "panels": "Pictures side by side",
@@ -185,6 +186,10 @@ def alternative(notebook: NotebookNode, index: int, modules: dict[str, str]) -> 
             before = said[-1][-1]
             break
     text = f"{drawn(notebook.cells[index].source, modules)} {after or before}".strip()
+    if len(text) < LEAST:
+        above = [cell.source for cell in notebook.cells[:index] if cell.cell_type == "markdown"]
+        titles = re.findall(r"^#+ (.+)$", "\n".join(above), re.M)
+        text = f"{text} A figure of “{plain(titles[-1])}”.".strip() if titles else text
     return text if len(text) <= LONG else text[:LONG].rsplit(" ", 1)[0] + " …"
 
 

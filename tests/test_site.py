@@ -169,7 +169,7 @@ def test_an_alternative_text_says_what_is_drawn_and_what_stands_under_it(writer)
         picture('plots.rows({"real": a, "made": b})'),
         picture("faces"),
         v4.new_markdown_cell(
-            "**Claim.** The second row has $\\sigma = 1$. It has no grey in it at all. How?"
+            "**Claim.** The second row has width $\\sigma = 1$. No picture holds any grey. Why?"
         ),
         picture("faces"),
         v4.new_markdown_cell("## A heading\n\nOf something else."),
@@ -177,8 +177,8 @@ def test_an_alternative_text_says_what_is_drawn_and_what_stands_under_it(writer)
     modules = writer.imported(notebook)
     first, second, third = (writer.alternative(notebook, i, modules) for i in (1, 2, 4))
     assert first == "Rows of pictures: real, made. The faces come from a network."
-    assert second == "The second row has σ = 1."
-    assert third == "It has no grey in it at all."
+    assert second == "The second row has width σ = 1."
+    assert third == "No picture holds any grey."
 
 
 # ---- in Chromium ---------------------------------------------------------------------------------
