@@ -18,25 +18,20 @@ from tests.test_browser import CHROMIUM, PICTURES, QUIET, needs_chromium
 
 SITE = build.ROOT / "build" / "site"
 LECTURES = [path.stem for path in sorted(build.ROOT.glob("solutions/[0-9][0-9]_*.ipynb"))]
-MOST = 90  # CPU seconds of a build
 WIDTHS = {390: 844, 1280: 960}  # of a phone and of a laptop, with the height
 
 
 @pytest.fixture(scope="module")
 def built():
-    """Builds the site; what it printed, and its CPU seconds."""
-    before = os.times()
+    """Builds the site, and keeps what it printed."""
     command = [sys.executable, "site/make.py"]
-    done = subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True, timeout=600)
-    after = os.times()
-    took = after.children_user + after.children_system
-    return done, took - before.children_user - before.children_system
+    return subprocess.run(command, cwd=build.ROOT, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="module")
 def pages(built):
     """{path from the site's root: the page}"""
-    assert built[0].returncode == 0, built[0].stderr
+    assert built.returncode == 0, built.stderr
     paths = {path.relative_to(SITE).as_posix(): path for path in SITE.rglob("*.html")}
     paths = {name: path for name, path in paths.items() if not name.startswith("_static")}
     return {
@@ -56,10 +51,8 @@ def writer():
         sys.path.remove(str(build.ROOT / "site"))
 
 
-def test_the_site_is_built_without_a_warning_and_within_bounds(built):
-    done, seconds = built
-    assert done.returncode == 0 and not done.stderr, done.stderr
-    assert seconds < MOST
+def test_the_site_is_built_without_a_warning(built):
+    assert built.returncode == 0 and not built.stderr, built.stderr
 
 
 def test_the_front_page_leads_to_every_lecture_past_its_cover(pages):
@@ -187,7 +180,7 @@ def test_an_alternative_text_says_what_is_drawn_and_what_stands_under_it(writer)
 @pytest.fixture(scope="module")
 def served(built):
     needs_chromium()
-    assert built[0].returncode == 0, built[0].stderr
+    assert built.returncode == 0, built.stderr
     handler = functools.partial(Silent, directory=str(SITE))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
