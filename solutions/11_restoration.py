@@ -1021,24 +1021,31 @@ fused[f"content loss, ξ = {best_xi}"] = losses[best_xi]
 
 # %%
 batch, steps = pick(smoke=(4, 2), laptop=(16, 160), gpu=(64, 5000))
-seconds = None
-for name in ("network", "network and D"):
+
+
+def fusion_step(steps, discriminator=None):
     torch.manual_seed(9)
-    judge_of = PictureDiscriminator(64).to(home) if "D" in name else None
+    players = {"discriminator": discriminator, "adversary": 0.001}
     net = FusionNet(BANDS.tolist()).to(home)
-    step = RestorationStep(
-        net, sensed, lr=5e-3, discriminator=judge_of, adversary=0.001, steps=steps
-    )
-    pairs = (pair[1] for pair in earth.batches(batch, home, seed(10)))
+    return RestorationStep(net, sensed, lr=5e-3, steps=steps, **players)
+
+
+def seconds_of(step, steps):
+    """CPU seconds of so many steps"""
     begin = process_time()
-    if seconds is None:
-        train(step, pairs, steps)
-        seconds = process_time() - begin
-    else:
-        train(step, pairs, 2)
-        steps = max(2, round(2 * seconds / (process_time() - begin)))
-        train(step, pairs, steps)
-    print(f"{name}: {steps} steps in {process_time() - begin:.0f} CPU seconds")
+    train(step, (pair[1] for pair in earth.batches(batch, home, seed(10))), steps)
+    return process_time() - begin
+
+
+alone = fusion_step(steps)
+seconds = seconds_of(alone, steps)
+pace = seconds_of(fusion_step(2, PictureDiscriminator(64).to(home)), 2) / 2
+fewer = max(2, round(seconds / pace))  # with a discriminator, in the same time
+judged = fusion_step(fewer, PictureDiscriminator(64).to(home))
+print(
+    f"alone {steps} steps in {seconds:.0f} s, with D {fewer} in {seconds_of(judged, fewer):.0f} s"
+)
+for name, step in {"network": alone, "network and D": judged}.items():
     fused[name] = restore(step.ema.model.cpu(), torch.cat([colours, grey], 1))
 
 # %%
