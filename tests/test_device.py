@@ -55,7 +55,7 @@ def slower(monkeypatch, bfloat16, seconds):
 
 
 def test_bfloat16_is_on_where_it_is_right_and_faster(monkeypatch):
-    slower(monkeypatch, bfloat16=False, seconds=0.2)
+    slower(monkeypatch, bfloat16=False, seconds=1)  # old processors take half a second in bfloat16
     choice = choose()
     assert choice.bfloat16 and choice.device == torch.device("cpu")
     assert "times faster, values agree" in str(choice)
