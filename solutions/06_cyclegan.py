@@ -24,7 +24,7 @@
 # - say what a small cycle loss proves, and find the message that a translation leaves in its picture;
 # - tell whether a difference between two models survives the uncertainty of the measurement.
 #
-# **Time**: two and a half hours with the exercises. The cells run in about 6 minutes on a laptop.
+# **Time**: two and a half hours with the exercises. The cells run in about ten minutes on a laptop, and in twice as long on an old or a busy one.
 # **You need**: lecture 03 (the game), lecture 04 (convolutions, receptive fields), from lecture 05 least squares and the Fréchet distance.
 
 # %%
