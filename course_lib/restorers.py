@@ -438,10 +438,12 @@ class RestorationStep:
         return loss.detach()
 
     def score(self, x: Tensor) -> Float[Tensor, " n"]:
-        """D's scores of x with a little noise, which keeps D from telling by the last digit."""
+        """D's scores of x with a little noise, which keeps D from telling by the last digit.
+
+        In float32: on a GPU, torch's spectral norm mixes precisions under autocast, and fails.
+        """
         floats("x", x, 4, like=self.weight)
-        with self.precision():
-            return self.discriminator(x + 0.05 * torch.randn_like(x)).float().flatten()
+        return self.discriminator(x + 0.05 * torch.randn_like(x)).flatten()
 
     def pull(self, x: Float[Tensor, "B C H W"]) -> dict[str, float]:
         """‖∂ part / ∂ picture‖ of each part of the loss, per picture: who decides?"""
