@@ -39,8 +39,8 @@ def work(loss, seed):
 def test_only_what_is_missing_is_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(studies, "FOLDER", tmp_path)
     jobs = [("a", 0), ("b", 0), ("a", 1)]
-    created_equal._fill("some", work, jobs[:1], ("loss", "seed"))
-    created_equal._fill("some", work, jobs, ("loss", "seed"))
+    studies.fill("some", work, jobs[:1], ("loss", "seed"))
+    studies.fill("some", work, jobs, ("loss", "seed"))
     assert capsys.readouterr().out.splitlines()[-1].startswith("some: 2 of 2")
     rows = studies.read("some")
     assert [(r["loss"], r["seed"], r["updates"]) for r in rows] == [

@@ -18,10 +18,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from course_lib import auditing, data, dcgan, device, gan
+from course_lib import auditing, data, dcgan, device, gan, studies
 from course_lib.autoencoders import VAE, VAEStep
 from course_lib.diffusion import FLOW_TIME, FlowStep, flow_sample
-from course_lib.studies.created_equal import _fill
 from course_lib.unet import UNet
 
 SIDE = 16  # pixels
@@ -241,11 +240,11 @@ def _pairs(split: str) -> tuple[data.ImageSet, data.ImageSet]:
 
 def main() -> None:
     for seed in SEEDS:
-        _fill("memorised", memory, [(size, seed) for size in SIZES], ("size", "seed"))
-        _fill("planted", planted, [(seed,)], ("seed",))
+        studies.fill("memorised", memory, [(size, seed) for size in SIZES], ("size", "seed"))
+        studies.fill("planted", planted, [(seed,)], ("seed",))
         if seed == 0:  # the most telling first
             jobs = [(kind, share, s) for s in BIAS_SEEDS for share in SHARES for kind in KINDS]
-            _fill("attributes", bias, jobs, ("kind", "share", "seed"))
+            studies.fill("attributes", bias, jobs, ("kind", "share", "seed"))
 
 
 if __name__ == "__main__":

@@ -12,9 +12,7 @@ slope is penalised. `CONTROLS` tell what BatchNorm alone is worth.
 """
 
 import math
-import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from time import process_time
@@ -151,33 +149,14 @@ def _play(step: gan.AdversarialStep, batches: Iterable, done: int, updates: int)
     return "" if finite else f"weights not finite by {updates} updates"
 
 
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-def _fill(name: str, work: Callable, jobs: list[tuple], keys: tuple[str, ...]) -> None:
-    """Runs the jobs that the table does not hold, and adds each result to it."""
-    rows = studies.read(name) if (studies.FOLDER / f"{name}.csv").exists() else []
-    held = {tuple(row[key] for key in keys) for row in rows}
-    jobs = [job for job in jobs if job not in held]
-    with ProcessPoolExecutor(os.cpu_count(), initializer=_one_thread) as pool:
-        futures = {pool.submit(work, *job): job for job in jobs}
-        for n, future in enumerate(as_completed(futures), 1):
-            result = future.result()
-            rows += result if isinstance(result, list) else [result]
-            rows.sort(key=lambda row: [row[key] for key in (*keys, "updates") if key in row])
-            studies.write(name, rows)
-            print(f"{name}: {n} of {len(jobs)}", *futures[future], flush=True)
-
-
 def main() -> None:
-    _fill(
+    studies.fill(
         "modes",
         modes,
         [(points, loss, seed) for points in POINTS for loss in IN_THE_PLANE for seed in SEEDS],
         ("data", "loss", "seed"),
     )
-    _fill(
+    studies.fill(
         "created_equal",
         run,
         [(loss, lr, seed) for seed in SEEDS for lr in RATES for loss in (*LOSSES, *CONTROLS)],

@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from course_lib import data, gan
+from course_lib import data, gan, studies
 from course_lib.diffusion import (
     Diffusion,
     DiffusionStep,
@@ -29,7 +29,6 @@ from course_lib.diffusion import (
 )
 from course_lib.metrics import FeatureNet, fit_gaussian, frechet_distance, precision_recall
 from course_lib.pretrained import load_weights
-from course_lib.studies.created_equal import _fill
 from course_lib.translation import ConditionalDiscriminator, ConditionalGenerator
 from course_lib.unet import UNet
 
@@ -196,8 +195,8 @@ def cells() -> list[tuple[str, int, int]]:
 
 def main() -> None:
     runs = [(method, seed) for seed in SEEDS for method in METHODS]
-    _fill("against_gan", equal_seconds, runs, ("method", "seed"))
-    _fill("few_steps", quality, cells(), ("sampler", "steps", "seed"))
+    studies.fill("against_gan", equal_seconds, runs, ("method", "seed"))
+    studies.fill("few_steps", quality, cells(), ("sampler", "steps", "seed"))
 
 
 if __name__ == "__main__":

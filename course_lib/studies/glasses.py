@@ -13,8 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from course_lib import data, metrics
-from course_lib.studies.created_equal import _fill
+from course_lib import data, metrics, studies
 from course_lib.translation import (
     CycleGANStep,
     PatchDiscriminator,
@@ -98,7 +97,9 @@ def run(kind: str, seed: int, steps: int = STEPS) -> dict:
 
 
 def main() -> None:
-    _fill("glasses", run, [(kind, seed) for seed in SEEDS for kind in KINDS], ("kind", "seed"))
+    studies.fill(
+        "glasses", run, [(kind, seed) for seed in SEEDS for kind in KINDS], ("kind", "seed")
+    )
 
 
 if __name__ == "__main__":

@@ -54,16 +54,14 @@ def measured(net: torch.nn.Module) -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items()}
 
 
+def run(way: str, seed: int) -> dict[str, str | float]:
+    net, seen = trained(way, seed)
+    return {"way": way, "seed": seed, "seen": seen, **measured(net)}
+
+
 def main() -> None:
-    rows = studies.read("growing") if (studies.FOLDER / "growing.csv").exists() else []
-    held = {(row["way"], row["seed"]) for row in rows}
-    for seed in SEEDS:
-        for way in WAYS:
-            if (way, seed) not in held:
-                net, seen = trained(way, seed)
-                rows.append({"way": way, "seed": seed, "seen": seen, **measured(net)})
-                studies.write("growing", rows)
-                print(rows[-1], flush=True)
+    jobs = [(way, seed) for seed in SEEDS for way in WAYS]
+    studies.fill("growing", run, jobs, ("way", "seed"), at_once=1)
 
 
 if __name__ == "__main__":

@@ -52,21 +52,17 @@ def measured(model: VAE) -> dict[str, float]:
     return {name: round(value, 4) for name, value in scores.items()}
 
 
+def run(method: str, seed: int) -> dict[str, str | float]:
+    if seed == 0 and method in SHIPPED:
+        model = load_weights(SHIPPED[method], VAE(nc=3, size=32, latent=32))
+    else:
+        model = trained(method, seed)
+    return {"method": method, "seed": seed, **measured(model)}
+
+
 def main() -> None:
-    stored = studies.FOLDER / "judged.csv"
-    rows = studies.read("judged") if stored.exists() else []
-    held = {(row["method"], row["seed"]) for row in rows}
-    for seed in SEEDS:
-        for method in METHODS:
-            if (method, seed) in held:
-                continue
-            if seed == 0 and method in SHIPPED:
-                model = load_weights(SHIPPED[method], VAE(nc=3, size=32, latent=32))
-            else:
-                model = trained(method, seed)
-            rows.append({"method": method, "seed": seed, **measured(model)})
-            studies.write("judged", rows)
-            print(rows[-1], flush=True)
+    jobs = [(method, seed) for seed in SEEDS for method in METHODS]
+    studies.fill("judged", run, jobs, ("method", "seed"))
 
 
 if __name__ == "__main__":

@@ -53,16 +53,14 @@ def measured(net: torch.nn.Module, n: int = 312) -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items()}
 
 
+def run(way: str, seed: int) -> dict[str, str | float]:
+    net, steps = trained(way, seed)
+    return {"way": way, "seed": seed, "steps": steps, **measured(net)}
+
+
 def main() -> None:
-    rows = studies.read("painting") if (studies.FOLDER / "painting.csv").exists() else []
-    held = {(row["way"], row["seed"]) for row in rows}
-    for seed in SEEDS:
-        for way in WAYS:
-            if (way, seed) not in held:
-                net, steps = trained(way, seed)
-                rows.append({"way": way, "seed": seed, "steps": steps, **measured(net)})
-                studies.write("painting", rows)
-                print(rows[-1], flush=True)
+    jobs = [(way, seed) for seed in SEEDS for way in WAYS]
+    studies.fill("painting", run, jobs, ("way", "seed"), at_once=1)
 
 
 if __name__ == "__main__":
