@@ -5,33 +5,21 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from course_lib.attention import cross_attention
+from course_lib.boltzmann import cd_gradient
+from course_lib.codebooks import codebook_loss, nearest_code, perplexity, straight_through
+from course_lib.contrastive import contrastive_loss
 from course_lib.exercises.engine import Exercise, Mistake, Question, call, example
 from course_lib.exercises.probing import normal, uniform
+from course_lib.text_to_image import matching_loss
+from course_lib.tokens import keep_surest, masked_input, next_token_loss, nucleus
 
 T = torch.tensor
 
 
 # --- cd_gradient ----------------------------------------------------------------------------------
-
-
-def cd_gradient(
-    v: Float[Tensor, "B V"],
-    W: Float[Tensor, "V H"],
-    b: Float[Tensor, " V"],
-    c: Float[Tensor, " H"],
-    u_h: Float[Tensor, "B H"],
-    u_v: Float[Tensor, "B V"],
-) -> tuple[Float[Tensor, "V H"], Float[Tensor, " V"], Float[Tensor, " H"]]:
-    """The changes of W, b and c by one step of contrastive divergence, means over the batch."""
-    p = (v @ W + c).sigmoid()  # p(h = 1 | data)
-    h = (u_h < p).to(v.dtype)
-    again = (u_v < (h @ W.T + b).sigmoid()).to(v.dtype)  # the reconstruction
-    q = (again @ W + c).sigmoid()
-    n = len(v)
-    return (v.T @ p - again.T @ q) / n, (v - again).sum(0) / n, (p - q).sum(0) / n
 
 
 def _cd(
@@ -178,13 +166,6 @@ CD_GRADIENT = Exercise(
 # --- nearest_code ---------------------------------------------------------------------------------
 
 
-def nearest_code(z: Float[Tensor, "B D H W"], book: Float[Tensor, "K D"]) -> Int[Tensor, "B H W"]:
-    """The number of the code nearest to each place, by Euclidean distance; of equals the first."""
-    places = z.permute(0, 2, 3, 1)  # (B, H, W, D)
-    distances = (places[..., None, :] - book).square().sum(-1)  # (B, H, W, K)
-    return distances.argmin(-1)
-
-
 def _places(z: Tensor) -> Tensor:
     return z.permute(0, 2, 3, 1)
 
@@ -288,11 +269,6 @@ NEAREST_CODE = Exercise(
 # --- straight_through -----------------------------------------------------------------------------
 
 
-def straight_through(z: Float[Tensor, "..."], q: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """The value of q, with the gradient of z; none reaches q."""
-    return z + (q - z).detach()
-
-
 def _both(z: Tensor, q: Tensor) -> Tensor:
     return q + z - z.detach()
 
@@ -359,15 +335,6 @@ STRAIGHT_THROUGH = Exercise(
 
 
 # --- codebook_loss --------------------------------------------------------------------------------
-
-
-def codebook_loss(
-    z: Float[Tensor, "..."], q: Float[Tensor, "..."], beta: float
-) -> Float[Tensor, ""]:
-    """The codes are pulled to what the encoder says, and beta times as much it to its codes."""
-    codes = (q - z.detach()).square().mean()
-    commitment = (z - q.detach()).square().mean()
-    return codes + beta * commitment
 
 
 _Z, _Q = T([[0.4, 0.2], [2.2, 0.4]]), T([[0.0, 0], [3, 0]])
@@ -463,13 +430,6 @@ CODEBOOK_LOSS = Exercise(
 # --- perplexity -----------------------------------------------------------------------------------
 
 
-def perplexity(tokens: Int[Tensor, "..."], codes: int) -> Float[Tensor, ""]:
-    """How many codes are used, as exp of the entropy of their shares."""
-    p = torch.bincount(tokens.flatten(), minlength=codes) / tokens.numel()
-    p = p[p > 0]  # 0 log 0 counts as 0
-    return (-(p * p.log()).sum()).exp()
-
-
 def _shares(tokens: Tensor, codes: int) -> Tensor:
     return torch.bincount(tokens.flatten(), minlength=codes) / tokens.numel()
 
@@ -558,15 +518,6 @@ PERPLEXITY = Exercise(
 
 
 # --- contrastive_loss -----------------------------------------------------------------------------
-
-
-def contrastive_loss(
-    pictures: Float[Tensor, "B e"], sentences: Float[Tensor, "B e"], scale: float
-) -> Float[Tensor, ""]:
-    """The mean cross-entropy of finding each picture's sentence and each sentence's picture."""
-    logits = scale * F.normalize(pictures, dim=1) @ F.normalize(sentences, dim=1).T
-    right = torch.arange(len(logits))
-    return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
 
 
 def _contrast(unit=True, axis=1, both=True, half=True, divided=False, exp=False) -> Callable:
@@ -673,17 +624,6 @@ CONTRASTIVE_LOSS = Exercise(
 # --- matching_loss --------------------------------------------------------------------------------
 
 
-def matching_loss(
-    real_right: Float[Tensor, " B"],
-    fake_right: Float[Tensor, " B"],
-    real_wrong: Float[Tensor, " B"],
-) -> Float[Tensor, ""]:
-    """The loss of a discriminator that reads: its two kinds of wrong weigh half each."""
-    right = F.softplus(-real_right).mean()  # −log sigmoid(s)
-    wrong = F.softplus(fake_right).mean() + F.softplus(real_wrong).mean()
-    return right + wrong / 2
-
-
 def _matching(halves=True, thirds=False, third=True, wrong=1, sign=1, sigmoid=False) -> Callable:
     def loss(real_right, fake_right, real_wrong):
         scores = (real_right, fake_right, real_wrong)
@@ -772,14 +712,6 @@ MATCHING_LOSS = Exercise(
 
 
 # --- next_token_loss ------------------------------------------------------------------------------
-
-
-def next_token_loss(
-    logits: Float[Tensor, "B n V"], tokens: Int[Tensor, "B n"], start: int
-) -> Float[Tensor, ""]:
-    """The mean cross-entropy of the tokens from place `start` on, each told by the place before."""
-    told, asked = logits[:, start - 1 : -1], tokens[:, start:]
-    return F.cross_entropy(told.flatten(0, 1), asked.flatten())
 
 
 def _next(begin: int, end: int, last: int = 0, softmax=False, reduction="mean") -> Callable:
@@ -892,14 +824,6 @@ NEXT_TOKEN_LOSS = Exercise(
 # --- nucleus --------------------------------------------------------------------------------------
 
 
-def nucleus(logits: Float[Tensor, "*B V"], p: float) -> Float[Tensor, "*B V"]:
-    """The logits, −∞ outside the fewest tokens that together hold the probability p."""
-    shares, order = logits.softmax(-1).sort(-1, descending=True)
-    before = shares.cumsum(-1) - shares  # what the likelier tokens hold
-    outside = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, order, before >= p)
-    return logits.masked_fill(outside, -math.inf)
-
-
 def _nucleus(
     crosses=True, first=False, back=True, upwards=False, fill=-math.inf, dim=-1
 ) -> Callable:
@@ -1007,17 +931,8 @@ NUCLEUS = Exercise(
 # --- masked_input ---------------------------------------------------------------------------------
 
 
-def masked_input(
-    tokens: Int[Tensor, "B N"], u: Float[Tensor, " B"], ranks: Int[Tensor, "B N"], mask: int
-) -> tuple[Int[Tensor, "B N"], Bool[Tensor, "B N"]]:
-    """What masked training shows the network, and which places count."""
-    n = ((math.pi / 2 * u).cos() * tokens.shape[1]).ceil().clamp(min=1)
-    hidden = ranks < n[:, None]
-    return torch.where(hidden, mask, tokens), hidden
-
-
 def _hidden(tokens: Tensor, u: Tensor, ranks: Tensor) -> Tensor:
-    return masked_input(tokens, u, ranks, -1)[1]
+    return masked_input(tokens, u, ranks, 0)[1]
 
 
 def _hide(share: Callable, round_up=True, least=1) -> Callable:
@@ -1156,20 +1071,6 @@ MASKED_INPUT = Exercise(
 # --- keep_surest ----------------------------------------------------------------------------------
 
 
-def keep_surest(
-    tokens: Int[Tensor, "B N"],
-    drawn: Int[Tensor, "B N"],
-    confidence: Float[Tensor, "B N"],
-    left: int,
-    mask: int,
-) -> Int[Tensor, "B N"]:
-    """Hidden places are filled from `drawn`, and the `left` least sure of them hidden again."""
-    hidden = tokens == mask
-    sure = confidence.masked_fill(~hidden, math.inf)  # what is known stays
-    again = sure.argsort(1)[:, :left]
-    return torch.where(hidden, drawn, tokens).scatter(1, again, mask)
-
-
 def _keep(protect=True, best=False, redraw=False, shown=False, ranks=False) -> Callable:
     def step(tokens, drawn, confidence, left, mask):
         hidden = tokens == mask
@@ -1283,21 +1184,6 @@ KEEP_SUREST = Exercise(
 
 
 # --- cross_attention ------------------------------------------------------------------------------
-
-
-def cross_attention(
-    x: Float[Tensor, "B n d"],
-    words: Float[Tensor, "B m e"],
-    Wq: Float[Tensor, "d k"],
-    Wk: Float[Tensor, "e k"],
-    Wv: Float[Tensor, "e v"],
-    real: Bool[Tensor, "B m"],
-) -> Float[Tensor, "B n v"]:
-    """Each place of x asks the words of its sentence; padding (real is False) is never heard."""
-    q, k, v = x @ Wq, words @ Wk, words @ Wv
-    scores = q @ k.transpose(1, 2) / k.shape[-1] ** 0.5  # (B, n, m)
-    scores = scores.masked_fill(~real[:, None], -math.inf)
-    return scores.softmax(-1) @ v
 
 
 def _asks(divide=0.5, dim=-1, mask="before", values="v", swap=False) -> Callable:
