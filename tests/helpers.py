@@ -198,6 +198,13 @@ def every_child(widget: ipywidgets.Widget) -> list[ipywidgets.Widget]:
     return [part for child in widget.children for part in every_child(child)]
 
 
+def stop(widget: ipywidgets.Box, label: str) -> str:
+    """Moves the only slider to the stop of that name; what the readout then says, as HTML."""
+    (slider,) = children(widget, ipywidgets.SelectionSlider)
+    slider.value = dict(slider.options)[label]
+    return children(widget, ipywidgets.HTML)[0].value
+
+
 def every_stop_differs(make: Callable[[], ipywidgets.Box], stops: int | None = None) -> None:
     """Each stop of a widget's one slider draws another picture and reads out another number."""
     before = plt.get_fignums()

@@ -55,6 +55,7 @@ def measured(net: torch.nn.Module) -> dict[str, float]:
 
 
 def run(way: str, seed: int) -> dict[str, str | float]:
+    """One training by `way`, "grown" or "at full size": its row of the table."""
     net, seen = trained(way, seed)
     return {"way": way, "seed": seed, "seen": seen, **measured(net)}
 

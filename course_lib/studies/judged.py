@@ -53,6 +53,7 @@ def measured(model: VAE) -> dict[str, float]:
 
 
 def run(method: str, seed: int) -> dict[str, str | float]:
+    """One VAE, trained by `method` or shipped for seed 0: its row of the table."""
     if seed == 0 and method in SHIPPED:
         model = load_weights(SHIPPED[method], VAE(nc=3, size=32, latent=32))
     else:

@@ -54,6 +54,7 @@ def measured(net: torch.nn.Module, n: int = 312) -> dict[str, float]:
 
 
 def run(way: str, seed: int) -> dict[str, str | float]:
+    """One training of a generator in `WAYS`: its row of the table."""
     net, steps = trained(way, seed)
     return {"way": way, "seed": seed, "steps": steps, **measured(net)}
 

@@ -1,6 +1,5 @@
 """Sliders of lecture 11: each stop draws another picture and reads out another number."""
 
-import ipywidgets
 import pytest
 import torch
 from torch import nn
@@ -8,7 +7,7 @@ from torch import nn
 from course_lib.restoration import enlarge, shrink
 from course_lib.restorers import RRDBNet, restore
 from course_lib.widgets import restoration as widgets
-from tests.helpers import children, every_stop_differs
+from tests.helpers import every_stop_differs, stop
 
 
 def faces(n: int = 4, side: int = 32) -> torch.Tensor:
@@ -46,12 +45,6 @@ def sensors():
 @pytest.mark.parametrize("make", [between, bench, sensors])
 def test_every_stop_draws_its_own_picture_and_says_its_own_number(make):
     every_stop_differs(make)
-
-
-def stop(widget, label: str) -> str:
-    (slider,) = children(widget, ipywidgets.SelectionSlider)
-    slider.value = dict(slider.options)[label]
-    return children(widget, ipywidgets.HTML)[0].value
 
 
 def test_the_ends_are_the_two_networks_which_stay_as_they_were():

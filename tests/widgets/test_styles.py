@@ -6,7 +6,7 @@ import torch
 
 from course_lib import styles
 from course_lib.widgets import styles as widgets
-from tests.helpers import children, every_stop_differs
+from tests.helpers import children, every_stop_differs, stop
 
 
 def net() -> styles.StyleGenerator:
@@ -53,12 +53,6 @@ def aliasing():
 @pytest.mark.parametrize("make", [mixer, truncation, leak, aliasing])
 def test_every_stop_draws_its_own_picture_and_says_its_own_number(make):
     every_stop_differs(make)
-
-
-def stop(widget, label: str) -> str:
-    (slider,) = children(widget, ipywidgets.SelectionSlider)
-    slider.value = dict(slider.options)[label]
-    return children(widget, ipywidgets.HTML)[0].value
 
 
 def test_the_mixer_goes_from_one_person_to_the_other():
