@@ -81,6 +81,7 @@ teacher, reader = metrics.FeatureNet("peeps"), metrics.Classifier("peeps")
 ATTRIBUTES = ("glasses", "skin", "facial_hair", "head", "face")
 
 
+# %%
 @torch.no_grad()
 def told(judge, x):
     """What a network reads off: attribute -> a value for each picture"""
@@ -100,6 +101,7 @@ def codes(n, number):
     return net.mapping(torch.randn(n, net.nz, generator=seed(number)))
 
 
+# %%
 def layered(w):
     """One w for all layers: (n, 64) -> (n, layers, 64)"""
     return w[:, None].expand(-1, net.layers, -1)
@@ -182,6 +184,7 @@ ws = editing.invert(lambda ws: blank.synthesis(ws, "none"), x, start, steps, lr=
 y, average = draw(ws, blank), faces.floats().mean(0, keepdim=True).expand(12, -1, -1, -1)
 
 
+# %%
 def decibels(y, x):
     """Peak signal-to-noise ratio of each picture, in dB"""
     return 10 * torch.log10(4 / (y - x).square().flatten(1).mean(1))
@@ -192,6 +195,7 @@ def right(y, key):
     return (told(reader, y)[key] == held_out.attributes[key][: len(y)]).sum().item()
 
 
+# %%
 print(guess.reveal("the person"))
 for name, picture in {"untrained, W+": y, "the average face": average}.items():
     print(
@@ -303,6 +307,7 @@ def plus(ws):
     return net.synthesis(ws, "none")
 
 
+# %%
 def look_for(space, x, steps):
     """Codes (n, layers, 64) whose pictures are near x, found in this space from the mean"""
     n = len(x)
@@ -329,22 +334,23 @@ def kept(y):
     return torch.stack([(now[key] == truth[key][: len(y)]).double() for key in ATTRIBUTES]).mean(0)
 
 
+# %%
+FORMS = {"dB": ".1f", "judge keeps": ".0%", "strangeness": ".1f"}
+
+
 def line(name, y, ws=None):
     """One line of the table, each mean with its standard error"""
     values = {"dB": decibels(y, x[: len(y)]), "judge keeps": kept(y)}
     values |= {} if ws is None else {"strangeness": strange(ws[: len(y)])}
     table[name] = {key: value.double().mean().item() for key, value in values.items()}
-    form = {
-        "dB": "{:.1f} ± {:.1f}",
-        "judge keeps": "{:.0%} ± {:.0%}",
-        "strangeness": "{:.1f} ± {:.1f}",
-    }
-    parts = (
-        f"{key} " + form[key].format(v.mean(), v.std() / len(v) ** 0.5) for key, v in values.items()
-    )
+    parts = []
+    for key, v in values.items():
+        mean, error = (f"{number:{FORMS[key]}}" for number in (v.mean(), v.std() / len(v) ** 0.5))
+        parts.append(f"{key} {mean} ± {error}")
     print(f"{name:24}", ", ".join(parts))
 
 
+# %%
 print(guess.reveal("the training drawing"))
 line("the average face", pool.mean(0, keepdim=True).expand(n, -1, -1, -1))
 line("nearest training face", nearest)
@@ -429,10 +435,11 @@ def unpacked(code):
     return ws.view(-1, net.layers, net.w), [m.view(-1, 1, side, side) for m, side in sides]
 
 
-def noise_penalty(code, _):
+def noise_penalty(code):
     return sum(noise_regulariser(m) for m in unpacked(code)[1])
 
 
+# %%
 m, some = pick(smoke=2, laptop=8, gpu=24), pick(smoke=2, laptop=60, gpu=300)
 fresh = torch.cat([v.flatten(1) for v in net.noises(m, seed(11))], 1)
 flat_mean = net.w_mean.expand(m, net.layers, -1).flatten(1)
@@ -444,21 +451,20 @@ def by_noise(name, synthesis, start, penalty=None):
     code = editing.invert(synthesis, x[:m], start, some, 0.1, maps, penalty=penalty)
     drawn[name] = synthesis(code).detach()
     noise = code if code.shape[1] == sum(sizes) else torch.cat([flat_mean, fresh], 1)
-    likeness[name] = noise_penalty(noise, None).mean().item()
-    print(
-        f"{name:16} {decibels(drawn[name], x[:m]).mean():.1f} dB, regulariser {likeness[name]:.3f}"
-    )
+    likeness[name] = noise_penalty(noise).mean().item()
+    near = decibels(drawn[name], x[:m]).mean()
+    print(f"{name:16} {near:.1f} dB, regulariser {likeness[name]:.3f}")
+
+
+# %%
+def with_noise(code):
+    return loud.synthesis(*unpacked(code))
 
 
 start = torch.cat([flat_mean, fresh], 1)
-by_noise("noise fixed", lambda c: loud.synthesis(*unpacked(torch.cat([c, fresh], 1))), flat_mean)
-by_noise("noise free", lambda c: loud.synthesis(*unpacked(c)), start)
-by_noise(
-    "with the penalty",
-    lambda c: loud.synthesis(*unpacked(c)),
-    start,
-    lambda c, y: 0.3 * noise_penalty(c, y),
-)
+by_noise("noise fixed", lambda ws: with_noise(torch.cat([ws, fresh], 1)), flat_mean)
+by_noise("noise free", with_noise, start)
+by_noise("with the penalty", with_noise, start, lambda code, _: 0.3 * noise_penalty(code))
 if full:
     assert likeness["with the penalty"] < 0.5 * likeness["noise free"]
 plots.rows(drawn)
@@ -500,6 +506,8 @@ found["in-domain"] = editing.invert(
     penalty=lambda ws, y: 0.05 * domain_regulariser(ws, y, encoder),
 )  # fmt: skip
 found["W+, as few steps"] = look_for("W+", x, short)
+
+# %%
 for name in ("encoder", "encoder, then steps", "in-domain", "W+, as few steps"):
     line(name, draw(found[name]), found[name])
 back = {
@@ -556,6 +564,7 @@ def tuned(i, others=None):
     return editing.tune(net, pivots[i : i + 1], x[i : i + 1], tuning, maps=maps, others=others)
 
 
+# %%
 def anywhere():
     return net.ws(torch.randn(2, net.nz, generator=lots))
 
@@ -656,16 +665,21 @@ was = told(reader, draw(layered(base)))
 length, lone = towards["glasses"].norm(), F.normalize(torch.randn(64, generator=seed(17)), dim=0)
 
 
-def edited(direction, step, key="glasses", value=1):
-    """Share that has what was asked, and share of skin and beard that stayed"""
-    now = told(reader, draw(layered(base + step * length * direction)))
+# %%
+def trade(y, key="glasses", value=1):
+    """Of the edited pictures: the share that has what was asked, and of the rest what stayed"""
+    now = told(reader, y)
     rest = [other for other in ("glasses", "skin", "facial_hair") if other != key]
     stayed = torch.stack([(now[other] == was[other]).double().mean() for other in rest]).mean()
     return (now[key] == value).double().mean().item(), stayed.item()
 
 
+# %%
 steps = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
-curves = {name: [edited(d, s) for s in steps] for name, d in (glasses | {"random": lone}).items()}
+curves = {
+    name: [trade(draw(layered(base + s * length * direction))) for s in steps]
+    for name, direction in (glasses | {"random": lone}).items()
+}
 for name, pairs in curves.items():
     print(
         f"{name:20}",
@@ -703,6 +717,8 @@ for name in ("z", "W", "W+", "encoder", "in-domain", "PTI"):
     rest = torch.stack([(new[key] == old[key]).double() for key in ATTRIBUTES[1:]]).mean(0)
     error = got.std() / len(got) ** 0.5
     print(f"{name:10} {got.mean():4.0%} ± {error:.0%}, {rest.mean():.0%}  (n = {len(who)})")
+
+# %%
 who = [i for i in bare if i < k][:10]
 rows = {"people": x[who], "W": draw(found["W"][who] + step), "W+": draw(found["W+"][who] + step)}
 rows["PTI"] = torch.cat([draw(pivots[i : i + 1] + step, nets["PTI"][i]) for i in who])
@@ -742,10 +758,10 @@ for name, directions in groups.items():
     for i, d in enumerate(directions):
         pair = [draw(layered(base[:50] + s * length * d)) for s in (1, -1)]
         changed[f"{name} {i + 1}"] = (pair[0] - pair[1]).abs().mean().item()
-changed["glasses"] = (
-    (draw(layered(base[:50] + towards["glasses"])) - draw(layered(base[:50] - towards["glasses"])))
-    .abs().mean().item()
-)  # fmt: skip
+pair = [draw(layered(base[:50] + s * towards["glasses"])) for s in (1, -1)]
+changed["glasses"] = (pair[0] - pair[1]).abs().mean().item()
+
+# %%
 by_chance = [changed[f"random {i + 1}"] for i in range(8)]
 print(f"random directions change a pixel by {min(by_chance):.3f} … {max(by_chance):.3f}")
 plots.bars(
@@ -793,6 +809,7 @@ with torch.no_grad():
     real = clip.see(held_out.floats())
 
 
+# %%
 def steered(text):
     """Codes in W+, near where they began, whose pictures fit this direction of texts"""
     code = begin.clone().requires_grad_()
@@ -805,6 +822,7 @@ def steered(text):
     return code.detach()
 
 
+# %%
 results = {}
 for name in ("glasses", "dark skin"):
     (text, neutral), (key, value) = ASKED[name], HAS[name]
@@ -857,6 +875,7 @@ few_codes = layered(codes(pick(smoke=2, laptop=6, gpu=100), 21))
 up, down = editing.channel_effects(net, few_codes, clip.see, spreads)
 
 
+# %%
 def towards_words(name, count):
     """How far each style channel moves at step 1: the most relevant ones, in their own spreads"""
     text, neutral = (say(phrase) for phrase in ASKED[name])
@@ -867,6 +886,7 @@ def towards_words(name, count):
     return shift * spreads, relevance
 
 
+# %%
 _, relevance = towards_words("glasses", 24)
 counts = {
     f"{net.sides[i]} × {net.sides[i]} ({i})": len(c.affine.bias) for i, c in enumerate(net.convs)
@@ -884,23 +904,17 @@ def with_styles(shift):
         return draw(layered(base))
 
 
-def cost(y, key, value):
-    now = told(reader, y)
-    rest = [other for other in ("glasses", "skin", "facial_hair") if other != key]
-    stayed = torch.stack([(now[other] == was[other]).double().mean() for other in rest]).mean()
-    return (now[key] == value).double().mean().item(), stayed.item()
-
-
+# %%
 global_curves = {}
 for name in ("glasses", "beard", "dark skin"):
     shift, key, value = towards_words(name, 24)[0], *HAS[name]
     noise = torch.randn(len(spreads), generator=seed(23)) * shift.norm() / len(spreads) ** 0.5
     global_curves[name] = {
-        "words, 24 channels": [cost(with_styles(s * shift), key, value) for s in (0, 1, 2, 3, 4)],
+        "words, 24 channels": [trade(with_styles(s * shift), key, value) for s in (0, 1, 2, 3, 4)],
         "labels, in W": [
-            cost(draw(layered(base + s * towards[name])), key, value) for s in (0, 0.5, 1, 1.5, 2)
+            trade(draw(layered(base + s * towards[name])), key, value) for s in (0, 0.5, 1, 1.5, 2)
         ],
-        "random channels": [cost(with_styles(s * noise), key, value) for s in (0, 1, 2, 4)],
+        "random channels": [trade(with_styles(s * noise), key, value) for s in (0, 1, 2, 4)],
     }
     for way, pairs in global_curves[name].items():
         print(f"{name:9} {way:18}", "; ".join(f"{a:.0%}, {b:.0%}" for a, b in pairs))
@@ -944,11 +958,11 @@ x_swap = held_out.floats()[:m]
 with torch.no_grad():
     structure, texture = encoder_of(x_swap)
     again, swapped = decoder_of(structure, texture), decoder_of(structure, texture.roll(1, 0))
-    round_trip = decoder_of(*encoder_of(swapped.clamp(-1, 1)))
-print(
-    f"reconstruction {decibels(again, x_swap).mean():.1f} dB; a swap moves a pixel by {(swapped - again).abs().mean():.3f} of 2"
-)
-now, first_of = told(reader, swapped), told(reader, again)
+near, moves = decibels(again, x_swap).mean(), (swapped - again).abs().mean()
+print(f"reconstruction {near:.1f} dB; a swap moves a pixel by {moves:.3f} of 2")
+
+# %%
+now = told(reader, swapped)
 for key in ("skin", "head", "glasses", "facial_hair"):
     mine, donor = held_out.attributes[key][:m], held_out.attributes[key][:m].roll(1)
     apart = mine != donor
@@ -1059,10 +1073,13 @@ def painted(painter, labels):
     return torch.cat([painter(label_maps.label_channels(part)) for part in labels.split(64)])
 
 
+# %%
 flat_labels = torch.arange(6)[:, None, None].expand(-1, 16, 16)
 pictures = {"another place": place.roll(1, 0)}
 pictures["blurred truth"] = F.interpolate(F.avg_pool2d(place, 4), (64, 64), mode="bilinear")
 pictures |= {name: painted(painter, labels) for name, painter in painters.items()}
+
+# %%
 score = {}
 for name, y in pictures.items():
     read = land_kinds(y)
@@ -1194,6 +1211,8 @@ if PATH is None:
     mine["the Earth"] = F.avg_pool2d(place[:1], 2)
 else:
     mine["yours"] = data.load(PATH, size=32)[:1].floats()
+
+# %%
 shown = {}
 for name, picture in mine.items():
     ws = look_for("W+", picture, pick(smoke=2, laptop=80, gpu=300))
