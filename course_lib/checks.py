@@ -151,6 +151,16 @@ def floats(name: str, x: Any, rank: int | None = None, *, like: Tensor | None = 
     return x
 
 
+def float_pictures(name: str, x: Any) -> Tensor:
+    """x. Raises TypeError unless it is a tensor of decimal numbers, and says how to get one."""
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(
+            f"{name} must be float pictures in [-1, 1], as `.floats()` gives; got {kind}"
+        )
+    return x
+
+
 def shaped(name: str, x: Any, *sides: int | str, like: Tensor | None = None) -> Tensor:
     """x, as `floats` takes it, with these sides; a letter stands for any number. like: as there.
 
@@ -174,6 +184,18 @@ def beside(name: str, x: Tensor, other: Tensor) -> Tensor:
     """x. Raises ValueError unless it is on the device of `other`."""
     if x.device != other.device:
         raise ValueError(f"{name} must be on {other.device}, as what it meets here; got {x.device}")
+    return x
+
+
+def alike(name: str, x: Any, other_name: str, other: Any) -> Tensor:
+    """x. Raises as `floats` for either, and ValueError unless both have one shape and device."""
+    floats(other_name, other)
+    beside(name, floats(name, x), other)
+    if x.shape != other.shape:
+        raise ValueError(
+            f"{name} must have the shape of {other_name}, {tuple(other.shape)}; "
+            f"got {tuple(x.shape)}"
+        )
     return x
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from course_lib import device, gan_losses
 from course_lib.checks import (
+    alike,
     at_least_one,
     below,
     beside,
@@ -57,7 +58,7 @@ def straight_through(z: Float[Tensor, "..."], q: Float[Tensor, "..."]) -> Float[
 
     Raises ValueError for two shapes. Source: Bengio et al. 2013; van den Oord et al. 2017.
     """
-    _same_shape(z, q)
+    alike("q", q, "z", z)
     return z + (q - z).detach()
 
 
@@ -71,7 +72,7 @@ def codebook_loss(
     Raises ValueError for two shapes and β < 0. Source: van den Oord et al. 2017, eq. 3. (The code
     of VQGAN had β on the other term.)
     """
-    _same_shape(z, q)
+    alike("q", q, "z", z)
     number("beta", beta, 0)
     return (q - z.detach()).square().mean() + beta * (z - q.detach()).square().mean()
 
@@ -415,9 +416,3 @@ def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-
-
-def _same_shape(z: Tensor, q: Tensor) -> None:
-    if floats("z", z).shape != floats("q", q).shape:
-        raise ValueError(f"q must have the shape of z, {tuple(z.shape)}; got {tuple(q.shape)}")
-    beside("q", q, z)

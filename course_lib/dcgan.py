@@ -16,7 +16,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.checks import at_least_one, floats, instance, number, random_source, whole
+from course_lib.checks import (
+    at_least_one,
+    float_pictures,
+    floats,
+    instance,
+    number,
+    random_source,
+    whole,
+)
 
 FAST = torch.channels_last  # channels side by side in memory: convolutions 5 to 10 % faster
 
@@ -81,12 +89,7 @@ class Discriminator(nn.Module):
         init_weights(self)
 
     def forward(self, x: Float[Tensor, "B nc size size"]) -> Float[Tensor, " B"]:
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise TypeError(
-                f"x must be float pictures in [-1, 1], as `.floats()` gives; got {kind}"
-            )
-        if x.ndim != 4 or x.shape[1:] != self.shape:
+        if float_pictures("x", x).ndim != 4 or x.shape[1:] != self.shape:
             wanted = ", ".join(map(str, self.shape))
             raise ValueError(f"x must be (B, {wanted}) for this network; got {tuple(x.shape)}")
         _check_batch(self, "x", x), floats("x", x, like=next(self.parameters(), None))

@@ -25,6 +25,7 @@ from course_lib import device, plots
 from course_lib.checks import (
     MANY,
     SIZE,
+    alike,
     beside,
     finite,
     floats,
@@ -439,11 +440,10 @@ class Diffusion:
         return x0.clamp(-1, 1) if clip else x0
 
     def _check(self, t: Tensor | int, **pictures: Tensor) -> None:
-        (_, x), *others = pictures.items()
-        for name, some in pictures.items():
-            floats(name, some)
+        (first, x), *others = pictures.items()
+        floats(first, x)
         for name, other in others:
-            _check_shape(name, beside(name, other, x), x)
+            alike(name, other, "the pictures", x)
         if is_whole(t) and not isinstance(t, Tensor):
             low = high = t
         else:
@@ -464,7 +464,7 @@ class Diffusion:
         t = whole("t", t, 0, most=self.T - 1)
         floats("xt", xt)
         if noise is not None:
-            _check_shape("noise", beside("noise", floats("noise", noise), xt), xt)
+            alike("noise", noise, "the pictures", xt)
         return t - 1 if s is None else whole("s", s, -1, most=t - 1)
 
 
@@ -775,14 +775,6 @@ def _needed(noise: Tensor | None) -> Tensor:
     if noise is None:
         raise ValueError("noise must be given: this step adds some")
     return noise
-
-
-def _check_shape(name: str, other: Tensor, x: Tensor) -> None:
-    if other.shape != x.shape:
-        raise ValueError(
-            f"{name} must have the shape of the pictures, {tuple(x.shape)}; got "
-            f"{tuple(other.shape)}"
-        )
 
 
 def _check_betas(betas: Tensor) -> None:

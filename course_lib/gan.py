@@ -24,6 +24,7 @@ from course_lib.checks import (
     DEPTH,
     MANY,
     SIZE,
+    alike,
     at_least_one,
     finite,
     floats,
@@ -363,8 +364,7 @@ def jensen_shannon(
 
 
 def _check_densities(p: Tensor, q: Tensor) -> None:
-    if floats("p", p).shape != floats("q", q).shape:
-        raise ValueError(f"q must have the shape of p, {tuple(p.shape)}; got {tuple(q.shape)}")
+    alike("q", q, "p", p)
     for name, density in (("p", p), ("q", q)):
         present(name, density)
         if not ((density >= 0) & density.isfinite()).all():

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from course_lib.checks import beside, floats, function, instance, number, random_source
+from course_lib.checks import alike, beside, floats, function, instance, number, random_source
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,7 @@ def interpolate(
     αx + (1 − αx̂).) Raises ValueError unless both have one shape. Source: Gulrajani et al. 2017.
     """
     _check_images("real", real)
-    if beside("fake", floats("fake", fake), real).shape != real.shape:
-        raise ValueError(
-            f"fake must have the shape of real, {tuple(real.shape)}; got {tuple(fake.shape)}"
-        )
+    alike("fake", fake, "real", real)
     alpha = _uniform((len(real), *[1] * (real.ndim - 1)), real, generator)
     return real + alpha * (fake - real)
 

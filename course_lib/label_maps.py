@@ -31,8 +31,9 @@ from course_lib.checks import (
 from course_lib.editing import _falling, feature_matching, spade
 from course_lib.gan import _adam, _descend, frozen
 from course_lib.gan_losses import LOSSES
+from course_lib.layers import InstanceNorm
 from course_lib.training import EMA
-from course_lib.translation import InstanceNorm, _precision
+from course_lib.translation import _precision
 
 # Red, green and blue, 0 … 255, as `fit_kinds` finds them in the training pictures of the Earth.
 LAND = {

@@ -7,8 +7,8 @@ X → Y and Y → X, each of which must undo the other.
     G and F make small   E (D_Y(G(x)) − 1)² + E (D_X(F(y)) − 1)²  + λ L_cyc  + ½ λ L_id
     L_cyc  =  E |F(G(x)) − x| + E |G(F(y)) − y|,      L_id  =  E |G(y) − y| + E |F(x) − x|
 
-The networks have the papers' parameters to the last one. Three of their layers are computed in
-another way, with the same values and faster on a CPU: `InstanceNorm`, `ReflectionPad`, `FoldedConv`
+The networks have the papers' parameters to the last one; three of their `layers` are computed in
+another way, with the same values and faster on a CPU.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,6 @@ from contextlib import nullcontext
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -27,8 +26,10 @@ from course_lib import dcgan, device, plots, shapes
 from course_lib.checks import (
     DEPTH,
     SIZE,
+    alike,
     at_least_one,
     beside,
+    float_pictures,
     floats,
     instance,
     integers,
@@ -42,6 +43,7 @@ from course_lib.checks import (
 from course_lib.data.imageset import Batches, ImageSet
 from course_lib.gan import _adam, _answer, _descend, frozen
 from course_lib.gan_losses import LOSSES
+from course_lib.layers import FoldedConv, InstanceNorm, ReflectionPad
 from course_lib.training import EMA
 
 LEAST_SQUARES, LOG = LOSSES["least_squares"], LOSSES["non_saturating"]
@@ -94,49 +96,6 @@ class ConditionalDiscriminator(nn.Module):
 
     def forward(self, x: Float[Tensor, "B nc s s"], labels: Int[Tensor, " B"]) -> Tensor:
         return self.net(condition_on_class(x, labels, self.classes))
-
-
-# Three layers, computed in another way
-
-
-class InstanceNorm(nn.GroupNorm):
-    """(x − mean) / √(variance + ε) of each channel of each picture, without weights.
-
-    As `nn.InstanceNorm2d`, asked of GroupNorm with a channel a group: 2 to 6 times faster on CPUs.
-    """
-
-    def __init__(self, channels: int):
-        at_least_one(channels=channels)
-        super().__init__(channels, channels, affine=False)
-
-
-class ReflectionPad(nn.ReflectionPad2d):
-    """`nn.ReflectionPad2d`, in the precision of its input: autocast would make it float32."""
-
-    def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C H W"]:
-        floats("x", x, 4)
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(x)
-
-
-class FoldedConv(nn.Conv2d):
-    """A convolution with stride 1 and without padding, for few output channels, say 3.
-
-    One window, a pixel larger, answers for 2 × 2 pixels and moves by 2: 12 channels out, where a
-    processor works on 16 at once. Same weights and values, twice as fast on CPUs. An output of odd
-    size is left to `nn.Conv2d`.
-    """
-
-    def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B O H W"]:
-        shaped("x", x, "B", self.in_channels, "h", "w", like=self.weight)
-        h, w = (n - k + 1 for n, k in zip(x.shape[2:], self.kernel_size, strict=True))
-        if h % 2 or w % 2:
-            return super().forward(x)
-        shifts = [(dx, 1 - dx, dy, 1 - dy) for dy in (0, 1) for dx in (0, 1)]
-        weight = torch.stack([F.pad(self.weight, shift) for shift in shifts], dim=1)
-        bias = None if self.bias is None else self.bias.repeat_interleave(4)
-        y = F.conv2d(x, weight.flatten(0, 1), bias, stride=2)  # (B, 4 O, H/2, W/2)
-        return F.pixel_shuffle(y, 2)
 
 
 # The networks
@@ -775,12 +734,11 @@ def _patch_layers(layers: int) -> list[tuple[int, int]]:
 def _check_pictures(
     name: str, x: Tensor, channels: int | None = None, like: Tensor | None = None
 ) -> None:
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise TypeError(
-            f"{name} must be float pictures in [-1, 1], as `.floats()` gives; got {kind}"
-        )
-    if x.ndim != 4 or not len(x) or (channels is not None and x.shape[1] != channels):
+    if (
+        float_pictures(name, x).ndim != 4
+        or not len(x)
+        or (channels is not None and x.shape[1] != channels)
+    ):
         wanted = f"(B, {channels or 'C'}, H, W)"
         raise ValueError(f"{name} must be {wanted} for this network; got {tuple(x.shape)}")
     floats(name, x, like=like)
@@ -812,9 +770,4 @@ def _same_shape(net: str, made: Tensor, name: str, wanted: Tensor) -> None:
 
 
 def _l1(name: str, made: Tensor, wanted_name: str, wanted: Tensor) -> Float[Tensor, ""]:
-    if beside(name, floats(name, made), floats(wanted_name, wanted)).shape != wanted.shape:
-        raise ValueError(
-            f"{name} must have the shape of {wanted_name}, {tuple(wanted.shape)}; "
-            f"got {tuple(made.shape)}"
-        )
-    return (made - wanted).abs().mean()
+    return (alike(name, made, wanted_name, wanted) - wanted).abs().mean()

@@ -478,7 +478,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "mean": torch.rand(3),
     },
     "plots.film": lambda: {"pictures": [np.zeros((8, 8, 3), np.uint8)] * 2},
-    "translation.FoldedConv": lambda: {"in_channels": 3, "out_channels": 3, "kernel_size": 3},
+    "layers.FoldedConv": lambda: {"in_channels": 3, "out_channels": 3, "kernel_size": 3},
     "translation.UNetGenerator": lambda: {
         "in_channels": 3,
         "out_channels": 3,

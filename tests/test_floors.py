@@ -15,7 +15,7 @@ GROUND += ("procedural", "pretrained", "metrics", "plots")
 # a lecture's module, then the next lecture's. The losses of a GAN come before the game that needs
 # them, though lecture 05 is about them.
 LECTURES = ("density", "pca", "autoencoders", "gan_losses", "gan", "shapes", "dcgan")
-LECTURES += ("translation", "unet", "diffusion", "auditing")
+LECTURES += ("layers", "translation", "unet", "diffusion", "auditing")
 LECTURES += ("augmentation", "styles", "scaling", "editing", "label_maps")
 LECTURES += ("restoration", "restorers", "degradation")
 LECTURES += ("boltzmann", "attention", "words", "contrastive", "codebooks", "tokens")
