@@ -91,12 +91,12 @@ def changed_and_kept(
     wanted = f"wanted: at least {share_wanted:.0%}, error at most {error_allowed:g}"
     axes.annotate(wanted, (error_allowed, share_wanted - 0.13), color=GUESS, va="top", fontsize=9)
     for i, (name, (error, share)) in enumerate(named.items()):
-        baseline = name in ("doing nothing", "the truth")
-        axes.plot(error, share, "o", color=GREY if baseline else MODEL, clip_on=False)
+        color = GREY if name in ("doing nothing", "the truth") else MODEL
+        axes.plot(error, share, "o", color=color, clip_on=False)
         right = error > 0.6 * widest
         axes.annotate(
             name, (error, share), xytext=(-7 if right else 7, (-3, -15, -3, -15, 7)[i % 5]),
-            textcoords="offset points", ha="right" if right else "left", fontsize=9,
+            textcoords="offset points", ha="right" if right else "left", fontsize=9, color=color,
         )  # fmt: skip
     axes.set(xlim=(-0.03 * widest, 1.15 * widest), ylim=(-0.06, 1.13))
     axes.set(xlabel="mean absolute error of the rest, in [0, 1]", ylabel=change)
