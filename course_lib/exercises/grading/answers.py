@@ -83,7 +83,9 @@ ALIKE = {
     "styles.modulated_conv": "styles.StyledConv styles.ToRGB",
     "styles.truncate": "diffusion.guided_noise =ddpm.guided_noise =losses.interpolate =vae.morph",
     "styles.adaptive_probability": "augmentation.Augmentation",
-    "styles.self_attention": "scaling.attend scaling.SelfAttention",
+    "styles.self_attention": "scaling.attend scaling.SelfAttention attention.attention_weights",
+    "words.nearest_code": "gan.nearest_neighbours =gan.nearest_neighbours",
+    "words.cross_attention": "attention.attention_weights scaling.attend =styles.self_attention",
 }
 
 GONE = "<gone>"  # where the code of what was taken away comes from
