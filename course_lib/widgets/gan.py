@@ -35,7 +35,7 @@ class GanInThePlane:
     are left out.
     """
 
-    def __init__(self, losses: Mapping[str, Loss], steps: int = 8, seed: int = 0):
+    def __init__(self, losses: Mapping[str, Loss], steps: int = 5, seed: int = 0):
         named("losses", losses, instance, Loss), whole("steps", steps, most=MANY)
         whole("seed", seed, 0, most=2**63)
         self.losses = {name: loss for name, loss in losses.items() if not loss.autoencoder}

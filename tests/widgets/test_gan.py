@@ -43,7 +43,9 @@ def test_each_tick_of_the_player_trains_and_shows_it(game):
     seen, before = {shown(game)}, weights(game)
     for tick in (1, 2, 3):
         game.time.value = tick
-        assert game.done == 8 * tick and f"step {8 * tick}<br>" in game.readout.value
+        assert (
+            game.done == game.steps * tick and f"step {game.steps * tick}<br>" in game.readout.value
+        )
         seen.add(shown(game))
     assert len(seen) == 4 and not torch.equal(weights(game), before)
     assert Image.open(io.BytesIO(game.picture.value)).size == (360, 360)
@@ -61,7 +63,7 @@ def test_back_in_time_the_kept_picture_is_shown_and_nothing_trains(game):
         assert shown(game) == past[kept], tick
     assert torch.equal(weights(game), now) and game.done == done
     game.time.value = 6
-    assert game.done == done + 8 and shown(game) not in past.values()
+    assert game.done == done + game.steps and shown(game) not in past.values()
 
 
 def test_one_step_is_one_and_the_player_goes_on_from_there(game):
@@ -69,15 +71,16 @@ def test_one_step_is_one_and_the_player_goes_on_from_there(game):
         game.time.value = tick
     game.time.value = 0
     game.one.click()
-    assert game.done == 17 and game.time.value == 3 and "step 17<br>" in game.readout.value
+    done = 2 * game.steps + 1
+    assert game.done == done and game.time.value == 3 and f"step {done}<br>" in game.readout.value
     game.time.value = 4
-    assert game.done == 25
+    assert game.done == done + game.steps
 
 
 def test_after_the_last_tick_one_step_is_still_one(game):
     game.time.value = game.time.max
     game.one.click()
-    assert game.done == 9 and "step 9<br>" in game.readout.value
+    assert game.done == game.steps + 1 and f"step {game.done}<br>" in game.readout.value
 
 
 def test_k_and_the_speeds_hold_from_the_next_step_on(game):
@@ -146,7 +149,7 @@ def test_the_menu_of_the_data_starts_anew_on_other_points(game, variant, modes):
     modes = modes or len(data.load("toy2d", variant=variant).centers)
     assert f"of {modes}</b>" in game.readout.value
     game.time.value = 1
-    assert game.done == 8
+    assert game.done == game.steps
 
 
 def test_the_menu_of_the_losses_starts_anew_with_that_loss(game):
@@ -155,7 +158,7 @@ def test_the_menu_of_the_losses_starts_anew_with_that_loss(game):
     assert game.step.loss.penalty_points is LOSSES["wgan_gp"].penalty_points
     assert game.done == 0 and game.step.d_steps == 2  # the other settings stay
     game.time.value = 1
-    assert game.done == 4
+    assert game.done == game.steps // 2
 
 
 def test_the_box_holds_all_controls_and_offers_every_loss_that_a_score_can_serve():
