@@ -376,6 +376,7 @@ def _adain_eps_outside(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
 
 _FAINT = 0.01 * torch.tensor([1.0, -1.0, 1.0, -1.0]).view(1, 1, 2, 2)
 _FAINTEST = _FAINT / 100
+_STANDARD = torch.ones(1, 1), torch.zeros(1, 1)
 
 ADAIN = Exercise(
     id="styles.adain",
@@ -424,14 +425,14 @@ ADAIN = Exercise(
             _adain((2, 3), eps=1e-5),
             "Faint maps come out fainter: at a spread of 0.01 you reach {got:.3f} of what was "
             "asked.",
-            example(_FAINT, torch.ones(1, 1), torch.zeros(1, 1), pick=_at(0, 0, 0, 0), gives=0.953),
+            example(_FAINT, *_STANDARD, pick=_at(0, 0, 0, 0), gives=0.953),
         ),
         Mistake(
             "1e-8 outside the root",
             _adain_eps_outside,
             "The 1e-8 belongs under the root: a map of spread 0.0001 should come out with a spread "
             "of {expected:.3f}, and you say {got:.3f}.",
-            example(_FAINTEST, torch.ones(1, 1), torch.zeros(1, 1), pick=_at(0, 0, 0, 0), gives=1.0),
+            example(_FAINTEST, *_STANDARD, pick=_at(0, 0, 0, 0), gives=1.0),
         ),
         Mistake(
             "scale and bias swapped",
@@ -453,8 +454,8 @@ ADAIN = Exercise(
     ),
     probes=(
         call("squares 0 … 49 in two maps", _SQUARES, _SCALE, _BIAS, grad=(0, 1, 2)),
-        call("a faint map", _FAINT, torch.ones(1, 1), torch.zeros(1, 1)),
-        call("a map of spread 0.0001", _FAINTEST, torch.ones(1, 1), torch.zeros(1, 1)),
+        call("a faint map", _FAINT, *_STANDARD),
+        call("a map of spread 0.0001", _FAINTEST, *_STANDARD),
         call("a map of equal numbers", torch.full((1, 1, 2, 2), 3.0), _SCALE[:, :1], _BIAS[:, :1]),
         call(
             "two pictures, one brighter by 5",
