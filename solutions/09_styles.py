@@ -586,7 +586,7 @@ print(f"by 20,000 draws {by_draws:.4f}, exact {exact:.4f}")
 assert abs(by_draws / exact - 1) < 0.03
 
 # %% [markdown]
-# So equal lengths at all $w$ mean that the picture changes equally fast around every face. Equal lengths for all $y$ ask for more: the picture then changes equally fast in every direction of W, that is, $J^\top J$ is a multiple of the identity (appendix C of the paper). The course's generator was trained without this regulariser, so its effect is not shown here: a comparison takes hours of training on two cores.
+# So equal lengths at all $w$ mean that the picture changes equally fast around every face. The lengths also vary with $y$. With many pixels, they vary least if $J^\top J$ is a multiple of the identity (appendix C of the paper): then the picture changes equally fast in every direction of W, too. The course's generator was trained without this regulariser, so its effect is not shown here: a comparison takes hours of training on two cores.
 #
 # ### Noise
 #
@@ -629,7 +629,7 @@ assert abs(others - 0.54) < 0.02
 figures.droplet(drop[0, 0], {"after AdaIN": normalised[0, 0]})
 
 # %% [markdown]
-# With one large number the generator can set the size of all the others, so it can carry magnitudes past the normalisation. StyleGAN2 removes this reason for drops. It does not divide a map by the standard deviation that the map has, but by the one that is *expected* if the inputs are white noise. This one depends on the kernel alone:
+# With one large number the generator can set the size of all the others, so it can carry magnitudes past the normalisation. StyleGAN2 removes this reason for drops. It does not divide a map by the standard deviation that the map has, but by the one that is *expected* if the inputs are white noise. This one depends only on the kernel, with the style multiplied in:
 #
 # $$w'_{oik} = s_i\, w_{oik}, \qquad w''_{oik} = \frac{w'_{oik}}{\sqrt{\sum_{ik} {w'_{oik}}^2 + 10^{-8}}} .$$
 #
@@ -791,7 +791,7 @@ figures.leaks(probabilities, smallest)
 # %% [markdown]
 # ## 5 · Moving
 #
-# In films made with StyleGAN2 the hair stays where it is while the face moves: texture sticks to the pixel grid. StyleGAN3 (Karras and others 2021) traces this to aliasing, in the upsampling filters and above all at the activation functions. An activation bends a signal, and a bent signal has overtones. Overtones that are too fast for the grid are aliased: they appear as slower waves, which depend on where the grid lies. The cure is to apply the activation at a higher sampling rate, and to remove the overtones before returning to the grid.
+# In films made with StyleGAN2 the hair stays where it is while the face moves: texture sticks to the pixel grid. StyleGAN3 (Karras and others 2021) traces this to aliasing, in the upsampling filters and at the activation functions. An activation bends a signal, and a bent signal has overtones. Overtones that are too fast for the grid are aliased: they appear as slower waves, which depend on where the grid lies. The cure is to apply the activation at a higher sampling rate, and to remove the overtones before returning to the grid.
 #
 # ### Exercise 10 · Up, bend, down
 #
@@ -886,7 +886,7 @@ print(f"for comparison: a picture that does not follow half a cell at all, {stil
 assert whole > 60 and still < half < 40
 
 # %% [markdown]
-# The picture follows a whole cell up to rounding. It follows half a cell only in part: the result is better than a picture that stays, and far from the 60 dB and more that the filtered activation reached above. StyleGAN3 filters at every layer, at the cost of a slower network. Its authors measure 63 dB for it, by moving the input of the whole generator of photographs, so the number compares with ours only roughly.
+# The picture follows a whole cell up to rounding. It follows half a cell only in part: the result is better than a picture that stays, and far from the 60 dB and more that the filtered activation reached above. StyleGAN3 filters at every layer, at the cost of a slower network. Its authors report 63 dB for StyleGAN3-T on photographs. They move the input of the whole generator, so the two numbers compare only roughly.
 #
 # ## 6 · Seeing far
 #
@@ -1077,18 +1077,18 @@ for name, (x, labels) in made.items():
 plots.rows({name: x[:10] for name, (x, _) in list(made.items())[1:]})
 
 # %% [markdown]
-# With narrower codes the classifier reads the requested class more often, soon more often than for real clothes: the pictures become typical ones. Precision rises a little at most; recall, which is low to begin with, goes to 0, and the Fréchet distance grows. Truncation exchanges variety for typicality in Z as it does in W.
+# With narrower codes the classifier reads the requested class more often, and more often than for real clothes: the pictures become typical of their class. Precision rises a little at most; recall, which is low to begin with, goes to 0, and the Fréchet distance grows. Truncation exchanges variety for typicality in Z as it does in W.
 #
 # ## 8 · A pretrained discriminator
 #
-# Training a discriminator from scratch takes long. Projected GANs (Sauer and others 2021) take a network that is already trained, freeze it, and train only small heads on its maps. StyleGAN-XL and StyleGAN-T, which is conditioned on a text, build on this. Three generators have been trained for one to two minutes of CPU time each: one against a discriminator on pixels (`pixels`), one against heads on the encoder of lecture 02's autoencoder (`fixed`), one against both (`both`). **The Fréchet distances of the first two are far apart. Which pictures look better?**
+# Training a discriminator from scratch takes long. Projected GANs (Sauer and others 2021) take a network that is already trained, freeze it, and train only small heads on its maps. StyleGAN-XL and StyleGAN-T, which is conditioned on a text, build on this. Three generators have been trained for about one to one and a half minutes of CPU time each: one against a discriminator on pixels (`pixels`), one against heads on the encoder of lecture 02's autoencoder (`fixed`), one against both (`both`). **The Fréchet distances of the first two are far apart. Which pictures look better?**
 
 # %%
 # Replace ... by one of: "those of the smaller distance", "those of the larger distance", "neither"
 guess = predict("styles.which_judge", ...)
 
 # %% [markdown]
-# Fréchet distances by `features` and by `pixels` are followed by a measure that was not learned. `dots` takes the brightness out of a picture, and then measures how far the colour of a pixel is from the mean colour of its 3 × 3 neighbours.
+# Fréchet distances by `features` and by `pixels` are followed by a measure that was not learned. `dots` takes the brightness out of a picture, and then measures how far the colour of a pixel is from the mean colour of its 3 × 3 neighbourhood. (It sees dots and nothing else: an evenly grey picture scores 0.)
 
 
 # %%
@@ -1121,7 +1121,7 @@ print(guess.reveal(sides[cleaner] if smaller == cleaner else "neither"))
 plots.rows(trio)
 
 # %% [markdown]
-# The discriminator on pixels has taught blurred heads. The heads on a fixed network have taught, in less time, more varied faces with hair and glasses, but full of coloured dots: several times as many as in `both` or in real faces. Both Fréchet distances prefer `fixed` even to `both`. The features come from a network that was trained on the same drawings, and at 16 × 16 pixels single dots average out. No part of the training removes what the fixed network does not respond to; and a distance in similar features does not count it. (There was one training of each: the order of the three may change with the seed.)
+# The discriminator on pixels has taught blurred heads. The heads on a fixed network have taught, in less time, more varied faces with hair and glasses, but the faces are full of coloured dots: `dots` is more than twice that of `both` and six times that of real faces. Both Fréchet distances prefer `fixed` even to `both`. The features come from a network that was trained on the same drawings, and at 16 × 16 pixels single dots average out. Dots to which the fixed network does not respond are not removed by training against it, and a distance in similar features does not count them. (There was one training of each: the order of the three may change with the seed.)
 #
 # Now train such a generator yourself: a style generator, a discriminator on pixels and heads on the fixed encoder, as for `both`. On a GPU it is trained at 64 × 64, with more channels and for longer.
 
@@ -1185,7 +1185,7 @@ assert counts["BigGAN, 128 × 128"] == 70_433_988
 # | StyleGAN3 | activations at a higher rate | decibels of a signal, and of our generator beside a picture that stays |
 # | SAGAN | attention, spectral normalisation, two rates | a task out of reach for convolutions; true gains of layers |
 # | BigGAN | class-conditional BatchNorm, truncated codes | requested classes, precision and recall for three bounds |
-# | Projected GAN, StyleGAN-XL | heads on a fixed network | three discriminators for one to two minutes each, by two distances and by eye |
+# | Projected GAN, StyleGAN-XL | heads on a fixed network | three discriminators in short trainings, by two distances, coloured dots and the eye |
 #
 # ## To go further
 #

@@ -60,7 +60,7 @@ def mixing(
 def kept_and_taken(shares: Mapping[str, Mapping[str, tuple[float, float]]]) -> Figure:
     """layer -> attribute -> (share that shows B's value, share that still shows A's): stacked bars.
 
-    What is left of 1 is a third value, in grey.
+    What is left of 1 shows neither, in grey.
     """
     shares = named("shares", shares, named, reals, 2)
     attributes = list(next(iter(shares.values())))
@@ -73,7 +73,7 @@ def kept_and_taken(shares: Mapping[str, Mapping[str, tuple[float, float]]]) -> F
         taken = np.array([shares[name][attribute][0] for name in names])
         kept = np.array([shares[name][attribute][1] for name in names])
         axes.barh(names, taken, color=MODEL, label="B's")
-        axes.barh(names, 1 - taken - kept, left=taken, color="0.8", label="a third")
+        axes.barh(names, 1 - taken - kept, left=taken, color="0.8", label="neither's")
         axes.barh(names, kept, left=1 - kept, color=DATA, label="A's")
         axes.set(xlim=(0, 1), xticks=[0, 0.5, 1], title=attribute, xlabel="share of the pairs")
     all_axes[0, 0].invert_yaxis()
