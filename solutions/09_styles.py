@@ -20,8 +20,8 @@
 # **You will be able to**
 # - let a GAN grow from 4 × 4 pixels, and say what growing saves;
 # - build a generator in which every layer has its own style, mix two people in it, and pull people towards the average;
-# - explain why StyleGAN2 normalises what is expected instead of what is there;
-# - recognise a discriminator that has learned its pictures by heart, and augment its pictures without leaking the augmentation;
+# - explain why StyleGAN2 normalises the kernels of a layer instead of the maps that they give;
+# - recognise a discriminator that has memorised its training pictures, and augment its pictures without leaking the augmentation;
 # - measure, in decibels, how much of a picture sticks to the pixel grid;
 # - use attention, spectral normalisation, class-conditional BatchNorm and a discriminator on fixed features, and say what each one changes.
 #
@@ -76,9 +76,9 @@ home = device.choose().device  # the last training runs here; all that is looked
 faces, held_out = (data.load("peeps", split, size=32) for split in ("train", "test"))
 
 # %% [markdown]
-# The generator of lecture 04 takes 128 numbers and returns a face. Which number does what? Nothing in its training decides that. Between 2017 and 2022 eight papers made GANs large, steerable and frugal. Each of them rests on one idea of a few lines. We write these lines, and ask of each idea: *which number changes, and does the picture change with it?*
+# The generator of lecture 04 takes 128 numbers and returns a face. Which number does what? Nothing in its training decides that. Between 2017 and 2022 a series of papers made GANs larger, easier to control, and able to learn from fewer pictures. Each paper has a core idea that takes a few lines of code. We write these lines, and ask of each idea: *which number does it change, and can you see the change in the pictures?*
 #
-# All faces of this lecture are 32 × 32 pixels, so that everything runs on two cores. Three judges look at them: the **feature network** of lecture 05, which was trained to name attributes; **pixels**, shrunk to 16 × 16 and described by 64 principal components, which were taught nothing; and an independent **classifier** that reads off attributes such as the head (47 values), the skin (5) and glasses.
+# All faces of this lecture are 32 × 32 pixels, so that everything runs on two cores. The Fréchet distance is measured in two descriptions of a face: the features of lecture 05's **feature network**, which was trained to name attributes, and its **pixels**, shrunk to 16 × 16 and described by 64 principal components, which know nothing about attributes. An independent **classifier** reads off attributes such as the head (47 values), the skin (5) and glasses.
 
 # %%
 features, reader = metrics.FeatureNet("peeps"), metrics.Classifier("peeps")
@@ -102,6 +102,7 @@ def distances(x):
     }
 
 
+# %%
 @torch.no_grad()
 def read(x):
     """What the classifier reads off: attribute -> a value for each picture"""
@@ -150,7 +151,7 @@ for inputs in (16, 256, 4096):
     assert abs(moved[1] - 0.002) < 0.0002 and moved[0] > 0.0018 * math.sqrt(inputs)
 
 # %% [markdown]
-# The two layers compute the same function before the step. Only the equalized one changes by the same share at every width.
+# Before the step, the two layers compute the same function. Only the equalized layer changes by the same share at every width.
 #
 # The second part is how a level comes in. A new level begins with random weights. If it replaced the old one at once, the generator would suddenly show noise. So the new level is **faded in**: the picture is a weighted mean of the old level, with its pixels doubled, and of the new one.
 #
@@ -172,7 +173,7 @@ def fade_in(low, high, alpha):
 fade_in = check("styles.fade_in", fade_in)
 
 # %% [markdown]
-# At α = 0 both players must compute what they computed before the level came. The next cell checks this on whole networks (untrained ones, so the pictures are noise), and shows one code while its third level fades in.
+# At α = 0 the generator and the discriminator must compute what they computed before the new level. The next cell checks this on whole networks.
 
 # %%
 torch.manual_seed(0)
@@ -187,20 +188,27 @@ with torch.no_grad():
     torch.testing.assert_close(judge(grower(z).repeat(4, 1, 1, 1)), said)
     grower.alpha = 1.0
     alone = grower(z)
-    fading = {f"α = {a:g}": fade_in(before, alone, a)[0] for a in (0.0, 0.25, 0.5, 0.75, 1.0)}
-    for alpha in (0.0, 0.25, 0.5, 0.75):
-        grower.alpha = alpha
-        torch.testing.assert_close(grower(z)[0], fading[f"α = {alpha:g}"])
-plots.panels({"8 × 8": before[0], **fading}, height=1.3)
 
 # %% [markdown]
-# The data are blended in the same way while a level fades in. Otherwise the discriminator would see sharp real pictures beside half-blurred fakes.
-#
-# The third part tells the discriminator how much the pictures of a batch differ. A generator that always draws the same face is then found out, even if that face is perfect.
+# The data are blended in the same way while a level fades in. Otherwise the discriminator would see sharp real pictures beside half-blurred fakes. Here the level of 16 × 16 fades in, in a real face and in the picture of a generator (an untrained one, so its picture is noise).
+
+# %%
+alphas, fading, face = (0.0, 0.25, 0.5, 0.75, 1.0), [], faces[4:5].floats()
+with torch.no_grad():
+    for alpha in alphas:
+        grower.alpha = alpha
+        fading.append(fade_in(before, alone, alpha))
+        torch.testing.assert_close(grower(z), fading[-1])
+blended = torch.cat([scaling.shrunk(face, 16, alpha) for alpha in alphas])
+both = {"a real face": blended, "generator": torch.cat(fading)}
+plots.rows(both, above=[f"α = {alpha:g}" for alpha in alphas])
+
+# %% [markdown]
+# The third part tells the discriminator how much the pictures of a batch differ. The discriminator can then recognise a generator that always draws the same face, even if that face is perfect.
 #
 # ### Exercise 3 · Minibatch standard deviation
 #
-# Split the batch into groups of `group` pictures: picture $i$ belongs with $i + B/g$, $i + 2B/g$, …. (If the batch is no multiple of `group`, it is one group.) Within a group, compute the standard deviation of each channel at each place, dividing by $g$, with $10^{-8}$ added under the root. Take the mean over channels and places: one number for each group. Append it to its pictures as a channel. *Five lines, ten minutes.*
+# Split the batch of $B$ pictures into groups of $g$ = `group` pictures: picture $i$ belongs with $i + B/g$, $i + 2B/g$, …. (If $B$ is no multiple of `group`, the batch is one group, $g = B$.) Within a group, compute the standard deviation of each channel at each place, dividing by $g$, with $10^{-8}$ added under the root. Take the mean over channels and places: one number for each group. Append this number to each picture of the group, as one more channel. *Five lines, ten minutes.*
 
 
 # %%
@@ -223,7 +231,7 @@ for name, x in {"eight faces": different, "one face eight times": copies}.items(
     print(f"{name}: {minibatch_std(x, 8)[0, -1, 0, 0].item():.4f}")
 
 # %% [markdown]
-# Is growing cheap? A picture of 8 × 8 has a sixteenth of the pixels of one of 32 × 32. **Which share of the time does a training step on it take?**
+# Is growing cheap? A picture of 8 × 8 has a sixteenth of the pixels of one of 32 × 32. **What share of the time does a training step at 8 × 8 take?**
 
 # %%
 # Replace ... by one of: "a sixteenth", "about a quarter", "about the same"
@@ -248,15 +256,16 @@ def seconds_of(level, rounds):
     return (process_time() - begin) / rounds / len(x)
 
 
+# %%
 cost = {4 * 2**level: seconds_of(level, pick(smoke=2, laptop=15, gpu=15)) for level in range(4)}
 share = cost[8] / cost[32]
 near = {"a sixteenth": 1 / 16, "about a quarter": 1 / 4, "about the same": 1}
 print(guess.reveal(min(near, key=lambda name: abs(math.log(share / near[name])))))
-print(f"a step at 8 × 8 takes {share:.0%} of the time of one at 32 × 32; of the pixels it has 6 %")
-plots.bars({f"{side} × {side}": 1000 * s for side, s in cost.items()}, "ms a picture")
+print(f"for 6 % of the pixels, a step at 8 × 8 takes {share:.0%} of the time of one at 32 × 32")
+plots.bars({f"{side} × {side}": 1000 * s for side, s in cost.items()}, "ms per picture")
 
 # %% [markdown]
-# Small maps have the most channels, and calling a layer costs something at any size. The paper reports that growing made its training two to six times faster, depending on the final size; at 32 pixels there is less to gain. Does what is gained show in the pictures? `course_lib/studies/growing.py` trained the networks above for the same CPU seconds in two ways, three times each.
+# Small maps have the most channels, and calling a layer costs something at any size. The paper reports that growing made its training two to six times faster, depending on the final size; at 32 pixels there is less to gain. Are the pictures better after the same time? `course_lib/studies/growing.py` trained the networks above for 30 CPU seconds in two ways, three times each.
 
 # %%
 ways = {"grown": [], "at full size": []}
@@ -272,12 +281,12 @@ best, worst = (
 assert best["grown"] < worst["at full size"] and best["at full size"] < worst["grown"]
 
 # %% [markdown]
-# In half a minute a grown network sees about half as many pictures more. Yet the distances overlap: here is no winner. (All six generators are still poor, so this says nothing about longer trainings.)
+# In the same time a growing network sees about 60 % more pictures, most of them smaller than 32 × 32. The distances of the two ways overlap: three runs of each cannot tell which is better. (All six generators are still poor, and other schedules were not tried, so this says nothing about longer trainings.)
 
 # %% [markdown]
 # ## 2 · Style
 #
-# In lecture 04 the code enters at the first layer, and the other layers only see what that layer makes of it. StyleGAN (Karras and others 2019) changes this. The first layer begins with a constant. The code passes through a small network, the **mapping**, which turns it into a vector $w$. Every layer receives its own copy of $w$, its **style**. Originally the style sets the mean and the standard deviation of every map, by *adaptive instance normalisation*:
+# In lecture 04 the code enters at the first layer, and the other layers only see what that layer makes of it. StyleGAN (Karras and others 2019) changes this. The first layer begins with a learned constant. The code $z$ passes through a small network, the **mapping**, which turns it into a vector $w$. Every layer receives its own copy of $w$, and a linear layer of its own turns this copy into a **style**: a scale $s$ and a bias $t$ for each map. In the first StyleGAN, they become the standard deviation and the mean of the map, by *adaptive instance normalisation*:
 #
 # $$\text{AdaIN}(x_{bc}) = s_{bc}\,\frac{x_{bc} - \mu_{bc}}{\sqrt{\sigma_{bc}^2 + 10^{-8}}} + t_{bc},$$
 #
@@ -301,7 +310,7 @@ def adain(x, scale, bias):
 adain = check("styles.adain", adain)
 
 # %% [markdown]
-# The course's generator of faces is a StyleGAN2, which section 3 explains, for 32 × 32 pixels. It has five convolutions, at 4 × 4, 8 × 8 (two) and 16 × 16 (two), and one layer for the last colours: six styles of 64 numbers. It was trained on a single core; its card says for how long.
+# The course's generator of faces is a StyleGAN2, which section 3 explains, for 32 × 32 pixels. It has five convolutions, at 4 × 4, 8 × 8 (two) and 16 × 16 (two), and one layer for the last colours, so it takes six copies of $w$, of 64 numbers each. Its last layer writes four pixels for each place of the 16 × 16 maps: this saves time, and it can leave a fine checkerboard in the pictures. Beside its discriminator, heads on a fixed network judged its pictures while it was trained (section 8 explains them). Its card says how many steps it took.
 
 # %%
 net = load_weights("style_peeps32", StyleGenerator(channels=WIDE, size=32))
@@ -311,7 +320,7 @@ print(*(line for line in card if line.startswith(("| steps", "| found"))), sep="
 plots.grid(net.sample(44, generator=seed(0)))
 
 # %% [markdown]
-# How good is it? The baseline is the DCGAN of lecture 04, made at 64 × 64 and shrunk. The floor is another sample of real faces.
+# How good is it? The baseline is the DCGAN of lecture 04, whose pictures of 64 × 64 are shrunk. The floor is a sample of training faces: a generator that only copied the training set would reach it.
 
 # %% tags=["quality"]
 n = pick(smoke=128, laptop=516, gpu=516)
@@ -321,17 +330,23 @@ samples = {
     "StyleGAN2": net.sample(n, generator=seed(4)),
     "DCGAN": F.avg_pool2d(gan.sample(old, n, generator=seed(4)), 2),
 }
+quality = {}
 for name, x in samples.items():
-    told = ", ".join(f"{judge} {d:5.1f}" for judge, d in distances(x).items())
+    found = distances(x)
     precision, recall = metrics.precision_recall(real["features"], judges["features"](x))
+    quality[name] = {"Fréchet": found["features"], "precision": precision, "recall": recall}
+    told = ", ".join(f"{judge} {d:5.1f}" for judge, d in found.items())
     print(f"{name:18} Fréchet by {told}; precision {precision:.2f}, recall {recall:.2f}")
+if full:
+    assert quality["DCGAN"]["Fréchet"] > quality["StyleGAN2"]["Fréchet"]
+    assert quality["StyleGAN2"]["recall"] < quality["real faces (floor)"]["recall"] - 0.2
 
 # %% [markdown]
-# By the feature network the style generator is much closer to real faces than the DCGAN is, by pixels only a little. Its recall is low: most real faces have no sample near them. The diffusion model of lecture 07, which was trained for longer, is at the floor for faces of this size. So this generator is here for what can be done *with* it, rather than for its pictures.
+# The style generator is closer to real faces than the DCGAN is. This does not show that the styles are the reason: the two networks also differ in size, in training time and in their discriminators, and heads on a fixed network favour the feature network's distance (section 8). The last column shows what is missing: a training set has a much higher recall, so many kinds of real faces are absent from the samples. The diffusion model of lecture 07 does better on faces of this size. We use the style generator for the control that it offers, which the rest of this section measures.
 #
 # ### Exercise 5 · Mixing
 #
-# Two people have styles `ws_a` and `ws_b`, each `(B, layers, 64)`. Return the styles of a in the layers before `cut`, and those of b from `cut` on. Leave the arguments as they are. *One line, three minutes.*
+# `ws_a` and `ws_b` hold the copies of $w$ of two people for each layer, `(B, layers, 64)`. (As they decide the styles, we call them styles from here on.) Return the styles of a for the layers before `cut`, and those of b from `cut` on. Leave the arguments as they are. *One line, three minutes.*
 
 
 # %%
@@ -345,7 +360,7 @@ def mix(ws_a, ws_b, cut):
 mix = check("styles.mix", mix)
 
 # %% [markdown]
-# Now replace the styles of one size of maps only. **If A and B have different heads, and A gets B's style at the 4 × 4 layer alone: whose head do you see, most often?**
+# Now replace the styles for maps of one size only. **If A and B have different heads, and A gets B's style at the 4 × 4 layer alone: whose head do you see most often?**
 
 # %%
 # Replace ... by one of: "A's", "B's", "a third one"
@@ -355,7 +370,7 @@ guess = predict("styles.coarse_swap", ...)
 SIZES = {"4 × 4": (0, 0), "8 × 8": (1, 2), "16 × 16": (3, 4), "colours": (5, 5)}
 n = pick(smoke=64, laptop=500, gpu=500)
 with torch.no_grad():
-    ws_a, ws_b = (net.ws(torch.randn(n, net.nz, generator=seed(i))) for i in (1, 2))
+    ws_a, ws_b, ws_c = (net.ws(torch.randn(n, net.nz, generator=seed(i))) for i in (1, 2, 4))
 noise = [m.expand(n, -1, -1, -1) for m in net.noises(1, seed(3))]
 
 
@@ -365,10 +380,17 @@ def swapped(first, last):
     return net.synthesis(mix(mix(ws_a, ws_b, first), ws_a, last + 1), noise)
 
 
+# %% [markdown]
+# We count over the pairs in which A and B differ. Some pairs agree by chance: in the last row, all styles come from a stranger C.
+
+# %%
 seen_a, seen_b = read(swapped(0, -1)), read(swapped(0, 5))
+seen = {name: read(swapped(*layers)) for name, layers in SIZES.items()}
+with torch.no_grad():
+    seen["a stranger"] = read(net.synthesis(ws_c, noise))
 shares = {}
-for name, layers in SIZES.items():
-    now, shares[name] = read(swapped(*layers)), {}
+for name, now in seen.items():
+    shares[name] = {}
     for key in ("head", "skin", "glasses"):
         apart = seen_a[key] != seen_b[key]
         taken = (now[key] == seen_b[key])[apart].double().mean().item()
@@ -379,7 +401,8 @@ for name, layers in SIZES.items():
 taken, kept = shares["4 × 4"]["head"]
 found = {"A's": kept, "B's": taken, "a third one": 1 - kept - taken}
 print(guess.reveal(max(found, key=found.get)))
-print("4 × 4 swapped:", ", ".join(f"{name} {share:.0%}" for name, share in found.items()))
+print("4 × 4 swapped:", ", ".join(f"{name} {share:.0%}" for name, share in found.items()), end="")
+print(f" (B's by chance {shares['a stranger']['head'][0]:.0%})")
 figures.kept_and_taken(shares)
 
 # %% tags=["cover"]
@@ -392,9 +415,9 @@ for i, (name, layers) in enumerate(list(SIZES.items())[:3]):
 figures.mixing(swapped(0, -1)[:8], rows)
 
 # %% [markdown]
-# The maps of 4 × 4 and 8 × 8 decide which head and which skin is seen; the styles at 16 × 16 and of the last colours change little of it. And mixing is not exchanging: after a swap at 4 × 4 the head is most often neither A's nor B's. Several layers make a head together, and a new combination of styles gives a new head. In the paper's photographs, colours belong to the fine layers. In these drawings, where skin is one large area, they do not.
+# Read the orange bars against those of the last row, which are chance. The styles at 4 × 4 and 8 × 8 change most heads; the styles at 16 × 16 and of the last colours change few heads and few skins. But mixing is not exchanging: after a swap at 4 × 4 the head is most often neither A's nor B's. Several layers make a head together, and a new combination of styles gives a new head. In the paper's photographs, the fine layers decide the colours. In these drawings, where the skin is one large area, the coarser layers do.
 #
-# Try it on two people of your own: change the seeds.
+# Try this on two other people: change the seeds.
 
 # %%
 a, b = (torch.randn(1, net.nz, generator=seed(i)) for i in (11, 12))
@@ -409,7 +432,7 @@ sliders.mixer(net, a, b, told)
 # %% [markdown]
 # ### Truncation
 #
-# The average of many $w$ belongs to an average face. Every other face can be pulled towards it.
+# The average of many $w$ belongs to an average face. Every other $w$ can be pulled towards this average.
 #
 # ### Exercise 6 · Truncate
 #
@@ -441,20 +464,20 @@ for psi in psis:
         w = truncate(net.mapping(z), net.w_mean, psi)
         x = net.synthesis(w[:, None].expand(-1, net.layers, -1), generator=seed(5)).clamp(-1, 1)
     strips[psi] = x[:7]
-    precision, recall = metrics.precision_recall(real["features"], judges["features"](x))
-    for values, value in zip(
-        measured.values(), (distances(x)["features"], precision, recall), strict=True
-    ):
+    found = metrics.precision_recall(real["features"], judges["features"](x))
+    for values, value in zip(measured.values(), (distances(x)["features"], *found), strict=True):
         values.append(value)
-print(guess.reveal("precision 1, recall 0"))
+
+# %%
 for name, values in measured.items():
     print(f"{name:9}", ", ".join(f"ψ = {p:g}: {v:.3g}" for p, v in zip(psis, values, strict=True)))
 assert measured["precision"][-1] > 0.95 and measured["recall"][-1] < 0.05
 assert measured["Fréchet"][-1] > 2 * measured["Fréchet"][0]
-figures.truncation(strips, measured)
+print(guess.reveal("precision 1, recall 0"))
+figures.truncation(strips, measured, quality["real faces (floor)"])
 
 # %% [markdown]
-# Precision reaches 1 while the pictures become one picture. So a single number that looks good, or a page of beautiful samples at ψ = 0.5, says little about a generator: ask for ψ, and for recall.
+# At ψ = 0, precision is at its best, and all pictures are the same picture. So one good number, or a page of beautiful samples at ψ = 0.5, says little about a generator: ask for ψ, and for recall.
 
 # %%
 sliders.truncation(
@@ -466,7 +489,7 @@ sliders.truncation(
 # %% [markdown]
 # ### Is W easier to steer in than Z?
 #
-# If a small step along the line from one face to another always changes the picture by about the same amount, the space is easy to steer in. The **perceptual path length** measures the change in the features of a network that was not used for training:
+# A space is easy to steer in if a small step along the line from one face to another never changes the picture much. The **perceptual path length** measures the change per step, in the features $f$ of a network that was not used for training:
 #
 # $$\ell(t) = \frac{1}{\varepsilon^2}\,\big\| f(g(w(t+\varepsilon))) - f(g(w(t))) \big\|^2, \qquad w(t) = (1-t)\,w_0 + t\,w_1 .$$
 #
@@ -499,23 +522,39 @@ def from_z(z):
     return from_w(net.mapping(z))
 
 
-pairs = pick(smoke=16, laptop=300, gpu=300)
-z0, z1 = (torch.randn(pairs, net.nz, generator=seed(i)) for i in (6, 7))
-t = torch.rand(pairs, generator=seed(8))
-with torch.no_grad():
-    w0, w1 = net.mapping(z0), net.mapping(z1)
-    lengths = {
-        "W": perceptual_path_length(from_w, features.features, w0, w1, t),
-        "Z": perceptual_path_length(from_z, features.features, z0, z1, t),
-    }
-for name, values in lengths.items():
-    low, high = values.quantile(0.01), values.quantile(0.99)
-    inner = values[(values >= low) & (values <= high)]  # as in the paper: without the ends
-    error = inner.std() / len(inner) ** 0.5
-    print(f"straight lines in {name}: {inner.mean():.0f} ± {error:.0f} (standard error)")
+def from_arc(t):
+    return from_z(torch.sin((1 - t) * angle) * z0 + torch.sin(t * angle) * z1)
+
 
 # %% [markdown]
-# A second measure: can a *plane* separate the people with glasses from those without? A logistic regression learns it from four fifths of the codes, and is tested on the rest. It is a way to ask whether an attribute has a direction, and lecture 10 steers along such directions.
+# The mapping first brings every $z$ to the same length. The paper therefore measures Z along arcs of a sphere (lecture 04's spherical interpolation) rather than along straight lines. We measure both. All three paths lead from the same face to the same other face.
+
+# %%
+pairs = pick(smoke=16, laptop=300, gpu=300)
+z0, z1 = (F.normalize(torch.randn(pairs, net.nz, generator=seed(i))) for i in (6, 7))
+angle, t = F.cosine_similarity(z0, z1).acos()[:, None], torch.rand(pairs, generator=seed(8))
+with torch.no_grad():
+    w0, w1 = net.mapping(z0), net.mapping(z1)
+paths = {
+    "straight lines in W": (from_w, w0, w1),
+    "straight lines in Z": (from_z, z0, z1),
+    "arcs in Z": (from_arc, torch.zeros(pairs, 1), torch.ones(pairs, 1)),
+}
+
+# %%
+means = {}
+for name, (generate, start, end) in paths.items():
+    values = perceptual_path_length(generate, features.features, start, end, t).detach()
+    low, high = values.quantile(0.01), values.quantile(0.99)
+    inner = values[(values >= low) & (values <= high)]  # without outliers, as in the authors' code
+    means[name] = inner.mean().item()
+    error = inner.std() / len(inner) ** 0.5
+    print(f"{name:19} {means[name]:5.0f} ± {error:.0f} (standard error)")
+if full:
+    assert means["straight lines in W"] < min(means["straight lines in Z"], means["arcs in Z"])
+
+# %% [markdown]
+# A second measure: can a *plane* separate the people with glasses from those without? A logistic regression learns the plane from four fifths of the codes, and is tested on the rest. If a plane does well, the attribute has a direction. Lecture 10 steers along such directions.
 
 # %%
 n = pick(smoke=200, laptop=2000, gpu=5000)
@@ -534,9 +573,9 @@ if full:
     assert planes["W"] > planes["Z"] > max(common, 1 - common)
 
 # %% [markdown]
-# Both measures prefer W: along a straight line the features change less, and a plane tells glasses better, far better than the commonest answer does. Z has to fill a sphere evenly whatever the data look like; the mapping is free to bend it until attributes lie along lines.
+# W is better by both measures: along a straight line in W the features change less, and a plane in W is right about glasses more often, far more often than always giving the commonest answer. The paper's explanation: the codes $z$ fill a sphere evenly, whatever the data look like; the mapping is free to deform this sphere until attributes lie along lines.
 #
-# StyleGAN2 also *trains* for even steps. Its **path length regulariser** takes a random direction $y$ in the space of pictures, and the Jacobian $J$ of the generator, and keeps $\|J^\top y\|$ near its average. What does this length measure? For a linear generator $g(w) = A w$ the answer is exact: $\text{E}\,\|A^\top y\|^2 = \|A\|_F^2$ for $y \sim N(0, I)$. The course draws $y$ as the authors do, divided by $\sqrt{HW}$.
+# StyleGAN2 also *trains* for even steps. Its **path length regulariser** takes a random direction $y$ in the space of pictures and the Jacobian $J = \partial g / \partial w$ of the generator, and keeps $\|J^\top y\|$ near its running average. What does this length measure? For a linear generator $g(w) = A w$ the answer is exact: $\text{E}\,\|A^\top y\|^2 = \|A\|_F^2$ for $y \sim N(0, I)$. The course draws $y$ as the authors do, divided by $\sqrt{HW}$.
 
 # %%
 A = torch.randn(16, 3, generator=seed(22))
@@ -547,26 +586,30 @@ print(f"by 20,000 draws {by_draws:.4f}, exact {exact:.4f}")
 assert abs(by_draws / exact - 1) < 0.03
 
 # %% [markdown]
-# So an even length at all $w$ means: there is no face from which the picture changes faster than from the others. (The course's generator was trained without this regulariser. What it changes is not shown here: a comparison takes hours of training on two cores.)
+# So equal lengths at all $w$ mean that the picture changes equally fast around every face. The lengths also vary with $y$. With many pixels, they vary least if $J^\top J$ is a multiple of the identity (appendix C of the paper): then the picture changes equally fast in every direction of W, too. The course's generator was trained without this regulariser, so its effect is not shown here: a comparison takes hours of training on two cores.
 #
 # ### Noise
 #
-# Each convolution also gets noise: one map of random numbers, added to all channels at a strength that is learned. In photographs it places hairs and freckles. What does it do here?
+# Each convolution also gets noise: one map of random numbers, added to all channels at a strength that begins at 0 and is learned. In photographs the noise places hairs and freckles. What does it do here?
 
 # %%
 with torch.no_grad():
     other = torch.stack([net.synthesis(ws_a[:64], generator=seed(20 + i)) for i in range(8)])
 by_noise, by_people = other.std(0).mean().item(), other[0].std(0).mean().item()
 print("strengths:", [round(conv.strength.item(), 3) for conv in net.convs])
-print(f"other noise moves a pixel by {by_noise:.4f}, another person by {by_people:.3f}: ", end="")
+print(
+    f"a pixel's standard deviation over noises is {by_noise:.4f}, over people {by_people:.3f}: ",
+    end="",
+)
 print(f"{by_noise / by_people:.1%}")
+assert by_noise < 0.02 * by_people
 
 # %% [markdown]
-# The generator has switched its noise off: the strengths ended near 0. These drawings hold nothing random, as loose hairs and freckles are; whatever differs between two pictures belongs to the person. So the noise inputs are told here, and not shown.
+# The strengths have stayed near 0: training found little use for the noise. These drawings have no random details such as loose hairs and freckles; whatever differs between two pictures belongs to the person. So this generator cannot show what noise is good for.
 #
 # ## 3 · Droplets
 #
-# StyleGAN's pictures had a flaw: nearly all of its maps have a bright drop somewhere. Karras and others (2020) traced it to AdaIN. **A map of 64 × 64 holds numbers of standard deviation 1. One of them is set to 100. What is the standard deviation of the others after AdaIN?**
+# StyleGAN's pictures had a flaw: all of its maps from about 64 × 64 on have a bright drop somewhere. Karras and others (2020) traced it to AdaIN. **A map of 64 × 64 holds numbers of standard deviation 1. One of them is set to 100. What is the standard deviation of the others after AdaIN, with a scale of 1?**
 
 # %%
 # Replace ... by a number
@@ -586,7 +629,7 @@ assert abs(others - 0.54) < 0.02
 figures.droplet(drop[0, 0], {"after AdaIN": normalised[0, 0]})
 
 # %% [markdown]
-# With one large number the generator can set the size of all others: it carries magnitudes past the normalisation. StyleGAN2 removes the reason. It normalises not the map that is there but the one that is *expected* for white noise, and for that it needs only the kernel:
+# With one large number the generator can set the size of all the others, so it can carry magnitudes past the normalisation. StyleGAN2 removes this reason for drops. It does not divide a map by the standard deviation that the map has, but by the one that is *expected* if the inputs are white noise. This one depends only on the kernel, with the style multiplied in:
 #
 # $$w'_{oik} = s_i\, w_{oik}, \qquad w''_{oik} = \frac{w'_{oik}}{\sqrt{\sum_{ik} {w'_{oik}}^2 + 10^{-8}}} .$$
 #
@@ -608,7 +651,7 @@ def modulated_conv(x, weight, style):
 modulated_conv = check("styles.modulated_conv", modulated_conv)
 
 # %% [markdown]
-# The solution makes no kernels at all. A convolution is linear, so the style may scale the inputs, and the length the outputs: one convolution for the whole batch. What comes out for white noise, and for white noise with a drop?
+# The course's own solution never builds these kernels. A convolution is linear, so the style may scale the inputs, and the division by the length may be applied to the outputs: one convolution for the whole batch. What comes out for white noise, and for white noise with a drop?
 
 # %%
 weight = torch.randn(32, 32, 3, 3, generator=seed(10))
@@ -625,19 +668,19 @@ print(f"with a drop, the places away from it: {far.std():.3f}")
 torch.testing.assert_close(far, modulated_conv(white, weight, style)[..., 8:-1, 8:-1])
 
 # %% [markdown]
-# The average spread is 1, but that of a single map is not: a map may be loud or faint, as its input is. And a drop changes nothing outside its neighbourhood, so the generator gains nothing by drawing one.
+# Over all maps the standard deviation is 1, but that of a single map need not be: it follows its input. And a drop changes nothing outside its neighbourhood, so the generator gains nothing by drawing one.
 
 # %% [markdown]
 # ## 4 · Few pictures
 #
-# A discriminator can learn its pictures by heart. To see only that, take the generator out of the game: the "fakes" are other *real* faces. There is nothing to find, and a fair discriminator can only guess. **It learns from 20 faces against 2,000 others that it is told are fake. Then it sees new real faces. How many per cent does it call fake?**
+# A discriminator can memorise its training pictures. To see this effect alone, take the generator out of the game: the "fakes" are other *real* faces. Nothing distinguishes the two sets, so a discriminator that does not memorise can only guess. **It learns from 20 faces, and from 2,000 others that are labelled fake. Then it sees new real faces. What percentage of them does it call fake?**
 
 # %%
 # Replace ... by a number from 0 to 100
 guess = predict("styles.stranger", ...)
 
 # %% [markdown]
-# Adaptive augmentation (ADA; Karras and others 2020) shows the discriminator flipped, turned, moved and recoloured pictures, real ones and fakes alike, each with a probability $p$. How large should $p$ be? ADA measures how sure D is of its training pictures, $r = \text{E}\,\text{sign}(D(x))$, and holds it near a target of 0.6.
+# Adaptive discriminator augmentation (ADA; Karras and others 2020) shows the discriminator flipped, turned, moved and recoloured pictures, real ones and fakes alike; each change happens with probability $p$. How large should $p$ be? ADA measures how sure D is of its training pictures, $r = \text{E}\,\text{sign}(D(x))$, and holds it near a target of 0.6.
 #
 # ### Exercise 9 · The controller
 #
@@ -657,7 +700,7 @@ def adaptive_probability(p, real_scores, images, target=0.6, span=500_000):
 adaptive_probability = check("styles.adaptive_probability", adaptive_probability)
 
 # %%
-shown = faces[:1].floats().expand(12, -1, -1, -1)
+shown = faces[4:5].floats().expand(8, -1, -1, -1)
 plots.rows({f"p = {p:g}": augment(shown, p, seed(14)) for p in (0.0, 0.2, 0.5, 0.8)})
 
 # %%
@@ -667,10 +710,11 @@ few, many = faces[order[2400:2420]].floats(), faces[order[2400:3900]].floats()
 rounds = pick(smoke=4, laptop=200, gpu=200)
 
 
+# %%
 def judged(own, run, target=None):
-    """D learns `own` against `pool`: which share it calls fake of strangers, of `own`; the last p"""
+    """D learns `own` against `pool`: the shares of strangers and of `own` that it calls fake; p; r"""
     torch.manual_seed(run)
-    D, p = StyleDiscriminator(NARROW, 32), 0.0
+    D, p, signs = StyleDiscriminator(NARROW, 32), 0.0, []
     optimizer = torch.optim.Adam(D.parameters(), 2e-3, (0.0, 0.99))
     for _ in range(rounds):
         ours, others = (x[torch.randint(len(x), (16,))] for x in (own, pool))
@@ -679,34 +723,40 @@ def judged(own, run, target=None):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        signs.append(ours.sign().mean().item())
         if target:
             p = adaptive_probability(p, ours.detach(), 16, target, span=1500)
     with torch.no_grad():
-        return *((D(x) < 0).double().mean().item() for x in (strangers, own)), float(p)
+        fake = [(D(x) < 0).double().mean().item() for x in (strangers, own)]
+    return *fake, float(p), sum(signs[-50:]) / len(signs[-50:])
 
 
 # %%
 tried = {
     "20 faces": [judged(few, run) for run in range(3)],
     "20 faces, ADA": [judged(few, run, 0.6) for run in range(3)],
-    "1,500 faces": [judged(many, 0)],
+    "1,500 faces": [judged(many, run) for run in range(3)],
 }
+
+# %%
 called = sum(run[0] for run in tried["20 faces"]) / 3
 print(guess.reveal(round(100 * called)))
 for name, runs in tried.items():
     of_strangers, of_own = (", ".join(f"{run[i]:.0%}" for run in runs) for i in (0, 1))
-    ends = f"; p ended at {', '.join(f'{run[2]:.2f}' for run in runs)}" if "ADA" in name else ""
-    print(f"{name:14} called fake: strangers {of_strangers}; its own {of_own}{ends}")
+    ends, r = (", ".join(f"{run[i]:.2f}" for run in runs) for i in (2, 3))
+    print(f"{name:14} called fake: strangers {of_strangers}; its own {of_own}")
+    print(f"{'':14} r of the last 50 rounds {r}; p at the end {ends}")
 if full:
     assert all(run[0] - run[1] > 0.4 for run in tried["20 faces"])
-    assert abs(tried["1,500 faces"][0][0] - tried["1,500 faces"][0][1]) < 0.2
+    assert max(run[3] for run in tried["20 faces, ADA"]) < min(run[3] for run in tried["20 faces"])
+    assert all(abs(run[0] - run[1]) < 0.2 for run in tried["1,500 faces"])
 
 # %% [markdown]
-# A discriminator of 20 faces calls most strangers fake, although they are real faces like its own, of which it calls hardly any fake: it has learned them by heart. A discriminator of 1,500 faces cannot, in so few rounds, and calls about as many of its own faces fake as of the strangers. With ADA a small $p$ is enough to hold $r$ at the target. That is all the controller looks at: most strangers are still called fake. Augmentation makes more of 20 faces, but it makes no new ones.
+# With 20 faces of its own, the discriminator calls most strangers fake and almost none of its own: it has memorised them. With 1,500 faces it cannot do so in this many rounds, and it calls about the same share of its own faces fake as of the strangers. ADA lowers $r$ towards the target of 0.6, and a small $p$ is enough for that. The controller looks at nothing else, and most strangers are still called fake. Augmentation makes more use of 20 faces, but it does not add new people.
 #
 # ### Does it leak?
 #
-# If every picture were flipped with probability ½, nothing in the result would tell which way round the originals were. A generator could then flip half of its faces, and D would not notice. If a *coin* decides first whether to flip at all, and then a second one which way, enough originals remain. The widget shows which mixtures can be undone: those whose eigenvalues are all different from 0.
+# If every picture is flipped with probability ½, nothing in the result shows which way round the originals were. A generator could then flip half of its faces, and D would not notice: the augmentation *leaks* into the pictures. Now let one coin decide, with probability $p < 1$, whether a picture is touched at all, and a second coin which way round it then is. More than half of the pictures are left as they were, so the originals can be inferred. In general, a mixture of transformations can be undone if none of its eigenvalues is 0. The widget shows the smallest one.
 
 
 # %%
@@ -722,30 +772,30 @@ def true_turns(p):
     return torch.tensor([1 - p, p / 3, p / 3, p / 3])
 
 
-laws = {"flip, a coin": flip_coin, "flip, always": flip_always, "three turns": true_turns}
-sliders.leak(laws)
+mixtures = {"two coins": flip_coin, "flip with p": flip_always, "turn with p": true_turns}
+sliders.leak(mixtures)
 
 # %% [markdown]
-# Here is the same as a figure. A law that reaches 0 leaks there: flips without a coin at $p = ½$, and the three true quarter turns at $p = ¾$, where all four directions are equally frequent.
+# Here is the same as a figure. A mixture leaks where its curve reaches 0: plain flips at $p = ½$; quarter turns by 90°, 180° or 270° at $p = ¾$, where all four directions are equally frequent; and the two coins only at $p = 1$.
 
 # %%
 probabilities = torch.linspace(0, 1, 101)
 smallest = {
-    name: torch.stack([sliders.smallest(law(p.item())) for p in probabilities])
-    for name, law in laws.items()
+    name: torch.stack([sliders.smallest(mixture(p.item())) for p in probabilities])
+    for name, mixture in mixtures.items()
 }
-assert smallest["flip, always"][50] < 1e-6 and smallest["three turns"][75] < 1e-6
-assert (smallest["flip, a coin"][:100] > 0).all()
+assert smallest["flip with p"][50] < 1e-6 and smallest["turn with p"][75] < 1e-6
+assert (smallest["two coins"][:100] > 0).all() and smallest["two coins"][100] < 1e-6
 figures.leaks(probabilities, smallest)
 
 # %% [markdown]
 # ## 5 · Moving
 #
-# In films made with StyleGAN2 the hair stays where it is while the face moves: texture sticks to the pixel grid. StyleGAN3 (Karras and others 2021) traces this to the activation functions. A bent signal has overtones. Those that are too fast for the grid fold back to slower waves, and these depend on where the grid lies. The cure is to apply the activation at a higher rate.
+# In films made with StyleGAN2 the hair stays where it is while the face moves: texture sticks to the pixel grid. StyleGAN3 (Karras and others 2021) traces this to aliasing, in the upsampling filters and at the activation functions. An activation bends a signal, and a bent signal has overtones. Overtones that are too fast for the grid are aliased: they appear as slower waves, which depend on where the grid lies. The cure is to apply the activation at a higher sampling rate, and to remove the overtones before returning to the grid.
 #
 # ### Exercise 10 · Up, bend, down
 #
-# `x` is `(…, n)`, circular. Resample it to `factor * n` places by Fourier, apply `act`, remove all frequencies of $n/2$ and above, and return to $n$ places. (Mind the scale: `rfft` sums over places.) *Five lines, ten minutes.*
+# `x` is `(…, n)`, a circular signal; $n$ may be odd. Resample it to `factor * n` places by the Fourier transform, apply `act`, remove all frequencies of $n/2$ and above, and return to $n$ places. (Mind the scale: `rfft` sums over places.) *Five lines, ten minutes.*
 
 
 # %%
@@ -784,13 +834,13 @@ assert all(low < db for low, db in zip((28, 44, 60, 68), found, strict=True))
 figures.sticking(cases)
 
 # %% [markdown]
-# The decibels compare the error with the range of pictures, from −1 to 1: 20 dB more is a tenth of the error. The first two doublings of the rate each remove about 16 dB, a factor of six. The last row is a trap. A shift of half a place is a whole place at twice the rate, so the activation at that rate moves along exactly, and the test proves nothing.
+# The decibels compare the error with the range of pictures, from −1 to 1: 20 dB more means a tenth of the error. The first two doublings of the rate each gain about 16 dB, so each divides the error by about six. The last row is a trap. A shift by half a place is a shift by a whole place at twice the rate, so the activation at that rate commutes with it exactly, and the test proves nothing.
 
 # %%
 sliders.aliasing(signal[0], leaky)
 
 # %% [markdown]
-# Our generator was built without this care. Move its maps of 8 × 8 by a whole cell, and the picture moves by 4 pixels. **Move them by half a cell. How well does the picture move along, in dB?**
+# Our generator has no such filters. Move its maps of 8 × 8 by a whole cell, and the picture moves by 4 pixels. **Move the maps by half a cell. How well does the picture follow, in dB?**
 
 # %%
 # Replace ... by a number of dB
@@ -811,29 +861,36 @@ def from_8(x, picture, ws):
     return styles.doubled(picture) + net._unfolded(net.rgbs[2](x, ws[:, 5]))
 
 
+# %%
 @torch.no_grad()
 def moved_inside(cells):
-    """dB between the picture of moved 8 × 8 maps and the moved picture, away from the border"""
+    """dB away from the border: of the picture of moved 8 × 8 maps, and of the unmoved picture"""
     ws = ws_a[:64]
     x, picture = up_to_8(ws)
     stayed = from_8(x, picture, ws)
-    per_cell = picture.shape[-1] // x.shape[-1]
-    went = from_8(styles.moved(x, cells), styles.moved(picture, per_cell * cells), ws)
-    error = went - stayed.roll(round(stayed.shape[-1] // x.shape[-1] * cells), -1)
-    return 10 * math.log10(4 / max(error[..., 12:-12].square().mean().item(), 1e-20))
+    went = from_8(styles.moved(x, cells), styles.moved(picture, 2 * cells), ws)
+    expected = stayed.roll(round(4 * cells), -1)
+    return decibels(went, expected), decibels(stayed, expected)
 
 
-whole, half = moved_inside(1.0), moved_inside(0.5)
+def decibels(a, b):
+    error = (a - b)[..., 12:-12].square().mean().item()
+    return 10 * math.log10(4 / max(error, 1e-20))
+
+
+# %%
+(whole, _), (half, still) = moved_inside(1.0), moved_inside(0.5)
 print(guess.reveal(round(half, 1)))
-print(f"a whole cell {whole:.0f} dB, half a cell {half:.1f} dB; StyleGAN3-T on photographs: 63 dB")
-assert whole > 60 and half < 40
+print(f"a whole cell {whole:.0f} dB, half a cell {half:.1f} dB")
+print(f"for comparison: a picture that does not follow half a cell at all, {still:.1f} dB")
+assert whole > 60 and still < half < 40
 
 # %% [markdown]
-# A whole cell is moved along up to rounding. Half a cell is not: a good part of the picture stays where the grid is. That is what StyleGAN3's filters remove, at the cost of a slower network.
+# The picture follows a whole cell up to rounding. It follows half a cell only in part: the result is better than a picture that stays, and far from the 60 dB and more that the filtered activation reached above. StyleGAN3 filters at every layer, at the cost of a slower network. Its authors report 63 dB for StyleGAN3-T on photographs. They move the input of the whole generator, so the two numbers compare only roughly.
 #
 # ## 6 · Seeing far
 #
-# A 3 × 3 convolution sees one pixel far. To know that the left eye should look like the right one, a network needs many of them, or another kind of layer. SAGAN (Zhang and others 2019) adds **self-attention**: every place looks at all places, and takes a weighted mean of what they hold.
+# A 3 × 3 convolution reaches one pixel far. To make the left eye look like the right one, a network needs many such layers, or another kind of layer. SAGAN (Zhang and others 2019) adds **self-attention**: every place looks at all places, and takes a weighted mean of the values there.
 #
 # ### Exercise 11 · Self-attention
 #
@@ -854,7 +911,7 @@ def self_attention(x, query, key, value):
 self_attention = check("styles.self_attention", self_attention)
 
 # %% [markdown]
-# An experiment that only a far-seeing network can solve: one pixel of 16 × 16 is marked, and holds +1 or −1. All pixels shall take that value. Three 3 × 3 convolutions reach three pixels far. For a mark at a random place, the share of pixels out of reach is $1 - (100/256)^2 = 0.847$, and there the best answer is 0, with a squared error of 1. So 0.847 is the floor of three convolutions, however long they train.
+# Here is a task that needs this reach: one pixel of 16 × 16 is marked, and holds +1 or −1. All pixels should take that value. Three 3 × 3 convolutions reach three pixels far. For a mark at a random place, the share of pixels out of reach is $1 - (100/256)^2 = 0.847$, and there the best answer is 0, with a squared error of 1. So the error of three convolutions cannot fall below 0.847, however long they train.
 
 
 # %%
@@ -870,7 +927,8 @@ def near(inputs, outputs):
     return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU())
 
 
-errors, rounds = {}, pick(smoke=5, laptop=400, gpu=600)
+# %%
+rounds = pick(smoke=5, laptop=400, gpu=600)
 torch.manual_seed(0)
 networks = {
     "three convolutions": nn.Sequential(near(2, 16), near(16, 16), nn.Conv2d(16, 1, 3, padding=1)),
@@ -891,13 +949,15 @@ for network in networks.values():
 x, y, at = marked(256, seed(16))
 with torch.no_grad():
     errors = {name: (net_(x) - y).square().mean().item() for name, net_ in networks.items()}
-print({name: f"{error:.4f}" for name, error in errors.items()}, "floor of the first: 0.847")
+print(
+    {name: f"{error:.4f}" for name, error in errors.items()}, "lowest possible for the first: 0.847"
+)
 if full:
     assert errors["three convolutions"] > 0.8 and errors["two and attention"] < 0.1
 plots.bars(errors, "mean squared error on new pictures")
 
 # %% [markdown]
-# Where do places look? The trained block holds its matrices as 1 × 1 convolutions. With them, your function computes what the block computes.
+# Where do places look? The trained block stores its matrices as 1 × 1 convolutions. Given these matrices, your function computes what the block computes.
 
 # %%
 block = networks["two and attention"][2]
@@ -914,13 +974,13 @@ print(f"the mark is in row {row}, column {column}; γ, at first 0, is now {block
 figures.attention_on(shown, torch.stack([looks[r, c] for r, c in places]), places)
 
 # %% [markdown]
-# Wherever a place lies, the places around the mark get its largest weights. The block has learned to ask for them, and γ, which begins at 0, has let its answer in. (The sign of γ is free: the layer behind the block can turn it round.)
+# All places give their largest weights to the surroundings of the mark. The block has learned to look there, and γ, which begins at 0, now lets the result through. (The sign of γ is free: the layer after the block can reverse it.) The three maps are alike because in this task all places need the same value. So the task shows reach, and a mean over the whole picture would give that, too; a mean could not give different places different values.
 #
-# SAGAN also divides every weight by its largest singular value (**spectral normalisation**; Miyato and others 2018), so that no matrix lengthens any vector. That value is found by power iteration, one step in each training step.
+# SAGAN also divides every weight by its largest singular value (**spectral normalisation**; Miyato and others 2018), so that no matrix lengthens any vector. Power iteration finds this value, with one step in each training step.
 #
 # ### Exercise 12 · Power iteration
 #
-# See the weight as a matrix `(O, everything else)`. `steps` times: $v \leftarrow W^\top u / \|W^\top u\|$, $u \leftarrow W v / \|W v\|$. Return $\sigma = u^\top W v$ and the new $u$. A gradient reaches the weight through σ alone. *Six lines, ten minutes.*
+# See the weight as a matrix `(O, everything else)`. `steps` times: $v \leftarrow W^\top u / \|W^\top u\|$, $u \leftarrow W v / \|W v\|$. Return $\sigma = u^\top W v$ and the new $u$. For the gradient of σ, $u$ and $v$ count as constants. *Six lines, ten minutes.*
 
 
 # %%
@@ -939,7 +999,7 @@ def spectral_norm(weight, u, steps=1):
 spectral_norm = check("styles.spectral_norm", spectral_norm)
 
 # %% [markdown]
-# Does it bound what the *layer* does? The kernel of a convolution is used at every place, and the windows overlap. A 3 × 3 kernel of ones has the matrix norm 3; a constant picture it multiplies by 9. For circular pictures, the true gain of a layer is the largest singular value over all frequencies. Here are both for the convolutions of the feature network.
+# Does this bound what the *layer* does? The kernel of a convolution is used at every place, and the windows overlap. A 3 × 3 kernel of ones has the matrix norm 3, but it multiplies a constant picture by 9. For circular pictures, the true gain of a layer is the largest singular value over all frequencies (Sedghi and others 2019). The figure shows the ratio of the two for the convolutions of the feature network; if spectral normalisation bounded the layers, all ratios would be 1.
 
 # %%
 ratios = {}
@@ -953,92 +1013,117 @@ assert all(1 < ratio <= 3 for ratio in ratios.values())
 plots.bars(ratios, "true gain / spectral norm of the kernel")
 
 # %% [markdown]
-# So a network normalised in this way may lengthen vectors at every layer, by up to 3 for kernels of 3 × 3. The name promises more than the method does.
+# So a layer that is normalised in this way can still lengthen vectors, by a factor of up to 3 for kernels of 3 × 3.
 #
-# SAGAN's third part is two learning rates, a larger one for D. Does that help? In the smallest GAN there is (lecture 05's Dirac game, with the penalty R1) the answer can be computed: near the end, the distance that is left after each round is the largest |eigenvalue| of
+# SAGAN's third part is two learning rates, a larger one for D. Does that help? In the smallest GAN (lecture 05's Dirac game, here with the penalty R1) the answer can be computed: near the equilibrium, each round multiplies the distance to it by the largest |eigenvalue| of
 #
 # $$\begin{pmatrix} 1 & a/2 \\ -b/2 & 1 - \gamma b \end{pmatrix},$$
 #
-# with rates $a$ of G and $b$ of D, and γ the weight of R1. Below 1 the players come home.
+# with rates $a$ of G and $b$ of D, and γ the weight of R1. Below 1 the game converges. The determinant is $1 - b(\gamma - a/4)$, so this happens for no $b$ at all if $\gamma \leq a/4$. For a larger γ, convergence is fastest where the two eigenvalues meet: at $b = a/\gamma^2$.
 
 # %%
 d_rates = torch.logspace(-2, 0.3, 80).tolist()
 rates = {f"γ = {g:g}": [scaling.dirac_rate(0.1, b, g) for b in d_rates] for g in (0.02, 0.3, 1.0)}
 for name, values in rates.items():
     best = min(range(len(values)), key=values.__getitem__)
-    print(f"{name}: best {values[best]:.3f}, at a rate of D of {d_rates[best]:.2f} (G's: 0.1)")
-assert min(rates["γ = 0.02"]) >= 1 > min(rates["γ = 1"])
-figures.dirac_rates(d_rates, rates)
+    exact = 0.1 / float(name[4:]) ** 2
+    print(
+        f"{name}: best {values[best]:.3f}, at a rate of D of {d_rates[best]:.2f}; a/γ² = {exact:.2f}"
+    )
+    assert min(values) >= 1 if name == "γ = 0.02" else abs(d_rates[best] / exact - 1) < 0.07
+figures.dirac_rates(d_rates, rates, 0.1)
 
 # %% [markdown]
-# With little penalty no ratio of the rates helps. With γ = 0.3 D should indeed be faster than G. With γ = 1 equal rates are best. The ratio alone decides nothing.
+# With γ = 0.02, below $a/4$, no rate of D helps. With γ = 0.3 the best rate of D is eleven times that of G, with γ = 1 equal rates are best. So here, whether a faster D helps depends on the penalty. (SAGAN's D has no R1; for spectral normalisation this calculation says nothing.)
 #
 # ## 7 · Classes
 #
-# BigGAN (Brock and others 2019) is large: 70 million weights in G, 88 million in D for 128 × 128. Some of its ideas are small enough to try. The class enters every BatchNorm, which takes its gain and bias from it. The code is cut into chunks, one for each block. D's score has a part that asks for the class. And **truncation**: draw $z$ from a normal distribution without its tails. The course's `big_fashion32` is such a network with 0.14 million weights.
+# BigGAN (Brock and others 2019) is large: 70 million weights in G, 88 million in D for 128 × 128. Some of its ideas are small enough to try. The class enters every BatchNorm of G, which computes its gain and bias from the class. The code is cut into chunks, one for each block. D's score has a part that depends on the class. And **truncation**: draw $z$ from a normal distribution without its tails. The course's `big_fashion32` is a small generator of this kind. (It was trained against a plainer discriminator than BigGAN's: strided convolutions, with the same class part in the score.)
 
 # %%
 big = scaling.BigGANGenerator(10, 64, 32, ch=16, widths=(4, 4, 2, 2), attention=None, nc=1)
 load_weights("big_fashion32", big)
 clothes = data.load("fashion", "test", size=32)
+print(f"{sum(p.numel() for p in big.parameters()):,} weights")
 judge_clothes, sorter = metrics.FeatureNet("fashion"), metrics.Classifier("fashion")
 n = pick(smoke=100, laptop=1000, gpu=1000)
 some = torch.randperm(len(clothes), generator=seed(17))
-real_clothes, floor = (
-    judge_clothes.features(clothes[part].floats()) for part in (some[:n], some[n : 2 * n])
-)
-labels, table, drawn = torch.arange(n) % 10, {}, {}
+others, reference = (clothes[part] for part in (some[:n], some[n : 2 * n]))
+
+# %%
 z = torch.randn(n, big.nz, generator=seed(18))
 codes = {"as drawn": z}
 for bound in (1.0, 0.5):
     codes[f"within ± {bound:g}"] = scaling.truncated_normal(z.shape, bound, seed(18))
+wanted, made = torch.arange(n) % 10, {"real clothes": (others.floats(), others.labels)}
 for name, z in codes.items():
     with torch.no_grad():
-        x = torch.cat([big(a, b) for a, b in zip(z.split(250), labels.split(250), strict=True)])
-    table[name] = judge_clothes.features(x), (sorter.classify(x) == labels).double().mean().item()
-    drawn[name] = x[:10]
-
-# %%
-table = {"real clothes": (floor, math.nan), **table}
-for name, (fake, right) in table.items():
-    precision, recall = metrics.precision_recall(real_clothes, fake)
-    pair = metrics.fit_gaussian(fake), metrics.fit_gaussian(real_clothes)
-    distance = metrics.frechet_distance(*pair[0], *pair[1])
-    print(
-        f"{name:14} precision {precision:.2f}, recall {recall:.3f}, Fréchet {distance:5.2f}", end=""
-    )
-    print("" if math.isnan(right) else f", requested class {right:.1%}")
-plots.rows(drawn)
+        parts = [big(a, b) for a, b in zip(z.split(250), wanted.split(250), strict=True)]
+    made[name] = torch.cat(parts), wanted
 
 # %% [markdown]
-# Narrower codes give the requested class more often. Precision rises a little at most; recall, which is low to begin with, goes to 0, and the Fréchet distance grows. This is the exchange of section 2 again, made in Z instead of W.
+# For real clothes, "requested class" is the share that the classifier reads correctly. A generator that ignored the class would reach 10 %.
+
+# %%
+reference = judge_clothes.features(reference.floats())
+for name, (x, labels) in made.items():
+    fake = judge_clothes.features(x)
+    precision, recall = metrics.precision_recall(reference, fake)
+    pair = metrics.fit_gaussian(fake), metrics.fit_gaussian(reference)
+    distance = metrics.frechet_distance(*pair[0], *pair[1])
+    right = (sorter.classify(x) == labels).double().mean().item()
+    print(f"{name:14} precision {precision:.2f}, recall {recall:.3f}, ", end="")
+    print(f"Fréchet {distance:5.2f}, requested class {right:.1%}")
+plots.rows({name: x[:10] for name, (x, _) in list(made.items())[1:]})
+
+# %% [markdown]
+# With narrower codes the classifier reads the requested class more often, and more often than for real clothes: the pictures become typical of their class. Precision rises a little at most; recall, which is low to begin with, goes to 0, and the Fréchet distance grows. Truncation exchanges variety for typicality in Z as it does in W.
 #
-# ## 8 · A discriminator that went to school
+# ## 8 · A pretrained discriminator
 #
-# Training a discriminator from nothing takes long. Projected GANs (Sauer and others 2021) take a network that is trained already, freeze it, and train only small heads on its maps. StyleGAN-XL and StyleGAN-T, which follows a text, grew from that. Three generators have learned for about the same time: one from a discriminator on pixels, one from heads on the encoder of lecture 02's autoencoder, one from both. **The Fréchet distances of the first two are far apart. Which pictures look better?**
+# Training a discriminator from scratch takes long. Projected GANs (Sauer and others 2021) take a network that is already trained, freeze it, and train only small heads on its maps. StyleGAN-XL and StyleGAN-T, which is conditioned on a text, build on this. Three generators have been trained for about one to one and a half minutes of CPU time each: one against a discriminator on pixels (`pixels`), one against heads on the encoder of lecture 02's autoencoder (`fixed`), one against both (`both`). **The Fréchet distances of the first two are far apart. Which pictures look better?**
 
 # %%
 # Replace ... by one of: "those of the smaller distance", "those of the larger distance", "neither"
 guess = predict("styles.which_judge", ...)
 
+# %% [markdown]
+# Fréchet distances by `features` and by `pixels` are followed by a measure that was not learned. `dots` takes the brightness out of a picture, and then measures how far the colour of a pixel is from the mean colour of its 3 × 3 neighbourhood. (It sees dots and nothing else: an evenly grey picture scores 0.)
+
+
 # %%
-trio = {}
+def dots(x):
+    """The standard deviation of colour around its local mean"""
+    colour = x - x.mean(1, keepdim=True)
+    return (colour - F.avg_pool2d(colour, 3, 1, 1, count_include_pad=False)).std().item()
+
+
+trio, judged_by = {}, {}
 for kind in ("pixels", "fixed", "both"):
     one_minute = load_weights(f"style_peeps32_{kind}", StyleGenerator(channels=NARROW, size=32))
     x = one_minute.sample(pick(smoke=128, laptop=516, gpu=516), generator=seed(19))
+    judged_by[kind] = distances(x)
+    trio[f"{kind}\n{judged_by[kind]['features']:.1f}"] = x[:8]
     card = (pretrained.FOLDER / f"style_peeps32_{kind}.md").read_text(encoding="utf-8")
     seconds = card.split("| CPU seconds | ")[1].split(" |")[0]
-    found = distances(x)
-    trio[f"{kind}\n{found['features']:.1f}"] = x[:12]
-    told = ", ".join(f"{judge} {distance:.1f}" for judge, distance in found.items())
-    print(f"{kind:7} {seconds:>4} CPU seconds; Fréchet distance by {told}")
-print(guess.reveal("neither"))
+    judged_by[kind]["dots"] = dots(x)
+    told = ", ".join(f"{judge} {value:.3g}" for judge, value in judged_by[kind].items())
+    print(f"{kind:7} {seconds:>4} CPU seconds; {told}")
+print(f"real faces: features {quality['real faces (floor)']['Fréchet']:.3g}, ", end="")
+print(f"dots {dots(held_out.floats()):.3g}")
+
+# %%
+smaller, cleaner = (
+    min(("pixels", "fixed"), key=lambda kind: judged_by[kind][by]) for by in ("features", "dots")
+)
+sides = {"fixed": "those of the smaller distance", "pixels": "those of the larger distance"}
+print(guess.reveal(sides[cleaner] if smaller == cleaner else "neither"))
 plots.rows(trio)
 
 # %% [markdown]
-# In fewer CPU seconds than the discriminator on pixels needed for a few blurred heads, the heads on a fixed network have taught faces with hair and glasses, and many different ones. But the pictures are full of coloured dots, which anyone sees at once and the fixed network does not. Both judges prefer them even to the cleaner pictures of `both`: the feature network was trained on the same drawings, and at 16 × 16 dots of single pixels average out. What the fixed network is blind to, nobody corrects; and a judge that resembles it rewards what the eye rejects. (One training each: the order of the three may change with the seed.)
+# The discriminator on pixels has taught blurred heads. The heads on a fixed network have taught, in less time, more varied faces with hair and glasses, but the faces are full of coloured dots: `dots` is more than twice that of `both` and six times that of real faces. Both Fréchet distances prefer `fixed` even to `both`. The features come from a network that was trained on the same drawings, and at 16 × 16 pixels single dots average out. Dots to which the fixed network does not respond are not removed by training against it, and a distance in similar features does not count them. (There was one training of each: the order of the three may change with the seed.)
 #
-# Now train such a generator yourself: a style generator, a discriminator on pixels and heads on the fixed encoder. On a GPU it is trained at 64 × 64, with more channels and for longer.
+# Now train such a generator yourself: a style generator, a discriminator on pixels and heads on the fixed encoder, as for `both`. On a GPU it is trained at 64 × 64, with more channels and for longer.
 
 # %%
 side, widths = pick(smoke=(32, NARROW), laptop=(32, NARROW), gpu=(64, (256, 256, 128, 64)))
@@ -1058,13 +1143,18 @@ history = train(step, batches, steps, watch=step.samples)
 
 # %%
 mine = step.ema.model.cpu().sample(pick(smoke=128, laptop=516, gpu=516), generator=seed(19))
-found = distances(F.adaptive_avg_pool2d(mine, 32))
-print(f"{history.steps} steps:", ", ".join(f"{judge} {d:.1f}" for judge, d in found.items()))
+mine = F.adaptive_avg_pool2d(mine, 32)
+yours = {
+    f"{history.steps} steps": distances(mine) | {"dots": dots(mine)},
+    "both": judged_by["both"],
+}
+for name, found in yours.items():
+    print(f"{name}: " + ", ".join(f"{judge} {value:.3g}" for judge, value in found.items()))
 
 # %% [markdown]
 # ## 9 · How large they were
 #
-# The networks of this lecture's modules are the papers' networks: only the sizes differ. On torch's `meta` device, weights have a shape and no memory, so the originals can be built on any laptop and counted.
+# The generators of this lecture's modules can also be built in the papers' sizes. On torch's `meta` device, weights have a shape and take no memory, so any laptop can build the originals and count their weights.
 
 # %%
 SIZES_1024 = (512, 512, 512, 512, 256, 128, 64, 32, 16)  # channels at 4 × 4 … 1024 × 1024
@@ -1084,26 +1174,26 @@ assert counts["StyleGAN2, 1024 × 1024"] == 30_370_060
 assert counts["BigGAN, 128 × 128"] == 70_433_988
 
 # %% [markdown]
-# What this lecture tells and does not show: pictures of 1024 × 1024; the training of StyleGAN3, which filters as in section 5 at every layer, of StyleGAN-XL and of StyleGAN-T; turned instead of moved pictures; films; BigGAN's orthogonal penalty, whose effect the paper counts over many trained models.
+# This lecture does not show: pictures of 1024 × 1024; the training of StyleGAN3, which filters as in section 5 at every layer, of StyleGAN-XL and of StyleGAN-T; rotations in place of shifts; films; the effect of path length regularisation; BigGAN's residual discriminator; and its orthogonal penalty, whose effect the paper counts over many trained models.
 #
 # | system | its idea, in this lecture | what was measured here |
 # |---|---|---|
 # | ProGAN | equalized layers, fading in, minibatch standard deviation | the cost of a step at each level; three runs grown and three at full size |
 # | StyleGAN | a style for each layer, truncation | whose head is seen after a swap; distance, precision and recall over ψ |
-# | StyleGAN2 | demodulation, path length | droplets and their absence, exactly |
-# | StyleGAN2-ADA | augmentation under control | a discriminator of 20 faces, three runs; leaks, exactly |
-# | StyleGAN3 | activations at a higher rate | decibels of a signal and of our generator |
+# | StyleGAN2 | demodulation, path length | droplets and their absence; path lengths in W and Z |
+# | StyleGAN2-ADA | augmentation under control | a discriminator with 20 faces, three runs; leaks, exactly |
+# | StyleGAN3 | activations at a higher rate | decibels of a signal, and of our generator beside a picture that stays |
 # | SAGAN | attention, spectral normalisation, two rates | a task out of reach for convolutions; true gains of layers |
-# | BigGAN | class-conditional BatchNorm, truncated codes | requested classes, precision and recall over the bound |
-# | Projected GAN, StyleGAN-XL | heads on a fixed network | three judges for equal time, under two distances |
+# | BigGAN | class-conditional BatchNorm, truncated codes | requested classes, precision and recall for three bounds |
+# | Projected GAN, StyleGAN-XL | heads on a fixed network | three discriminators in short trainings, by two distances, coloured dots and the eye |
 #
 # ## To go further
 #
-# 1. **Your own swap.** Exchange the styles of two layers that are not neighbours. Can you keep the head and change only the skin?
+# 1. **Your own swap.** Give A the styles of B in two layers that are not neighbours. Can you keep the head and change only the skin?
 # 2. **ψ for each layer.** Truncate only the 4 × 4 layer. What happens to recall, and to the colours?
 # 3. **Another target.** Run `judged(few, 0, target)` for targets of 0.2 and 0.9. Does the share of strangers called fake follow?
-# 4. **Pooled attention.** Set `pool=True` in section 6. Keys and values then come from every second place each way. What can the network no longer tell?
-# 5. **A judge for the judge.** Which of your pictures would the heads alone accept and a person not? Change pixels of a real face until its Fréchet features move as little as possible.
+# 4. **Pooled attention.** Set `pool=True` in section 6. Each 2 × 2 block of places then shares one key and one value. Does the error rise? What can the network no longer locate?
+# 5. **What the features miss.** Add coloured dots to real faces, as many as in `fixed`. How far does the Fréchet distance of the features rise, and how far that of the pixels?
 #
 # ## References
 #
@@ -1117,6 +1207,7 @@ assert counts["BigGAN, 128 × 128"] == 70_433_988
 # - H. Zhang, I. Goodfellow, D. Metaxas, A. Odena. Self-attention generative adversarial networks. *ICML* 2019, arXiv:1805.08318.
 # - M. Heusel, H. Ramsauer, T. Unterthiner and others. GANs trained by a two time-scale update rule converge to a local Nash equilibrium. *NeurIPS* 2017, arXiv:1706.08500.
 # - L. Mescheder, A. Geiger, S. Nowozin. Which training methods for GANs do actually converge? *ICML* 2018, arXiv:1801.04406.
+# - H. Sedghi, V. Gupta, P. M. Long. The singular values of convolutional layers. *ICLR* 2019, arXiv:1805.10408.
 # - A. Brock, J. Donahue, K. Simonyan. Large scale GAN training for high fidelity natural image synthesis. *ICLR* 2019, arXiv:1809.11096.
 # - A. Sauer, K. Chitta, J. Müller, A. Geiger. Projected GANs converge faster. *NeurIPS* 2021, arXiv:2111.01007.
 # - A. Sauer, K. Schwarz, A. Geiger. StyleGAN-XL: scaling StyleGAN to large diverse datasets. *SIGGRAPH* 2022, arXiv:2202.00273.

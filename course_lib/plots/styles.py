@@ -19,7 +19,6 @@ from course_lib.plots import (
     as_pictures,
     as_sheet,
     bare,
-    mark_guess,
     subplots,
 )
 
@@ -35,7 +34,7 @@ def mixing(
     rows: Mapping[str, tuple[Shaped[Tensor, "c h w"], Shaped[Tensor, "n c h w"]]],
     width: float = 8.0,
 ) -> Figure:
-    """People along the top; below, a row for each (donor, mixed): the donor at its left."""
+    """People A along the top; below, a row for each (donor B, mixed): the donor at its left."""
     pictures("people", people), named("rows", rows, _mixed), number("width", width, above=1.3)
     h, w = people.shape[2:]
     sheets = [as_sheet(people, len(people)), *(as_sheet(m, len(m)) for _, m in rows.values())]
@@ -53,13 +52,15 @@ def mixing(
         axes[i, 0].set_ylabel(name, rotation=0, ha="right", va="center")
         if donor is not None:
             axes[i, 0].imshow(as_pictures(donor[None])[0], vmin=0, vmax=1)
+    axes[0, 0].text(1.0, 0.5, "A →", ha="right", va="center", transform=axes[0, 0].transAxes)
+    axes[0, 0].text(0.5, 0.0, "B ↓", ha="center", va="bottom", transform=axes[0, 0].transAxes)
     return figure
 
 
 def kept_and_taken(shares: Mapping[str, Mapping[str, tuple[float, float]]]) -> Figure:
     """layer -> attribute -> (share that shows B's value, share that still shows A's): stacked bars.
 
-    What is left of 1 is a third value, in grey.
+    What is left of 1 shows neither, in grey.
     """
     shares = named("shares", shares, named, reals, 2)
     attributes = list(next(iter(shares.values())))
@@ -72,9 +73,9 @@ def kept_and_taken(shares: Mapping[str, Mapping[str, tuple[float, float]]]) -> F
         taken = np.array([shares[name][attribute][0] for name in names])
         kept = np.array([shares[name][attribute][1] for name in names])
         axes.barh(names, taken, color=MODEL, label="B's")
-        axes.barh(names, 1 - taken - kept, left=taken, color="0.8", label="a third")
+        axes.barh(names, 1 - taken - kept, left=taken, color="0.8", label="neither's")
         axes.barh(names, kept, left=1 - kept, color=DATA, label="A's")
-        axes.set(xlim=(0, 1), xticks=[0, 0.5, 1], title=attribute)
+        axes.set(xlim=(0, 1), xticks=[0, 0.5, 1], title=attribute, xlabel="share of the pairs")
     all_axes[0, 0].invert_yaxis()
     handles, labels = all_axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
@@ -82,11 +83,14 @@ def kept_and_taken(shares: Mapping[str, Mapping[str, tuple[float, float]]]) -> F
 
 
 def truncation(
-    strips: Mapping[float, Shaped[Tensor, "n c h w"]], measures: Mapping[str, Sequence[float]]
+    strips: Mapping[float, Shaped[Tensor, "n c h w"]],
+    measures: Mapping[str, Sequence[float]],
+    floor: Mapping[str, float],
 ) -> Figure:
-    """A row of people for each ψ, and beside it each measure over ψ."""
+    """A row of people for each ψ, and beside it each measure over ψ; dashed, `floor`'s value."""
     named("strips", strips, pictures)
     measures = named("measures", measures, reals, len(strips))
+    floor = named("floor", floor, number)
     psis = list(strips)
     figure, axes = subplots(1, 1 + len(measures), figsize=(9.2, 3.0),
                             width_ratios=[3, *[1] * len(measures)], squeeze=False)  # fmt: skip
@@ -102,18 +106,22 @@ def truncation(
     axes[0, 0].tick_params(length=0)
     for ax, (name, values) in zip(axes[0, 1:], measures.items(), strict=True):
         ax.plot(psis, values, marker="o", color=MODEL)
+        ax.axhline(floor[name], color=DATA, linestyle="--", label="real faces")
         ax.set(title=name, xlabel="ψ")
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.05 if max(values) <= 1 else None)
+    axes[0, 1].legend(fontsize=8)
     return figure
 
 
 def droplet(before: Float[Tensor, "h w"], after: Mapping[str, Float[Tensor, "h w"]]) -> Figure:
-    """A map with one large number, and what each normalisation makes of it, in one grey scale."""
+    """A map with one large number, circled, and what each normalisation makes of it."""
     before, after = reals("before", before, "h", "w"), named("after", after, reals, "h", "w")
     maps = {"before": before, **after}
     figure, axes = subplots(1, len(maps) + 1, figsize=(2.4 * len(maps) + 3, 2.6))
     for ax, (name, x) in zip(axes, maps.items(), strict=False):
         ax.imshow(x.numpy(), vmin=-2.5, vmax=2.5)
+        y, at = divmod(x.abs().argmax().item(), x.shape[1])
+        ax.plot(at, y, marker="o", markersize=11, markerfacecolor="none", color=MODEL)
         bare(ax, name)
     for i, (name, x) in enumerate(maps.items()):
         axes[-1].hist(x.flatten().clamp(-4, 4), bins=60, range=(-4, 4), histtype="step",
@@ -180,10 +188,13 @@ def sticking(cases: Mapping[str, tuple[Float[Tensor, " n"], Float[Tensor, " n"],
     figure, all_axes = subplots(len(cases), 1, figsize=(6.4, 0.95 * len(cases) + 0.5), sharex=True,
                                 squeeze=False)  # fmt: skip
     top = 1.1 * max((first - second).abs().max().item() for first, second, _ in cases.values())
+    tick = float(f"{top / 2:.1g}")
     for axes, (name, (first, second, db)) in zip(all_axes[:, 0], cases.items(), strict=True):
         axes.plot(first - second, color=MODEL, linewidth=1)
-        axes.set(ylim=(-top, top), yticks=[])
+        axes.set(ylim=(-top, top), yticks=[-tick, tick])
+        axes.yaxis.tick_right()
         axes.set_ylabel(f"{name}\n{db:.0f} dB", rotation=0, ha="right", va="center")
+    all_axes[0, 0].set_title("difference: moved before, or after the activation")
     all_axes[-1, 0].set_xlabel("place")
     return figure
 
@@ -202,19 +213,19 @@ def attention_on(
         axes[0].plot(x, y, marker="s", color=CYCLE[i + 1], markersize=6)
         ax.imshow(weights[i].numpy(), cmap="cividis", vmin=0, extent=(-0.5, w - 0.5, h - 0.5, -0.5))
         ax.plot(x, y, marker="s", color=CYCLE[i + 1], markersize=6)
-        bare(ax, f"from ({x}, {y})")
+        bare(ax, f"from row {y}, column {x}")
     return figure
 
 
-def dirac_rates(d_lr: Sequence[float], rates: Mapping[str, Sequence[float]], guess=None) -> Figure:
-    """How fast the Dirac game comes home, over D's rate: below 1 it does."""
+def dirac_rates(d_lr: Sequence[float], rates: Mapping[str, Sequence[float]], g_lr: float) -> Figure:
+    """What the Dirac game keeps of its distance in a round, over D's rate; dotted, G's rate."""
     d_lr = reals("d_lr", d_lr)
     rates = named("rates", rates, reals, len(d_lr))
     figure, axes = subplots(figsize=(6.0, 3.0))
     for i, (name, values) in enumerate(rates.items()):
         axes.plot(d_lr, values, color=CYCLE[i], linestyle=("-", "--", ":")[i % 3], label=name)
     axes.axhline(1, color=GREY, linewidth=0.8)
+    axes.axvline(number("g_lr", g_lr), color=GREY, linewidth=0.8, linestyle=":", label="G's rate")
     axes.set(xscale="log", xlabel="learning rate of D", ylabel="distance kept in each round")
-    mark_guess(axes, guess, vertical=True)
     axes.legend()
     return figure

@@ -154,8 +154,9 @@ def big_generator() -> BigGANGenerator:
 class SmallProjection(nn.Module):
     """Strided convolutions of spectral norm 1 and a projection on the class: pictures → (B,).
 
-    With BigGAN's residual D the class was right in 62 % after 647 steps at the rates below; at
-    three other pairs of rates it was still at chance after 80.
+    BigGAN's residual D was tried at four pairs of learning rates. At those below, the classifier
+    read the requested class in 62 % of the pictures after 647 steps; the three other runs were
+    stopped after 80 steps, still at chance. The reason was not looked for.
     """
 
     def __init__(self, classes: int = 10, widths: tuple[int, ...] = (4, 32, 64, 96)):

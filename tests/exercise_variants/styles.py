@@ -163,6 +163,16 @@ def with_complex_transforms(x, factor, act):
     return torch.fft.ifft(small).real
 
 
+def by_slices(x, factor, act):
+    n = x.shape[-1]
+    spectrum = torch.fft.rfft(x)
+    if n % 2 == 0 and factor > 1:  # the highest frequency is shared between n/2 and −n/2
+        spectrum = torch.cat([spectrum[..., :-1], spectrum[..., -1:] / 2], -1)
+    bent = torch.fft.rfft(act(torch.fft.irfft(spectrum, factor * n) * factor))
+    low = F.pad(bent[..., : (n + 1) // 2], (0, n // 2 + 1 - (n + 1) // 2))
+    return torch.fft.irfft(low, n) / factor
+
+
 # --- spectral_norm --------------------------------------------------------------------------------
 
 

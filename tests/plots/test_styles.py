@@ -33,21 +33,39 @@ def test_kept_and_taken_shares_and_a_third_fill_the_bar():
     assert kept[0].get_x() + kept[0].get_width() == pytest.approx(1)
 
 
+REAL = {"precision": 0.89, "recall": 0.95}
+
+
 def test_truncation_names_its_rows_and_draws_each_measure_over_psi():
     strips = {psi: pictures(3) for psi in (1.0, 0.5, 0.0)}
-    figure = figures.truncation(strips, {"precision": [0.9, 0.95, 1.0], "recall": [0.3, 0.1, 0.0]})
+    figure = figures.truncation(
+        strips, {"precision": [0.9, 0.95, 1.0], "recall": [0.3, 0.1, 0.0]}, REAL
+    )
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == ["ψ = 1", "ψ = 0.5", "ψ = 0"]
     assert [ax.get_title() for ax in figure.axes[1:]] == ["precision", "recall"]
     line = figure.axes[1].lines[0]
     assert list(line.get_xdata()) == [1.0, 0.5, 0.0] and list(line.get_ydata()) == [0.9, 0.95, 1.0]
+    assert [ax.lines[1].get_ydata()[0] for ax in figure.axes[1:]] == [0.89, 0.95]
+    assert all(ax.get_ylim() == (0, 1.05) for ax in figure.axes[1:])
+
+
+def test_the_drop_is_circled():
+    x = torch.zeros(8, 8)
+    x[2, 5] = 100
+    circle = figures.droplet(x, {"AdaIN": x}).axes[0].lines[0]
+    assert (circle.get_xdata()[0], circle.get_ydata()[0]) == (5, 2)
 
 
 def test_attention_marks_the_place_that_looks():
     weights = torch.zeros(2, 4, 4)
     weights[0, 1, 2] = 1
     figure = figures.attention_on(pictures(1)[0], weights, [(3, 5), (0, 7)])
-    assert [ax.get_title() for ax in figure.axes] == ["picture", "from (5, 3)", "from (7, 0)"]
+    assert [ax.get_title() for ax in figure.axes] == [
+        "picture",
+        "from row 3, column 5",
+        "from row 0, column 7",
+    ]
     assert (figure.axes[1].images[0].get_array() == weights[0].numpy()).all()
 
 
@@ -63,12 +81,12 @@ def test_differences_that_stick_are_told_in_db():
 FIGURES = {
     "mixing": lambda: figures.mixing(pictures(3), {"a": (pictures(1)[0], pictures(3))}),
     "kept_and_taken": lambda: figures.kept_and_taken({"a": {"head": (0.1, 0.2), "skin": (0, 1)}}),
-    "truncation": lambda: figures.truncation({1.0: pictures(2)}, {"precision": [0.5]}),
+    "truncation": lambda: figures.truncation({1.0: pictures(2)}, {"precision": [0.5]}, REAL),
     "droplet": lambda: figures.droplet(torch.zeros(8, 8), {"AdaIN": torch.ones(8, 8)}),
     "leaks": lambda: figures.leaks(torch.linspace(0, 1, 5), {"flip": torch.linspace(1, 0, 5)}),
     "sticking": lambda: figures.sticking({"a": (torch.zeros(4), torch.ones(4), 3.0)}),
     "attention_on": lambda: figures.attention_on(pictures(1)[0], torch.rand(1, 4, 4), [(2, 3)]),
-    "dirac_rates": lambda: figures.dirac_rates([0.1, 1.0], {"γ = 1": [0.95, 0.9]}),
+    "dirac_rates": lambda: figures.dirac_rates([0.1, 1.0], {"γ = 1": [0.95, 0.9]}, 0.1),
 }
 
 

@@ -56,6 +56,18 @@ EQUALIZED = Exercise(
             "channels and two outputs of eight channels should not get the same factor.",
         ),
         Mistake(
+            "the number of outputs",
+            lambda weight, gain=1.0: weight * gain / math.sqrt(len(weight)),
+            "You divide by the root of the number of outputs. One output does not get smaller "
+            "because there are others; count what it sums over itself.",
+        ),
+        Mistake(
+            "all weights counted",
+            lambda weight, gain=1.0: weight * gain / math.sqrt(weight.numel()),
+            "You counted all weights, those of the other outputs, too. One output sums only over "
+            "its own.",
+        ),
+        Mistake(
             "without the kernel's area",
             lambda weight, gain=1.0: weight * gain / math.sqrt(weight.shape[1]),
             "A 3 × 3 kernel sums nine times as many products as a 1 × 1 kernel. Yours treats both "
@@ -131,7 +143,7 @@ FADE_IN = Exercise(
     mistakes=(
         Mistake(
             "the wrong branch",
-            lambda low, high, alpha: alpha * _twice(low) + (1 - alpha) * high,
+            lambda low, high, alpha: torch.lerp(high, _twice(low), min(max(alpha, 0), 1)),
             "At α = 0 you show the new level alone, before it has learned anything.",
         ),
         Mistake(
@@ -357,7 +369,14 @@ def _adain(
     return wrong
 
 
+def _adain_eps_outside(x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+    variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+    return (x - mean) / (variance.sqrt() + 1e-8) * scale[..., None, None] + bias[..., None, None]
+
+
 _FAINT = 0.01 * torch.tensor([1.0, -1.0, 1.0, -1.0]).view(1, 1, 2, 2)
+_FAINTEST = _FAINT / 100
+_STANDARD = torch.ones(1, 1), torch.zeros(1, 1)
 
 ADAIN = Exercise(
     id="styles.adain",
@@ -406,7 +425,14 @@ ADAIN = Exercise(
             _adain((2, 3), eps=1e-5),
             "Faint maps come out fainter: at a spread of 0.01 you reach {got:.3f} of what was "
             "asked.",
-            example(_FAINT, torch.ones(1, 1), torch.zeros(1, 1), pick=_at(0, 0, 0, 0), gives=0.953),
+            example(_FAINT, *_STANDARD, pick=_at(0, 0, 0, 0), gives=0.953),
+        ),
+        Mistake(
+            "1e-8 outside the root",
+            _adain_eps_outside,
+            "The 1e-8 belongs under the root: a map of spread 0.0001 should come out with a spread "
+            "of {expected:.3f}, and you say {got:.3f}.",
+            example(_FAINTEST, *_STANDARD, pick=_at(0, 0, 0, 0), gives=1.0),
         ),
         Mistake(
             "scale and bias swapped",
@@ -428,7 +454,8 @@ ADAIN = Exercise(
     ),
     probes=(
         call("squares 0 … 49 in two maps", _SQUARES, _SCALE, _BIAS, grad=(0, 1, 2)),
-        call("a faint map", _FAINT, torch.ones(1, 1), torch.zeros(1, 1)),
+        call("a faint map", _FAINT, *_STANDARD),
+        call("a map of spread 0.0001", _FAINTEST, *_STANDARD),
         call("a map of equal numbers", torch.full((1, 1, 2, 2), 3.0), _SCALE[:, :1], _BIAS[:, :1]),
         call(
             "two pictures, one brighter by 5",
@@ -469,6 +496,11 @@ def _modulated(
         return _kernels(x, kernels * (size + 1e-8) ** power)
 
     return wrong
+
+
+def _length_eps_outside(x: Tensor, weight: Tensor, style: Tensor) -> Tensor:
+    kernels = weight * style[:, None, :, None, None]
+    return _kernels(x, kernels / (kernels.square().sum((2, 3, 4), keepdim=True).sqrt() + 1e-8))
 
 
 def _outputs_styled(x: Tensor, weight: Tensor, style: Tensor) -> Tensor:
@@ -540,6 +572,13 @@ MODULATED_CONV = Exercise(
             "Ten times the kernel gives a tenth of your output.",
         ),
         Mistake(
+            "1e-8 outside the root",
+            _length_eps_outside,
+            "The 1e-8 belongs under the root: of ones, with the kernel (3, 4) and the style "
+            "(0.00001, 0.00001), you make {got:.2f} where {expected:.2f} is asked.",
+            example(_ONE, _PAIR, torch.full((1, 2), 1e-5), pick=_at(0, 0, 0, 0), gives=1.4),
+        ),
+        Mistake(
             "the first picture's kernel for all",
             _first_kernel,
             "All pictures come out in the first one's style.",
@@ -554,6 +593,7 @@ MODULATED_CONV = Exercise(
     probes=(
         call("kernel (3, 4) on ones, style (1, 1)", _ONE, _PAIR, torch.tensor([[1.0, 1.0]])),
         call("kernel (3, 4) on ones, style (10, 10)", _ONE, _PAIR, torch.tensor([[10.0, 10.0]])),
+        call("kernel (3, 4) on ones, style (1e-5, 1e-5)", _ONE, _PAIR, torch.full((1, 2), 1e-5)),
         call("kernel (3, 4) on ones, style (4, 0.75)", _ONE, _PAIR, torch.tensor([[4.0, 0.75]])),
         call(
             "two outputs, one a hundred times as large",
@@ -633,6 +673,12 @@ MIX = Exercise(
             "cut through the style",
             lambda a, b, cut: torch.cat([a[:, :, :cut], b[:, :, cut:]], 2),
             "You cut through each style instead of between layers.",
+        ),
+        Mistake(
+            "cut through the batch",
+            lambda a, b, cut: torch.cat([a[:cut], b[cut:]]),
+            "You cut through the batch: the first pictures are a's alone, the others b's. Axis 1 "
+            "counts layers.",
         ),
         Mistake(
             "only the layer at the cut",
@@ -978,6 +1024,22 @@ def _means(x: Tensor, factor: int, act) -> Tensor:
     return high.unflatten(-1, (-1, factor)).mean(-1)
 
 
+def _cut_at(last):
+    """Keeps the frequencies below last(n), where those below n/2 should stay."""
+
+    def wrong(x: Tensor, factor: int, act) -> Tensor:
+        n = x.shape[-1]
+        spectrum = torch.fft.rfft(act(_resampled(x, factor * n)))
+        kept = torch.arange(spectrum.shape[-1]) < last(n)
+        return torch.fft.irfft(spectrum * kept, factor * n)[..., ::factor]
+
+    return wrong
+
+
+def _never_scaled(x: Tensor, factor: int, act) -> Tensor:
+    return _unscaled(x, factor, act) * factor
+
+
 def _band(n: int, top: int, rows: int, seed: int) -> Tensor:
     """A signal without its highest frequency, about which the text asks nothing."""
     spectrum = torch.fft.rfft(normal(rows, n, seed=seed))
@@ -1009,7 +1071,8 @@ FILTERED = Exercise(
         Mistake(
             "every second sample",
             _every_second,
-            "You left out samples without removing what is too fast for the rest.",
+            "You left out samples without removing what is too fast for the rest: what remains "
+            "is act(x), as if the rate had never changed.",
         ),
         Mistake(
             "the length forgotten",
@@ -1023,6 +1086,23 @@ FILTERED = Exercise(
             _twice_scaled,
             "A constant of 1 comes out as {got:.3g}. Leaving out samples changes no size.",
             example(torch.ones(1, 8), 2, torch.relu, pick=_at(0, 0), gives=2.0),
+        ),
+        Mistake(
+            "n // 2 of an odd n",
+            _cut_at(lambda n: n // 2),
+            "With 9 samples, n/2 is 4.5: the wave number 4 lies below it and stays. You removed "
+            "it, too, since 9 // 2 is 4.",
+        ),
+        Mistake(
+            "n/2 kept",
+            _cut_at(lambda n: n // 2 + 1),
+            "With 8 samples, n/2 is 4, and the wave number 4 has to go, too. You kept it.",
+        ),
+        Mistake(
+            "scaled nowhere",
+            _never_scaled,
+            "Up and down you forgot the number of samples, and the two errors cancel only for "
+            "activations such as ReLU. tanh sees a signal that is `factor` times too small.",
         ),
         Mistake(
             "repeats samples",
@@ -1179,7 +1259,7 @@ def _no_transpose(x, query, key, value):
 
 def _rooted(x, query, key, value):
     q, k, v = _parts(x, query, key, value)
-    weights = (q.transpose(1, 2) @ k / math.sqrt(max(len(query), 2))).softmax(2)
+    weights = (q.transpose(1, 2) @ k / math.sqrt(len(query))).softmax(2)
     return _back(x, v @ weights.transpose(1, 2))
 
 
@@ -1328,8 +1408,8 @@ QUESTIONS = (
     ),
     Question(
         "styles.stranger",
-        "D has learned from 20 faces and from 2,244 others that it was told are fake; all are real "
-        "drawings. It sees new real faces. How many per cent does it call fake?",
+        "D has learned from 20 faces, and from 2,000 others that were labelled fake; all are real "
+        "drawings. It sees new real faces. What percentage of them does it call fake?",
         None,
         None,
     ),
@@ -1346,15 +1426,15 @@ QUESTIONS = (
     ),
     Question(
         "styles.half_cell",
-        "Move the maps of 8 × 8 by a whole cell, and the picture moves along by 4 pixels, exactly. "
-        "Move them by half a cell. How well does the picture move along, in dB? (StyleGAN3 "
-        "reaches 63; every 20 dB is a tenth of the error.)",
+        "Move the maps of 8 × 8 by a whole cell, and the picture moves by 4 pixels, exactly. Move "
+        "them by half a cell. How well does the picture follow, in dB? (Every 20 dB more is a "
+        "tenth of the error.)",
         None,
         None,
     ),
     Question(
         "styles.which_judge",
-        "Two generators have learned for the same seconds: one from a discriminator on pixels, one "
+        "Two generators have learned for a minute or two: one from a discriminator on pixels, one "
         "from heads on a fixed network. Their Fréchet distances are far apart. Which pictures look "
         "better?",
         {
