@@ -1649,6 +1649,11 @@ def _normed(x: Tensor, axes: tuple = (2, 3), correction: int = 0, eps: float = 1
     return (x - mean) / (variance + eps).sqrt()
 
 
+def _beside_the_root(x: Tensor) -> Tensor:
+    variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+    return (x - mean) / (variance.sqrt() + 1e-5)
+
+
 def _spade(
     norm: Callable = _normed,
     resize: Callable = lambda m, size: F.interpolate(m, size, mode="nearest"),
@@ -1771,6 +1776,12 @@ SPADE = Exercise(
             _spade(norm=lambda x: _normed(x, (1,))),
             "You normalise over the channels of each place. Mean and variance should be those of "
             "a map, over its places.",
+        ),
+        Mistake(
+            "ε beside the root",
+            _spade(norm=_beside_the_root),
+            "You add the 1e-5 to the standard deviation. In a faint map, whose variance is about "
+            "as small as that, the two differ: it belongs under the root, to the variance.",
         ),
         Mistake(
             "unbiased",
