@@ -757,8 +757,8 @@ print(
 )
 print(f"{gap.mean():+.0%} ± {gap.std() / m**0.5:.0%}")
 if full:
-    begin, after = (curves["difference of means"][i][0] for i in (0, 2))
-    assert after > begin + 0.2 and after > by_chance[:, 1, 0].mean() + 0.2
+    none, one = (curves["difference of means"][i][0] for i in (0, 2))
+    assert one > none + 0.2 and one > by_chance[:, 1, 0].mean() + 0.2
 
 # %% [markdown]
 # The farther up and to the right a curve runs, the better the trade. A random step costs as much of skin and beard, but on average it adds no glasses. (Single random directions add or remove many. One random direction would be a poor baseline.) Does the corrected direction trade better than the difference of means? The last line compares the two at one step. Orthogonality in W is a statement about codes; it does not ensure that skin and beard stay the same in the *picture*.
@@ -986,8 +986,7 @@ def towards_words(name, count):
 # %%
 _, relevance = towards_words("glasses", 24)
 counts = {
-    f"layer {i}: {net.sides[i]} × {net.sides[i]}": len(c.affine.bias)
-    for i, c in enumerate(net.convs)
+    f"{i}: {net.sides[i]} × {net.sides[i]}": len(c.affine.bias) for i, c in enumerate(net.convs)
 }
 figures.relevances(relevance, counts, 24)
 
