@@ -806,7 +806,7 @@ print(
 plots.rows({"people": x[bare[:10]]} | {name.split(",")[0]: y[:10] for name, y in edited.items()})
 
 # %% [markdown]
-# Read the first line before the others: in no column that the linear model has is another line clearly better. These drawings share one template, so adding the *mean* pair of glasses puts one on almost everybody. The judge counts it as glasses; look at its row to see what it is. On drawings as regular as these, nothing in the table shows that editing needs a generator. For photographs, in which heads turn, a mean pair of glasses sits beside the eyes. (This is not measured here.) The value of the table is the comparison of the other lines with each other.
+# Read the first line before the others: in no column that the linear model has is another line clearly better. These drawings share one template, so adding the *mean* pair of glasses works on everybody. Look at its row: each face gets the same faint grey pair, sometimes with a second side piece behind the head, and the judge counts it as glasses. On drawings as regular as these, nothing in the table shows that editing needs a generator. For photographs, in which heads turn, a mean pair of glasses sits beside the eyes. (This is not measured here.) The value of the table is the comparison of the other lines with each other.
 #
 # Tov and others (2021, e4e) report a trade-off: codes in W+ reconstruct better and are harder to edit. The last line of the numbers tests the second half on the same people. Twice its error is the smallest difference that this test could have found.
 #
