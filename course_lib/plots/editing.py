@@ -77,7 +77,7 @@ def relevances(relevance: Float[Tensor, " C"], layers: Mapping[str, int], chosen
     top[values.abs().argsort(descending=True)[:chosen].numpy()] = True
     place = np.arange(len(values))
     axes.bar(place[~top], values.numpy()[~top], width=1.0, color="0.75")
-    axes.bar(place[top], values.numpy()[top], width=2.0, color=MODEL)
+    axes.bar(place[top], values.numpy()[top], width=2.0, color=MODEL, label=f"the {chosen} largest")
     begin = 0
     for name, count in zip(layers, counts, strict=True):
         axes.axvline(begin - 0.5, color=GREY, linewidth=0.6)
@@ -85,5 +85,6 @@ def relevances(relevance: Float[Tensor, " C"], layers: Mapping[str, int], chosen
                       ha="center", va="bottom", fontsize=8)  # fmt: skip
         begin += count
     axes.axhline(0, color="black", linewidth=0.6)
-    axes.set(xlabel="style channel", ylabel="relevance", xlim=(-1, len(values)))
+    axes.set(xlabel="style channel, layer by layer", ylabel="relevance", xlim=(-1, len(values)))
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure

@@ -49,5 +49,6 @@ def test_relevances_mark_the_largest_and_name_the_layers():
     assert sorted(bar.get_height() for bar in chosen) == pytest.approx([-0.8, 0.6])
     assert len(grey) == 3
     assert [text.get_text() for text in figure.axes[0].texts] == ["4 × 4", "8 × 8"]
+    assert figure.axes[0].get_legend().get_texts()[0].get_text() == "the 2 largest"
     with pytest.raises(ValueError, match="add up"):
         figures.relevances(values, {"4 × 4": 2}, 2)

@@ -1649,6 +1649,11 @@ def _normed(x: Tensor, axes: tuple = (2, 3), correction: int = 0, eps: float = 1
     return (x - mean) / (variance + eps).sqrt()
 
 
+def _beside_the_root(x: Tensor) -> Tensor:
+    variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+    return (x - mean) / (variance.sqrt() + 1e-5)
+
+
 def _spade(
     norm: Callable = _normed,
     resize: Callable = lambda m, size: F.interpolate(m, size, mode="nearest"),
@@ -1771,6 +1776,12 @@ SPADE = Exercise(
             _spade(norm=lambda x: _normed(x, (1,))),
             "You normalise over the channels of each place. Mean and variance should be those of "
             "a map, over its places.",
+        ),
+        Mistake(
+            "ε beside the root",
+            _spade(norm=_beside_the_root),
+            "You add the 1e-5 to the standard deviation. In a faint map, whose variance is about "
+            "as small as that, the two differ: it belongs under the root, to the variance.",
         ),
         Mistake(
             "unbiased",
@@ -2181,8 +2192,8 @@ EXERCISES = (
 QUESTIONS = (
     Question(
         "editing.untrained",
-        "A generator with random weights has never seen a face. In W+, a code is sought whose "
-        "picture is nearest to a real one. What does the picture show?",
+        "A generator with random weights has never seen a face. In W+, we search for the code "
+        "whose picture is nearest to a real person. What does this picture show?",
         {
             "noise": "The weights are random, but the code is not: hundreds of numbers are fitted "
             "to this one picture.",
@@ -2198,12 +2209,12 @@ QUESTIONS = (
         "dB: the best one in W, the best one in W+, or the most similar drawing of the training "
         "set?",
         {
-            "in W": "One w for all layers draws only faces that the mapping could make. It is the "
-            "narrowest of the three.",
+            "in W": "One w for all layers has the fewest numbers: every picture of W is also one "
+            "of W+, so W+ can come at least as near.",
             "in W+": "A w for each layer draws more than W does. Is that more than thousands of "
             "real drawings hold?",
-            "the training drawing": "Keep this baseline in mind: a code that can be edited is "
-            "bought with a picture that is less like the person.",
+            "the training drawing": "Keep this baseline in mind: in dB, no code comes as near. But "
+            "the drawing shows somebody else, and it has no code that can be edited.",
         },
         "the training drawing",
     ),
@@ -2223,7 +2234,7 @@ QUESTIONS = (
         "editing.one_text",
         'The codes of faces are moved until the network of pictures and texts gives "glasses" a '
         "higher score than to any real picture. At the start another network sees glasses on some "
-        "of these faces. On how many per cent does it see them at the end?",
+        "of these faces. On what percentage of them does it see glasses at the end?",
         None,
         None,
     ),
