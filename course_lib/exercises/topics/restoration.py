@@ -1356,12 +1356,6 @@ GAUSSIAN_KERNEL = Exercise(
             "it moves every picture by half a pixel.",
         ),
         Mistake(
-            "a place as the middle",
-            _kernel_wrong(middle=lambda n: n // 2),
-            "With an odd size you are right. Of 4 places the middle lies between the second and "
-            "the third; yours is the third, and the blur moves every picture by half a pixel.",
-        ),
-        Mistake(
             "counted from the corner",
             _kernel_wrong(middle=lambda n: 0),
             "Your kernel is largest in the corner. It moves every picture, besides blurring it.",
@@ -1379,7 +1373,6 @@ GAUSSIAN_KERNEL = Exercise(
         call("7 × 7, s1 = 0.7, s2 = 4, θ = −1", 7, 0.7, 4.0, -1.0),
         call("one pixel", 1, 1.5, 1.0, 0.5),
         call("9 × 9, s1 = 3, s2 = 1, θ = 2.5", 9, 3.0, 1.0, 2.5),
-        call("4 × 4, s1 = 1.5, s2 = 0.8, θ = 1", 4, 1.5, 0.8, 1.0),
     ),
 )
 
