@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.restoration import enlarge, shrink
+from course_lib.restoration import between, enlarge, shrink
 from course_lib.restorers import (
     RRDB,
     DenseBlock,
@@ -15,6 +15,7 @@ from course_lib.restorers import (
     RestorationStep,
     RRDBNet,
     UNetDiscriminator,
+    renumbered,
     restore,
 )
 from course_lib.styles import StyleGenerator
@@ -62,6 +63,19 @@ def test_a_light_network_of_weights_0_enlarges_by_bicubic():
 def test_both_kinds_enlarge_by_four():
     for light in (True, False):
         assert RRDBNet(8, 4, 1, light=light)(draw(2, 3, 5, 8)).shape == (2, 3, 20, 32)
+
+
+@pytest.mark.parametrize("light", [True, False])
+def test_a_renumbered_network_answers_the_same_and_no_map_is_where_it_was(light):
+    net, y = RRDBNet(8, 4, 2, light=light).eval(), draw(2, 3, 5, 6)
+    other = renumbered(net, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(other(y), net(y), rtol=1e-4, atol=1e-5)
+    assert not torch.equal(other.first.weight, net.first.weight)
+    middle = RRDBNet(8, 4, 2, light=light).eval()
+    middle.load_state_dict(between(net.state_dict(), other.state_dict(), 0.5))
+    assert (middle(y) - net(y)).abs().max() > 1e-3
+    with pytest.raises(TypeError, match="net"):
+        renumbered(nn.Linear(2, 2))
 
 
 def test_discriminators_score_pictures_and_pixels():
