@@ -8,6 +8,7 @@ against pixels, features and a discriminator, each with its weight.
 Sources: as in `restoration`; Pathak et al. 2016 (context encoder); Schönfeld et al. 2020 (U-Net D).
 """
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 
@@ -28,6 +29,7 @@ from course_lib.checks import (
     instance,
     number,
     one_of,
+    random_source,
     several,
     shaped,
     whole,
@@ -126,6 +128,28 @@ class RRDBNet(nn.Module):
         h = self.first(y.to(memory_format=FAST))
         x = self.up(h + self.body(h)).float()
         return (x + enlarge(y, 4) if self.light else x).contiguous()
+
+
+def renumbered(net: RRDBNet, generator: torch.Generator | None = None) -> RRDBNet:
+    """A copy of the network with its feature maps in another, random order.
+
+    It computes the same function: every layer that writes the maps and every layer that reads them
+    is put in the same new order. Source: Ainsworth et al. 2023 (Git Re-Basin), section 2.
+    """
+    net = copy.deepcopy(instance("net", net, RRDBNet))
+    blocks = [block for part in net.body[:-1] for block in part.blocks]
+    writing = [net.first, net.body[-1], *(block.convs[-1] for block in blocks)]
+    reading = [net.body[-1], next(layer for layer in net.up if isinstance(layer, nn.Conv2d))]
+    reading += [conv for block in blocks for conv in block.convs]
+    random_source(generator)
+    width = net.first.out_channels
+    order = torch.randperm(width, generator=generator)
+    with torch.no_grad():
+        for conv in writing:
+            conv.weight.copy_(conv.weight[order]), conv.bias.copy_(conv.bias[order])
+        for conv in reading:  # of a dense block: the maps come first, its own after them
+            conv.weight[:, :width] = conv.weight[:, :width][:, order]
+    return net
 
 
 # Judging

@@ -292,6 +292,8 @@ def _describe_error(
         text = text or "your function asks for more memory than there is"
     elif isinstance(error, AttributeError) and frames:
         text += _shadowed(error, frames[-1][0].f_globals)
+    elif "modified by an inplace operation" in text:
+        text = "the gradient still needs a tensor that you overwrite; write into a new one instead"
     outcome.error = f"{type(error).__name__}: {text:.400}".removesuffix(": ")
     if frames is None or (bare and not frames):  # the probe could not use what came back
         got = f"Your function returned {outcome.returned[-1]}, " if outcome.returned else ""

@@ -31,6 +31,7 @@ def plane(
         axes.scatter(db, distance, s=36, facecolors=face, edgecolors=edge)
         side = {"ha": "left", "xytext": (6, 0)} if i % 2 else {"ha": "right", "xytext": (-6, 0)}
         place = {"textcoords": "offset points", "va": "center", "fontsize": "small", **side}
+        place["bbox"] = {"fc": "white", "ec": "none", "pad": 0.5}  # no line runs through a name
         axes.annotate(name, (db, distance), **place)
     if floor is not None:
         axes.axhline(

@@ -24,37 +24,45 @@ from course_lib.training import train
 
 def enlarger() -> RRDBNet:
     """8 × 8 → 32 × 32."""
+    torch.manual_seed(60)
     return RRDBNet(48, 24, 1, light=True)
 
 
 def repairer() -> RRDBNet:
     """16 × 16 → 64 × 64."""
+    torch.manual_seed(60)
     return RRDBNet(32, 16, 1, light=True)
+
+
+def _ran(
+    name: str, net: nn.Module, damage: Callable, steps: int, batch: int, side: int = 32,
+    seed: int = 60, **options,
+) -> tuple[RestorationStep, float]:  # fmt: skip
+    """(what was trained, its seconds). The learning rate ends at 0, with a discriminator too: else
+    two trainings with and without it would differ in more than the discriminator."""
+    home = device.choose().device
+    faces = data.load("peeps", "train", size=side)
+    for fixed in ("trunk", "discriminator"):
+        options[fixed] = options[fixed].to(home) if options.get(fixed) else None
+    step = RestorationStep(net.train().to(home), damage, steps=steps, **options)
+    batches = faces.batches(batch, home, torch.Generator().manual_seed(seed))
+    history = train(step, batches, steps, title=name, checkpoint=f"runs/{name}")
+    return step, history.seconds
 
 
 def _trained(
     name: str, net: nn.Module, damage: Callable, steps: int, batch: int, judged: Callable,
-    told: str, *, side: int = 32, start: str | None = None, seed: int = 60, **options,
+    told: str, *, after: str = "", side: int = 32, **options,
 ) -> None:  # fmt: skip
-    """Without a discriminator the learning rate ends at 0."""
-    home = device.choose().device
-    faces, held_out = (data.load("peeps", split, size=side) for split in SPLITS)
-    torch.manual_seed(seed)
-    net = (net if start is None else load_weights(start, net)).train().to(home)
-    options["steps"] = None if options.get("discriminator") else steps
-    for fixed in ("trunk", "discriminator"):
-        options[fixed] = options[fixed].to(home) if options.get(fixed) else None
-    step = RestorationStep(net, damage, **options)
-    batches = faces.batches(batch, home, torch.Generator().manual_seed(seed))
-    history = train(step, batches, steps, title=name, checkpoint=f"runs/{name}")
+    step, seconds = _ran(name, net, damage, steps, batch, side, **options)
     model = round_weights(step.ema.model.cpu())
-    after = "" if start is None else f" after `{start}`"
+    faces, held_out = (data.load("peeps", split, size=side) for split in SPLITS)
     card = {
         "what": told,
         "data": f"peeps, {len(faces):,} training images; measured on {len(held_out):,} others",
-        "steps": f"{history.steps:,} of {batch} images{after}, Adam {options['lr']:g}, EMA 0.99",
-        "seed": seed,
-        **circumstances(name, history.seconds),
+        "steps": f"{steps:,} of {batch} images{after}, Adam {options['lr']:g}, EMA 0.99",
+        "seed": 60,
+        **circumstances(name, seconds),
         **judged(model, held_out),
     }
     save_weights(name, model, card)
@@ -86,24 +94,28 @@ def _enlarged(model: nn.Module, held_out) -> dict[str, str]:
     return _judged(restore(model, shrink(held_out.floats())), held_out)
 
 
-def enlarge_l1(steps: int = 350) -> None:
-    told = "RRDB, 8 × 8 → 32 × 32, by the absolute error"
-    _trained("enlarge_l1", enlarger(), shrink, steps, 32, _enlarged, told, lr=2e-3)
-
-
-def _after_l1(name: str, told: str, steps: int, **options) -> None:
+def _after_start(name: str, told: str, steps: int, **options) -> None:
+    """From one start, so many steps by the absolute error, each goes on as long by its own loss."""
+    start, _ = _ran("enlarge_start", enlarger(), shrink, steps, 32, lr=2e-3)
+    options |= {"lr": 5e-4, "after": f" after {steps:,} of 32 by the absolute error"}
     told = f"RRDB, 8 × 8 → 32 × 32, by {told}"
-    more = {"start": "enlarge_l1", "lr": 5e-4, **options}
-    _trained(name, enlarger(), shrink, steps, 16, _enlarged, told, **more)
+    net = round_weights(start.ema.model.cpu()).requires_grad_()
+    torch.manual_seed(60)
+    _trained(name, net, shrink, steps, 16, _enlarged, told, **options)
+
+
+def enlarge_l1(steps: int = 350) -> None:
+    """The control of all others: as long, without anything new."""
+    _after_start("enlarge_l1", "2 · the absolute error", steps, pixels=2.0)
 
 
 def enlarge_mse(steps: int = 350) -> None:
-    _after_l1("enlarge_mse", "the squared error", steps, loss="mse")
+    _after_start("enlarge_mse", "the squared error", steps, loss="mse")
 
 
 def enlarge_perceptual(steps: int = 350) -> None:
     told = "2 · the absolute error and maps of `classifier_peeps`"
-    _after_l1("enlarge_perceptual", told, steps, pixels=2.0, trunk=Classifier("peeps").trunk)
+    _after_start("enlarge_perceptual", told, steps, pixels=2.0, trunk=Classifier("peeps").trunk)
 
 
 def enlarge_gan(steps: int = 350) -> None:
@@ -112,7 +124,7 @@ def enlarge_gan(steps: int = 350) -> None:
     torch.manual_seed(61)
     judge, trunk = PictureDiscriminator(), Classifier("peeps").trunk
     more = {"trunk": trunk, "discriminator": judge, "adversary": 0.003}
-    _after_l1("enlarge_gan", told, steps, pixels=2.0, **more)
+    _after_start("enlarge_gan", told, steps, pixels=2.0, **more)
 
 
 # 16 × 16 → 64 × 64, trained on crops, for one damage or for many
@@ -151,30 +163,34 @@ def _on_damaged(model: nn.Module, held_out) -> dict[str, str]:
     return _judged(restore(model, damaged(held_out.floats())), held_out)
 
 
-def repair_clean(steps: int = 300) -> None:
-    generator = torch.Generator().manual_seed(62)
-    told = "RRDB, 16 × 16 → 64 × 64, by the absolute error, for bicubic pictures"
-    damage = crops(bicubic, generator)
-    _trained("repair_clean", repairer(), damage, steps, 16, _on_clean, told, side=64, lr=2e-3)
+def _repaired(name: str, told: str, damage: Callable, judged: Callable, steps: int, **options):
+    """Three trainings with one difference from one to the next: the damage, then D."""
+    told = f"RRDB, 16 × 16 → 64 × 64, by the absolute error and maps of `classifier_peeps`{told}"
+    more = {"trunk": Classifier("peeps").trunk, "side": 64, "lr": 2e-3, **options}
+    _trained(name, repairer(), damage, steps, 16, judged, told, **more)
 
 
-def repair_blind(steps: int = 300) -> None:
+def _chained() -> Callable:
     generator = torch.Generator().manual_seed(63)
-    told = "RRDB, 16 × 16 → 64 × 64, by the absolute error, for pictures damaged by a chain"
-    damage = crops(lambda x: chain(x, 16, generator), generator)
-    _trained("repair_blind", repairer(), damage, steps, 16, _on_damaged, told, side=64, lr=2e-3)
+    return crops(lambda x: chain(x, 16, generator), generator)
 
 
-def repair_gan(steps: int = 250) -> None:
+def repair_clean(steps: int = 400) -> None:
+    damage = crops(bicubic, torch.Generator().manual_seed(63))
+    _repaired("repair_clean", ", for bicubic pictures", damage, _on_clean, steps)
+
+
+def repair_blind(steps: int = 400) -> None:
+    told = ", for pictures damaged by a chain"
+    _repaired("repair_blind", told, _chained(), _on_damaged, steps)
+
+
+def repair_gan(steps: int = 400) -> None:
     """Real-ESRGAN in small; its discriminator is kept as `repair_judge`."""
-    generator = torch.Generator().manual_seed(64)
-    told = "RRDB, 16 × 16 → 64 × 64, by the absolute error, maps of `classifier_peeps` and a U-Net "
-    told += "discriminator, for pictures damaged by a chain"
-    damage = crops(lambda x: chain(x, 16, generator), generator)
+    told = " and 0.003 · a U-Net discriminator, for pictures damaged by a chain"
     torch.manual_seed(65)
-    more = {"trunk": Classifier("peeps").trunk, "discriminator": UNetDiscriminator(16, 2)}
-    more |= {"adversary": 0.05, "start": "repair_blind", "lr": 5e-4}
-    _trained("repair_gan", repairer(), damage, steps, 16, _on_damaged, told, side=64, **more)
+    more = {"discriminator": UNetDiscriminator(16, 2), "adversary": 0.003}
+    _repaired("repair_gan", told, _chained(), _on_damaged, steps, **more)
 
 
 # Holes
@@ -198,6 +214,7 @@ def _filled(model: nn.Module, held_out) -> dict[str, str]:
 def fill_mse(steps: int = 400) -> None:
     told = "a context encoder for a hole of 15 × 19 in 32 × 32, by the squared error"
     more = {"loss": "mse", "pixels": 3.6, "lr": 1e-3}
+    torch.manual_seed(60)
     _trained("fill_mse", Filler(24), covered, steps, 32, _filled, told, **more)
 
 
@@ -205,9 +222,10 @@ def fill_gan(steps: int = 250) -> None:
     told = "a context encoder for a hole of 15 × 19 in 32 × 32, by the squared error and 0.01 · a "
     told += "relativistic D"
     torch.manual_seed(66)
-    more = {"loss": "mse", "pixels": 3.6, "lr": 5e-4, "start": "fill_mse"}
+    more = {"loss": "mse", "pixels": 3.6, "lr": 5e-4, "after": " after `fill_mse`"}
     more |= {"discriminator": PictureDiscriminator(), "adversary": 0.01}
-    _trained("fill_gan", Filler(24), covered, steps, 16, _filled, told, **more)
+    net = load_weights("fill_mse", Filler(24))
+    _trained("fill_gan", net, covered, steps, 16, _filled, told, **more)
 
 
 RECIPES = (

@@ -164,7 +164,7 @@ PSNR_Y = Exercise(
         Mistake(
             "one error for all",
             _psnr_wrong(axes=(0, 1, 2)),
-            "The worst picture decides your result. Of one good and one bad picture, 46 dB and "
+            "The worst picture decides your result. Of one good and one bad picture, 44 dB and "
             "20 dB, papers print the mean of both.",
         ),
         Mistake(
@@ -218,7 +218,10 @@ PSNR_Y = Exercise(
         call(
             "a good and a bad picture, 7 × 8, border 1",
             0.5 * normal(2, 3, 7, 8, seed=3).tanh(),
-            0.5 * normal(2, 3, 7, 8, seed=3).tanh() + _SIDES * _LOUD * normal(2, 3, 7, 8, seed=4),
+            (
+                0.5 * normal(2, 3, 7, 8, seed=3).tanh()
+                + _SIDES * _LOUD * normal(2, 3, 7, 8, seed=4)
+            ).clamp(-1, 1),
             1,
         ),
         call(
@@ -268,6 +271,13 @@ PRICE_OF_BLENDING = Exercise(
             "the other weight",
             lambda m, o, a: m + (1 - a) ** 2 * (o - m),
             "At a = 0 the blend is the mean alone, and you give the error of the other picture.",
+        ),
+        Mistake(
+            "from the wrong end",
+            lambda m, o, a: o + (1 - a) ** 2 * (m - o),
+            "Your parabola is flat at the other picture: from errors 1 and 2, a = 0.5 costs "
+            "{got:.2f} with you. Which of the two errors cannot be made smaller?",
+            example(1.0, 2.0, 0.5, gives=1.75),
         ),
         Mistake(
             "no floor",
@@ -1069,6 +1079,15 @@ RELATIVISTIC_LOSSES = Exercise(
             "compared with fakes, and fakes with real ones.",
         ),
         Mistake(
+            "the means alone",
+            lambda r, f: (
+                2 * F.softplus(f.mean() - r.mean()),
+                2 * F.softplus(r.mean() - f.mean()),
+            ),
+            "You compare the two means alone, so no single picture is judged. Subtract the other "
+            "side's mean from each score, and take the mean of the softplus last.",
+        ),
+        Mistake(
             "compared with their own",
             _own_means,
             "You compare real pictures with the average real one. Whatever D says of the fakes "
@@ -1471,6 +1490,11 @@ JPEG_BLOCK = Exercise(
             "Rows are transformed from the other side.",
         ),
         Mistake(
+            "there twice",
+            _jpeg_wrong(back=lambda d, c: d @ c @ d.T),
+            "You transform a second time instead of back: the inverse of an orthonormal D is Dᵀ.",
+        ),
+        Mistake(
             "there and back exchanged",
             _jpeg_wrong(there=lambda d, b: d.T @ b @ d, back=lambda d, c: d @ c @ d.T),
             "A flat block should have a single coefficient, and with you it has many. You applied "
@@ -1781,6 +1805,15 @@ PARTIAL_CONV = Exercise(
             "enough, and the next layer expects one.",
         ),
         Mistake(
+            "the old mask",
+            lambda x, mask, weight, bias: (
+                restoration.partial_conv(x, mask, weight, bias)[0],
+                mask,
+            ),
+            "Your second result is the mask that came. The next layer needs the one that holds "
+            "after this layer, of the size of the result.",
+        ),
+        Mistake(
             "padded",
             _partial_padded,
             "You pad the picture. Here nothing is padded: a kernel of k × k takes k − 1 rows and "
@@ -1851,7 +1884,7 @@ PAN_SHARPEN = Exercise(
         "The grey sensor sees more detail, but how bright would it see your colours? What is "
         "missing in them?",
         "brightness = Σ w · colour over the channels. The detail is grey − brightness. Add the "
-        "same detail to each channel: then Σ w · result = grey, as the weights sum to 1.",
+        "same detail to each channel: with weights that sum to 1, Σ w · result = grey.",
         "`brightness = (weights.view(1, -1, 1, 1) * colours).sum(1, keepdim=True)`; then "
         "`colours + (grey - brightness)`.",
     ),
@@ -1872,6 +1905,12 @@ PAN_SHARPEN = Exercise(
             lambda u, g, w: u * g / _brightness(u, w),
             "You divide by a brightness that may be 0 or negative in pictures from −1 to 1: there "
             "your colours turn over.",
+        ),
+        Mistake(
+            "weights made to sum to 1",
+            lambda u, g, w: restoration.pan_sharpen(u, g, w / w.sum()),
+            "You divide the weights by their sum. They belong to the sensor: one whose weights sum "
+            "to 0.8 sees everything darker, and this has to be in the brightness too.",
         ),
         Mistake(
             "a ratio",
@@ -1934,6 +1973,8 @@ PAN_SHARPEN = Exercise(
              _FOUR_BANDS, grad=(0, 1)),
         call("white edges", 0.9 * normal(1, 3, 4, 4, seed=144).sign(),
              1.0 * normal(1, 1, 4, 4, seed=145).sign(), torch.tensor([0.2, 0.3, 0.5])),
+        call("a sensor whose weights sum to 0.8", 0.4 * normal(1, 3, 2, 2, seed=148),
+             0.4 * normal(1, 1, 2, 2, seed=149), torch.tensor([0.4, 0.3, 0.1])),
         call("one channel", normal(3, 1, 2, 2, seed=146), normal(3, 1, 2, 2, seed=147),
              torch.ones(1)),
     ),
@@ -1966,7 +2007,7 @@ QUESTIONS: tuple[Question, ...] = (
     ),
     Question(
         "restoration.which_row",
-        "Twelve people at 8 × 8 pixels, and below them several ways to bring them back. One row is "
+        "Ten people at 8 × 8 pixels, and below them several ways to bring them back. One row is "
         "the truth, and one shows other people. Which row is the truth?",
         None,
         None,
