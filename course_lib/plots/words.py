@@ -131,10 +131,11 @@ def pairs_of_shares(
     figure, axes = subplots(figsize=(6.4, 0.4 * len(pairs) + 1.2))
     for y, pair in enumerate(pairs.values()):
         axes.plot(pair, [y, y], color=GREY, linewidth=1, zorder=1)
-        for value, color, name in zip(pair, CYCLE, names, strict=False):
-            axes.scatter(value, y, color=color, label=None if y else name, zorder=2)
+        for value, color, marker, name in zip(pair, CYCLE, "os", names, strict=False):
+            shown = axes.scatter(value, y, color=color, marker=marker, zorder=2)
+            shown.set_label(None if y else name)
     axes.set_yticks(range(len(pairs)), list(pairs))
-    axes.invert_yaxis()
+    axes.set_ylim(len(pairs) - 0.5, -0.5)
     axes.set_xlabel(label)
     figure.legend(loc="outside lower center", ncols=2)
     return figure

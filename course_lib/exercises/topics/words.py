@@ -817,8 +817,8 @@ NEXT_TOKEN_LOSS = Exercise(
             lambda logits, tokens, start: (
                 next_token_loss(logits, tokens, start) * (tokens.shape[1] - start)
             ),
-            "You add up the tokens of a row and take the mean over the rows only: a row of twice as "
-            "many tokens costs twice as much.",
+            "You add up the tokens of a row and take the mean over the rows only: a row of twice "
+            "as many tokens costs twice as much.",
         ),
         Mistake(
             "in bits",
@@ -1332,8 +1332,8 @@ CROSS_ATTENTION = Exercise(
             lambda x, words, Wq, Wk, Wv, real: cross_attention(
                 x, words, Wq * (Wq.shape[1] / Wq.shape[0]) ** 0.5, Wk, Wv, real
             ),
-            "You divide by the root of the width of `x`. A score is a sum over the columns of Q and "
-            "K: it is their number that makes it large.",
+            "You divide by the root of the width of `x`. A score is a sum over the columns of Q "
+            "and K: it is their number that makes it large.",
         ),
         Mistake(
             "softmax over the places",
@@ -1421,7 +1421,7 @@ QUESTIONS = (
         "A contrastive network has learned which of 128 sentences belongs to which picture. Asked "
         "about one fact at a time, which of these three does it get right least often?",
         {
-            "head": "26 heads are many classes, but each of them covers a large area of the picture.",
+            "head": "26 heads are many classes, but each covers a large area of the picture.",
             "skin": "Five shades, each a large area of the picture: few facts are easier to see.",
             "face": "Fourteen expressions differ in a few pixels: of the three facts this is the "
             "hardest to see.",
@@ -1445,8 +1445,8 @@ QUESTIONS = (
             "knows the sentence, and it tells a lot.",
             "most are still found": "A full sentence leaves little open, so the places agree even "
             "if they do not see each other.",
-            "none is lost": "Each place is conditioned on the whole sentence, and a full one leaves "
-            "little to agree on. What it leaves open is another matter.",
+            "none is lost": "Each place is conditioned on the whole sentence, and a full one "
+            "leaves little to agree on. What it leaves open is another matter.",
         },
         None,
     ),
