@@ -44,7 +44,7 @@ from course_lib.tokens import nothing
 from course_lib.training import EMA
 from course_lib.words import LENGTH, tokeniser
 
-# StackGAN: a critic that reads
+# StackGAN: a discriminator that reads
 
 
 def matching_loss(

@@ -17,6 +17,7 @@ from course_lib.checks import (
     present,
     reals,
     several,
+    texts,
     whole,
 )
 from course_lib.plots import CYCLE, GREY, as_pictures, bare, subplots
@@ -81,7 +82,7 @@ def word_maps(
     even: float,
     columns: int = 6,
 ) -> Figure:
-    """A picture, and for each word where it is heard: white at twice the `even` share and above."""
+    """A picture, and for each word the attention it gets: yellow at twice the `even` share."""
     pictures("picture", picture, 3), number("even", even, above=0)
     whole("columns", columns, most=20)
     words = several("words", words, instance, str)
@@ -94,8 +95,10 @@ def word_maps(
         bare(axes)
     all_axes.flat[0].imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
     for axes, word, heard in zip(all_axes.flat[1:], words, maps, strict=False):
-        axes.imshow(heard.numpy(), vmin=0, vmax=2 * even, cmap="cividis")
+        shown = axes.imshow(heard.numpy(), vmin=0, vmax=2 * even, cmap="cividis")
         axes.set_title(f"{word}\n{heard.mean():.3f}", fontsize=8)
+    bar = figure.colorbar(shown, ax=all_axes, ticks=[0, even, 2 * even], shrink=0.6)
+    bar.ax.set_yticklabels(["0", "even share", "twice"])
     return figure
 
 
@@ -117,18 +120,22 @@ def scoreboard(scores: Mapping[str, Score]) -> Figure:
     return figure
 
 
-def pairs_of_shares(pairs: Mapping[str, tuple[float, float]], names: Sequence[str]) -> Figure:
+def pairs_of_shares(
+    pairs: Mapping[str, tuple[float, float]], names: Sequence[str], label: str
+) -> Figure:
     """For each method two shares, as a line from one dot to the other; names: of the two."""
     pairs = named("pairs", pairs, reals, 2)
+    texts(label=label)
     if len(several("names", names, instance, str)) != 2:
         raise ValueError(f"names must be two; got {len(names)}")
     figure, axes = subplots(figsize=(6.4, 0.4 * len(pairs) + 1.2))
     for y, pair in enumerate(pairs.values()):
         axes.plot(pair, [y, y], color=GREY, linewidth=1, zorder=1)
-        for value, color, name in zip(pair, CYCLE, names, strict=False):
-            axes.scatter(value, y, color=color, label=None if y else name, zorder=2)
+        for value, color, marker, name in zip(pair, CYCLE, "os", names, strict=False):
+            shown = axes.scatter(value, y, color=color, marker=marker, zorder=2)
+            shown.set_label(None if y else name)
     axes.set_yticks(range(len(pairs)), list(pairs))
-    axes.invert_yaxis()
-    axes.set_xlabel("share of pictures with both")
+    axes.set_ylim(len(pairs) - 0.5, -0.5)
+    axes.set_xlabel(label)
     figure.legend(loc="outside lower center", ncols=2)
     return figure

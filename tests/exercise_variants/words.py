@@ -20,6 +20,18 @@ def outer_products(v, W, b, c, u_h, u_v):
     return change, v.mean(0) - again.mean(0), p.mean(0) - q.mean(0)
 
 
+def image_by_image(v, W, b, c, u_h, u_v):
+    changes = [torch.zeros_like(W), torch.zeros_like(b), torch.zeros_like(c)]
+    for i in range(len(v)):
+        p = torch.sigmoid(c + v[i] @ W)
+        again = (u_v[i] < torch.sigmoid(b + W @ (u_h[i] < p).float())).float()
+        q = torch.sigmoid(c + again @ W)
+        changes[0] += torch.outer(v[i], p) - torch.outer(again, q)
+        changes[1] += v[i] - again
+        changes[2] += p - q
+    return [change / len(v) for change in changes]
+
+
 def by_cdist(z, book):
     b, d, h, w = z.shape
     rows = z.flatten(2).transpose(1, 2).reshape(-1, d)
@@ -104,6 +116,13 @@ def row_by_row(logits, p):
     return torch.stack(found).view_as(logits)
 
 
+def by_the_least_share(logits, p):
+    shares = logits.softmax(-1)
+    ranked = shares.sort(-1, descending=True).values
+    size = (ranked.cumsum(-1) - ranked < p).sum(-1, keepdim=True)
+    return torch.where(shares >= ranked.gather(-1, size - 1), logits, -torch.inf)
+
+
 def masked_by_where(tokens, u, ranks, mask):
     share = torch.cos(u * torch.pi / 2)[:, None]
     n = torch.clamp(torch.ceil(share * tokens.size(1)), min=1)
@@ -140,7 +159,7 @@ def leaving_padding_out(x, words, Wq, Wk, Wv, real):
 
 
 VARIANTS = {
-    "words.cd_gradient": [outer_products, boltzmann.cd_gradient],
+    "words.cd_gradient": [outer_products, image_by_image, boltzmann.cd_gradient],
     "words.nearest_code": [by_cdist, code_by_code, codebooks.nearest_code],
     "words.straight_through": [subtracting_itself, of_a_function, codebooks.straight_through],
     "words.codebook_loss": [two_mse_losses, codebooks.codebook_loss],
@@ -152,7 +171,7 @@ VARIANTS = {
         with_transposed_classes,
         tokens.next_token_loss,
     ],
-    "words.nucleus": [row_by_row, tokens.nucleus],
+    "words.nucleus": [row_by_row, by_the_least_share, tokens.nucleus],
     "words.masked_input": [masked_by_where, tokens.masked_input],
     "words.keep_surest": [by_topk, tokens.keep_surest],
     "words.cross_attention": [

@@ -61,8 +61,11 @@ def test_the_table_has_a_row_for_each_method_and_its_mean_at_the_end():
 
 
 def test_two_shares_of_a_method_stand_on_one_line():
-    figure = figures.pairs_of_shares({"a": (0.4, 0.3), "b": (0.9, 0.9)}, ["together", "never"])
+    figure = figures.pairs_of_shares(
+        {"a": (0.4, 0.3), "b": (0.9, 0.9)}, ["together", "never"], "share"
+    )
     (axes,) = figure.axes
+    assert axes.get_xlabel() == "share"
     assert [list(line.get_xdata()) for line in axes.lines] == [[0.4, 0.3], [0.9, 0.9]]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["together", "never"]
 
@@ -72,7 +75,7 @@ FIGURES = {
     "usage": lambda: figures.usage({"plain": torch.tensor([1.0, 2.0])}),
     "word_maps": lambda: figures.word_maps(pictures(1)[0], torch.rand(1, 2, 2), ["a"], 0.5),
     "scoreboard": lambda: figures.scoreboard({"a": score(0.5)}),
-    "pairs_of_shares": lambda: figures.pairs_of_shares({"a": (0.1, 0.2)}, ["one", "two"]),
+    "pairs_of_shares": lambda: figures.pairs_of_shares({"a": (0.1, 0.2)}, ["one", "two"], "share"),
 }
 
 
@@ -83,7 +86,7 @@ def test_a_figure_is_returned_and_not_left_to_pyplot(name):
 
 REFUSED = {
     r"tokens must be \(2, 4\)": lambda: figures.covered(pictures(2), torch.zeros(2, 5).long(), 2),
-    "names must be two": lambda: figures.pairs_of_shares({"a": (0.1, 0.2)}, ["one"]),
+    "names must be two": lambda: figures.pairs_of_shares({"a": (0.1, 0.2)}, ["one"], "share"),
     "side must divide": lambda: figures.covered(pictures(1), torch.zeros(1, 9).long(), 3),
     r"scores\['a'\] must be a Score": lambda: figures.scoreboard({"a": 0.5}),
     r"words\[0\] must be a str": lambda: figures.word_maps(

@@ -31,13 +31,15 @@ def _cd(
     draw_last=False,
     old=False,
     bias=True,
+    flipped=False,
 ) -> Callable:
     def change(v, W, b, c, u_h, u_v):
         c = c if bias else 0 * c
         p = (v @ W + c).sigmoid()
-        h = (u_h < p).float() if draw_h else p
+        below = torch.gt if flipped else torch.lt
+        h = below(u_h, p).float() if draw_h else p
         again = (h @ W.T + b).sigmoid()
-        again = (u_v < again).float() if draw_v else again
+        again = below(u_v, again).float() if draw_v else again
         q = (again @ W + c).sigmoid()
         last = (u_h < q).float() if draw_last else q
         first, beside = h if draw_first else p, h if old else last
@@ -148,6 +150,12 @@ CD_GRADIENT = Exercise(
             _cd(bias=False),
             "With another c nothing in your result changes: a hidden unit's own bias has a say in "
             "whether it is on.",
+        ),
+        Mistake(
+            "on above the probability",
+            _cd(flipped=True),
+            "Your units are on where the number is above the probability: a unit that is on with "
+            "probability 0.9 is on in one case of ten.",
         ),
     ),
     probes=(
@@ -637,6 +645,11 @@ def _matching(halves=True, thirds=False, third=True, wrong=1, sign=1, sigmoid=Fa
     return loss
 
 
+def _logs(real_right: Tensor, fake_right: Tensor, real_wrong: Tensor) -> Tensor:
+    wrong = sum(-(1 - s.sigmoid()).log().mean() for s in (fake_right, real_wrong))
+    return -real_right.sigmoid().log().mean() + wrong / 2
+
+
 _SCORES = T([2.0, 1]), T([-1.0, 0.5]), T([0.5, -2])
 
 MATCHING_LOSS = Exercise(
@@ -693,6 +706,19 @@ MATCHING_LOSS = Exercise(
             lambda a, b, c: len(a) * matching_loss(a, b, c),
             "Twice as many pictures give twice the loss: {got:.3f} of two pairs.",
             example(*_SCORES, gives=1.634),
+        ),
+        Mistake(
+            "logarithm of a sigmoid",
+            _logs,
+            "The formula is right, but sigmoid(-90) and 1 - sigmoid(50) are 0 in float32, and the "
+            "logarithm of 0 is −∞. Which function of the logit is the logarithm of its sigmoid?",
+        ),
+        Mistake(
+            "halved once more",
+            lambda a, b, c: matching_loss(a, b, c) / 2,
+            "Half of what the formula gives: {got:.3f} in place of {expected:.3f}. The right pairs "
+            "have the weight 1, the two kinds of wrong ones ½ each.",
+            example(*_SCORES, gives=0.4085),
         ),
         Mistake(
             "G's loss",
@@ -774,7 +800,9 @@ NEXT_TOKEN_LOSS = Exercise(
         ),
         Mistake(
             "the first token left out",
-            lambda logits, tokens, start: next_token_loss(logits, tokens, start + 1),
+            lambda logits, tokens, start: F.cross_entropy(
+                logits[:, start:-1].flatten(0, 1), tokens[:, start + 1 :].flatten()
+            ),
             "The token at place `start` is not asked for: who draws the first one?",
         ),
         Mistake(
@@ -783,6 +811,14 @@ NEXT_TOKEN_LOSS = Exercise(
             "You add up: two tokens cost {got:.3f} in place of {expected:.3f}, and long rows cost "
             "more than short ones.",
             example(*_FOUR, gives=4.6464),
+        ),
+        Mistake(
+            "summed over each row",
+            lambda logits, tokens, start: (
+                next_token_loss(logits, tokens, start) * (tokens.shape[1] - start)
+            ),
+            "You add up the tokens of a row and take the mean over the rows only: a row of twice "
+            "as many tokens costs twice as much.",
         ),
         Mistake(
             "in bits",
@@ -848,6 +884,15 @@ def _renormalised(logits: Tensor, p: float) -> Tensor:
     return nucleus(logits, p).softmax(-1)
 
 
+def _in_sorted_order(logits: Tensor, p: float) -> Tensor:
+    return nucleus(logits, p).sort(-1, descending=True).values
+
+
+def _gathered(logits: Tensor, p: float) -> Tensor:
+    shares, order = logits.softmax(-1).sort(-1, descending=True)
+    return logits.masked_fill((shares.cumsum(-1) - shares >= p).gather(-1, order), -math.inf)
+
+
 _ROWS = T([[0.15, 0.5, 0.05, 0.3], [0.05, 0.93, 0.015, 0.005]]).log()
 
 NUCLEUS = Exercise(
@@ -910,6 +955,18 @@ NUCLEUS = Exercise(
             lambda logits, p: logits.masked_fill(logits.softmax(-1) < 1 - p, -math.inf),
             "You keep each token that is likelier than 1 − p by itself. p is the share that all "
             "kept tokens hold together.",
+        ),
+        Mistake(
+            "logits in sorted order",
+            _in_sorted_order,
+            "Your logits come back sorted, the likeliest first: at the place of a token stands the "
+            "logit of another one.",
+        ),
+        Mistake(
+            "gathered back",
+            _gathered,
+            "You bring the mask back with `gather`, which asks once more for the sorted places. "
+            "The way back from sorted places to tokens is the inverse permutation.",
         ),
         Mistake(
             "softmax over the rows",
@@ -1039,6 +1096,11 @@ MASKED_INPUT = Exercise(
             _hide(_cosine, round_up=False),
             "You round down where the text rounds up: of 4 places at u = 0.2, cos = 0.95, all are "
             "to be hidden.",
+        ),
+        Mistake(
+            "one too many",
+            lambda tokens, u, ranks, mask: masked_input(tokens, u, ranks - 1, mask),
+            "One place more than ⌈cos(π u / 2) N⌉ is hidden: the ranks begin at 0.",
         ),
         Mistake(
             "nothing hidden",
@@ -1266,6 +1328,14 @@ CROSS_ATTENTION = Exercise(
             "listens to all words.",
         ),
         Mistake(
+            "divided by the root of another width",
+            lambda x, words, Wq, Wk, Wv, real: cross_attention(
+                x, words, Wq * (Wq.shape[1] / Wq.shape[0]) ** 0.5, Wk, Wv, real
+            ),
+            "You divide by the root of the width of `x`. A score is a sum over the columns of Q "
+            "and K: it is their number that makes it large.",
+        ),
+        Mistake(
             "softmax over the places",
             _asks(dim=1),
             "Each word divides itself among the places. Who should choose? The weights of one "
@@ -1349,41 +1419,41 @@ QUESTIONS = (
     Question(
         "words.blind_spot",
         "A contrastive network has learned which of 128 sentences belongs to which picture. Asked "
-        "about one fact at a time, which of the five does it find least often?",
+        "about one fact at a time, which of these three does it get right least often?",
         {
-            "head": "26 heads are many classes. But no word tells two people of a batch apart "
-            "more often, so the network learns it first.",
+            "head": "26 heads are many classes, but each covers a large area of the picture.",
             "skin": "Five shades, each a large area of the picture: few facts are easier to see.",
-            "face": "Fourteen expressions differ in a few pixels, and the other facts already tell "
-            "most people of a batch apart. What does not help to choose is not learned.",
+            "face": "Fourteen expressions differ in a few pixels: of the three facts this is the "
+            "hardest to see.",
         },
         "face",
     ),
     Question(
         "words.kept",
-        "A picture of 64 tokens is drawn after a sentence of 24 words. With kept keys and values, "
-        "each place is computed once. How many times as many places are computed without?",
+        "A picture of 64 tokens is drawn after 24 words and a mark. With a cache of keys and "
+        "values each place is computed once. By what factor does the number of computed places "
+        "grow without a cache?",
         None,
         None,
     ),
     Question(
         "words.passes",
-        "The masked network draws 64 tokens in 8 passes. What happens to the facts of a full "
-        "sentence if it has to draw all of them in a single pass?",
+        "The masked network draws 64 tokens in 8 passes, with guidance. What happens to the facts "
+        "of a full sentence if it has to draw all of them in a single pass?",
         {
             "nearly all are lost": "Each place is drawn without knowing the others. But each place "
             "knows the sentence, and it tells a lot.",
             "most are still found": "A full sentence leaves little open, so the places agree even "
             "if they do not see each other.",
-            "none is lost": "Each place hears the whole sentence, and a full one leaves little to "
-            "agree on. What it leaves open is another matter.",
+            "none is lost": "Each place is conditioned on the whole sentence, and a full one "
+            "leaves little to agree on. What it leaves open is another matter.",
         },
         None,
     ),
     Question(
         "words.climbed",
         "Pixels are changed until the contrastive network finds the sentence in them: until the "
-        "cosine is as high as that of real pictures, or higher. What does the judge find?",
+        "cosine is higher than that of real pairs. What does the judge find?",
         {
             "as much as in real faces": "So it would be if only faces could please the network. "
             "It has never seen anything else, and so has no opinion of anything else.",
@@ -1395,8 +1465,9 @@ QUESTIONS = (
     ),
     Question(
         "words.together",
-        "Some heads and skins never stood together in training. How well are both drawn when a "
-        "sentence asks for them together, compared with pairs that did?",
+        "Some heads never occur with one of the skins in training. How often does the masked "
+        "network draw both when a sentence asks for such a pair, compared with the same head and a "
+        "skin that does occur with it?",
         {
             "as often": "This is what composing would mean: each word does its part, whatever "
             "stands beside it.",
