@@ -31,7 +31,7 @@ def fixed_heads() -> ProjectedDiscriminator:
     return ProjectedDiscriminator(encoder.trunk, taps=(3, 6), size=32)
 
 
-def style_peeps32(steps: int = 30_000, batch: int = 16, seed: int = 40, n: int = 5000) -> None:
+def style_peeps32(steps: int = 44_000, batch: int = 16, seed: int = 40, n: int = 5000) -> None:
     """The faces of lectures 09 to 11. Ctrl-C ends it with what it has learned, to be taken up."""
     name, home = "style_peeps32", device.choose().device
     faces, held_out = (data.load("peeps", split, size=32) for split in SPLITS)
