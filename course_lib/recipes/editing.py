@@ -31,7 +31,7 @@ from course_lib.styles import StyleGenerator
 from course_lib.training import train
 
 
-def encoder_peeps32(steps: int = 350, batch: int = 16, seed: int = 60) -> None:
+def encoder_peeps32(steps: int = 1500, batch: int = 16, seed: int = 60) -> None:
     """Train it again whenever `style_peeps32` changes: it speaks that generator's language."""
     name, home = "encoder_peeps32", device.choose().device
     faces, held_out = (data.load("peeps", split, size=32) for split in SPLITS)
