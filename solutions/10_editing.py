@@ -867,7 +867,7 @@ plots.rows({name: draw(layered(base[:10] + s * length * d)) for name, s in names
 #
 # ## 7 · Words
 #
-# CLIP is a pair of networks that maps pictures and texts to vectors in one space; the cosine of two vectors measures how well a text fits a picture. (Lecture 12 trains the course's own.) StyleCLIP (Patashnik and others 2021) uses this score for editing. The simplest of its methods optimises the code until the cosine of its picture with a text is high. **The text is "glasses". At the end, the mean cosine is higher than that of any real picture. At the start, the judge sees glasses on somewhat less than half of the samples. On what share (in %) does it see them at the end?**
+# CLIP is a pair of networks that maps pictures and texts to vectors in one space; the cosine of two vectors measures how well a text fits a picture. (Lecture 12 trains the course's own.) StyleCLIP (Patashnik and others 2021) uses this score for editing. The simplest of its methods optimises the code until the cosine of its picture with a text is high. **The text is "glasses". At the end, the mean cosine is higher than that of any real picture. At the start, the judge sees glasses on a third of the samples. On what share (in %) does it see them at the end?**
 
 # %%
 # Replace ... by a number from 0 to 100
@@ -940,7 +940,7 @@ rows |= {f"{name},\n{way}": y[:10] for (name, way), (y, _) in results.items()}
 plots.rows(rows)
 
 # %% [markdown]
-# The optimiser reaches its goal: each score is higher than that of the best real picture. What the judge sees is another matter, and the second table is its control. Glasses can also appear or disappear when *skin* was asked for, so only what goes beyond that is owed to the word "glasses". A low share can mean two things, and the counts and the pictures tell them apart. If the judge reads brown skin, the next darkest, the face did become darker, and the class is strict. If the face is almost white while its score of "dark skin" is high, the picture is an **adversarial example** for CLIP: it satisfies the score, and not the text. A method that optimises a score must therefore not be judged by that score.
+# The optimiser reaches its goal: three of the four scores are higher than that of the best real picture, and the fourth is close to it. What the judge sees is another matter, and the second table is its control. Glasses can also appear or disappear when *skin* was asked for, so only what goes beyond that is owed to the word "glasses". A low share can mean two things, and the counts and the pictures tell them apart. If the judge reads brown skin, the next darkest, the face did become darker, and the class is strict. If the face is almost white while its score of "dark skin" is high, the picture is an **adversarial example** for CLIP: it satisfies the score, and not the text. A method that optimises a score must therefore not be judged by that score.
 #
 # (A text also carries its topic: "glasses" and "no glasses" have a large cosine, because both are about glasses. The difference of the two vectors removes what they share. The two skins share little, so there the difference only adds a second score that can be fooled.)
 #
@@ -1036,7 +1036,7 @@ for name, shift in shifts.items():
 plots.rows(rows)
 
 # %% [markdown]
-# No sample was labelled here. (CLIP itself learned from faces with sentences, which are labels too.) For glasses and beards, 24 channels chosen by words trade about as well as the direction from labels: compare pairs with the same first number. As many random channels, moved as far in their own spreads, are the baseline. Not every word has channels of its own: for dark skin, the words stay far behind the labels. Try the words yourself. *Which word changes more than it says?*
+# No sample was labelled here. (CLIP itself learned from faces with sentences, which are labels too.) As many random channels, moved as far in their own spreads, are the baseline. For glasses, 24 channels chosen by words are far ahead of it. Their first step is as good as the direction from labels; later steps cost more of skin and beard. For beards and dark skin, the words add little or nothing, and do no better than random channels, while the labels do change the pictures. So not every word has channels of its own. Try the words yourself. *Which word changes more than it says?*
 
 
 # %%
@@ -1289,7 +1289,7 @@ if full:
     assert min(shares["matching"]) > max(shares["plain"])
 
 # %% [markdown]
-# In all three pairs, feature matching lets more labels be read again and brings the picture nearer to the photograph, but also much farther below its sharpness: in a few seconds, the generator learns little more than the flat colours. The second discriminator costs a fifth of the steps, and its effect is no larger than the difference between two seeds. At 32 × 32 pixels and a few seconds, that decides nothing about it: the paper introduced it for pictures of 2048 × 1024, where one discriminator sees too small a part of the picture.
+# In all three pairs, feature matching lets more labels be read again and brings the picture nearer to the photograph, but also much farther below its sharpness: in a few seconds, the generator learns little more than the flat colours. The second discriminator costs about a sixth of the steps, and its effect is no larger than the difference between two seeds. At 32 × 32 pixels and a few seconds, that decides nothing about it: the paper introduced it for pictures of 2048 × 1024, where one discriminator sees too small a part of the picture.
 #
 # ### Instances
 #
