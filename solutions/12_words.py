@@ -588,7 +588,7 @@ assert nats["network, its own sentence"] == min(nats.values())
 plots.bars(nats, "nats a token")
 
 # %% [markdown]
-# If each token had to be guessed from how often its code occurs in training faces, it would cost as much as the first bar says, and less if the place is known as well (corners are white). The tokens before it lower the price to less than half of that, even without a sentence. The right sentence then saves a little more (64 times as much for a whole picture), and the sentence of another person costs more than none. So this network relies on the tokens before much more than on the sentence. Keep this in mind for section 10.
+# If each token had to be guessed from how often its code occurs in training faces, it would cost as much as the first bar says, and less if the place is known as well (corners are white). The tokens before it lower the price to less than a third of that, even without a sentence. The right sentence then saves a little more (64 times as much for a whole picture), and the sentence of another person costs more than none. So this network relies on the tokens before much more than on the sentence. Keep this in mind for section 10.
 #
 # To sample a picture is to choose 64 times. If each token is sampled from the whole distribution, an unlikely one comes up now and then, and all later tokens are conditioned on it. **Nucleus sampling** (Holtzman and others 2020) cuts the tail off: the nucleus is the smallest set of tokens that together hold at least the probability $p$.
 #
@@ -692,7 +692,7 @@ for fact, right in said.items():
 print(*captions[:3], sep="\n")
 
 # %% [markdown]
-# Heads and skins are named correctly almost always. For the other facts compare the two percentages of a line: what the network says of glasses and beards is worth something only as far as it is right more often than a caption that always says "no".
+# Compare the two percentages of a line: what the network says of glasses and beards is worth something only as far as it is right more often than a caption that always says "no". It is, for every fact. Heads, skins and glasses are named correctly almost always; the expression, a matter of few pixels, is the hardest.
 #
 # ## 7 · Many at once
 #
@@ -823,7 +823,7 @@ lines |= {"floor": [floor] * 4, "rebuilt from tokens": [scores["rebuilt from tok
 plots.curves(passes, lines, "passes", "share of the facts", xticks=passes, ylim=(0, 1))
 
 # %% [markdown]
-# A single pass can find nearly as many facts as eight: each token is conditioned on a full sentence, so the places agree although they do not see each other. Guidance helps them to agree, since it makes each distribution sharper; see what eight passes add at $w = 1$. And if the sentence says nothing? The next cell changes only the sentence, at $w = 1$, and measures the Fréchet distance to real faces:
+# A single pass finds nearly as many facts as eight, with guidance and without: each token is conditioned on a full sentence, so the places agree although they do not see each other. And if the sentence says nothing? The next cell changes only the sentence, at $w = 1$, and measures the Fréchet distance to real faces:
 
 # %%
 net_features = metrics.FeatureNet("peeps")
@@ -998,7 +998,7 @@ plots.rows(found | {"real": real[:8]})
 # - **Head and skin** have a low floor, so here a high share means that the sentence was obeyed. The masked network is closest to the ceiling.
 # - **Face**: compare each method with the floor and with "rebuilt from tokens". The tokens keep the expression of most faces, so where a method stays at the floor, the tokens are not the reason. It is a matter of few pixels and of one word in a sentence.
 # - **Glasses and beard**: the floor is the grey picture, 0.61 and 0.78. A method below it draws glasses and beards of its own choice.
-# - **Fréchet distance** ranks the methods in another order than the facts. A distance between two sets of pictures does not know which picture was drawn for which sentence: the next-token network at $w = 1$ has a small distance and finds few facts. Distances that differ by less than their ± are not a ranking.
+# - **Fréchet distance** ranks the methods in another order than the facts. A distance between two sets of pictures does not know which picture was drawn for which sentence: the next-token network is nearer to real faces than the latent flow, and finds fewer facts. Distances that differ by less than their ± are not a ranking.
 # - **Time**: StackGAN needs a single forward pass. Guidance makes the next-token network slower because it runs it twice, and the masked network computes all places in each pass.
 #
 # ### Never together
@@ -1043,7 +1043,7 @@ kinds = ["together in training", "never together"]
 figures.pairs_of_shares(pairs, kinds, "share of pictures with both head and skin")
 
 # %% [markdown]
-# The answer is for the masked network. The people, the heads and all other words of the two sentences are the same, so a difference comes from the pair. A difference within two standard errors is not shown to be zero: only a loss larger than that could have been found here. The next-token network, which relies on the tokens before (section 6), may lose more: in training the tokens of such a head were never followed by this skin. This explanation is not tested here.
+# The answer is for the masked network. The people, the heads and all other words of the two sentences are the same, so a difference comes from the pair. A difference within two standard errors is not shown to be zero: only a loss larger than that could have been found here. The next-token network, which relies on the tokens before (section 6), loses more: in training the tokens of such a head were never followed by this skin. This explanation is not tested here.
 #
 # ### Say it
 #
@@ -1065,7 +1065,7 @@ sliders.say_it(
 #
 # Told, but not run: alignDRAW, StackGAN's second stage and VQGAN (for the last two, `course_lib` has the code and the recipes; they were not trained, for lack of time). Not told: AttnGAN; the fine-tuning of deep belief networks; CM3Leon's retrieval, infilling and instruction tuning; Muse's second network, which raises the resolution; text encoders trained on the web (T5), from which large systems get their knowledge of words; StyleGAN-T.
 #
-# All networks were trained for a short time on one shared CPU core; their cards say how long. The order of the methods in the table holds at this budget, with one seed each, and may change with more. In particular, the next-token network has read half as many sentences for drawing as the masked one: the other half of each batch went into drawing without a sentence and into captions.
+# All networks were trained for minutes on one CPU core; their cards say how long. The order of the methods in the table holds for these trainings, with one seed each, and may change with others. They are not of equal length: the masked network took 5,000 steps, the latent flow 4,000, the next-token network 1,500, StackGAN's first stage 1,000. More steps do not always help: after 5,000 steps the next-token network knew its training faces by heart (0.11 nats a token on them, 0.48 after 1,500) and drew fewer facts (58 instead of 63 %). It has also read half as many sentences for drawing as the masked one: the other half of each batch went into drawing without a sentence and into captions.
 #
 # | system | its idea, in this lecture | what was measured here |
 # |---|---|---|

@@ -73,21 +73,21 @@ def clip_peeps32(steps: int = 480, n: int = TEST) -> None:
     save_weights("clip_peeps32", model, card | _finds(model, n))
 
 
-def next_peeps32(steps: int = 400, n: int = DRAWN) -> None:
+def next_peeps32(steps: int = 1500, n: int = DRAWN) -> None:
     def draw(net: TokenTransformer, text: Tensor, g: torch.Generator) -> Tensor:
         return draw_next(net, text, g, guidance=2.0, p=0.9)
 
     _transformer("next_peeps32", NextTokenStep, draw, 54, steps, n)
 
 
-def masked_peeps32(steps: int = 400, n: int = DRAWN) -> None:
+def masked_peeps32(steps: int = 5000, n: int = DRAWN) -> None:
     def draw(net: TokenTransformer, text: Tensor, g: torch.Generator) -> Tensor:
         return draw_masked(net, text, g, steps=8, guidance=2.0)
 
     _transformer("masked_peeps32", MaskedStep, draw, 55, steps, n)
 
 
-def text_flow_peeps32(steps: int = 700, n: int = DRAWN) -> None:
+def text_flow_peeps32(steps: int = 4000, n: int = DRAWN) -> None:
     faces, facts = people("train", combinations="seen")
     torch.manual_seed(56)
     vq, net = _vq(), TextUNet()
