@@ -995,7 +995,7 @@ plots.rows(found | {"real": real[:8]})
 # %% [markdown]
 # Read the table by columns, because each column ranks the methods differently.
 #
-# - **Head and skin** have a low floor, so here a high share means that the sentence was obeyed. The masked network is closest to the ceiling.
+# - **Head and skin** have a low floor, so here a high share means that the sentence was obeyed. The masked network and the latent flow are closest to the ceiling.
 # - **Face**: compare each method with the floor and with "rebuilt from tokens". The tokens keep the expression of most faces, so where a method stays at the floor, the tokens are not the reason. It is a matter of few pixels and of one word in a sentence.
 # - **Glasses and beard**: the floor is the grey picture, 0.61 and 0.78. A method below it draws glasses and beards of its own choice.
 # - **Fréchet distance** ranks the methods in another order than the facts. A distance between two sets of pictures does not know which picture was drawn for which sentence: the next-token network is nearer to real faces than the latent flow, and finds fewer facts. Distances that differ by less than their ± are not a ranking.
