@@ -1496,19 +1496,19 @@ plots.rows({name: pictures[:12] for name, pictures in versus.items()})
 #
 # **What is the same for all**: the clothes at 32 × 32, the DCGAN generator, batches of 64, Adam with one learning rate for both players, the average of $G$'s weights that is judged, five seeds, and the number of *updates*, those of $D$ and $G$ together. A method that trains $D$ five times per round has fewer rounds.
 #
-# **What is not the same**: some methods need their own $D$ and their own optimiser. This cell reads it off the networks. One *control* is added: the hinge without BatchNorm in $D$.
+# **What is not the same**: some methods need their own $D$ and their own optimiser. This cell reads it off the networks. Two *controls* are added: the hinge without BatchNorm in $D$, and the hinge with spectral normalisation in place of BatchNorm.
 
 # %%
-control = "hinge, no BatchNorm"
-for name in (*LOSSES, control):
+controls = created_equal.CONTROLS
+for name in (*LOSSES, *controls):
     step = created_equal.players(name, lr=1e-3)
     norms = sum(isinstance(m, torch.nn.BatchNorm2d) for m in step.discriminator.modules())
     betas = step.d_optimizer.defaults["betas"]
     kind = type(step.discriminator).__name__
-    print(f"{name:20}{kind:14}BatchNorm layers {norms}  D steps {step.d_steps}  betas {betas}")
+    print(f"{name:22}{kind:14}BatchNorm layers {norms}  D steps {step.d_steps}  betas {betas}")
 
 # %% [markdown]
-# So a comparison of hinge with WGAN-GP compares also BatchNorm with none, one step of $D$ with five, and other betas. The control will show what BatchNorm alone is worth.
+# So a comparison of hinge with WGAN-GP compares also BatchNorm with none, one step of $D$ with five, and other betas. The controls will show what BatchNorm alone is worth.
 #
 # First, here is every run, also those that broke. No choice has been made yet.
 
@@ -1519,7 +1519,8 @@ rates, seeds, marks = (
     sorted({row[key] for row in table}) for key in ("lr", "seed", "updates")
 )  # fmt: skip
 rates_of = {
-    loss: sorted({row["lr"] for row in table if row["loss"] == loss}) for loss in (*names, control)
+    loss: sorted({row["lr"] for row in table if row["loss"] == loss})
+    for loss in (*names, *controls)
 }
 broke = sorted({f"{row['loss']} at {row['lr']:g}" for row in table if row["status"] != "ran"})
 print(f"{len(table)} rows: {len(names)} losses, rates {rates}, {len(seeds)} seeds, after {marks}")
@@ -1540,7 +1541,7 @@ runs = {
     loss: {rate: distances_of(loss, rate, marks[-1]) for rate in rates}
     for loss, rates in rates_of.items()
 }
-assert all(len(some) == len(seeds) for loss in names for some in runs[loss].values())
+assert all(len(some) == len(seeds) for of_loss in runs.values() for some in of_loss.values())
 means_of = {
     loss: {rate: torch.tensor(some).mean().item() for rate, some in of_loss.items()}
     for loss, of_loss in runs.items()
@@ -1557,22 +1558,24 @@ others = density.fit_gaussian(net.features(some[:2000]).double())
 study_floor = float(frechet_distance(*others, *against))
 in_order = sorted(names, key=lambda loss: means_of[loss][best_rate[loss]])
 figures.every_run(
-    {loss: runs[loss] for loss in (*in_order, control)}, study_floor, "Fréchet distance"
+    {loss: runs[loss] for loss in (*in_order, *controls)}, study_floor, "Fréchet distance"
 )
 
 # %%
-for loss in in_order:
+for loss in (*in_order, *controls):
     by_rate = ", ".join(f"{rate:g}: {mean:.1f}" for rate, mean in means_of[loss].items())
-    print(f"{loss:15} mean by rate   {by_rate}")
-assert not broke and {best_rate[loss] for loss in names} == {rates[-1]}
+    print(f"{loss:20} mean by rate   {by_rate}")
+    assert min(rates_of[loss]) < best_rate[loss] < max(rates_of[loss]) or loss == "began"
+assert not broke
 assert means_of["minimax"][rates[1]] > 5 * means_of["minimax"][rates[2]]
-assert min(means_of["began"].values()) > 2 * means_of["dragan"][rates[2]]
+until = {loss: min(means_of[loss][rate] for rate in rates[:3]) for loss in names}
+print("with rates up to 0.001 only:", ", ".join(sorted(names, key=until.get)))
 
 # %% [markdown]
 # - Nothing broke. But a run that did not break may still have learned nothing.
-# - All losses are best at 0.001, *the largest rate of the grid*. So the grid ends where it matters, and a still larger rate might change the order. This is a weakness of the study, which you see only in a figure of all its runs.
-# - Minimax improves from rate 0.0003 to 0.001 by more than a factor of 5. Where the gradient vanishes, a larger rate helps.
-# - BEGAN learns at no rate: one run of fifteen reaches 60, all others stay above 100, where noise has 80. Its thermostat starts at 0 and gains at most $0.001\cdot 0.75\, L_\text{real}$ a round, as in section 4. In 1,000 rounds $k$ has barely moved, and without it $G$ may make whatever an autoencoder reconstructs easily. So the budget is too small for BEGAN with its
+# - For every loss but BEGAN a smaller and a larger rate than its best were run, too: the best lies *inside* the grid. A first version of this study ended at 0.001. There all losses were best at the largest rate, and the ranking was that of the last line: the hinge first, WGAN-GP fifth. With larger rates minimax and WGAN-GP overtake the hinge. So where a grid ends can decide who wins. Before you believe a comparison, look for the best rate of each method: is it at the end of its grid?
+# - Minimax improves from rate 0.0003 to 0.001 by more than a factor of 5, and until 0.01. Where the gradient vanishes, a larger rate helps. At 0.03 some seeds are lost.
+# - BEGAN is still poor: its best mean is far above the others', where noise has 80. Its thermostat starts at 0 and gains at most $0.001\cdot 0.75\, L_\text{real}$ a round, as in section 4. In 1,000 rounds $k$ has barely moved, and without it $G$ may make whatever an autoencoder reconstructs easily. So the budget is too small for BEGAN with its
 #   published $\lambda_k$; this does not say that BEGAN is bad.
 #
 # **How to choose.** Each loss deserves its best learning rate. But if you choose the rate by the smallest mean and then report that same mean, you report luck as well. So: for each seed the rate is chosen by the *other four* seeds. All five seeds
@@ -1637,12 +1640,12 @@ print(
     f"gap {gap:.2f} = {welch.statistic:.1f} standard errors of the difference, p = {welch.pvalue:.3f}"
 )
 print(f"first in {ranks[0, 0]:.0%} of the bootstrap's draws")
-assert gap > spread and 0.03 < welch.pvalue < 0.1 and ranks[0, 0] > 0.95
+assert gap < spread and welch.pvalue > 0.05
 
 # %% [markdown]
-# The gap is larger than the spread of either loss, so the prediction's answer is yes. It is 2.4 standard errors of the difference, and Welch's test gives $p = 0.055$: by the usual limit of 0.05 five seeds do *not* decide between the two. A single seed also crowns a winner.
+# The gap is smaller than the spread of either loss, so the prediction's answer is no. It is 1.1 standard errors of the difference, and Welch's test gives $p = 0.29$: five seeds do not decide between minimax and WGAN-GP. A single seed would crown one of the best four by luck.
 #
-# Yet the bootstrap puts the first loss first in nearly all of its draws. Why is it so sure? It draws from five values only, so its intervals are too narrow. How much? From five draws of a Gaussian, how often does a "95 %" bootstrap interval hold the true mean?
+# The bootstrap draws from five values only, so its intervals are too narrow. How much? From five draws of a Gaussian, how often does a "95 %" bootstrap interval hold the true mean?
 
 # %%
 trials = torch.randn(2000, 5, generator=seed(15))
@@ -1679,32 +1682,29 @@ for some_losses in (ranked, ranked[:5]):
         f"{len(some_losses)} losses: worst to best rate of one loss × {logs.mean().exp():.1f} on average;"
     )
     print(f"          worst to best loss, each at its best rate × {of_losses:.1f}")
-assert ranked[:2] == ["hinge", "non_saturating"]
 assert ranked[5:] == ["wasserstein", "dragan", "began"] and of_losses < 2 < 4 < logs.mean().exp()
 
 # %% [markdown]
-# So both counts matter. Over all eight losses the choice of the loss makes a factor of 15.7 and the rate 3.7 on average, but the last of the eight, BEGAN, does not learn here at all. Among the five best losses it is the other way round: the rate makes a factor of 5.1, the loss 1.6.
+# So both counts matter. Over all eight losses the choice of the loss makes a factor of 8.6 and the rate 5.2 on average, but the last of the eight, BEGAN, hardly learns here. Among the five best losses it is the other way round: the rate makes a factor of 7.5, the loss 1.3.
 #
-# At this budget hinge is first and non-saturating second, then minimax, least squares and WGAN-GP, then clipping, DRAGAN and BEGAN. Lucic and others gave each run far more time and each
-# loss many more settings, and the differences nearly vanished. This study also ranks how fast a loss gets going.
+# At this budget minimax, WGAN-GP, hinge and non-saturating are first, most pairs of them not apart. Then come least squares, clipping, DRAGAN and BEGAN. Lucic and others gave each run far more time and each
+# loss many more settings, and the differences nearly vanished. Among our first four they have, too. Our study also ranks how fast a loss gets going.
 #
-# It ranks the discriminators, too. Here is the control beside the hinge, and beside the two losses that do without BatchNorm. (The control was run with five seeds at 0.0003, and with two at 0.001.)
+# It ranks the discriminators, too. Here are the controls beside the hinge, and beside the two losses that do without BatchNorm, each at its best rate.
 
 # %%
-for loss in ("hinge", control, "wgan_gp", "dragan"):
-    for rate in rates[1:]:
-        found = runs[loss][rate]
-        values_of = ", ".join(f"{value:5.1f}" for value in found)
-        print(f"{loss:20} rate {rate:6g}, {len(found)} seeds: {values_of}")
-for rate in rates[1:]:
-    assert min(runs[control][rate]) > max(runs["hinge"][rate])
-best_without = min(torch.tensor(runs[control][rate]).mean().item() for rate in rates[1:])
-assert best_without > 3 * means_of["hinge"][rates[-1]]
-assert best_without > 2 * means_of["wgan_gp"][rates[-1]]
+for loss in ("hinge", *controls, "wgan_gp", "dragan"):
+    rate = best_rate[loss]
+    values_of = ", ".join(f"{value:.1f}" for value in runs[loss][rate])
+    print(f"{loss:20} rate {rate:6g}: mean {means_of[loss][rate]:4.1f} of {values_of}")
+best_of = {loss: runs[loss][best_rate[loss]] for loss in runs}
+bare, normed = controls
+assert max(best_of["hinge"]) < min(best_of[normed]) < max(best_of[normed]) < min(best_of[bare])
+assert max(best_of["wgan_gp"]) < min(best_of[normed])
 
 # %% [markdown]
-# Without BatchNorm the hinge is further from the data at both rates, whatever the seed. Its better mean is more than three times the 7.4 of the hinge with BatchNorm, and more than twice the 11.8 of WGAN-GP, which never had BatchNorm. So "hinge before WGAN-GP" is no statement about the two losses alone: if neither $D$ has BatchNorm, WGAN-GP is ahead (with five steps of $D$ a round and other betas, still).
-# DRAGAN, the non-saturating loss with a penalty and without BatchNorm, reaches 36.6, about as far as the control. So its low place may be due to the missing BatchNorm and not to its penalty.
+# Without BatchNorm, and with nothing in its place, the hinge is five times as far from the data, whatever the seed. Spectral normalisation makes up for a part of this, at ten times the rate: 15.7 in place of 31.2. WGAN-GP never had BatchNorm, and is as near as the hinge with it. So the order of "hinge" and "WGAN-GP" in the table says nothing about the two losses alone: if neither $D$ has BatchNorm, WGAN-GP is far ahead (with five steps of $D$ a round and other betas, still).
+# DRAGAN, the non-saturating loss with a penalty and without BatchNorm, reaches 36.6, about as far as the hinge without it. So its low place may be due to the missing BatchNorm and not to its penalty.
 #
 # ### The budget
 #
@@ -1716,16 +1716,16 @@ budgets = {mark: {name: found[name] for name in means} for mark, found in budget
 early, late = ({name: found[0] for name, found in budgets[mark].items()} for mark in (250, 2000))
 for mark, found in budgets.items():
     print(f"{mark:5} updates:", ", ".join(sorted(found, key=lambda name: found[name][0])[:4]), "…")
-leaders = ["hinge", "non_saturating", "minimax"]
-assert all(sorted(of, key=lambda name: of[name][0])[:3] == leaders for of in budgets.values())
-assert early["wasserstein"] < early["wgan_gp"] and late["wgan_gp"] < 0.8 * late["wasserstein"]
+leaders = {"hinge", "non_saturating", "minimax"}
+firsts = [set(sorted(of, key=lambda name: of[name][0])[:3]) for of in budgets.values()]
+assert all(of == leaders for of in firsts[:3]) and "wgan_gp" in firsts[3]
 figures.by_budget(budgets, study_floor, "Fréchet distance")
 
 # %%
 sliders.by_budget(budgets, study_floor)
 
 # %% [markdown]
-# Hinge, non-saturating and minimax lead in this order at all four budgets. Behind them the budget decides. After 250 updates a loss with five steps of $D$ a round has had 41 rounds, and the clipped critic is ahead of WGAN-GP. After 2,000 WGAN-GP is well ahead of it, and close to least squares. Stopping early ranks speed.
+# Minimax, hinge and non-saturating lead until 1,000 updates. WGAN-GP trains $D$ five times per round, so after 250 updates it has had 41 rounds, and is far behind. After 2,000 updates it is among the first three. Stopping early ranks speed.
 #
 # **Run one cell of the table yourself.** The stored rows were made by this function. Choose any loss, rate and seed.
 

@@ -56,15 +56,24 @@ def test_every_loss_has_all_rates_and_seeds_in_the_table_also_runs_that_failed()
         runs.setdefault((row["loss"], row["lr"], row["seed"]), []).append(row)
     expected = {
         (loss, lr, float(seed))
-        for loss in LOSSES
-        for lr in created_equal.RATES
+        for loss in (*LOSSES, *created_equal.CONTROLS)
+        for lr in created_equal.rates(loss)
         for seed in created_equal.SEEDS
     }
-    assert expected <= set(runs) and len(created_equal.SEEDS) >= 5
-    assert {loss for loss, _, _ in set(runs) - expected} <= set(created_equal.CONTROLS)
+    assert set(runs) == expected and len(created_equal.SEEDS) >= 5
     for rows in runs.values():
         assert [row["updates"] for row in rows] == list(created_equal.MARKS)
         assert all(math.isfinite(row["frechet"]) or row["status"] != "ran" for row in rows)
+
+
+def test_the_best_rate_of_a_loss_lies_between_two_others():
+    means = {}
+    for row in studies.read("created_equal"):
+        if row["updates"] == created_equal.MARKS[-1]:
+            means.setdefault(row["loss"], {}).setdefault(row["lr"], []).append(row["frechet"])
+    for loss, by_rate in means.items():
+        best = min(by_rate, key=lambda lr: sum(by_rate[lr]))
+        assert min(by_rate) < best < max(by_rate), loss
 
 
 def test_modes_are_counted_for_every_loss_on_ring_and_grid():

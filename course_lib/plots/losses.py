@@ -336,11 +336,15 @@ def every_run(
     rates = sorted({rate for of_loss in runs.values() for rate in of_loss})
     figure, axes = subplots(figsize=(9, 3.8))
     values = [v for of_loss in runs.values() for some in of_loss.values() for v in some]
-    top = 1.6 * max((v for v in values if v == v), default=1.0)
+    top, width = 1.6 * max((v for v in values if v == v), default=1.0), 0.8 / len(rates)
     for place, of_loss in enumerate(runs.values()):
         for i, rate in enumerate(rates):
             some = np.asarray(of_loss.get(rate, ()), dtype=float)
-            x = place + (i - (len(rates) - 1) / 2) * 0.24 + np.linspace(-0.05, 0.05, len(some))
+            x = (
+                place
+                + (i - (len(rates) - 1) / 2) * width
+                + np.linspace(-0.2, 0.2, len(some)) * width
+            )
             broke = np.isnan(some)
             label_of = f"learning rate {rate:g}" if place == 0 else None
             axes.plot(x[~broke], some[~broke], "o", color=CYCLE[i], markersize=4, label=label_of)

@@ -69,7 +69,9 @@ def _one_thread() -> None:
 
 
 def _value(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    for kind in (int, float):  # whole numbers stay whole when the table is written again
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
