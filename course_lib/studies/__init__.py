@@ -69,9 +69,7 @@ def _one_thread() -> None:
 
 
 def _value(text: str) -> str | float:
-    for kind in (int, float):  # whole numbers stay whole when the table is written again
-        try:
-            return kind(text)
-        except ValueError:
-            pass
-    return text
+    try:
+        return float(text)
+    except ValueError:
+        return text
