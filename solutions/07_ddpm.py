@@ -24,7 +24,7 @@
 # - condition it on a class, fill in a part of a face, sharpen a small picture, and work in the codes of an autoencoder;
 # - compare diffusion with a GAN on the same data and the same minutes of training.
 #
-# **Time**: two to three hours with the exercises. The cells run in about 8 minutes on a laptop, more than half of them one training.
+# **Time**: two to three hours with the exercises. The cells run in four to eight minutes on a laptop, more than half of them one training.
 # **You need**: lecture 02 (latent codes, Gaussians), lecture 03 (what a GAN is), lecture 05 (Fréchet distance, precision and recall).
 
 # %%
