@@ -194,7 +194,7 @@ def one_hot(labels: Int[Tensor, " B"], classes: int) -> Float[Tensor, "B classes
     """Each label as a row of zeros with a one at its place, in float32.
 
     Raises TypeError for labels that are not integers, ValueError unless they are (B,) and lie in
-    0 … classes − 1.
+    0 … classes − 1 (their values are looked at on the CPU only: a GPU would wait).
     """
     whole("classes", classes, most=SIZE)
     if integers("labels", labels).ndim != 1:
@@ -771,12 +771,8 @@ def _shape(nc: int, size: int | tuple[int, int]) -> tuple[int, int, int]:
 
 def _ends(z_a: Tensor, z_b: Tensor, fraction) -> tuple[Tensor, Tensor, Tensor]:
     alike("z_b", z_b, "z_a", z_a)
-    fraction = (
-        finite("fraction", fraction)
-        if isinstance(fraction, Tensor)
-        else number("fraction", fraction)
-    )
-    fraction = torch.as_tensor(fraction, dtype=z_a.dtype)
+    checked = finite if isinstance(fraction, Tensor) else number
+    fraction = torch.as_tensor(checked("fraction", fraction), dtype=z_a.dtype)
     if not ((fraction >= 0) & (fraction <= 1)).all():
         raise ValueError(f"fraction must lie in [0, 1], 20 % being 0.2; got {fraction.tolist()}")
     fraction = fraction.to(z_a.device)

@@ -134,7 +134,8 @@ def renumbered(net: RRDBNet, generator: torch.Generator | None = None) -> RRDBNe
     """A copy of the network with its feature maps in another, random order.
 
     It computes the same function: every layer that writes the maps and every layer that reads them
-    is put in the same new order. Source: Ainsworth et al. 2023 (Git Re-Basin), section 2.
+    is put in the same new order. Raises TypeError for another network.
+    Source: Ainsworth et al. 2023 (Git Re-Basin), section 2.
     """
     net = copy.deepcopy(instance("net", net, RRDBNet))
     blocks = [block for part in net.body[:-1] for block in part.blocks]

@@ -166,6 +166,7 @@ def test_a_step_returns_its_parts_and_changes_both_players():
     after = [p for net in (step.net, step.discriminator) for p in net.parameters()]
     changed = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
     assert all(changed[-4:-1])  # D's last bias cancels: only differences of scores count
+    assert sum(changed[: len(list(step.net.parameters()))]) > 3
     assert not step.trunk[0].training and step.samples() is not None
 
 

@@ -340,11 +340,8 @@ def every_run(
     for place, of_loss in enumerate(runs.values()):
         for i, rate in enumerate(rates):
             some = np.asarray(of_loss.get(rate, ()), dtype=float)
-            x = (
-                place
-                + (i - (len(rates) - 1) / 2) * width
-                + np.linspace(-0.2, 0.2, len(some)) * width
-            )
+            column = i - (len(rates) - 1) / 2
+            x = place + width * (column + np.linspace(-0.2, 0.2, len(some)))
             broke = np.isnan(some)
             label_of = f"learning rate {rate:g}" if place == 0 else None
             axes.plot(x[~broke], some[~broke], "o", color=CYCLE[i], markersize=4, label=label_of)

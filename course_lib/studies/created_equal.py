@@ -27,9 +27,10 @@ from course_lib.autoencoders import Autoencoder
 from course_lib.gan_losses import LOSSES
 from course_lib.metrics import FeatureNet, fit_gaussian, frechet_distance, precision_recall
 
-RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of both players, up to LARGEST of a loss or 0.01
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)  # of both players, up to LARGEST of a loss
+# A rate past its best, so that the best has others on both sides; 0.01 where none is said
 LARGEST = {"minimax": 3e-2, "non_saturating": 3e-2, "wasserstein": 3e-3, "dragan": 3e-3}
-LARGEST |= {"hinge, no BatchNorm": 3e-3}  # beyond these the distance only grows
+LARGEST |= {"hinge, no BatchNorm": 3e-3}
 # The hinge with another D. Spectral normalisation takes BatchNorm's place (Miyato et al. 2018)
 CONTROLS = ("hinge, no BatchNorm", "hinge, spectral norm")
 SEEDS = range(5)
