@@ -1102,6 +1102,15 @@ cuts = {
 }
 sliders.bench(fillers, truth[:8], cuts, close)
 
+# %% [markdown]
+# ## 8 · Two sensors
+#
+# Some pictures are restored from two sources. A satellite measures a sharp grey picture and coarse colours: 64 × 64 grey, 16 × 16 colours. The grey sensor sees a weighted sum of the colours.
+#
+# ### Exercise 12 · Pan-sharpening
+#
+# Take the colours, enlarged, and add the same detail to every channel: the measured grey minus the brightness $\sum_c w_c\,\text{colour}_c$ that the enlarged colours already have. `colours` `(B, C, H, W)`, `grey` `(B, 1, H, W)`, `weights` `(C,)`. *Two lines, five minutes.*
+
 
 # %%
 def pan_sharpen(colours, grey, weights):
