@@ -1,8 +1,9 @@
 """Networks that restore, the networks that judge them, and one training step for all.
 
-`RRDBNet` enlarges (ESRGAN's generator), `PriorRestorer` steers a face generator (GFP-GAN), `Filler`
-closes holes (a context encoder), `FusionNet` joins two sensors. `PictureDiscriminator` scores whole
-pictures, `UNetDiscriminator` every pixel (Real-ESRGAN). `RestorationStep` trains any of them
+`RRDBNet` enlarges (ESRGAN's generator), `PriorRestorer` steers a face generator (GFP-GAN),
+`Denoiser` is one step of a diffusion model, `Filler` closes holes (a context encoder), `FusionNet`
+joins two sensors. `PictureDiscriminator` scores whole pictures, `UNetDiscriminator` every pixel
+(Real-ESRGAN). `RestorationStep` trains any of them
 against pixels, features and a discriminator, each with its weight.
 
 Sources: as in `restoration`; Pathak et al. 2016 (context encoder); Schönfeld et al. 2020 (U-Net D).
@@ -35,6 +36,7 @@ from course_lib.checks import (
     whole,
     wholes,
 )
+from course_lib.diffusion import Diffusion
 from course_lib.gan import _adam, frozen
 from course_lib.restoration import (
     SLOPE,
@@ -290,7 +292,30 @@ class PriorRestorer(nn.Module):
         return picture.contiguous()
 
 
-# Holes and two sensors
+# Noise, holes and two sensors
+
+
+class Denoiser(nn.Module):
+    """One step of a diffusion model as a network: y = x + σ noise → x̂₀, its estimate of E[x | y].
+
+    The model predicts the velocity v; with ᾱ = 1 / (1 + σ²) and x_t = √ᾱ y this is
+    x̂₀ = √ᾱ x_t − √(1 − ᾱ) v, as in `restoration.denoise` with one step, but neither clamped nor
+    without gradients: the model is part of the weights and may be trained on. σ > 0.
+    Source: Salimans and Ho 2022, appendix D (v).
+    """
+
+    def __init__(self, diffusion: Diffusion, model: nn.Module, sigma: float):
+        super().__init__()
+        instance("diffusion", diffusion, Diffusion)
+        self.model = instance("model", model, nn.Module)
+        self.level = 1 / (1 + number("sigma", sigma, above=0) ** 2)
+        self.t = int((diffusion.alpha_bar - self.level).abs().argmin())
+
+    def forward(self, y: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        weight = next(self.model.parameters(), None)
+        x = self.level**0.5 * shaped("y", y, "B", "C", "H", "W", like=weight)
+        v = self.model(x, torch.full((len(y),), self.t, device=y.device))
+        return self.level**0.5 * x - (1 - self.level) ** 0.5 * v
 
 
 class Filler(nn.Module):

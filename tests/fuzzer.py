@@ -61,6 +61,7 @@ from course_lib import (
     styles,
     tokens,
     translation,
+    unet,
     words,
 )
 
@@ -551,9 +552,12 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
         "real": torch.rand(8, 3, 8, 8),
         "made": torch.rand(8, 3, 8, 8),
     },
+    "restoration.total_variation": lambda: {"weight": 0.5, "steps": 5},
     "restoration.with_gain": lambda: {"gain": torch.rand(3, 8, 5)},
     "restorers.DenseBlock": lambda: {"width": 8, "growth": 4},
     "restorers.DenseBlock.forward": lambda: {"x": torch.rand(2, 8, 8, 8)},
+    "restorers.Denoiser": lambda: denoising(),
+    "restorers.Denoiser.forward": lambda: {"y": torch.rand(2, 3, 8, 8)},
     "restorers.Filler.forward": lambda: {"seen": torch.rand(2, 4, 32, 32)},
     "restorers.FusionNet": lambda: {"weights": (0.4, 0.4, 0.2), "width": 8},
     "restorers.FusionNet.forward": lambda: {"seen": torch.rand(2, 4, 8, 8)},
@@ -862,6 +866,11 @@ def growing() -> dict[str, Any]:
 def told_nothing() -> dict[str, Any]:
     diffuse = diffusion.Diffusion(torch.linspace(0.01, 0.2, 10))
     return {"diffusion": diffuse, "model": lambda x, t: 0 * x, "noisy": pictures(), "sigma": 0.5}
+
+
+def denoising() -> dict[str, Any]:
+    diffuse = diffusion.Diffusion(torch.linspace(0.01, 0.2, 10))
+    return {"diffusion": diffuse, "model": unet.UNet(3, 16, (1,)), "sigma": 0.5}
 
 
 def restoring() -> dict[str, Any]:

@@ -77,6 +77,15 @@ def test_every_address_that_points_at_the_course_is_the_right_one():
         assert found.removesuffix(".git") == ADDRESS
 
 
+@pytest.mark.parametrize("source", build.sources(), ids=LECTURES)
+@pytest.mark.parametrize("heading", [r"## (\d+) · ", r"### Exercise (\d+) · "])
+def test_sections_and_exercises_are_numbered_without_a_gap(source, heading):
+    """A heading that is lost in an edit takes the text below it with it."""
+    found = re.findall(rf"^# {heading}", source.read_text(encoding="utf-8"), re.MULTILINE)
+    numbers = [int(number) for number in found]
+    assert numbers == list(range(numbers[0], numbers[0] + len(found)))
+
+
 def test_the_readme_begins_with_the_missing_address_as_long_as_it_is_missing():
     missing = ADDRESS.endswith(build.PLACEHOLDER)
     told = build.MISSING.search(README)

@@ -34,6 +34,7 @@ from course_lib.restoration import (
     shrink,
     spectrum_gain,
     told_apart,
+    total_variation,
     with_gain,
 )
 
@@ -318,6 +319,41 @@ def test_a_hole_in_a_flat_picture_is_filled_flat():
     assert torch.equal(torch.where(hole > 0, 0, done), torch.where(hole > 0, 0, other))
     with pytest.raises(ValueError, match="leave some places known"):
         filled(x, torch.ones_like(hole))
+
+
+# Noise
+
+
+def test_total_variation_lowers_a_step_by_the_weight_over_its_width():
+    """Strong and Chan 2003: both sides of an edge move, 0.4 / 4 and 0.4 / 6 in a row of 4 and 6."""
+    y = torch.ones(1, 1, 4, 10, dtype=torch.float64)
+    y[..., :4] = -1
+    row = torch.tensor([-0.9] * 4 + [1 - 0.4 / 6] * 6, dtype=torch.float64)
+    made = total_variation(y, 0.4, 500)
+    torch.testing.assert_close(made, row.expand_as(made), atol=1e-3, rtol=0)
+
+
+def test_total_variation_has_no_smaller_neighbour():
+    y = draw(1, 3, 6, 8)
+
+    def loss(f):
+        right, down = F.pad(f.diff(dim=3), (0, 1)), F.pad(f.diff(dim=2), (0, 0, 0, 1))
+        lengths = (right.square() + down.square()).sum(1).sqrt()  # of all colours together
+        return (0.5 * (f - y).square().sum() + 0.7 * lengths.sum()).item()
+
+    best = total_variation(y, 0.7, 2000)
+    assert all(loss(best) < loss(best + 0.03 * draw(1, 3, 6, 8, seed=i)) for i in range(1, 20))
+
+
+def test_total_variation_of_weight_0_changes_nothing_and_a_large_one_leaves_the_mean():
+    y = draw(2, 3, 6, 7)
+    assert torch.equal(total_variation(y, 0), y)
+    mean = y.mean((2, 3), keepdim=True).expand_as(y)
+    torch.testing.assert_close(total_variation(y, 100.0, 300), mean, atol=1e-3, rtol=0)
+    with pytest.raises(ValueError, match="weight"):
+        total_variation(y, -1.0)
+    with pytest.raises(ValueError, match="y must be"):
+        total_variation(y[0], 1.0)
 
 
 def test_pan_sharpening_has_the_golden_values_and_agrees_with_the_grey_picture():

@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from course_lib.restoration import between, enlarge, shrink
+from course_lib.diffusion import Diffusion, cosine_betas
+from course_lib.restoration import between, denoise, enlarge, shrink
 from course_lib.restorers import (
     RRDB,
+    Denoiser,
     DenseBlock,
     Filler,
     FusionNet,
@@ -19,6 +21,7 @@ from course_lib.restorers import (
     restore,
 )
 from course_lib.styles import StyleGenerator
+from course_lib.unet import UNet
 from tests.helpers import assert_step_runs_on_meta
 
 
@@ -120,6 +123,45 @@ def test_without_modulation_only_the_code_steers():
     assert not net.turns and net(draw(2, 3, 8, 8)).shape == (2, 3, 32, 32)
     with pytest.raises(ValueError, match="maps at 8 × 8"):
         PriorRestorer(StyleGenerator(8, 8, (8,), 4))
+
+
+DIFFUSION = Diffusion(cosine_betas(100))
+
+
+def denoiser(sigma: float = 0.5) -> Denoiser:
+    torch.manual_seed(4)
+    return Denoiser(DIFFUSION, UNet(3, 16, (1,), patch=2), sigma)
+
+
+def test_a_denoiser_of_velocity_0_multiplies_by_alpha_bar():
+    y = draw(2, 3, 8, 8)
+    torch.testing.assert_close(denoiser(0.5)(y), y / 1.25)  # the posterior mean of x ~ N(0, 1)
+
+
+def test_a_denoiser_is_one_step_of_its_diffusion_model():
+    net, y = denoiser().eval(), 0.3 * draw(2, 3, 8, 8)
+    nn.init.normal_(net.model.leave[-1].weight, std=0.02)
+    level = DIFFUSION.alpha_bar[net.t].item()  # σ of a time of the chain: no rounding between
+    exact = Denoiser(DIFFUSION, net.model, (1 / level - 1) ** 0.5)
+    assert exact.t == net.t and exact(y).abs().max() < 1  # the clamp has nothing to do
+    one = denoise(DIFFUSION, net.model, y, (1 / level - 1) ** 0.5)
+    torch.testing.assert_close(exact(y), one, rtol=1e-4, atol=1e-4)
+
+
+def test_a_denoiser_can_be_trained_on():
+    x, source = draw(4, 3, 1, 1).expand(-1, -1, 8, 8), torch.Generator().manual_seed(5)
+
+    def damage(x):
+        return x + 0.5 * torch.randn(x.shape, generator=source)
+
+    step = RestorationStep(denoiser(), damage, loss="mse", lr=0.01)
+    losses = [step(x)["mse"].item() for _ in range(30)]
+    assert sum(losses[-5:]) < 0.85 * sum(losses[:5])
+    assert any(key.startswith("model.") for key in step.net.state_dict())
+    with pytest.raises(ValueError, match="sigma"):
+        Denoiser(DIFFUSION, nn.Identity(), 0.0)
+    with pytest.raises(TypeError, match="model"):
+        Denoiser(DIFFUSION, lambda x, t: x, 1.0)
 
 
 def test_a_filler_keeps_what_is_known_and_does_not_look_into_the_hole():

@@ -2042,14 +2042,14 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "restoration.which_fusion",
         "A sharp grey picture and coarse colours of the same scene are to become one. Which is "
-        "nearest to the truth, if both networks train for the same seconds?",
+        "nearest to the truth, if both networks train for the same number of steps?",
         {
             "one line of arithmetic": "It gives exactly the grey that was measured, and needs no "
             "training. In a few seconds a network hardly gets beyond it.",
             "a network": "It could learn which colours occur together. In a few seconds it hardly "
             "gets beyond the one line at which it begins.",
-            "a network and a discriminator": "The discriminator takes most of the seconds, and "
-            "asks for real-looking pictures where near ones are counted.",
+            "a network and a discriminator": "The discriminator asks for real-looking pictures "
+            "where near ones are counted, and takes most of the seconds.",
         },
         "one line of arithmetic",
     ),
