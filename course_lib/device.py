@@ -180,8 +180,13 @@ def _measured_gain(kind: str, batch: int, seconds: float) -> float:
     return best[False] / best[True]
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def _both_ways(device, bfloat16, operation, x, weight, options) -> list[Tensor]:
-    """Forward and backward: the result and the gradients for x and the weight, in float32."""
+    """Forward and backward: the result and the gradients for x and the weight, in float32.
+
+    Also where the first question is asked by somebody who needs no gradients.
+    """
     x, weight = x.clone().requires_grad_(), weight.clone().requires_grad_()
     with _autocast(device) if bfloat16 else nullcontext():
         y = operation(x, weight, **options)

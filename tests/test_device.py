@@ -162,6 +162,13 @@ def test_bfloat16_is_refused_where_products_are_wrong(monkeypatch):
     assert "matrix products are wrong in it, off by" in choose("matrix products").reason
 
 
+@pytest.mark.parametrize("without", [torch.no_grad, torch.inference_mode])
+def test_the_trial_takes_gradients_where_its_caller_takes_none(without):
+    with without():
+        _, reason = device._try_bfloat16(torch.device("cpu"), "convolutions")
+    assert "fail" not in reason
+
+
 def test_an_unknown_kind_of_layer_is_named():
     with pytest.raises(ValueError, match="kind must be one of convolutions, matrix products; got"):
         choose("Linear")
