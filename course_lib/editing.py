@@ -600,9 +600,10 @@ def random_patches(x: Float[Tensor, "B C s s"], count: int = 4) -> Float[Tensor,
     """`count` squares of each picture, 1/4 to 7/16 of its side, brought to 8 × 8 pixels.
 
     One place and size for all pictures of the batch, drawn by torch's own random source. The paper
-    takes 1/8 to 1/4 of the side, which at 32 pixels is 4 to 8. Raises ValueError below 16 pixels.
+    takes 1/8 to 1/4 of the side, which at 32 pixels is 4 to 8. Raises ValueError below 16 pixels
+    and for NaN and infinity.
     """
-    side = shaped("x", x, "B", "C", "s", "s").shape[2]
+    side = finite("x", shaped("x", x, "B", "C", "s", "s"), wait=False).shape[2]
     whole("count", count, most=64)
     if side < 16 or x.shape[3] != side:
         raise ValueError(f"x must be square, of at least 16 × 16 pixels; got {tuple(x.shape)}")

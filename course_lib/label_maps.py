@@ -294,9 +294,11 @@ class Residual(nn.Module):
     def __init__(self, channels: int):
         super().__init__()
         at_least_one(channels=channels)
+        self.channels = channels
         self.net = nn.Sequential(*_normed(channels, channels), *_normed(channels, channels)[:2])
 
     def forward(self, x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h w"]:
+        shaped("x", x, "B", self.channels, "h", "w", like=self.net[0].weight)
         return x + self.net(x)
 
 
