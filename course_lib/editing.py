@@ -5,8 +5,9 @@
 `invert` looks for codes, `tune` moves the generator instead (PTI); `strangeness` and
 `domain_regulariser` say how far a code has left the codes that the mapping makes. Directions come
 from labels, from the weights (`sefa`) or from words (`channel_relevance`). `SwapEncoder` and
-`SwapGenerator` part a picture into structure and texture. `spade`, `feature_matching` and
-`instance_edges` draw from label maps; the networks around them are in `label_maps`.
+`SwapGenerator` part a picture into structure and texture; `SwapStep` has the paper's losses too.
+`spade`, `feature_matching` and `instance_edges` draw from label maps; the networks around them are
+in `label_maps`.
 
 Sources: Abdal et al. 2019, 2020 (Image2StyleGAN), Zhu et al. 2020a (in-domain inversion), Roich et
 al. 2022 (PTI), Patashnik et al. 2021 (StyleCLIP), Park et al. 2019 (SPADE) and 2020 (swapping).
@@ -21,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 from torch.optim.lr_scheduler import LambdaLR
 
 from course_lib import device
@@ -40,12 +42,15 @@ from course_lib.checks import (
     truths,
     whole,
 )
-from course_lib.gan import _adam, _descend
+from course_lib.gan import _adam, _descend, frozen
+from course_lib.gan_losses import LOSSES
 from course_lib.styles import StyledConv, StyleGenerator, ToRGB
 
 SLOPE = 0.2  # of the mapping's last leaky ReLU
 AT_ONCE = 16  # style channels that are moved in one batch
 SMALLEST = 8  # side of the smallest map at which noise is examined
+PATCH = 8  # side of the patches that the co-occurrence discriminator sees
+LOG = LOSSES["non_saturating"]
 
 
 # How far apart two pictures are
@@ -504,7 +509,7 @@ class SwapEncoder(nn.Module):
     everywhere, such as a colour, must go through the texture. The texture's convolutions have no
     padding, and its last map is averaged: it knows no places. Raises ValueError for sizes that are
     no multiples of 4. Source: Park et al. 2020, section 3, without the norm, which is this
-    course's: their losses need longer trainings to keep the two apart.
+    course's: lecture 10 shows what their losses do at this size.
     """
 
     def __init__(self, channels: int = 4, texture: int = 32, size: int = 32, nc: int = 3):
@@ -559,28 +564,120 @@ class SwapGenerator(nn.Module):
         return F.pixel_shuffle(self.rgb(x, texture), 2)
 
 
-class SwapStep:
-    """One step of a swapping autoencoder: reconstruction in L1, and nothing else.
+class CooccurrenceDiscriminator(nn.Module):
+    """Do these patches and the reference patches come from one picture? A score for each patch.
 
-    The paper's discriminators, of whole pictures and of patches, are left out. Adam, whose rate
-    falls over `steps`. Returns the loss.
+    The features of the k reference patches are averaged, so it knows no places beyond a patch.
+    Patches are (nc, 8, 8), of `random_patches`; weights of spectral norm 1.
+    Source: Park et al. 2020, section 3 (there with R1 instead of the norm).
     """
 
-    def __init__(self, encoder: SwapEncoder, generator: SwapGenerator, lr: float = 2e-3,
-                 steps: int | None = None):  # fmt: skip
+    def __init__(self, width: int = 64, nc: int = 3):
+        super().__init__()
+        at_least_one(width=width, nc=nc)
+        self.patch = (nc, PATCH, PATCH)
+        normed, bend = parametrizations.spectral_norm, nn.LeakyReLU(SLOPE)
+        self.features = nn.Sequential(
+            normed(nn.Conv2d(nc, 32, 3)), bend, nn.AvgPool2d(2), normed(nn.Conv2d(32, width, 3)),
+            bend, nn.Flatten(), normed(nn.Linear(width, width)),
+        )  # fmt: skip
+        self.judge = nn.Sequential(
+            normed(nn.Linear(2 * width, width)), bend, normed(nn.Linear(width, 1))
+        )
+
+    def forward(
+        self, reference: Float[Tensor, "B k nc 8 8"], patches: Float[Tensor, "B n nc 8 8"]
+    ) -> Float[Tensor, "B n"]:
+        weight = next(self.parameters())
+        b, n = shaped("patches", patches, "B", "n", *self.patch, like=weight).shape[:2]
+        shaped("reference", reference, b, "k", *self.patch, like=weight)
+        known = self.features(reference.flatten(0, 1)).view(b, reference.shape[1], -1).mean(1)
+        seen = self.features(patches.flatten(0, 1)).view(b, n, -1)
+        return self.judge(torch.cat([known[:, None].expand_as(seen), seen], 2)).squeeze(2)
+
+
+def random_patches(x: Float[Tensor, "B C s s"], count: int = 4) -> Float[Tensor, "B count C 8 8"]:
+    """`count` squares of each picture, 1/4 to 7/16 of its side, brought to 8 × 8 pixels.
+
+    One place and size for all pictures of the batch, drawn by torch's own random source. The paper
+    takes 1/8 to 1/4 of the side, which at 32 pixels is 4 to 8. Raises ValueError below 16 pixels
+    and for NaN and infinity.
+    """
+    side = finite("x", shaped("x", x, "B", "C", "s", "s"), wait=False).shape[2]
+    whole("count", count, most=64)
+    if side < 16 or x.shape[3] != side:
+        raise ValueError(f"x must be square, of at least 16 × 16 pixels; got {tuple(x.shape)}")
+    found = []
+    for _ in range(count):
+        size = int(torch.randint(side // 4, 7 * side // 16 + 1, ()))
+        top, left = torch.randint(side - size + 1, (2,)).tolist()
+        window = x[:, :, top : top + size, left : left + size]
+        found.append(F.interpolate(window, (PATCH, PATCH), mode="bilinear"))
+    return torch.stack(found, 1)
+
+
+class SwapStep:
+    """One step of a swapping autoencoder: reconstruction in L1, and the paper's losses if wanted.
+
+    critic: pictures -> scores; judges reconstructions and pictures with the texture of the next
+    picture in the batch, weight 1/2 each. patches: judges whether a swapped picture's patches go
+    with those of its texture's picture, weight 1. Both by the non-saturating loss. Adam, whose
+    rates fall over `steps`. Returns loss (L1), and with a judge d_loss and g_loss.
+    Source: Park et al. 2020, section 3.
+    """
+
+    def __init__(
+        self,
+        encoder: SwapEncoder,
+        generator: SwapGenerator,
+        lr: float = 2e-3,
+        steps: int | None = None,
+        critic: nn.Module | None = None,
+        patches: CooccurrenceDiscriminator | None = None,
+    ):
         self.encoder = instance("encoder", encoder, SwapEncoder)
         self.generator = instance("generator", generator, SwapGenerator)
+        self.critic = instance("critic", critic, nn.Module | None)
+        self.patches = instance("patches", patches, CooccurrenceDiscriminator | None)
+        self.judges = nn.ModuleList(judge for judge in (critic, patches) if judge is not None)
         self.optimizer = _adam(nn.ModuleList([encoder, generator]), lr, (0.0, 0.99))
-        self.schedule = _falling(self.optimizer, steps)
+        self.schedules = [_falling(self.optimizer, steps)]
+        if self.judges:
+            self.d_optimizer = _adam(self.judges, lr, (0.0, 0.99))
+            self.schedules.append(_falling(self.d_optimizer, steps))
 
     def __call__(self, batch: Float[Tensor, "B nc s s"]) -> dict[str, Tensor]:
         x = shaped("batch", batch, "B", *self.encoder.shape, like=self.encoder.say.weight)
         with device.choose().autocast():
-            y = self.generator(*self.encoder(x)).float()
+            structure, texture = self.encoder(x)
+            y = self.generator(structure, texture).float()
+            if self.judges:
+                swapped = self.generator(structure, texture.roll(1, 0)).float()
         loss = (y - x).abs().mean()
-        _descend(loss, self.optimizer)
-        self.schedule.step()
-        return {"loss": loss.detach()}
+        losses, total = {"loss": loss.detach()}, loss
+        if self.judges:
+            d_loss = self._judged(x, y.detach(), swapped.detach(), LOG.d_loss)
+            _descend(d_loss, self.d_optimizer)
+            with frozen(self.judges):
+                g_loss = self._judged(x, y, swapped, lambda _, made: LOG.g_loss(made))
+            losses |= {"d_loss": d_loss.detach(), "g_loss": g_loss.detach()}
+            total = total + g_loss
+        _descend(total, self.optimizer)
+        for schedule in self.schedules:
+            schedule.step()
+        return losses
+
+    def _judged(self, x: Tensor, y: Tensor, swapped: Tensor, player: Callable) -> Tensor:
+        """Both judges' loss for one player, who is given the scores of real and of made pictures"""
+        loss, donor = 0, x.roll(1, 0)
+        if self.critic is not None:
+            real, again, mixed = self.critic(torch.cat([x, y, swapped])).chunk(3)
+            loss = (player(real, again) + player(real, mixed)) / 2
+        if self.patches is not None:
+            real, made = random_patches(donor), random_patches(swapped)
+            both = self.patches(random_patches(donor), torch.cat([real, made], 1))
+            loss = loss + player(*both.chunk(2, 1))
+        return loss
 
 
 # From label maps to pictures

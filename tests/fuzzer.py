@@ -622,6 +622,11 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "editing.SwapGenerator.forward": lambda: (
         {"structure": torch.rand(2, 2, 4, 4), "texture": torch.rand(2, 8)}
     ),
+    "editing.CooccurrenceDiscriminator": lambda: {"width": 8, "nc": 3},
+    "editing.CooccurrenceDiscriminator.forward": lambda: (
+        {"reference": torch.rand(2, 4, 3, 8, 8), "patches": torch.rand(2, 3, 3, 8, 8)}
+    ),
+    "editing.random_patches": lambda: {"x": torch.rand(2, 3, 32, 32), "count": 2},
     "editing.SwapStep.__call__": lambda: {"batch": torch.rand(2, 3, 32, 32)},
     "editing.spade": lambda: (
         {"x": pictures(), "labels": torch.rand(2, 3, 4, 4)}
@@ -633,12 +638,30 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "label_maps.SpadeGenerator.forward": lambda: {"labels": torch.rand(2, 2, 8, 8)},
     "label_maps.DoorGenerator": lambda: {"kinds": 2, "widths": (8, 8, 8), "size": 16},
     "label_maps.DoorGenerator.forward": lambda: {"labels": torch.rand(2, 2, 8, 8)},
+    "label_maps.GlobalGenerator": lambda: {"kinds": 2, "widths": (8, 8, 8), "size": 16},
+    "label_maps.GlobalGenerator.features": lambda: {"labels": torch.rand(2, 2, 8, 8)},
+    "label_maps.GlobalGenerator.forward": lambda: {"labels": torch.rand(2, 2, 8, 8)},
+    "label_maps.LocalEnhancer": lambda: {"inner": global_generator(), "width": 4},
+    "label_maps.LocalEnhancer.forward": lambda: {"labels": torch.rand(2, 2, 8, 8)},
+    "label_maps.Residual": lambda: {"channels": 4},
+    "label_maps.Residual.forward": lambda: {"x": torch.rand(2, 4, 8, 8)},
     "label_maps.ScaleDiscriminator": lambda: {"channels": 5, "widths": (4, 8)},
     "label_maps.ScaleDiscriminator.forward": lambda: {"x": torch.rand(2, 5, 16, 16)},
     "label_maps.MultiScaleDiscriminator": lambda: {"kinds": 2, "nc": 3, "scales": 1},
     "label_maps.MultiScaleDiscriminator.forward": lambda: (
         {"x": torch.rand(2, 3, 32, 32), "labels": torch.rand(2, 2, 8, 8)}
     ),
+    "label_maps.StyleEncoder": lambda: {"nz": 4, "width": 8, "nc": 3},
+    "label_maps.StyleEncoder.forward": lambda: {"x": torch.rand(2, 3, 32, 32)},
+    "label_maps.StylePainter": lambda: {"nz": 4, "kinds": 6, "widths": (8, 8)},
+    "label_maps.StylePainter.forward": lambda: (
+        {"labels": torch.rand(2, 6, 8, 8), "z": torch.rand(2, 4)}
+    ),
+    "label_maps.StyleStep": lambda: (
+        {"generator": label_maps.StylePainter(4, widths=(8, 8))}
+        | {"discriminator": label_maps.MultiScaleDiscriminator()}
+    ),
+    "label_maps.StyleStep.__call__": lambda: {"batch": torch.rand(2, 3, 32, 32)},
     "label_maps.LabelStep": lambda: painters(),
     "label_maps.LabelStep.__call__": lambda: {"batch": torch.rand(2, 3, 64, 64)},
     "styles.StyledConv": lambda: {"inputs": 4, "outputs": 3, "w": 8},
@@ -840,6 +863,10 @@ def painters() -> dict[str, Any]:
         "discriminator": label_maps.MultiScaleDiscriminator(),
         "steps": 4,
     }
+
+
+def global_generator() -> nn.Module:
+    return label_maps.GlobalGenerator(2, (8, 8, 8), 3, 16, 1)
 
 
 def shape_of(x: Tensor) -> str:

@@ -35,6 +35,7 @@ from course_lib.editing import (
     taps,
     tune,
 )
+from course_lib.restorers import PictureDiscriminator
 from course_lib.styles import StyleGenerator
 from course_lib.training import train
 from tests.helpers import assert_step_runs_on_meta
@@ -223,6 +224,10 @@ def test_the_steps_would_run_on_a_gpu():
     assert_step_runs_on_meta(
         lambda: SwapStep(SwapEncoder(), SwapGenerator(), steps=9), lambda: torch.rand(2, 3, 32, 32)
     )
+    assert_step_runs_on_meta(
+        lambda: SwapStep(SwapEncoder(), SwapGenerator(), 2e-3, 9, *players()),
+        lambda: torch.rand(2, 3, 32, 32),
+    )
 
 
 # PTI
@@ -356,6 +361,65 @@ def test_a_swapping_autoencoder_learns_to_draw_again():
     x = torch.rand(4, 3, 8, 8, generator=seeded(1)).repeat_interleave(4, 2).repeat_interleave(4, 3)
     losses = train(step, [x], 40).losses["loss"]
     assert losses[-1] < 0.6 * losses[0]
+
+
+def players() -> tuple[nn.Module, editing.CooccurrenceDiscriminator]:
+    return PictureDiscriminator(), editing.CooccurrenceDiscriminator()
+
+
+def test_patches_are_of_one_place_for_all_and_hold_the_picture():
+    x = torch.arange(32.0).expand(3, 1, 32, 32) / 31  # a ramp to the right
+    torch.manual_seed(0)
+    found = editing.random_patches(x, 5)
+    assert found.shape == (3, 5, 1, 8, 8) and torch.equal(found[0], found[2])
+    steps = found[0, :, 0, :, 1:] - found[0, :, 0, :, :-1]  # 8 to 14 pixels, brought to 8
+    assert 1 / 31 - 1e-6 <= steps.min() and steps[:, :, 1:-1].max() <= 14 / 8 / 31 + 1e-6
+    with pytest.raises(ValueError, match="x must be square, of at least 16"):
+        editing.random_patches(torch.zeros(1, 3, 12, 12))
+
+
+def test_a_cooccurrence_score_needs_the_reference_and_not_its_order():
+    torch.manual_seed(0)
+    judge = editing.CooccurrenceDiscriminator().eval()
+    reference, patches = torch.rand(2, 2, 4, 3, 8, 8, generator=seeded(1)).unbind()
+    scores = judge(reference, patches[:, :3])
+    assert scores.shape == (2, 3)
+    torch.testing.assert_close(judge(reference.flip(1), patches[:, :3]), scores)
+    torch.testing.assert_close(judge(reference, patches.flip(1))[:, 1:].flip(1), scores)
+    assert (judge(reference.flip(0), patches[:, :3]) - scores).abs().min() > 0
+
+
+def test_each_judge_of_a_swap_learns_and_pulls_and_none_leaves_the_loss_alone():
+    x = torch.rand(4, 3, 32, 32, generator=seeded(1)) * 2 - 1
+    after = {}
+    for name, (critic, patches) in {"none": (0, 0), "critic": (1, 0), "patches": (0, 1)}.items():
+        torch.manual_seed(0)
+        pair, (image_judge, patch_judge) = (SwapEncoder(), SwapGenerator()), players()
+        before = [next(judge.parameters()).clone() for judge in (image_judge, patch_judge)]
+        step = SwapStep(*pair, critic=image_judge if critic else None,
+                        patches=patch_judge if patches else None)  # fmt: skip
+        losses = step(x)
+        assert losses.keys() == {"loss"} | ({"d_loss", "g_loss"} if critic or patches else set())
+        moved = [
+            not torch.equal(next(judge.parameters()), weight)
+            for judge, weight in zip((image_judge, patch_judge), before, strict=True)
+        ]
+        assert moved == [bool(critic), bool(patches)]
+        after[name] = pair[1].rgb.affine.weight.detach().clone()
+    assert not torch.equal(after["none"], after["critic"])
+    assert not torch.equal(after["none"], after["patches"])
+
+
+def test_the_swapped_picture_is_judged_beside_the_picture_of_its_texture():
+    torch.manual_seed(0)
+    step = SwapStep(SwapEncoder(), SwapGenerator(), patches=players()[1])
+    seen = []
+    step.patches.register_forward_pre_hook(lambda _, given: seen.append(given))
+    x = torch.stack([torch.full((3, 32, 32), v) for v in (-0.5, 0.0, 0.5)])
+    step(x)
+    for reference, patches in seen:
+        assert reference[:, 0, 0, 0, 0].tolist() == [0.5, -0.5, 0.0]
+        assert torch.equal(patches[:, :4], reference)
 
 
 # From label maps

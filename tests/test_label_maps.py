@@ -8,10 +8,14 @@ from course_lib.label_maps import (
     KINDS,
     LAND,
     DoorGenerator,
+    GlobalGenerator,
     LabelStep,
+    LocalEnhancer,
     MultiScaleDiscriminator,
     Spade,
     SpadeGenerator,
+    StylePainter,
+    StyleStep,
     fit_kinds,
     intersection_over_union,
     label_channels,
@@ -50,6 +54,19 @@ def test_what_the_labels_look_like_is_read_as_the_labels():
     assert torch.equal(land_kinds(x), labels)
     noise = torch.tensor([0.3, -0.3]).repeat(10)  # its mean over a block is 0
     assert torch.equal(land_kinds(x + noise), labels)
+
+
+def test_other_colours_are_other_kinds():
+    colours = land_colours()[[0, 2, 4]]
+    x = label_picture(torch.tensor([[[0, 2], [4, 5]]]))
+    assert land_kinds(x, colours).tolist() == [[[0, 1], [2, 2]]]
+    with pytest.raises(ValueError, match="colours must be"):
+        land_kinds(x, colours[:, :2])
+    torch.manual_seed(0)
+    step = LabelStep(
+        SpadeGenerator(3, (8, 8)), MultiScaleDiscriminator(3), size=32, colours=colours
+    )
+    assert step(torch.rand(2, 3, 32, 32)).keys() == {"d_loss", "g_loss", "matching"}
 
 
 def test_channels_hold_one_at_the_label():
@@ -124,6 +141,94 @@ def test_the_step_would_run_on_a_gpu():
         lambda: LabelStep(SpadeGenerator(), MultiScaleDiscriminator(), steps=9),
         lambda: torch.rand(2, 3, 64, 64),
     )
+    assert_step_runs_on_meta(
+        lambda: LabelStep(GlobalGenerator(), MultiScaleDiscriminator(), size=32),
+        lambda: torch.rand(2, 3, 64, 64),
+    )
+    assert_step_runs_on_meta(
+        lambda: StyleStep(StylePainter(), MultiScaleDiscriminator(), steps=9),
+        lambda: torch.rand(2, 3, 32, 32),
+    )
+
+
+# Two stages
+
+
+def test_the_enhancer_draws_twice_the_size_and_adds_the_features_of_the_inner_one():
+    torch.manual_seed(0)
+    net, m = LocalEnhancer(GlobalGenerator()).double(), label_channels(FLAT[:2]).double()
+    m[0, :, :8] = m[1, :, :8]
+    assert [count(net.inner), count(net)] == [225_435, 244_014]
+    assert net.inner(m).shape == (2, 3, 32, 32) and net(m).shape == (2, 3, 64, 64)
+    full = m.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    wanted = net.back(net.front(full) + net.inner.features(m)).tanh().float()
+    torch.testing.assert_close(net(m), wanted)
+    with torch.no_grad():  # the picture's own last convolution is not used
+        net.inner.last.weight.zero_()
+    torch.testing.assert_close(net(m), wanted)
+
+
+def test_the_inner_generator_stays_where_it_is_fixed_and_learns_where_it_is_not():
+    torch.manual_seed(0)
+    net = LocalEnhancer(GlobalGenerator(widths=(8, 8, 8), blocks=1), width=8)
+    step = LabelStep(net, MultiScaleDiscriminator())
+    inner, outer = net.inner.net[0].weight, net.front[0].weight
+    before = inner.clone(), outer.clone()
+    x = torch.rand(2, 3, 64, 64, generator=seeded(0)) * 2 - 1
+    net.inner.requires_grad_(False)
+    step(x)
+    assert torch.equal(inner, before[0]) and not torch.equal(outer, before[1])
+    net.inner.requires_grad_(True)
+    step(x)
+    assert not torch.equal(inner, before[0])
+
+
+def test_a_step_at_half_size_reads_the_labels_at_full_size():
+    torch.manual_seed(0)
+    seen = []
+    net = GlobalGenerator(widths=(8, 8, 8), blocks=1)
+    net.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    x = label_picture(torch.randint(KINDS, (2, 16, 16), generator=seeded(0)))
+    step = LabelStep(net, MultiScaleDiscriminator(), size=32)
+    assert step(x).keys() == {"d_loss", "g_loss", "matching"}
+    assert torch.equal(seen[0], label_channels(land_kinds(x)))
+    with pytest.raises(ValueError, match="batch must be"):  # pictures of 64, a generator of 32
+        LabelStep(net, MultiScaleDiscriminator())(x)
+
+
+def test_sizes_that_cannot_be_halved_twice_are_refused():
+    with pytest.raises(ValueError, match="size must be a multiple of 4; got 30"):
+        GlobalGenerator(size=30)
+
+
+# A style code
+
+
+def test_a_style_code_knows_no_places_and_changes_the_whole_picture():
+    torch.manual_seed(0)
+    net = StylePainter(nz=4)
+    x = torch.zeros(2, 3, 64, 64)
+    x[0, :, 16:24, 16:24], x[1, :, 32:40, 40:48] = 1, 1  # the same square at two places
+    mu, logvar = net.encoder(x)
+    assert mu.shape == logvar.shape == (2, 4)
+    torch.testing.assert_close(mu[0], mu[1])
+    m = label_channels(FLAT[:2, :8, :8])
+    one, other = net(m, torch.zeros(2, 4)), net(m, torch.ones(2, 4))
+    assert one.shape == (2, 3, 32, 32)
+    assert (one - other).abs().mean((1, 3)).min() > 1e-4
+    with pytest.raises(ValueError, match="z must be"):
+        net(m, torch.zeros(2, 5))
+
+
+def test_the_style_step_trains_the_encoder_and_the_kl_holds_it_back():
+    x, found = torch.rand(4, 3, 32, 32, generator=seeded(0)) * 2 - 1, {}
+    for kl in (0.0, 1.0):
+        torch.manual_seed(0)
+        step = StyleStep(StylePainter(4, widths=(8, 8)), MultiScaleDiscriminator(), kl=kl)
+        before = step.generator.encoder.say.weight.clone()
+        found[kl] = train(step, [x], 20).losses["kl"]
+        assert not torch.equal(step.generator.encoder.say.weight, before)
+    assert found[0.0][0] == found[1.0][0] and found[1.0][-1] < found[0.0][-1]
 
 
 def test_colours_are_in_the_range_of_pictures_and_dark_ones_first():
