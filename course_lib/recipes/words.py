@@ -30,10 +30,9 @@ from course_lib.text_to_image import (
 from course_lib.tokens import MaskedStep, NextTokenStep, TokenTransformer, draw_masked, draw_next
 from course_lib.training import train
 from course_lib.translation import PatchDiscriminator
-from course_lib.words import FACTS, Captioned, people, score, sentence, tokeniser
+from course_lib.words import FACTS, WATCHED, Captioned, people, score, sentence, tokeniser
 
 TEST = 516  # people, each with a sentence that tells all five facts
-DRAWN = 129  # of them, where drawing takes long: shares within 2 %; the lecture draws all of 500
 
 
 def vq_peeps32(steps: int = 900, n: int = TEST) -> None:
@@ -73,21 +72,21 @@ def clip_peeps32(steps: int = 480, n: int = TEST) -> None:
     save_weights("clip_peeps32", model, card | _finds(model, n))
 
 
-def next_peeps32(steps: int = 1500, n: int = DRAWN) -> None:
+def next_peeps32(steps: int = 1500, n: int = WATCHED) -> None:
     def draw(net: TokenTransformer, text: Tensor, g: torch.Generator) -> Tensor:
         return draw_next(net, text, g, guidance=2.0, p=0.9)
 
     _transformer("next_peeps32", NextTokenStep, draw, 54, steps, n)
 
 
-def masked_peeps32(steps: int = 5000, n: int = DRAWN) -> None:
+def masked_peeps32(steps: int = 5000, n: int = WATCHED) -> None:
     def draw(net: TokenTransformer, text: Tensor, g: torch.Generator) -> Tensor:
         return draw_masked(net, text, g, steps=8, guidance=2.0)
 
     _transformer("masked_peeps32", MaskedStep, draw, 55, steps, n)
 
 
-def text_flow_peeps32(steps: int = 4000, n: int = DRAWN) -> None:
+def text_flow_peeps32(steps: int = 4000, n: int = WATCHED) -> None:
     faces, facts = people("train", combinations="seen")
     torch.manual_seed(56)
     vq, net = _vq(), TextUNet()
@@ -105,11 +104,11 @@ def text_flow_peeps32(steps: int = 4000, n: int = DRAWN) -> None:
     save_weights("text_flow_peeps32", model, card)
 
 
-def stack_one_peeps32(steps: int = 1000, n: int = DRAWN) -> None:
+def stack_one_peeps32(steps: int = 1000, n: int = WATCHED) -> None:
     _stage("stack_one_peeps32", StageOne(), None, 32, 57, steps, n)
 
 
-def stack_two_peeps64(steps: int = 3000, n: int = DRAWN) -> None:
+def stack_two_peeps64(steps: int = 3000, n: int = WATCHED) -> None:
     first = load_weights("stack_one_peeps32", StageOne())
     _stage("stack_two_peeps64", StageTwo(), first, 64, 58, steps, n)
 
