@@ -112,20 +112,28 @@ class StageOne(nn.Module):
 class StageTwo(nn.Module):
     """(small (B, nc, s, s), told (B, text), z (B, nz)) -> (pictures (B, nc, 2s, 2s), mu, logvar).
 
-    The small picture enlarged, plus a correction that the sentence has a say in, 0 at first. Pixels
-    are doubled and then convolved: no checkerboard. Zhang et al. paint the large picture anew.
+    A map of s / 2 × s / 2 places, each of 2 × 2 pixels, in which the sentence stands beside each
+    place; blocks that look around; then twice as large, with the small picture beside it, and twice
+    again. What comes out is added to the small picture without its details, 0 at first: grain of
+    the first stage has to be drawn again to stay. s is even. Pixels are doubled and then convolved:
+    no checkerboard. Source: Zhang et al. 2017, section 3.4, who add nothing and draw all anew.
     """
 
-    def __init__(self, text: int = 64, dim: int = 48, width: int = 48, nc: int = 3):
+    def __init__(
+        self, text: int = 64, dim: int = 48, width: int = 64, nc: int = 3, blocks: int = 2
+    ):
         super().__init__()
         at_least_one(text=text, dim=dim, width=width, nc=nc)
+        whole("blocks", blocks, most=DEPTH)
         self.augment, self.nz = ConditioningAugmentation(text, dim), dim
-        self.look = nn.Sequential(_conv(nc, width), _conv(width, width))
-        self.mix = nn.Sequential(_conv(width + dim, width), _conv(width, width))
+        self.look = nn.Sequential(nn.PixelUnshuffle(2), _conv(4 * nc, width))
+        self.mix = _conv(width + dim, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(_conv(width, width), _conv(width, width)) for _ in range(blocks)
+        )
+        self.twice, self.detail = nn.Upsample(scale_factor=2), _conv(width + nc, width // 2)
         self.out = nn.Sequential(
-            nn.Upsample(scale_factor=2),
-            _conv(width, width // 2),
-            nn.Conv2d(width // 2, nc, 3, 1, 1),
+            _conv(width // 2, width // 2), nn.Conv2d(width // 2, nc, 3, padding=1)
         )
         nn.init.zeros_(self.out[-1].weight)
         nn.init.zeros_(self.out[-1].bias)
@@ -133,16 +141,21 @@ class StageTwo(nn.Module):
     def forward(
         self, small: Tensor, told: Tensor, z: Float[Tensor, "B nz"]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        weight = self.look[0][0].weight
-        shaped("small", small, "B", weight.shape[1], "s", "s", like=weight)
+        weight = self.out[-1].weight
+        s = shaped("small", small, "B", len(weight), "s", "s", like=weight).shape[-1]
+        if s % 2:
+            raise ValueError(f"small must have an even side; got {s}")
         shaped("told", told, len(small), self.augment.layer.in_features, like=weight)
         shaped("z", z, len(small), self.nz, like=weight)
         c, mu, logvar = self.augment(told, z)
         seen = self.look(small)
         said = c[:, :, None, None].expand(-1, -1, *seen.shape[2:])
-        correction = self.out(seen + self.mix(torch.cat([seen, said], dim=1))).float()
-        large = F.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False)
-        return large + correction, mu, logvar
+        h = self.mix(torch.cat([seen, said], dim=1))
+        for block in self.blocks:
+            h = h + block(h)
+        h = self.detail(torch.cat([self.twice(h), small], dim=1))
+        plain = F.interpolate(F.avg_pool2d(small, 2), scale_factor=4, mode="bilinear")
+        return plain + self.out(self.twice(h)).float(), mu, logvar
 
 
 def _conv(inputs: int, outputs: int) -> nn.Sequential:

@@ -36,6 +36,7 @@ from course_lib.data import ImageSet
 
 FACTS = ("face", "head", "skin", "glasses", "beard")  # what a sentence may tell, and a judge sees
 LENGTH = 24  # of an encoded sentence; the longest has 20 words
+WATCHED = 129  # the first test people: cards measure on them, and a training was chosen by them
 PAD, END = 0, 1
 
 # A word, or a phrase, and the drawings that it allows

@@ -9,7 +9,16 @@ from course_lib import auditing, studies
 from course_lib.autoencoders import VAE
 from course_lib.gan_losses import LOSSES
 from course_lib.pretrained import load_weights
-from course_lib.studies import audits, created_equal, few_steps, glasses, growing, judged, painting
+from course_lib.studies import (
+    audits,
+    created_equal,
+    few_steps,
+    glasses,
+    growing,
+    judged,
+    painting,
+    sharper,
+)
 
 everywhere = pytest.mark.everywhere  # the same once more, of another method: not in `make test`
 
@@ -387,3 +396,23 @@ def test_a_painter_of_maps_is_trained_for_its_seconds_and_read_by_the_rule(way):
     net, steps = painting.trained(way, 0, seconds=0.5)
     assert steps >= 1 and not net.training
     assert painting.measured(net, n=8).keys() == {"right", "overlap", "error"}
+
+
+def test_both_decoders_of_tokens_have_all_seeds_and_only_one_has_a_discriminator():
+    rows = studies.read("sharper")
+    assert {(row["kind"], row["seed"]) for row in rows} == {
+        (kind, float(seed)) for kind in sharper.KINDS for seed in sharper.SEEDS
+    }
+    assert all((row["weight"] > 0) == (row["kind"] == "with") for row in rows)
+
+
+def test_the_two_trainings_of_a_decoder_differ_in_the_discriminator_alone(monkeypatch):
+    monkeypatch.setattr(sharper, "ALONE", 1)
+    (a, never), (b, joined) = (sharper.trained(kind, 0, steps=2) for kind in sharper.KINDS)
+    assert never == [0, 0] and joined[0] == 0 < joined[1]
+    moved = {
+        key.split(".")[0]
+        for (key, x), y in zip(a.state_dict().items(), b.state_dict().values(), strict=True)
+        if not torch.equal(x, y)
+    }
+    assert moved == {"decoder"}

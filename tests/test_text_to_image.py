@@ -92,17 +92,30 @@ def test_stage_one_draws_by_both_kinds_of_noise_and_by_the_sentence():
     assert not torch.allclose(net(told + 1, z)[0], x)
 
 
-def test_stage_two_begins_with_the_enlarged_picture_and_then_corrects_it():
+def test_stage_two_begins_with_the_picture_without_its_details_and_then_draws_some():
     torch.manual_seed(0)
     net = StageTwo(TEXT, dim=4, width=16).eval()
     small, told, z = draw(2, 3, 8, 8).tanh(), draw(2, TEXT, seed=1), draw(2, 4, seed=2)
     large, _, _ = net(small, told, z)
-    expected = F.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False)
+    expected = F.interpolate(F.avg_pool2d(small, 2), scale_factor=4, mode="bilinear")
     torch.testing.assert_close(large, expected)
     torch.nn.init.normal_(net.out[-1].weight)
     moved = net(small, told, z)[0]
-    assert not torch.allclose(moved, expected)
-    assert not torch.allclose(net(small, told + 1, z)[0], moved)
+    assert moved.shape == (2, 3, 16, 16) and not torch.allclose(moved, expected)
+    for other in ((small, told + 1, z), (small, told, z + 1), (small.flip(3), told, z)):
+        assert not torch.allclose(net(*other)[0], moved)
+
+
+def test_stage_two_looks_far_around_each_place():
+    # a change of four pixels in the middle of 32 × 32 is seen in more than half of the large sides
+    torch.manual_seed(0)
+    net = StageTwo(TEXT, dim=4, width=16).eval()
+    torch.nn.init.normal_(net.out[-1].weight)
+    small, told, z = torch.zeros(1, 3, 32, 32), draw(1, TEXT), draw(1, 4, seed=1)
+    other = small.clone()
+    other[:, :, 14:16, 14:16] = 1
+    changed = (net(other, told, z)[0] != net(small, told, z)[0]).any(1)[0].nonzero()
+    assert changed.min() <= 10 and changed.max() >= 48
 
 
 def test_the_critic_reads_and_looks_and_its_noise_is_for_training():
@@ -199,6 +212,8 @@ def test_what_the_stages_do_not_take_is_refused():
         StackStep(StageTwo(TEXT), critic, reader())
     with pytest.raises(ValueError, match=r"z must be \(1, 36\); got \(1, 3\)"):
         one(draw(1, TEXT), torch.zeros(1, 3))
+    with pytest.raises(ValueError, match="small must have an even side; got 7"):
+        StageTwo(TEXT, dim=4)(torch.zeros(1, 3, 7, 7), draw(1, TEXT), torch.zeros(1, 4))
 
 
 @pytest.mark.parametrize("stage", [1, 2])
