@@ -132,7 +132,8 @@ WATCH = """([cell, limit]) => {
 SHOW = """async (index) => {
     const notebook = window.jupyterapp.shell.currentWidget.content;
     notebook.activeCellIndex = index;
-    await notebook.scrollToItem(index, 'start');
+    const late = new Promise((resolve) => setTimeout(resolve, 3000)); // where nothing need scroll
+    await Promise.race([notebook.scrollToItem(index, 'start'), late]);
 }"""
 
 
