@@ -17,7 +17,7 @@ from tests.test_browser import (
     run_all,
     serve,
 )
-from tests.widgets.test_shared import makers
+from tests.widgets.examples import makers
 
 __all__ = ["page"]  # a fixture
 
@@ -37,7 +37,7 @@ progress()
 START = f"""
 import sys
 sys.path.insert(0, {str(build.ROOT)!r})
-from tests.widgets.test_shared import made
+from tests.widgets.examples import made
 """
 THEMES = "JupyterLab Light", "JupyterLab Dark"
 LEGIBLE = 4.5  # to 1: Web Content Accessibility Guidelines 1.4.3, of words and what lies under them
@@ -88,8 +88,7 @@ def lab(tmp_path_factory):
 def dress(page, theme):  # noqa: F811
     change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
     page.evaluate(change, theme)
-    light = str("Light" in theme).lower()
-    page.locator(f'body[data-jp-theme-light="{light}"]').wait_for()
+    page.locator(f'body[data-jp-theme-name="{theme}"]').wait_for(state="attached")
     page.wait_for_timeout(500)
 
 
