@@ -17,6 +17,27 @@ from PIL import Image
 
 from course_lib.checks import function, instance, named, one_of, texts
 
+# ipywidgets writes a slider's label beside it but tells no screen reader of it, nor what the stop
+# is called, nor what the signs on a player's buttons mean. Nothing in Python reaches these; what is
+# to be done as a style is loaded does. What is drawn later is named when it comes.
+SPOKEN = """<style onload="
+const box = this.closest('.widget-vbox');
+const name = () => {
+    for (const slider of box.querySelectorAll('.widget-slider')) {
+        const handle = slider.querySelector('.noUi-handle');
+        const stop = slider.querySelector('.widget-readout');
+        if (!handle) continue;
+        handle.setAttribute('aria-label', slider.querySelector('label').textContent);
+        if (stop && stop.style.display !== 'none')
+            handle.setAttribute('aria-valuetext', stop.textContent);
+    }
+    box.querySelectorAll('.widget-play button').forEach((button, i) =>
+        button.setAttribute('aria-label', ['play or pause', 'stop', 'repeat'][i]));
+};
+new MutationObserver(name).observe(box, {childList: true, subtree: true});
+name();
+"></style>"""
+
 
 def png(figure: Figure) -> bytes:
     instance("figure", figure, Figure)
@@ -26,8 +47,13 @@ def png(figure: Figure) -> bytes:
 
 
 def stacked(*parts: ipywidgets.Widget) -> ipywidgets.VBox:
-    """One under the other, each as wide as it is: a box would stretch the picture."""
-    return ipywidgets.VBox(parts, layout=ipywidgets.Layout(align_items="flex-start"))
+    """One under the other, each as wide as it is: a box would stretch the picture.
+
+    A part that is not seen names the sliders for screen readers.
+    """
+    unseen = ipywidgets.Layout(display="none")
+    spoken = ipywidgets.Box([ipywidgets.HTML(SPOKEN)], layout=unseen)
+    return ipywidgets.VBox([*parts, spoken], layout=ipywidgets.Layout(align_items="flex-start"))
 
 
 def live(

@@ -1,6 +1,7 @@
 """Every widget of the course, made of the example that the fuzzer has for its function.
 
-Without pytest, which the students' environment does not have: a notebook in JupyterLab makes them too.
+Without pytest, which the students' environment does not have: a notebook in JupyterLab makes
+them too.
 """
 
 import inspect
