@@ -771,9 +771,11 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     ),
     "widgets.words.say_it": lambda: (
         {"draw": {"a": lambda text: pictures()}, "read": lambda x, told: "a"}
-        | {"sayings": {"a": "a person"}}
+        | {"sayings": {"a": "a person", "b": "an old person"}}
     ),
-    "widgets.words.strips": lambda: {"drawn": {"a": pictures()}, "read": shape_of},
+    "widgets.words.strips": lambda: (
+        {"drawn": {"a": pictures(), "b": pictures()}, "read": shape_of}
+    ),
     "widgets.translation.hidden_signal": lambda: (
         {"back": torch.tanh} | {"spoilers": {"a": torch.sin, "b": torch.tanh}}
     ),
