@@ -762,7 +762,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "widgets.diffusion.sampler": lambda: (
         {"chain": ten_steps(), "classes": ["a", "b"]} | {"shape": (3, 8, 8), "eta": 0.5, "steps": 2}
     ),
-    "widgets.diffusion.short_chains": lambda: {"chains": {10: ten_steps()}},
+    "widgets.diffusion.short_chains": lambda: {"chains": {5: ten_steps(), 10: ten_steps()}},
     "widgets.editing.inversion": lambda: (
         {"x": torch.rand(1, 3, 8, 8), "measure": shape_of}
         | {"found": {"1": {"W": torch.rand(1, 3, 8, 8)}, "2": {"W": torch.rand(1, 3, 8, 8)}}}
@@ -778,7 +778,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "widgets.losses.slid_away": lambda: {"distances": torch.linspace(0, 16, 6)},
     "widgets.restoration.bench": lambda: (
         {"x": pictures(), "read": lambda name, x: name}
-        | {"restorers": {"a": torch.tanh}, "damages": {"b": torch.sin}}
+        | {"restorers": {"a": torch.tanh}, "damages": {"b": torch.sin, "c": torch.cos}}
     ),
     "widgets.restoration.between": lambda: (
         {"net_a": nn.Conv2d(3, 3, 1), "net_b": nn.Conv2d(3, 3, 1)}
@@ -798,9 +798,11 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     ),
     "widgets.words.say_it": lambda: (
         {"draw": {"a": lambda text: pictures()}, "read": lambda x, told: "a"}
-        | {"sayings": {"a": "a person"}}
+        | {"sayings": {"a": "a person", "b": "an old person"}}
     ),
-    "widgets.words.strips": lambda: {"drawn": {"a": pictures()}, "read": shape_of},
+    "widgets.words.strips": lambda: (
+        {"drawn": {"a": pictures(), "b": pictures()}, "read": shape_of}
+    ),
     "widgets.translation.hidden_signal": lambda: (
         {"back": torch.tanh} | {"spoilers": {"a": torch.sin, "b": torch.tanh}}
     ),

@@ -26,11 +26,11 @@ LEAST = 90  # percent of course_lib's lines
 NBVAL = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=300"]
 
 
-BROWSER, SITE = "tests/test_browser.py", "tests/test_site.py"
+BROWSER, SITE = ["tests/test_browser.py", "tests/test_themes.py"], "tests/test_site.py"
 # These send functions to forks, to which slipcover's marks do not travel, or compare their code.
 GRADING = [f"tests/grading/test_{name}.py" for name in ("answers", "whole", "attacks")]
 PRETEND = "tests/test_pretend_gpu.py"  # a device must be there before torch's first backward pass
-APART = [BROWSER, SITE, PRETEND, *GRADING]
+APART = [*BROWSER, SITE, PRETEND, *GRADING]
 UNIT = [*map("--ignore={}".format, APART)]
 Stage = tuple[str, list[str], dict[str, str]]  # name, arguments of Python, environment
 
@@ -47,7 +47,7 @@ def stages(chromium: bool = True) -> list[Stage]:
         ("site", [*PYTEST, SITE, *([] if chromium else ["-k", "not chromium"])], {}),
         ("style", ["-m", "ruff", "check", "."], {}),
         notebooks("notebooks, unsolved", "notebooks", "not attempted"),
-        *([("browser", [*PYTEST, BROWSER], {})] if chromium else []),
+        *([("browser", [*PYTEST, *BROWSER], {})] if chromium else []),
         notebooks("notebooks, solved", "solutions", "correct"),
         ("grading", [*PYTEST, *GRADING], {}),
         ("pretend GPU", [*PYTEST, PRETEND], {}),

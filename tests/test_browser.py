@@ -132,7 +132,8 @@ WATCH = """([cell, limit]) => {
 SHOW = """async (index) => {
     const notebook = window.jupyterapp.shell.currentWidget.content;
     notebook.activeCellIndex = index;
-    await notebook.scrollToItem(index, 'start');
+    const late = new Promise((resolve) => setTimeout(resolve, 3000)); // where nothing need scroll
+    await Promise.race([notebook.scrollToItem(index, 'start'), late]);
 }"""
 
 
@@ -237,7 +238,9 @@ def failures(page):
 
 def run_all(page):
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
-    done = f"() => ({CELLS})()?.every(c => !c.code || !c.source.trim() || c.count !== null)"
+    ran = "c => !c.code || !c.source.trim() || c.count !== null"
+    failed = "c => c.outputs.some(o => o.output_type === 'error')"  # no cell below it runs
+    done = f"() => {{ const all = ({CELLS})(); return all?.every({ran}) || all?.some({failed}); }}"
     page.wait_for_function(done, timeout=WAIT)
     assert not failures(page)
 

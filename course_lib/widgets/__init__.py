@@ -17,17 +17,47 @@ from PIL import Image
 
 from course_lib.checks import function, instance, named, one_of, texts
 
+# ipywidgets writes a slider's label beside it but tells no screen reader of it, nor what the stop
+# is called, nor what a button without words does; and JupyterLab takes the arrow keys of a menu for
+# its own. Nothing in Python reaches these; what is to be done as a style is loaded does. What is
+# drawn later is named when it comes.
+SPOKEN = """<style onload="
+const box = this.closest('.widget-vbox');
+const name = () => {
+    for (const handle of box.querySelectorAll('.noUi-handle')) {
+        const slider = handle.closest('.widget-slider');
+        const stop = slider.querySelector('.widget-readout');
+        handle.setAttribute('aria-label', slider.querySelector('label').textContent);
+        if (stop && stop.style.display !== 'none')
+            handle.setAttribute('aria-valuetext', stop.textContent);
+    }
+    for (const button of box.querySelectorAll('button[title]'))
+        if (button.title) button.setAttribute('aria-label', button.title);
+    box.querySelectorAll('.widget-play button').forEach((button, i) =>
+        button.setAttribute('aria-label', ['play or pause', 'stop', 'repeat'][i]));
+    for (const control of box.querySelectorAll('select, .noUi-handle'))
+        control.setAttribute('data-lm-suppress-shortcuts', 'true');
+};
+new MutationObserver(name).observe(box, {childList: true, subtree: true});
+name();
+"></style>"""
+
 
 def png(figure: Figure) -> bytes:
     instance("figure", figure, Figure)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90)
+    figure.savefig(buffer, format="png", dpi=90, pil_kwargs={"compress_level": 1})
     return buffer.getvalue()
 
 
 def stacked(*parts: ipywidgets.Widget) -> ipywidgets.VBox:
-    """One under the other, each as wide as it is: a box would stretch the picture."""
-    return ipywidgets.VBox(parts, layout=ipywidgets.Layout(align_items="flex-start"))
+    """One under the other, each as wide as it is: a box would stretch the picture.
+
+    A part that is not seen names the sliders for screen readers.
+    """
+    unseen = ipywidgets.Layout(display="none")
+    spoken = ipywidgets.Box([ipywidgets.HTML(SPOKEN)], layout=unseen)
+    return ipywidgets.VBox([*parts, spoken], layout=ipywidgets.Layout(align_items="flex-start"))
 
 
 def live(

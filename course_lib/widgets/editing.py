@@ -122,7 +122,6 @@ class _Painting:
         small = ipywidgets.Layout(width="26px", height="26px", margin="0", padding="0", border="0")
         self.cells = [ipywidgets.Button(layout=small) for _ in range(CELLS**2)]
         for i, cell in enumerate(self.cells):
-            cell.tooltip = f"row {i // CELLS + 1}, column {i % CELLS + 1}"
             cell.on_click(self._filler(i))
         columns = f"repeat({CELLS}, 26px)"
         grid = ipywidgets.GridBox(
@@ -154,6 +153,8 @@ class _Painting:
         kind = self.labels[i // CELLS, i % CELLS].item()
         red, green, blue = list(LAND.values())[kind]
         self.cells[i].style.button_color = f"#{red:02x}{green:02x}{blue:02x}"
+        place = f"row {i // CELLS + 1}, column {i % CELLS + 1}"
+        self.cells[i].tooltip = f"{place}: {list(LAND)[kind]}"
 
     @torch.no_grad()
     def redraw(self) -> None:

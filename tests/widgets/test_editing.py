@@ -59,7 +59,7 @@ def painting(painters: dict | None = None):
 
 
 def parts(box: ipywidgets.VBox) -> tuple:
-    start, brush, both, readout = box.children
+    start, brush, both, readout, _ = box.children  # the last names them for screen readers
     grid, picture = both.children
     return start, brush, grid.children, picture, readout
 
@@ -78,9 +78,12 @@ def test_painting_fills_a_cell_with_the_chosen_kind_and_draws_anew():
     assert {cell.style.button_color for cell in cells} == {"#193b69"}
 
 
-def test_cells_say_where_they_are_and_all_kinds_can_be_chosen():
+def test_cells_say_where_and_what_they_are_and_all_kinds_can_be_chosen():
     _, brush, cells, _, _ = parts(painting())
-    assert cells[8].tooltip == "row 2, column 1" and list(brush.options) == list(LAND)
+    assert cells[8].tooltip == "row 2, column 1: water" and list(brush.options) == list(LAND)
+    brush.value = "sand"
+    cells[8].click()
+    assert cells[8].tooltip == "row 2, column 1: sand"
 
 
 def test_a_map_is_redrawn_within_a_tenth_of_a_second():

@@ -1,7 +1,6 @@
 """What all sliders share: each stop draws another picture and reads out another number, every
 control has a label, and every picture brings its own white paper."""
 
-import inspect
 import io
 
 import ipywidgets
@@ -10,8 +9,8 @@ from PIL import Image
 
 from course_lib import build
 from course_lib.widgets import density, gan
-from tests import fuzzer
 from tests.helpers import every_child, every_stop_differs
+from tests.widgets.examples import made, makers
 from tests.widgets.test_density import bandwidth
 from tests.widgets.test_losses import slid_away
 
@@ -19,21 +18,6 @@ from tests.widgets.test_losses import slid_away
 @pytest.mark.parametrize("make", [bandwidth, density.octaves, gan.orbits, slid_away])
 def test_every_stop_draws_its_own_picture_and_says_its_own_number(make):
     every_stop_differs(make, stops=5)
-
-
-def makers():
-    """{"widgets.gan.orbits": the function}: all public functions that make a widget."""
-    modules = sorted((build.ROOT / "course_lib" / "widgets").glob("[a-z]*.py"))
-    found = fuzzer.functions([f"widgets.{path.stem}" for path in modules])
-    found = {name: f for name, f, owner in found if owner is None}
-    kinds = {name: inspect.signature(f).return_annotation for name, f in found.items()}
-    boxes = [n for n, k in kinds.items() if inspect.isclass(k) and issubclass(k, ipywidgets.Widget)]
-    return {name: found[name] for name in boxes}
-
-
-def made(name):
-    """The widget, of the example that the fuzzer has for its function."""
-    return fuzzer.called(fuzzer.valid(name, makers()[name], None))
 
 
 def test_every_module_of_widgets_makes_some():
