@@ -759,7 +759,7 @@ assert max(far["noise 0.3"]) < min(far["no noise"]) < far["no training"][0]
 plots.rows({name: runs[0][:10] for name, runs in young.items()})
 
 # %% [markdown]
-# To learn all of it takes longer than a lecture, so the weights come with the course: 4,500 steps of 32 faces, 44 minutes of one core. Their card documents them; $D$ learns more slowly than $G$ there (two rates for two players: Heusel and others 2017). On a GPU the cell trains them again.
+# To learn all of it takes longer than a lecture, so the weights come with the course: 320,000 faces in not quite two hours of one core. Their card documents three parts. In the first, $D$ learns more slowly than $G$ (two rates for two players: Heusel and others 2017) and looks through the noise of above. What $D$ cannot see through the noise $G$ does not learn, and these faces had speckles. So in the third part there is hardly any noise left. Instead $D$ sees all pictures, real or fake, moved and recoloured at random, so that it cannot know its training faces by heart (lecture 09 takes this up), and both rates fall to 0. On a GPU the cell trains them again, in the simplest way.
 
 # %%
 generator = dcgan.Generator(nz=128)
@@ -858,6 +858,9 @@ strengths = [-3, -2, -1, 0, 1, 2, 3]
 def shares(with_glasses, without):
     """What the two networks find in 500 new faces, moved along a direction, by strength."""
     found = {"glasses (judge)": [], "glasses (labeller)": [], "facial hair (judge)": []}
+    found["skin as before (judge)"] = []
+    with torch.no_grad():
+        before = judge.classify(generator(fresh), "skin")
     for strength in strengths:
         with torch.no_grad():
             moved = generator(latent_arithmetic(fresh, with_glasses, without, strength))
@@ -867,32 +870,37 @@ def shares(with_glasses, without):
             ("facial hair (judge)", judge, "facial_hair"),
         ):
             found[name].append(network.classify(moved, attribute).double().mean().item())
+        kept = judge.classify(moved, "skin") == before
+        found["skin as before (judge)"].append(kept.double().mean().item())
     return found
 
 
 plain = shares(codes[wears], codes[~wears])
+print(f"{'times the direction':22}", " ".join(f"{strength:+4}" for strength in strengths))
 for name, values in plain.items():
-    print(f"{name:20}", " ".join(f"{value:4.0%}" for value in values))
+    print(f"{name:22}", " ".join(f"{value:4.0%}" for value in values))
 for name in ("glasses (judge)", "glasses (labeller)"):
     by_strength = dict(zip(strengths, plain[name], strict=True))
-    assert by_strength[3] >= max(0.8, by_strength[0] + 0.3) and by_strength[-3] > by_strength[0]
+    assert by_strength[-1] < 0.2 < by_strength[0] < 0.7 < by_strength[1]
+beards = dict(zip(strengths, plain["facial hair (judge)"], strict=True))
+assert beards[1] < beards[0] - 0.1 and beards[-1] > beards[0] + 0.3
 plots.curves(strengths, plain, "times the direction", "share of 500 faces", ylim=(0, 1))
 
 # %%
 with torch.no_grad():
     line = {
         f"{s:+g}": generator(latent_arithmetic(fresh[:10], codes[wears], codes[~wears], s))
-        for s in (-3, 0, 3)
+        for s in (-1, 0, 1)
     }
 plots.rows(line)
 
 # %% [markdown]
-# Nobody told the generator about glasses, and adding them works: at +3 the judge finds glasses on 86 % of the faces, up from 40 %. But going the other way does not take them off. At −3 more faces wear glasses than at 0, 58 %, and facial hair moves as well: from 25 % to 69 % at −3, and to 53 % at +3. A mean over a set does not know which of its differences you meant: among this generator's samples those with glasses also differ in beard and skin from those without, and the direction contains those differences too.
+# Nobody told the generator about glasses, and the arithmetic works both ways: one step along the direction puts glasses on 81 % of the faces, up from 26 %, and one step against it leaves them on 2 %. But other things move as well. One step against glasses makes a beard: facial hair rises from 23 % to 73 %, and it falls to 3 % the other way. A mean over a set does not know which of its differences you meant: samples with glasses also differ in beard and skin from those without, and the direction contains those differences too.
 #
-# The remedy is to compare like with like. Take the difference within each group of samples that have the same skin and the same facial hair, and average these differences. It is scaled to the length of the first direction.
+# The remedy is to compare like with like. Take the difference within each group of samples that have the same skin and the same facial hair, and average these differences (groups with fewer than ten samples on one side are left out). It is scaled to the length of the first direction. *What does this need of the generator?* That it draws each combination. So we also count the samples that have both glasses and a beard.
 
 # %% tags=["quality"]
-group = label["skin"] * 2 + label["facial_hair"]
+group, bearded = label["skin"] * 2 + label["facial_hair"], label["facial_hair"].bool()
 pairs = []
 for value in group.unique():
     ours, others = codes[wears & (group == value)], codes[~wears & (group == value)]
@@ -903,13 +911,37 @@ mixed = codes[wears].mean(0) - codes[~wears].mean(0)
 matched *= mixed.norm() / matched.norm()
 like = shares(matched[None], torch.zeros(1, 128))
 for name, values in like.items():
-    print(f"{name:20}", " ".join(f"{value:4.0%}" for value in values))
-judged = dict(zip(strengths, like["glasses (judge)"], strict=True))
-assert judged[-3] < judged[0] - 0.05 and judged[3] > judged[0] + 0.1
+    print(f"{name:22}", " ".join(f"{value:4.0%}" for value in values))
+kept = [
+    dict(zip(strengths, found["skin as before (judge)"], strict=True)) for found in (like, plain)
+]
+assert kept[0][1] > kept[1][1]
 plots.curves(strengths, like, "times the matched direction", "share of 500 faces", ylim=(0, 1))
 
+# %% tags=["quality"]
+worn, hair = (faces.attributes[name].bool() for name in ("glasses", "facial_hair"))
+times = {}
+for name, (a, b) in {"training faces": (worn, hair), "samples": (wears, bearded)}.items():
+    together, one, other = (part.double().mean().item() for part in (a & b, a, b))
+    times[name] = together / (one * other)
+    print(f"{name:14} {together:.1%} with both; if they were independent {one * other:.1%}")
+assert times["samples"] < 0.2 < 0.8 < times["training faces"]
+
 # %% [markdown]
-# Now −3 takes glasses off, from 40 % to 29 % of the faces, and +3 puts fewer on, 66 %. The two directions differ in what the groups differed in, skin above all. Neither is clean: facial hair still moves. This generator's codes do not hold glasses in one place of their own. Lecture 08 measures what comes along with an attribute, and lecture 09 builds a space of codes in which attributes are easier to separate.
+# Comparing like with like keeps the skin of more faces: 63 % at +1 instead of 44 %. The beards move as before, and the count says why. Among training faces, glasses and beards are independent. The generator hardly ever draws both: where independence would give 8.0 % of the samples, there are 0.4 %. So there is nothing alike to compare, and in its codes beards lie on the other side of faces without glasses. It has lost a combination, as lecture 03's generators lost islands, and no arithmetic brings it back.
+#
+# Would more training have helped? The same direction was measured on the way, with 300 codes, by the judge:
+#
+# | steps | Fréchet distance (floor 6.0) | glasses at −3, 0, +3 | facial hair at −3, 0, +3 |
+# |---|---|---|---|
+# | part 1, 4,500 of 32 faces | 23.2 | 31, 42, 68 % | 48, 23, 42 % |
+# | part 2, 2,000 of 16 | 21.3 | 45, 34, 69 % | 46, 44, 63 % |
+# | part 3, 2,000 | 30.7 | 11, 40, 92 % | 17, 15, 27 % |
+# | part 3, 4,000 | 23.4 | 15, 29, 50 % | 39, 34, 38 % |
+# | part 3, 6,000 | 21.8 | 0, 28, 100 % | 90, 16, 21 % |
+# | part 3, 9,000: the course's weights | 21.9 | 0, 27, 100 % | 99, 23, 0 % |
+#
+# What the generator combines changes while it trains. After 2,000 steps of part 3 the direction was almost clean, in a generator that was further from faces by the Fréchet distance; 4,000 steps later glasses and beards were opposites. Nothing in the game asks for clean directions. Lecture 08 measures what comes along with an attribute, and lecture 09 builds a space of codes in which attributes are easier to separate.
 #
 # ## To go further
 #

@@ -53,31 +53,23 @@ def network(width: int = 48) -> UNet:
     return UNet(1, width, classes=10, patch=2)
 
 
-def learner(
-    kind: str, net: nn.Module, steps: int, lr: float = 1e-3
-) -> DiffusionStep | FlowStep:
+def learner(kind: str, net: nn.Module, steps: int) -> DiffusionStep | FlowStep:
     """A step of training for a network that is asked for "eps", "v" or the velocity of "flow"."""
-    options = {"steps": steps, "lr": lr}
     if kind == "flow":
-        return FlowStep(net, middle=True, **options)
+        return FlowStep(net, steps=steps, middle=True)
     if kind == "v":
-        return DiffusionStep(net, _chain("v"), prediction="v", min_snr=5.0, **options)
-    return DiffusionStep(net, _chain("eps"), **options)
+        return DiffusionStep(net, _chain("v"), prediction="v", steps=steps, min_snr=5.0)
+    return DiffusionStep(net, _chain("eps"), steps=steps)
 
 
 def draw(
-    kind: str,
-    model: Callable,
-    labels: Int[Tensor, " n"],
-    steps: int,
-    generator: torch.Generator,
-    guidance: float = 1.0,
+    kind: str, model: Callable, labels: Int[Tensor, " n"], steps: int, generator: torch.Generator
 ) -> Float[Tensor, "n 1 28 28"]:
     """Clothes of the asked classes, by DDIM from a model of "eps" or "v"; by "ancestral" sampling
     from one of "v"; by flow matching from one of "flow"."""
     made = []
     for part in labels.split(AT_ONCE):
-        asked = model, (len(part), 1, 28, 28), part, guidance, generator
+        asked = model, (len(part), 1, 28, 28), part, 1.0, generator
         if kind == "flow":
             x = flow_sample(*asked, steps=steps)
         elif kind == "ancestral":
