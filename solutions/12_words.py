@@ -605,7 +605,7 @@ if full:
 figures.usage(counts)
 
 # %% [markdown]
-# After 60 steps the plain codebook uses 20 of its 256 codes and the one of moving averages 19. With restarts 165 are used, and the error is the smallest (0.14; 0.15 with moving averages, 0.20 plain). A code that is nearest to no place gets no gradient and stays where it is. These are single short runs. The codebook of this section was trained with restarts for longer; how many codes it uses stands in the lines of its card above.
+# After 60 steps the plain codebook and the one of moving averages each use about 20 of their 256 codes. With restarts more than 160 are used, and the error is the smallest (0.14; 0.15 with moving averages, 0.20 plain). A code that is nearest to no place gets no gradient and stays where it is. These are single short runs. The codebook of this section was trained with restarts for longer; how many codes it uses stands in the lines of its card above.
 #
 # ### With a discriminator
 #
