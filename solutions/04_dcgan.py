@@ -794,7 +794,7 @@ print(
 plots.with_neighbours(invented[:10], x[indices[:10]])
 
 # %% [markdown]
-# The samples are no copies: they lie further from the training faces than unseen faces do, 45.5 against 17.2. But that distance also measures their faults, strokes and speckles that no training face has.
+# The samples are no copies: they lie further from the training faces than unseen faces do, 55.9 against 17.2. But that distance also measures their faults, lines and smudges that no training face has.
 #
 # A walk: each code is a face, and so is each point on a path between codes. *Where does the face change abruptly?* The curve below the pictures says how much it changes with each of 120 small steps.
 
@@ -895,7 +895,7 @@ with torch.no_grad():
 plots.rows(line)
 
 # %% [markdown]
-# Nobody told the generator about glasses, and the arithmetic works both ways: one step along the direction puts glasses on 81 % of the faces, up from 26 %, and one step against it leaves them on 2 %. But other things move as well. One step against glasses makes a beard: facial hair rises from 23 % to 73 %, and it falls to 3 % the other way. A mean over a set does not know which of its differences you meant: samples with glasses also differ in beard and skin from those without, and the direction contains those differences too.
+# Nobody told the generator about glasses, and the arithmetic works both ways: one step along the direction puts glasses on 82 % of the faces, up from 26 %, and one step against it leaves them on 2 %. But other things move as well. One step against glasses makes a beard: facial hair rises from 20 % to 74 %, and it falls to 2 % the other way. A mean over a set does not know which of its differences you meant: samples with glasses also differ in beard and skin from those without, and the direction contains those differences too.
 #
 # The remedy is to compare like with like. Take the difference within each group of samples that have the same skin and the same facial hair, and average these differences (groups with fewer than ten samples on one side are left out). It is scaled to the length of the first direction. *What does this need of the generator?* That it draws each combination. So we also count the samples that have both glasses and a beard.
 
@@ -928,7 +928,7 @@ for name, (a, b) in {"training faces": (worn, hair), "samples": (wears, bearded)
 assert times["samples"] < 0.2 < 0.8 < times["training faces"]
 
 # %% [markdown]
-# Comparing like with like keeps the skin of more faces: 63 % at +1 instead of 44 %. The beards move as before, and the count says why. Among training faces, glasses and beards are independent. The generator hardly ever draws both: where independence would give 8.0 % of the samples, there are 0.4 %. So there is nothing alike to compare, and in its codes beards lie on the other side of faces without glasses. It has lost a combination, as lecture 03's generators lost islands, and no arithmetic brings it back.
+# Comparing like with like keeps the skin of more faces: 63 % at +1 instead of 42 %. The beards move as before, and the count says why. Among training faces, glasses and beards are independent. The generator hardly ever draws both: where independence would give 8.0 % of the samples, there are 0.4 %. So there is nothing alike to compare, and in its codes beards lie on the other side of faces without glasses. It has lost a combination, as lecture 03's generators lost islands, and no arithmetic brings it back.
 #
 # Would more training have helped? The same direction was measured on the way, with 300 codes, by the judge:
 #
