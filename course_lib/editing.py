@@ -327,6 +327,9 @@ def tune(
     """
     instance("generator", generator, StyleGenerator), number("lr", lr, above=0)
     shaped("ws", ws, "B", generator.layers, generator.w, like=generator.const)
+    shaped("x", x, len(ws), "C", "H", "W", like=generator.const)
+    maps is None or instance("maps", maps, Callable)
+    others is None or instance("others", others, Callable)
     tuned = copy.deepcopy(generator).requires_grad_(False)
     weights = [p for name, p in tuned.named_parameters() if not name.startswith("mapping")]
     for weight in weights:

@@ -414,6 +414,7 @@ def seen(x: Float[Tensor, "B 3 H W"], judge: nn.Module | None = None) -> list[di
     none, but not which; of colours it knows the skin's only. Pictures as in `metrics.Classifier`.
     """
     judge = _judge() if judge is None else judge
+    floats("x", x, like=next(judge.parameters(), None))
     found = {}
     for fact, (attribute, columns) in _columns().items():
         p = judge.probabilities(x, attribute)  # (B, drawings)

@@ -981,6 +981,7 @@ NEVER, SAME, FINITE, TOLD = "never", "the same", "finite", "propagated"
 OVERFLOW = {  # huge numbers in these are the logarithms of variances, which then are infinite
     "text_to_image.ConditioningAugmentation.forward.told", "text_to_image.StageOne.forward.told",
     "text_to_image.StageTwo.forward.told", "text_to_image.draw_stage.told",
+    "label_maps.StyleStep.__call__.batch",
 }  # fmt: skip
 BLIND = {  # arguments whose values may be lost
     "styles.path_length.x", "codebooks.adaptive_weight.reconstruction",  # derivatives count

@@ -84,6 +84,9 @@ def _last_of(topic: str) -> str:
     """The highest module that a lecture uses by right: lecture 05 judges lecture 04's networks."""
     last = {"losses": "dcgan", "gan": "gan", "vae": "autoencoders", "styles": "scaling"}
     last |= {"words": "text_to_image", "restoration": "degradation", "editing": "label_maps"}
+    last |= {
+        "dcgan": "augmentation"
+    }  # the recipe of its faces shows them to D moved and recoloured
     return last.get(topic, TOPICS.get(topic, topic))
 
 
