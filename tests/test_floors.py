@@ -86,7 +86,7 @@ def _last_of(topic: str) -> str:
     last |= {"words": "text_to_image", "restoration": "degradation", "editing": "label_maps"}
     last |= {
         "dcgan": "augmentation"
-    }  # the recipe of its faces shows them to D moved and recoloured
+    }  # its recipe moves what D sees
     return last.get(topic, TOPICS.get(topic, topic))
 
 
