@@ -342,7 +342,7 @@ if full:
     assert quality["StyleGAN2"]["recall"] < quality["real faces (floor)"]["recall"] - 0.2
 
 # %% [markdown]
-# The style generator is closer to real faces than the DCGAN is. This does not show that the styles are the reason: the two networks also differ in size, in training time and in their discriminators, and heads on a fixed network favour the feature network's distance (section 8). The last column shows what is missing: a training set has a much higher recall, so many kinds of real faces are absent from the samples. The diffusion model of lecture 07 does better on faces of this size. We use the style generator for the control that it offers, which the rest of this section measures.
+# By features the style generator is closer to real faces than the DCGAN is, about half as far; by pixels it is the other way round. The two judges disagree, and no single number ranks the two. Neither shows what the styles do: the networks also differ in size, in training time and in their discriminators, and heads on a fixed network favour the feature network's distance (section 8). The last column shows what is missing: a training set has a much higher recall, so many kinds of real faces are absent from the samples. The diffusion model of lecture 07 does better on faces of this size. We use the style generator for the control that it offers, which the rest of this section measures.
 #
 # ### Exercise 5 · Mixing
 #
