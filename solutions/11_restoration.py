@@ -1135,7 +1135,7 @@ for name, adversary in {"as long, no D": 0, "a tenth of D": 0.001}.items():
                            discriminator=judged, adversary=adversary)  # fmt: skip
     train(step, people.batches(batch, home, seed(60)), steps)
     encoders[name] = step.ema.model.cpu()
-    pulls = step.pull(people[:16].floats().to(home))
+pulls = step.pull(people[:16].floats().to(home))
 print({name: f"{pull:.4f}" for name, pull in pulls.items()}, "with a tenth of D")
 
 # %%
