@@ -25,7 +25,7 @@
 # - explain why a score can rise while an independent judge sees something else;
 # - generate pictures from label maps, and prove what InstanceNorm removes from them.
 #
-# **Time**: three hours with the exercises. The cells run in about nine minutes on a laptop. **You need**: lecture 09 (styles, W, truncation), lecture 02 (principal components), lecture 05 (Fréchet distance) and lecture 06 (pix2pix). Lecture 12 explains the network of pictures and texts that section 7 uses.
+# **Time**: three hours with the exercises. The cells run in about seven minutes on a laptop. **You need**: lecture 09 (styles, W, truncation), lecture 02 (principal components), lecture 05 (Fréchet distance) and lecture 06 (pix2pix). Lecture 12 explains the network of pictures and texts that section 7 uses.
 
 # %%
 # {{setup}}
@@ -48,7 +48,6 @@ from course_lib import (
     metrics,
     pca,
     plots,
-    restorers,
     studies,
     words,
 )
@@ -1094,97 +1093,7 @@ with torch.no_grad():
 figures.swap_grid(rows_of, columns_of, grid.clamp(-1, 1))
 
 # %% [markdown]
-# The brightness follows the texture, and the head follows the structure. (For each attribute, only pairs of people who differ in it are counted; the last two columns give the share without a swap and the share by chance.) Glasses and beards also stay with the structure. Many skins are neither person's: the texture carries the brightness of a whole picture, so the black hair of the texture's person also darkens the face. The model separates structure from brightness, and not yet hair from skin.
-#
-# ### The paper's own losses
-#
-# The paper trains with two discriminators. One judges whole pictures: the reconstructions $G(s_a, t_a)$ and the swapped pictures $G(s_a, t_b)$ should look real. The other, the **co-occurrence patch discriminator**, sees small patches only. It compares a patch of the swapped picture with reference patches of the texture's person $b$, and should not be able to tell that they come from two pictures. With $D(\text{reference}, \text{patch})$ its probability of "the same picture":
-#
-# $$\mathcal L = \|G(s_a, t_a) - a\|_1 + \tfrac12\,\mathcal L_\text{GAN}\big(G(s_a, t_a)\big) + \tfrac12\,\mathcal L_\text{GAN}\big(G(s_a, t_b)\big) - \log D\big(\text{patches}(b), \text{patch}(G(s_a, t_b))\big) .$$
-#
-# Do these losses help here? The course's pair is trained further in three ways, from the same weights, on the same batches, for the same number of steps: with the reconstruction error alone, with the patches added, and with both discriminators. Texture is measured without a network, by 12 numbers for each picture: the mean and the standard deviation of each colour, and the strength of its details at two scales. Over the test people, we correlate the numbers of the swapped picture with those of the texture's person, and with those of the structure's person. Correlations do not mind that all generated pictures are more blurred than people. The sharpness does.
-
-
-# %%
-def texture_of(x):
-    """Mean and spread of each colour, and the strength of its details at two scales: (n, 12)"""
-    parts = [x.mean((2, 3)), x.std((2, 3))]
-    for _ in range(2):
-        coarse = F.avg_pool2d(x, 2)
-        detail = x - F.interpolate(coarse, scale_factor=2, mode="nearest")
-        parts.append(detail.square().mean((2, 3)).sqrt())
-        x = coarse
-    return torch.cat(parts, 1)
-
-
-def correlation(a, b):
-    """Of each column: (n, k) and (n, k) -> (k,)"""
-    pairs = zip(a.T, b.T, strict=True)
-    return torch.stack([torch.corrcoef(torch.stack(pair))[0, 1] for pair in pairs])
-
-
-real_texture = texture_of(x_swap)
-heads = held_out.attributes["head"][:m]
-
-
-@torch.no_grad()
-def swap_report(name, pair):
-    """Print and return what a swap does with texture, heads and pixels"""
-    s, t = pair[0](x_swap)
-    y, mixed = (pair[1](s, v).clamp(-1, 1) for v in (t, t.roll(1, 0)))
-    apart, kept = heads != heads.roll(1), told(reader, mixed)["head"] == heads
-    found = [correlation(texture_of(mixed), real_texture.roll(i, 0)).mean() for i in (1, 0, 7)]
-    found += [kept[apart].double().mean(), decibels(y, x_swap).mean()]
-    found += [metrics.sharpness(mixed).mean()]
-    print(
-        "{:24} correlation with the texture's person {:.2f}, the structure's {:.2f}, a third {:.2f}; "
-        "heads {:.0%}, {:.1f} dB, sharpness {:.2f}".format(name, *found)
-    )
-    return [v.item() for v in found]
-
-
-# %%
-JUDGES = {"reconstruction alone": (0, 0), "and patches": (0, 1), "and both discriminators": (1, 1)}
-steps, swaps, patch_loss = pick(smoke=2, laptop=80, gpu=2000), {name: [] for name in JUDGES}, []
-print(f"sharpness of people: {metrics.sharpness(x_swap).mean():.2f}")
-swap_report("before", (encoder_of, decoder_of))
-for number in range(3):
-    for name, (of_pictures, of_patches) in JUDGES.items():
-        torch.manual_seed(number)
-        pair = copy.deepcopy(nn.ModuleList([encoder_of, decoder_of])).requires_grad_(True)
-        step = editing.SwapStep(
-            *pair,
-            lr=1e-3,
-            steps=steps,
-            critic=restorers.PictureDiscriminator() if of_pictures else None,
-            patches=editing.CooccurrenceDiscriminator() if of_patches else None,
-        )
-        batches = faces.batches(16, generator=seed(number))
-        losses = [step(next(batches)) for _ in range(steps)]
-        swaps[name].append(swap_report(name, pair))
-        if name == "and patches":
-            patch_loss.append(
-                sum(loss["d_loss"].item() for loss in losses[-20:]) / len(losses[-20:])
-            )
-
-# %%
-told_of_patches = ", ".join(f"{loss:.2f}" for loss in patch_loss)
-print(f"loss of the patch discriminator: {told_of_patches}; by guessing: {2 * math.log(2):.2f}")
-of_texture, of_structure, _, head_kept, near, sharp = (
-    {name: [run[i] for run in runs] for name, runs in swaps.items()} for i in range(6)
-)
-if full:
-    alone, with_patches, with_both = JUDGES
-    assert min(patch_loss) > 1.3
-    for a, b in zip(of_texture[alone], of_texture[with_patches], strict=True):
-        assert abs(a - b) < 0.03
-    assert 2 * max(sharp[alone]) < min(sharp[with_both])
-    assert max(sharp[with_both]) < metrics.sharpness(x_swap).mean() / 2
-    assert max(near[with_both]) < min(near[alone]) - 3
-    assert max(head_kept[with_both]) < min(head_kept[alone]) - 0.15
-
-# %% [markdown]
-# The patches alone change nothing here. After 80 steps, the loss of the patch discriminator is still almost that of guessing. A judge that cannot tell the two cases apart has little to teach, and the swapped pictures follow the texture's person as much as without it. Both discriminators together have a strong effect, but not the intended one. The pictures become more than twice as sharp, though still less than half as sharp as people. In exchange the reconstruction loses several dB, and only about half as many heads survive, or fewer. Whether the swapped picture then follows the texture's person more or less than before depends on the seed. So at this size and in so few steps, InstanceNorm separates structure from texture, and the paper's losses only sharpen. The paper trains much longer, on photographs of 256 pixels a side and more. Whether its losses could replace the norm after a longer training was not measured here.
+# The brightness follows the texture, and the head follows the structure. (For each attribute, only pairs of people who differ in it are counted; the last two columns give the share without a swap and the share by chance.) Glasses and beards also stay with the structure. Many skins are neither person's: the texture carries the brightness of a whole picture, so the black hair of the texture's person also darkens the face. The model separates structure from brightness, and not yet hair from skin. (The paper's two discriminators, which make the pictures sharp, are left out here, because they need a longer training.)
 #
 # ## 9 · Pictures from label maps
 #
@@ -1365,7 +1274,7 @@ def read_again(name, y, note=""):
     """Print how many labels the rule reads again, the error and the sharpness; return the first"""
     share = (land_kinds(y) == small_labels).double().mean().item()
     error, sharp = (y - small).abs().mean(), metrics.sharpness(y).mean()
-    print(f"{name:12} labels right {share:.1%}, L1 {error:.3f}, sharpness {sharp:.3f}")
+    print(f"{name:12} labels right {share:.1%}, L1 {error:.3f}, sharpness {sharp:.3f}{note}")
     return share
 
 
@@ -1381,159 +1290,6 @@ if full:
 
 # %% [markdown]
 # In all three pairs, feature matching lets more labels be read again and brings the picture nearer to the photograph, but also much farther below its sharpness: in a few seconds, the generator learns little more than the flat colours. The second discriminator costs about a sixth of the steps, and its effect is no larger than the difference between two seeds. At 32 × 32 pixels and a few seconds, that decides nothing about it: the paper introduced it for pictures of 2048 × 1024, where one discriminator sees too small a part of the picture.
-#
-# ### Two stages
-#
-# pix2pixHD reaches 2048 × 1024 pixels in two stages. The **global generator** $G_1$ is trained at half the size. Then the **local enhancer** $G_2$ is put around it. Its front end reads the full map and halves it once, the last feature map of $G_1$ is added to the result, and the back end doubles the size again:
-#
-# $$G(m) = \text{back}\big(\text{front}(m) + \text{features}_{G_1}(m)\big) .$$
-#
-# $G_2$ is first trained with $G_1$ fixed, then both are trained together. Our $G_1$ has 32 and $G_2$ 64 pixels a side, with InstanceNorm after each convolution but the last. The numbers of steps were chosen so that on one core half of the time goes to $G_1$, a quarter to $G_2$ alone and a quarter to both, about 12 seconds in all. The control is **the same network, trained as a whole at 64 × 64 from the start**, for as many steps as take the same time. The third line differs from the first in one thing: it has no feature matching.
-
-# %%
-whole_earth = data.load("earth")
-stages = pick(smoke=(1, 1, 1), laptop=(146, 40, 33), gpu=(1460, 400, 330))  # 41, 75, 91 ms a step
-as_long = pick(smoke=1, laptop=131, gpu=1310)
-PLANS = {
-    "two stages": (True, 10.0),
-    "whole from the start": (False, 10.0),
-    "stages, no matching": (True, 0.0),
-}
-
-
-def game(generator, matching, size=None):
-    critics = label_maps.MultiScaleDiscriminator()
-    return label_maps.LabelStep(generator, critics, matching=matching, size=size)
-
-
-def play(step, batches, steps):
-    for _ in range(steps):
-        step(next(batches)), step.ema.update()
-    return step.ema.model
-
-
-def in_stages(staged, matching, number):
-    """G2 around G1, and G1 as it was alone"""
-    torch.manual_seed(number)
-    net = label_maps.LocalEnhancer(label_maps.GlobalGenerator())
-    batches = whole_earth.batches(8, generator=seed(number))
-    if not staged:
-        return play(game(net, matching), batches, as_long), None
-    alone = play(game(net.inner, matching, size=32), batches, stages[0])
-    net.inner.load_state_dict(alone.state_dict())
-    second = game(net, matching)
-    for fixed, steps in ((True, stages[1]), (False, stages[2])):
-        net.inner.requires_grad_(not fixed)
-        play(second, batches, steps)
-    return second.ema.model, alone
-
-
-# %%
-def against_truth(name, y):
-    """Print how well the labels are read again, the error and the sharpness; return the first two"""
-    found = label_maps.intersection_over_union(land_kinds(y), labels), (y - place).abs().mean()
-    sharp = metrics.sharpness(y).mean()
-    print(f"{name:20} IoU {found[0]:.3f}, L1 {found[1]:.3f}, sharpness {sharp:.3f}")
-    return found
-
-
-for name in ("another place", "flat colours"):
-    against_truth(name, pictures[name])
-found_in, enlarged, shown_in = {name: [] for name in PLANS}, [], {}
-for number in range(3):
-    for name, plan in PLANS.items():
-        stages_net, alone = in_stages(*plan, number)
-        if name == "two stages":
-            y = F.interpolate(painted(alone, labels), (64, 64), mode="bilinear")
-            enlarged.append(against_truth("G1 alone, enlarged", y))
-        shown_in[name] = painted(stages_net, labels)
-        found_in[name].append(against_truth(name, shown_in[name]))
-
-# %%
-overlap, error = (
-    {name: [found[i] for found in runs] for name, runs in found_in.items()} for i in (0, 1)
-)
-gains = {}
-for name in ("whole from the start", "stages, no matching"):
-    pairs = zip(overlap["two stages"], overlap[name], strict=True)
-    gains[name] = [a - b for a, b in pairs]
-    shown = ", ".join(f"{gain:+.3f}" for gain in gains[name])
-    print(f"IoU of two stages, minus {name}: {shown}")
-if full:
-    assert min(gains["whole from the start"]) < 0
-    assert min(min(runs) for runs in overlap.values()) > score["another place"][0]
-    assert all(a > b[0] for a, b in zip(overlap["two stages"], enlarged, strict=True))
-    assert sum(error["two stages"]) < sum(error["stages, no matching"])
-rows = {"labels": label_maps.label_picture(labels[:8]), "satellite": place[:8]}
-plots.rows(rows | {name: y[:8] for name, y in shown_in.items()})
-
-# %% [markdown]
-# The enhancer adds to $G_1$: with each seed, the labels are read better than in the enlarged picture of $G_1$. With feature matching the pictures are nearer to the photographs, in the mean of the three seeds. Whether the labels are read better with it cannot be said: the printed differences are no larger than those between two seeds, and when the cell ran on another number of threads, two of three changed their sign. But **the two stages are no better than the same network trained as a whole**: they do not win in all pairs. One reason is in the time of a step: most of the work is done inside $G_1$, so a step at 64 × 64 costs only about twice as much as one at 32 × 32, and there is little time to save. The paper needs the stages for another size: its enhancer generates 2048 × 1024 pixels. All three remain far below the course's SPADE. It was trained for longer, but the study above found such a gap in equal time, too: here as well, the labels enter at the input only, and every InstanceNorm removes a part of them.
-#
-# ### A style code
-#
-# A map says where things are, but not what they look like: the same coast differs in spring and in summer. GauGAN adds an encoder that reads a **style picture** and returns the mean and the log variance of a code, as in lecture 02. The generator gets the labels $m$ and a code $z$, and the loss gets a KL term, so at the end $z$ can also be sampled from $N(0, I)$:
-#
-# $$(\mu, \log \sigma^2) = E(x), \qquad z = \mu + \sigma\,\varepsilon, \qquad \mathcal L = \mathcal L_\text{GAN} + 10\,\mathcal L_\text{matching} + \lambda\,\mathrm{KL}\big(N(\mu, \sigma^2)\,\|\,N(0, I)\big) .$$
-#
-# In training, each picture is its own style picture. In the paper, a linear layer turns $z$ into the first map of the generator. Our norm subtracts from each map of each picture whatever is the same everywhere, so we give $z$ to every γ and β instead, as channels beside the labels.
-#
-# Does $z$ carry the colours of the style picture? Six kinds of land that were found by their colours leave little to say (we tried: beyond what the labels explain, the outputs followed the style pictures with correlations of 0.00 … 0.23, and unused places with up to 0.22). So this experiment has three: each block is forest, water or dry land, whichever colour is nearest. Each map of the test regions is painted in the styles of two *other* places, $b$ and $c$, which changes nothing but the code. If the code carries the colours, the difference of the two outputs in mean colour follows the difference of the two style pictures. The control compares the same outputs with two places that were not used.
-
-# %%
-three = label_maps.land_colours()[[0, 2, 4]]  # forest, water, dry land
-three_labels = land_kinds(small, three)
-three_maps = label_maps.label_channels(three_labels, 3)
-mean_colour, brief = small.mean((2, 3)), pick(smoke=2, laptop=250, gpu=1250)
-
-
-def styled_painter(number):
-    """SPADE's generator and its encoder, after `brief` steps"""
-    torch.manual_seed(number)
-    step = label_maps.StyleStep(
-        label_maps.StylePainter(kinds=3),
-        label_maps.MultiScaleDiscriminator(kinds=3, scales=1),
-        kl=0.005,
-        colours=three,
-    )
-    return play(step, earth.batches(8, generator=seed(number)), brief)
-
-
-# %%
-def as_text(values):
-    return ", ".join(f"{v:+.2f}" for v in values)
-
-
-follows, by_luck, obeyed = [], [], []
-for number in range(3):
-    artist = styled_painter(number)
-    with torch.no_grad():
-        mu = artist.encoder(small)[0]
-        own, one, other = (artist(three_maps, mu.roll(i, 0)) for i in (0, 1, 2))
-    moved = (one - other).mean((2, 3))
-    for i, found in ((1, follows), (3, by_luck)):
-        found.append(correlation(moved, mean_colour.roll(i, 0) - mean_colour.roll(i + 1, 0)))
-    obeyed.append([(land_kinds(y, three) == three_labels).double().mean() for y in (own, one)])
-    print(
-        f"correlation of red, green, blue with the styles {as_text(follows[-1])}, "
-        f"with other places {as_text(by_luck[-1])}; "
-        f"labels right in its own style {obeyed[-1][0]:.0%}, in another's {obeyed[-1][1]:.0%}"
-    )
-
-# %%
-if full:
-    assert min(v.min() for v in follows) > 0.2 + max(v.abs().max() for v in by_luck)
-    assert all(other < own - 0.02 for own, other in obeyed)
-shades = mean_colour.mean(1).argsort()[[5, 70, 130, 195]]  # from a dark place to a light one
-lands = [3, 7, 12, 20]
-with torch.no_grad():
-    table = torch.stack([artist(three_maps[[i] * 4], mu[shades]) for i in lands])
-blocks = three[three_labels[lands]].permute(0, 3, 1, 2)
-blocks = F.interpolate(blocks, (32, 32), mode="nearest")
-figures.swap_grid(blocks, small[shades], table.clamp(-1, 1), "map", "style")
-
-# %% [markdown]
-# The code carries the colours: in all three trainings, the outputs follow the two style pictures in red, green and blue, and the places that were not used far less. But the code also takes over what the map should decide: in another place's style, fewer labels are read again than in its own style. This is no surprise. In training each picture was its own style, so the code could tell how much of the picture is water, and nothing separates this from how blue the water is. The KL term is the only limit to what the code may carry.
 #
 # ### Instances
 #
@@ -1666,7 +1422,7 @@ for name, g in {"StyleGAN2, 1024 × 1024": giant, "this lecture's, 32 × 32": ne
         assert (g.layers * g.w, sum(styles_of), noise_of) == (9216, 9088, 2_796_176)
 
 # %% [markdown]
-# This lecture leaves out StyleCLIP's mapper, e4e's discriminator of codes, and losses that compare the identity of two photographs. They need data or networks that do not come with the course, or more time than a laptop has.
+# This lecture leaves out pix2pixHD's two stages (a generator for half the size is trained first, then a second one around it), GauGAN's style encoder, StyleCLIP's mapper, e4e's discriminator of codes, and losses that compare the identity of two photographs. They need data or networks that do not come with the course, or more time than a laptop has.
 #
 # | system | its idea, in this lecture | what was measured here |
 # |---|---|---|
@@ -1676,9 +1432,9 @@ for name, g in {"StyleGAN2, 1024 × 1024": giant, "this lecture's, 32 × 32": ne
 # | PTI | train the generator for one person | how far strangers and neighbours move, without a penalty and with two |
 # | InterFaceGAN, SeFa, GANSpace | directions from labels, from weights and from codes | what was asked for against what else changed; random directions |
 # | StyleCLIP | directions from words | the score against the judge; channels chosen by words; random channels |
-# | Swapping Autoencoder | structure and texture; two discriminators | which attribute follows which code, beside chance and no swap; what its losses add in equal steps |
-# | pix2pixHD | labels as input, feature matching, two discriminators, two stages | flat maps, exactly; the last three for equal CPU time |
-# | SPADE, GauGAN | labels after every norm; a style code | labels read again by the rule, beside flat colours; equal CPU time; whose palette the output follows |
+# | Swapping Autoencoder | structure and texture | which attribute follows which code, beside chance and no swap |
+# | pix2pixHD | labels as input, feature matching, two discriminators | flat maps, exactly; the last two for equal CPU time |
+# | SPADE, GauGAN | labels after every norm | labels read again by the rule, beside flat colours; equal CPU time |
 #
 # ## To go further
 #
