@@ -512,7 +512,7 @@ class SwapEncoder(nn.Module):
     everywhere, such as a colour, must go through the texture. The texture's convolutions have no
     padding, and its last map is averaged: it knows no places. Raises ValueError for sizes that are
     no multiples of 4. Source: Park et al. 2020, section 3, without the norm, which is this
-    course's: lecture 10 shows what their losses do at this size.
+    course's: in a short training their losses (`SwapStep`) do not keep the two apart.
     """
 
     def __init__(self, channels: int = 4, texture: int = 32, size: int = 32, nc: int = 3):

@@ -3,8 +3,8 @@
 `RRDBNet` enlarges (ESRGAN's generator), `PriorRestorer` steers a face generator (GFP-GAN),
 `Denoiser` is one step of a diffusion model, `Filler` closes holes (a context encoder), `FusionNet`
 joins two sensors. `PictureDiscriminator` scores whole pictures, `UNetDiscriminator` every pixel
-(Real-ESRGAN). `RestorationStep` trains any of them
-against pixels, features and a discriminator, each with its weight.
+(Real-ESRGAN). `RestorationStep` trains any of them against pixels, features and a discriminator,
+each with its weight.
 
 Sources: as in `restoration`; Pathak et al. 2016 (context encoder); Schönfeld et al. 2020 (U-Net D).
 """

@@ -119,17 +119,14 @@ class StageTwo(nn.Module):
     no checkerboard. Source: Zhang et al. 2017, section 3.4, who add nothing and draw all anew.
     """
 
-    def __init__(
-        self, text: int = 64, dim: int = 48, width: int = 64, nc: int = 3, blocks: int = 2
-    ):
+    def __init__(self, text: int = 64, dim: int = 48, width: int = 64, nc: int = 3):
         super().__init__()
         at_least_one(text=text, dim=dim, width=width, nc=nc)
-        whole("blocks", blocks, most=DEPTH)
         self.augment, self.nz = ConditioningAugmentation(text, dim), dim
         self.look = nn.Sequential(nn.PixelUnshuffle(2), _conv(4 * nc, width))
         self.mix = _conv(width + dim, width)
         self.blocks = nn.ModuleList(
-            nn.Sequential(_conv(width, width), _conv(width, width)) for _ in range(blocks)
+            nn.Sequential(_conv(width, width), _conv(width, width)) for _ in range(2)
         )
         self.twice, self.detail = nn.Upsample(scale_factor=2), _conv(width + nc, width // 2)
         self.out = nn.Sequential(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib import device, metrics
-from course_lib.codebooks import VQAutoencoder, VQGANStep, VQStep, codes_used, perplexity
+from course_lib.codebooks import VQAutoencoder, VQStep, codes_used, perplexity
 from course_lib.contrastive import ContrastiveStep, PictureTextModel
 from course_lib.metrics import FeatureNet, fit_gaussian, frechet_distance
 from course_lib.pretrained import load_weights, round_weights, save_weights
@@ -29,7 +29,6 @@ from course_lib.text_to_image import (
 )
 from course_lib.tokens import MaskedStep, NextTokenStep, TokenTransformer, draw_masked, draw_next
 from course_lib.training import train
-from course_lib.translation import PatchDiscriminator
 from course_lib.words import FACTS, WATCHED, Captioned, people, score, sentence, tokeniser
 
 TEST = 516  # people, each with a sentence that tells all five facts
@@ -44,20 +43,6 @@ def vq_peeps32(steps: int = 900, n: int = TEST) -> None:
     card = {"what": "VQAutoencoder(): pictures of 32 × 32 as 8 × 8 tokens of 256"}
     card |= {"steps": f"{steps:,} of 32 pictures, `VQStep`", "seed": 51} | history
     save_weights("vq_peeps32", model, card | _rebuilds(model, n))
-
-
-def vqgan_peeps32(steps: int = 1500, n: int = TEST) -> None:
-    """The same tokens, and a decoder that was trained on with a discriminator."""
-    faces, _ = people("train", combinations="seen")
-    torch.manual_seed(52)
-    critic = PatchDiscriminator(3, 48, layers=2).to(_home())
-    eye = _clip().to(_home()).requires_grad_(False)
-    step = VQGANStep(_vq().to(_home()), critic, eye.maps, steps=steps)
-    history = _train("vqgan_peeps32", step, faces.batches(32, _home(), _seeded(52)), steps)
-    model = round_weights(step.model.cpu().eval())
-    card = {"what": "VQAutoencoder() as vq_peeps32, its decoder trained on by `VQGANStep`"}
-    card |= {"steps": f"{steps:,} of 32 pictures, features of clip_peeps32", "seed": 52} | history
-    save_weights("vqgan_peeps32", model, card | _rebuilds(model, n))
 
 
 def clip_peeps32(steps: int = 480, n: int = TEST) -> None:
@@ -154,7 +139,6 @@ def _stage(
 RECIPES = (
     vq_peeps32,
     clip_peeps32,
-    vqgan_peeps32,
     next_peeps32,
     masked_peeps32,
     text_flow_peeps32,
