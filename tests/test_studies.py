@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from course_lib import auditing, studies
+from course_lib import auditing, data, studies
 from course_lib.autoencoders import VAE
 from course_lib.gan_losses import LOSSES
 from course_lib.pretrained import load_weights
@@ -18,6 +18,7 @@ from course_lib.studies import (
     judged,
     painting,
     sharper,
+    stages,
 )
 
 everywhere = pytest.mark.everywhere  # the same once more, of another method: not in `make test`
@@ -396,6 +397,27 @@ def test_a_painter_of_maps_is_trained_for_its_seconds_and_read_by_the_rule(way):
     net, steps = painting.trained(way, 0, seconds=0.5)
     assert steps >= 1 and not net.training
     assert painting.measured(net, n=8).keys() == {"right", "overlap", "error"}
+
+
+def test_all_plans_in_stages_have_all_seeds_and_the_first_stage_a_row_of_its_own():
+    rows = studies.read("stages")
+    plans = {*stages.PLANS, "G1 enlarged"}
+    assert {(r["plan"], r["seed"]) for r in rows} == {(p, s) for p in plans for s in stages.SEEDS}
+    assert all(0 < row["overlap"] < 1 and 0 < row["error"] < 1 for row in rows)
+
+
+def test_two_stages_train_the_inner_generator_first_and_keep_it_fixed_next():
+    steps = {"steps": (2, 1, 1), "whole": 1}
+    rows = stages.run("two stages", 0, n=8, **steps)
+    assert [row["plan"] for row in rows] == ["two stages", "G1 enlarged"]
+    (row,) = stages.run("whole", 0, n=8, **steps)
+    assert row.keys() == rows[0].keys() and row["overlap"] != rows[0]["overlap"]
+    batches = data.load("earth").batches(8, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    net, alone = stages.stages("two stages", batches, steps=(2, 1, 0))
+    inner = dict(net.inner.named_parameters())
+    assert all(torch.equal(inner[name], p) for name, p in alone.named_parameters())
+    assert stages.stages("whole", batches, **steps)[1] is None
 
 
 def test_both_decoders_of_tokens_have_all_seeds_and_only_one_has_a_discriminator():
