@@ -302,6 +302,20 @@ def side(word: str, sizes: dict) -> int:
 
 
 EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
+    "align_draw.AlignDraw": lambda: {"words": 12, "size": 5, "steps": 2, "nz": 3, "patch": 2},
+    "align_draw.AlignDraw.read": lambda: {"text": sentences()},
+    "align_draw.AlignDraw.align": lambda: (
+        {"said": torch.rand(2, 6, 64), "h": torch.rand(2, 16), "real": torch.ones(2, 6).bool()}
+    ),
+    "align_draw.AlignDraw.write": lambda: {"h": torch.rand(2, 16)},
+    "align_draw.AlignDraw.forward": lambda: {"text": sentences(), "noise": torch.rand(2, 2, 3)},
+    "align_draw.AlignDraw.loss": lambda: {"text": sentences(), "x": torch.ones(2, 1, 5, 5)},
+    "align_draw.AlignDraw.sample": lambda: {"text": sentences()},
+    "align_draw.AlignDrawStep.__call__": lambda: {"batch": (torch.ones(2, 1, 5, 5), sentences())},
+    "align_draw.caption": lambda: {"digit": 3, "place": 1},
+    "align_draw.found_places": lambda: {"x": torch.rand(2, 1, 18, 18)},
+    "align_draw.placed_digits": lambda: {"split": "test", "combinations": "seen"},
+    "align_draw.windows": lambda: {"size": 5, "patch": 2},
     "attention.attention_weights": lambda: {"mask": None},
     "auditing.copy_threshold": lambda: {"level": 0.2},
     "auditing.roc_auc": lambda: two_kinds(),
