@@ -21,6 +21,7 @@ from course_lib.checks import (
     alike,
     at_least_one,
     below,
+    beside,
     finite,
     instance,
     number,
@@ -171,7 +172,8 @@ def windows(
     """
     at_least_one(size=size, patch=patch)
     shaped("centre", centre, "B")
-    alike("stride", stride, "centre", centre), alike("sigma", sigma, "centre", centre)
+    for name, x in (("centre", centre), ("stride", stride), ("sigma", sigma)):
+        finite(name, alike(name, x, "centre", centre), wait=False)
     i = torch.arange(patch, device=centre.device) - (patch - 1) / 2
     mu = centre[:, None] + stride[:, None] * i
     a = torch.arange(size, device=centre.device)
@@ -245,7 +247,8 @@ class AlignDraw(nn.Module):
         d = self.U.in_features
         B, L, _ = shaped("said", said, "B", "L", d, like=self.U.weight).shape
         shaped("h", h, B, self.W.in_features, like=self.U.weight)
-        if truths("real", real).shape != (B, L):
+        finite("said", said, wait=False), finite("h", h, wait=False)
+        if beside("real", truths("real", real), said).shape != (B, L):
             raise ValueError(f"real must be ({B}, {L}); got {tuple(real.shape)}")
         scores = self.v((self.U(said) + self.W(h)[:, None]).tanh())[..., 0]
         scores = torch.zeros_like(scores) if self.even else scores
@@ -253,7 +256,7 @@ class AlignDraw(nn.Module):
 
     def write(self, h: Float[Tensor, "B width"]) -> Float[Tensor, "B size size"]:
         """A patch, stretched over the canvas: F_yᵀ patch F_x."""
-        shaped("h", h, "B", self.where.in_features, like=self.where.weight)
+        finite("h", shaped("h", h, "B", self.where.in_features, like=self.where.weight), wait=False)
         y, x, stride, sigma = self.where(h).unbind(1)
         stride, sigma, middle = stride.exp(), sigma.exp(), (self.size - 1) / 2
         F_y, F_x = (
@@ -274,9 +277,9 @@ class AlignDraw(nn.Module):
         """
         said, real = self.read(text)
         B, weight = len(text), self.word.weight
-        shaped("noise", noise, self.steps, B, self.nz, like=weight)
+        finite("noise", shaped("noise", noise, self.steps, B, self.nz, like=weight), wait=False)
         if x is not None:
-            shaped("x", x, B, 1, self.size, self.size, like=weight)
+            finite("x", shaped("x", x, B, 1, self.size, self.size, like=weight), wait=False)
         h = cell = infer = infer_cell = weight.new_zeros(B, self.generate.hidden_size)
         canvas, told = self.blank.expand(B, -1, -1), []
         for t in range(self.steps):
@@ -304,7 +307,9 @@ class AlignDraw(nn.Module):
 
         The first is above −log p(x) on average. Raises ValueError for other shapes.
         """
-        canvases, _, kl = self(text, self._noise(text, generator), x)
+        noise = self._noise(text, generator)
+        shaped("x", x, len(text), 1, self.size, self.size, like=self.word.weight)
+        canvases, _, kl = self(text, noise, x)
         missed = F.binary_cross_entropy_with_logits(canvases[-1], x, reduction="sum") / len(x)
         kl = kl.sum(0).mean()
         return missed + kl, kl

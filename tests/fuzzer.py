@@ -992,10 +992,11 @@ def steps() -> Tensor:
 NEVER, SAME, FINITE, TOLD = "never", "the same", "finite", "propagated"
 
 
-OVERFLOW = {  # huge numbers in these are the logarithms of variances, which then are infinite
+OVERFLOW = {  # huge numbers in these are logarithms of variances or widths, which are infinite then
     "text_to_image.ConditioningAugmentation.forward.told", "text_to_image.StageOne.forward.told",
     "text_to_image.StageTwo.forward.told", "text_to_image.draw_stage.told",
-    "label_maps.StyleStep.__call__.batch",
+    "label_maps.StyleStep.__call__.batch", "align_draw.AlignDraw.write.h",
+    "align_draw.kl_of_gaussians.log_sigma", "align_draw.kl_of_gaussians.prior_log_sigma",
 }  # fmt: skip
 BLIND = {  # arguments whose values may be lost
     "styles.path_length.x", "codebooks.adaptive_weight.reconstruction",  # derivatives count
