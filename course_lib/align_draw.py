@@ -250,6 +250,8 @@ class AlignDraw(nn.Module):
         finite("said", said, wait=False), finite("h", h, wait=False)
         if beside("real", truths("real", real), said).shape != (B, L):
             raise ValueError(f"real must be ({B}, {L}); got {tuple(real.shape)}")
+        if real.device.type == "cpu" and not real.any(1).all():
+            raise ValueError("text must have a word to be heard in each row; got a row of none")
         scores = self.v((self.U(said) + self.W(h)[:, None]).tanh())[..., 0]
         scores = torch.zeros_like(scores) if self.even else scores
         return scores.masked_fill(~real, -math.inf).softmax(1)
@@ -269,13 +271,19 @@ class AlignDraw(nn.Module):
         text: Int[Tensor, "B L"],
         noise: Float[Tensor, "T B nz"],
         x: Float[Tensor, "B 1 size size"] | None = None,
+        hidden: Bool[Tensor, "B L"] | None = None,
     ) -> tuple[Float[Tensor, "T B 1 size size"], Float[Tensor, "T B L"], Float[Tensor, "T B"]]:
         """The canvases c_1 … c_T (logits), α and KL(Q ‖ P) of each step.
 
         noise: from N(0, I). z_t comes from the prior, or, where a picture x of 0 and 1 is given,
-        from Q(z_t | x, z_<t) of the inference LSTM. Raises ValueError for other shapes.
+        from Q(z_t | x, z_<t) of the inference LSTM. hidden: words that get no attention; the
+        LSTM has read them. Raises ValueError for other shapes, and where nothing is left to hear.
         """
         said, real = self.read(text)
+        if hidden is not None:
+            if beside("hidden", truths("hidden", hidden), text).shape != text.shape:
+                raise ValueError(f"hidden must be {tuple(text.shape)}; got {tuple(hidden.shape)}")
+            real = real & ~hidden
         B, weight = len(text), self.word.weight
         finite("noise", shaped("noise", noise, self.steps, B, self.nz, like=weight), wait=False)
         if x is not None:
@@ -316,10 +324,16 @@ class AlignDraw(nn.Module):
 
     @torch.no_grad()
     def sample(
-        self, text: Int[Tensor, "B L"], generator: torch.Generator | None = None
+        self,
+        text: Int[Tensor, "B L"],
+        generator: torch.Generator | None = None,
+        hidden: Bool[Tensor, "B L"] | None = None,
     ) -> tuple[Float[Tensor, "T B 1 size size"], Float[Tensor, "T B L"]]:
-        """The canvases of all steps, as probabilities σ(c_t), and the attention to each word."""
-        canvases, alpha, _ = self(text, self._noise(text, generator))
+        """The canvases of all steps, as probabilities σ(c_t), and the attention to each word.
+
+        hidden: words that get no attention. Raises as `forward`.
+        """
+        canvases, alpha, _ = self(text, self._noise(text, generator), hidden=hidden)
         return canvases.sigmoid(), alpha
 
     def _noise(self, text: Tensor, generator: torch.Generator | None) -> Tensor:

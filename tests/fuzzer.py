@@ -310,7 +310,7 @@ EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
     "align_draw.AlignDraw.write": lambda: {"h": torch.rand(2, 16)},
     "align_draw.AlignDraw.forward": lambda: {"text": sentences(), "noise": torch.rand(2, 2, 3)},
     "align_draw.AlignDraw.loss": lambda: {"text": sentences(), "x": torch.ones(2, 1, 5, 5)},
-    "align_draw.AlignDraw.sample": lambda: {"text": sentences()},
+    "align_draw.AlignDraw.sample": lambda: {"text": sentences(), "hidden": sentences() == 2},
     "align_draw.AlignDrawStep.__call__": lambda: {"batch": (torch.ones(2, 1, 5, 5), sentences())},
     "align_draw.caption": lambda: {"digit": 3, "place": 1},
     "align_draw.found_places": lambda: {"x": torch.rand(2, 1, 18, 18)},

@@ -161,6 +161,16 @@ def test_padding_changes_nothing():
         torch.testing.assert_close(short, long[..., :4] if long.shape[-1] == 6 else long)
 
 
+def test_hidden_words_get_no_attention_and_the_others_share_it():
+    net, noise, hidden = small(), torch.randn(2, 2, 3, generator=seeded()), TEXT == 2
+    whole, rest = net(TEXT, noise)[1][0], net(TEXT, noise, hidden=hidden)[1]
+    assert (rest[:, hidden] == 0).all() and hidden.sum() == 2
+    left = whole.masked_fill(hidden, 0)
+    torch.testing.assert_close(rest[0], left / left.sum(1, keepdim=True))
+    sampled = net.sample(TEXT, seeded(), hidden)[1]
+    torch.testing.assert_close(sampled[0], rest[0])
+
+
 def test_the_words_are_read_in_both_directions():
     # beside torch's own bidirectional LSTM on a caption without padding
     net = small()
@@ -374,6 +384,16 @@ def test_the_step_runs_on_any_device():
         (lambda: AlignDraw(width=0), "width must be a whole number, at least 1, got 0"),
         (lambda: small().sample(TEXT + 5), r"text must lie in 0 … 8; got 5 … 13"),
         (lambda: small().sample(TEXT[0]), r"text must be \(B, L\) and not empty; got \(6,\)"),
+        (lambda: small().sample(TEXT * 0), "text must have a word to be heard in each row"),
+        (lambda: small().sample(TEXT, None, TEXT > 0), "text must have a word to be heard"),
+        (
+            lambda: small().sample(TEXT, None, TEXT[:1] > 9),
+            r"hidden must be \(2, 6\); got \(1, 6\)",
+        ),
+        (
+            lambda: small().align(torch.zeros(2, 6, 64), torch.zeros(2, 6), TEXT[:1] > 0),
+            r"real must be \(2, 6\); got \(1, 6\)",
+        ),
         (
             lambda: small()(TEXT, torch.zeros(2, 2, 4)),
             r"noise must be \(2, 2, 3\); got \(2, 2, 4\)",
