@@ -302,6 +302,20 @@ def side(word: str, sizes: dict) -> int:
 
 
 EXAMPLES: dict[str, Callable[[], dict[str, Any]]] = {
+    "align_draw.AlignDraw": lambda: {"words": 12, "size": 5, "steps": 2, "nz": 3, "patch": 2},
+    "align_draw.AlignDraw.read": lambda: {"text": sentences()},
+    "align_draw.AlignDraw.align": lambda: (
+        {"said": torch.rand(2, 6, 64), "h": torch.rand(2, 16), "real": torch.ones(2, 6).bool()}
+    ),
+    "align_draw.AlignDraw.write": lambda: {"h": torch.rand(2, 16)},
+    "align_draw.AlignDraw.forward": lambda: {"text": sentences(), "noise": torch.rand(2, 2, 3)},
+    "align_draw.AlignDraw.loss": lambda: {"text": sentences(), "x": torch.ones(2, 1, 5, 5)},
+    "align_draw.AlignDraw.sample": lambda: {"text": sentences(), "hidden": sentences() == 2},
+    "align_draw.AlignDrawStep.__call__": lambda: {"batch": (torch.ones(2, 1, 5, 5), sentences())},
+    "align_draw.caption": lambda: {"digit": 3, "place": 1},
+    "align_draw.found_places": lambda: {"x": torch.rand(2, 1, 18, 18)},
+    "align_draw.placed_digits": lambda: {"split": "test", "combinations": "seen"},
+    "align_draw.windows": lambda: {"size": 5, "patch": 2},
     "attention.attention_weights": lambda: {"mask": None},
     "auditing.copy_threshold": lambda: {"level": 0.2},
     "auditing.roc_auc": lambda: two_kinds(),
@@ -978,10 +992,11 @@ def steps() -> Tensor:
 NEVER, SAME, FINITE, TOLD = "never", "the same", "finite", "propagated"
 
 
-OVERFLOW = {  # huge numbers in these are the logarithms of variances, which then are infinite
+OVERFLOW = {  # huge numbers in these are logarithms of variances or widths, which are infinite then
     "text_to_image.ConditioningAugmentation.forward.told", "text_to_image.StageOne.forward.told",
     "text_to_image.StageTwo.forward.told", "text_to_image.draw_stage.told",
-    "label_maps.StyleStep.__call__.batch",
+    "label_maps.StyleStep.__call__.batch", "align_draw.AlignDraw.write.h",
+    "align_draw.kl_of_gaussians.log_sigma", "align_draw.kl_of_gaussians.prior_log_sigma",
 }  # fmt: skip
 BLIND = {  # arguments whose values may be lost
     "styles.path_length.x", "codebooks.adaptive_weight.reconstruction",  # derivatives count

@@ -18,8 +18,8 @@ LECTURES = ("density", "pca", "autoencoders", "gan_losses", "gan", "shapes", "dc
 LECTURES += ("layers", "translation", "unet", "diffusion", "auditing")
 LECTURES += ("augmentation", "styles", "scaling", "editing", "label_maps")
 LECTURES += ("restoration", "restorers", "degradation")
-LECTURES += ("boltzmann", "attention", "words", "contrastive", "codebooks", "tokens")
-LECTURES += ("text_to_image",)
+LECTURES += ("boltzmann", "attention", "words", "align_draw", "contrastive", "codebooks")
+LECTURES += ("tokens", "text_to_image")
 # rooms: one module per lecture in each, named after its topic
 ROOMS = {"plots", "widgets", "recipes", "exercises.topics"}
 TOPICS = {"vae": "autoencoders", "losses": "gan_losses", "cyclegan": "translation"}
@@ -84,9 +84,7 @@ def _last_of(topic: str) -> str:
     """The highest module that a lecture uses by right: lecture 05 judges lecture 04's networks."""
     last = {"losses": "dcgan", "gan": "gan", "vae": "autoencoders", "styles": "scaling"}
     last |= {"words": "text_to_image", "restoration": "degradation", "editing": "label_maps"}
-    last |= {
-        "dcgan": "augmentation"
-    }  # its recipe moves what D sees
+    last |= {"dcgan": "augmentation"}  # its recipe moves what D sees
     return last.get(topic, TOPICS.get(topic, topic))
 
 

@@ -1,4 +1,4 @@
-"""Figures of lecture 12: codes on a picture, their use, what each word is heard for, the table."""
+"""Figures of lecture 12: words heard while painting, codes on a picture, their use, the table."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,7 @@ from course_lib.checks import (
     texts,
     whole,
 )
-from course_lib.plots import CYCLE, GREY, as_pictures, bare, subplots
+from course_lib.plots import CYCLE, GREY, as_pictures, as_sheet, bare, subplots
 from course_lib.words import FACTS, Score
 
 HIDDEN = 0.0  # grey: what a place looks like whose token is not known yet
@@ -99,6 +99,33 @@ def word_maps(
         axes.set_title(f"{word}\n{heard.mean():.3f}", fontsize=8)
     bar = figure.colorbar(shown, ax=all_axes, ticks=[0, even, 2 * even], shrink=0.6)
     bar.ax.set_yticklabels(["0", "even share", "twice"])
+    return figure
+
+
+def painted(
+    canvases: Shaped[Tensor, "T c h w"], heard: Float[Tensor, "T L"], words: Sequence[str]
+) -> Figure:
+    """The canvas after each step, and below it how much each word is heard in that step.
+
+    heard: shares of attention; all words get one scale from 0 to 1, each share stands in per cent.
+    """
+    pictures("canvases", canvases)
+    words, T = several("words", words, instance, str), len(canvases)
+    shares = reals("heard", heard, T, len(words)).numpy().T
+    high = 0.27 * len(words)
+    figure, (above, axes) = subplots(
+        2, 1, figsize=(1.1 * T + 1.2, 1.1 + high), height_ratios=(1.1, high)
+    )
+    above.imshow(as_sheet(canvases, T), vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    bare(above)
+    axes.imshow(shares, vmin=0, vmax=1, cmap="cividis", aspect="auto")
+    for (y, x), share in np.ndenumerate(shares):
+        ink = "black" if share > 0.55 else "white"
+        axes.text(x, y, f"{100 * share:.0f}", ha="center", va="center", color=ink, fontsize=8)
+    axes.set_yticks(range(len(words)), words)
+    axes.set_xticks(range(T), [f"step {t + 1}" for t in range(T)])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
     return figure
 
 

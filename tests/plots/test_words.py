@@ -51,6 +51,18 @@ def test_each_word_has_a_map_on_one_scale():
     assert {ax.images[0].get_clim() for ax in (dark, skin)} == {(0, 0.4)}
 
 
+def test_under_each_canvas_stands_how_much_each_word_is_heard():
+    heard = torch.tensor([[0.9, 0.1, 0.0], [0.25, 0.25, 0.5]])
+    figure = figures.painted(pictures(2), heard, ["a", "three", "top"])
+    above, axes = figure.axes
+    assert above.images[0].get_array().shape == (8, 18, 3)
+    assert [t.get_text() for t in axes.texts] == ["90", "25", "10", "25", "0", "50"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "three", "top"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["step 1", "step 2"]
+    assert axes.images[0].get_clim() == (0, 1)
+    assert [t.get_color() for t in axes.texts[:2]] == ["black", "white"]
+
+
 def test_the_table_has_a_row_for_each_method_and_its_mean_at_the_end():
     figure = figures.scoreboard({"floor": score(0.25), "real": score(0.75)})
     (axes,) = figure.axes
@@ -74,6 +86,7 @@ FIGURES = {
     "tokens_on": lambda: figures.tokens_on(pictures(1)[0], torch.zeros(2, 2, dtype=torch.int64)),
     "usage": lambda: figures.usage({"plain": torch.tensor([1.0, 2.0])}),
     "word_maps": lambda: figures.word_maps(pictures(1)[0], torch.rand(1, 2, 2), ["a"], 0.5),
+    "painted": lambda: figures.painted(pictures(2), torch.rand(2, 1), ["a"]),
     "scoreboard": lambda: figures.scoreboard({"a": score(0.5)}),
     "pairs_of_shares": lambda: figures.pairs_of_shares({"a": (0.1, 0.2)}, ["one", "two"], "share"),
 }
@@ -88,6 +101,7 @@ REFUSED = {
     r"tokens must be \(2, 4\)": lambda: figures.covered(pictures(2), torch.zeros(2, 5).long(), 2),
     "names must be two": lambda: figures.pairs_of_shares({"a": (0.1, 0.2)}, ["one"], "share"),
     "side must divide": lambda: figures.covered(pictures(1), torch.zeros(1, 9).long(), 3),
+    r"heard must be \(2, 1\)": lambda: figures.painted(pictures(2), torch.rand(2, 3), ["a"]),
     r"scores\['a'\] must be a Score": lambda: figures.scoreboard({"a": 0.5}),
     r"words\[0\] must be a str": lambda: figures.word_maps(
         pictures(1)[0], torch.rand(1, 2, 2), [3], 0.5
