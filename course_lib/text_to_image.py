@@ -203,8 +203,9 @@ class StackStep:
 
     `reader` puts sentences into vectors and learns nothing. first: for the second stage, the first
     one, which then draws the small pictures and learns nothing either. kl: the weight of the
-    augmentation's KL. ema: the decay of an average of G's weights, in `.ema.model`. Who learns from
-    what is as in `gan.AdversarialStep`. Returns d_loss, g_loss and kl.
+    augmentation's KL. ema: the decay of an average of G's weights, in `.ema.model`. steps: in the
+    second half of so many both rates fall to a fiftieth. Who learns from what is as in
+    `gan.AdversarialStep`. Returns d_loss, g_loss and kl.
     """
 
     def __init__(
@@ -217,6 +218,7 @@ class StackStep:
         d_lr: float | None = None,
         kl: float = 0.05,
         ema: float = 0.995,
+        steps: int | None = None,
     ):
         instance("generator", generator, StageOne | StageTwo)
         instance("discriminator", discriminator, TextDiscriminator)
@@ -234,6 +236,13 @@ class StackStep:
             torch.optim.Adam(net.parameters(), rate, betas=(0.5, 0.999))
             for net, rate in ((generator, lr), (discriminator, lr if d_lr is None else d_lr))
         )
+        total = None if steps is None else whole("steps", steps)
+        self.schedules = [
+            torch.optim.lr_scheduler.LambdaLR(
+                optimizer, lambda n: min(1.0, 2.02 - 2 * n / total) if total else 1.0
+            )
+            for optimizer in (self.g_optimizer, self.d_optimizer)
+        ]
 
     def __call__(self, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
         (x, text), net = several("batch", batch, instance, Tensor), self.discriminator
@@ -251,6 +260,8 @@ class StackStep:
             g_loss = F.softplus(-net(fake, told)).mean()
         kl = kl_to_standard_normal(mu, logvar).mean()
         _descend(g_loss + self.kl * kl, self.g_optimizer)
+        for schedule in self.schedules:
+            schedule.step()
         losses = {"d_loss": d_loss, "g_loss": g_loss, "kl": kl}
         return {name: loss.detach() for name, loss in losses.items()}
 

@@ -243,6 +243,19 @@ def people(
     return faces[torch.tensor(rows)], [facts[i] for i in rows]
 
 
+def strangers(n: int = 500, size: int = 32) -> tuple[ImageSet, list[dict[str, str]]]:
+    """The faces and facts of n people whom no model of words has met, and who chose nothing.
+
+    First the test people after `WATCHED`, then those of the training split who are left out of all
+    trainings here, because their head and skin are HELD_OUT together. Raises ValueError for an n
+    that is larger than there are.
+    """
+    late, apart = people("test", size), people("train", size, "unseen")
+    images = torch.cat([late[0].images[WATCHED:], apart[0].images])
+    whole("n", n, most=len(images))
+    return ImageSet(images[:n], name="strangers"), [*late[1][WATCHED:], *apart[1]][:n]
+
+
 def emoji_names(split: str = "train") -> tuple[ImageSet, list[str]]:
     """The emoji of a split, and the name of each in plain words: "grinning face with big eyes"."""
     emoji = data.load("emoji", split)

@@ -40,6 +40,7 @@ import torch.nn.functional as F
 from sklearn.svm import SVC
 
 from course_lib import (
+    align_draw,
     data,
     device,
     metrics,
@@ -50,6 +51,7 @@ from course_lib import (
     tokens,
     words,
 )
+from course_lib.align_draw import AlignDraw, AlignDrawStep
 from course_lib.attention import Cache, CrossAttention, causal_mask
 from course_lib.boltzmann import RBM, BeliefNetwork, CDStep, log_odds
 from course_lib.codebooks import VQAutoencoder, VQGANStep, VQStep
@@ -82,44 +84,71 @@ def seed(n):
 #
 # ## 1 · What does a sentence ask for?
 #
-# The faces of this course are drawn by a program, so we know what each one shows. A sentence is composed from five facts: the expression (called *face* in the tables), the hair or hat (*head*), the skin, the glasses and the beard. In training, a sentence mentions each fact with probability ¾, in random order and with a random template.
+# The faces of this course are drawn by a program, so we know what each one shows. A sentence is composed from five facts: the expression (called *face* in the tables), the hair or hat (*head*), the skin, the glasses and the beard. In training, a sentence mentions each fact with probability ¾, in random order and with a random template. Where a drawing shows it, the colour of the hair or hat may be mentioned too; the tables do not count it.
 #
-# The people of this lecture are not in the training set. They are also not the 129 other test people by whose sentences it was chosen how long the next-token network of section 6 is trained: a result on people who took part in a choice is too good.
+# No model of this lecture has seen the 500 people who are asked for below. The first 387 are test people; the other 129 test people are left out, because it was chosen by their sentences how long the next-token network of section 6 is trained, and a result on people who took part in a choice is too good. The last 113 have a head and a skin that never occur together in any training here. By chance six of the test people have the same picture of 32 × 32 pixels as one of the people left out; nobody has the same picture as a training person.
 
 # %%
-faces, facts = (of[words.WATCHED :] for of in words.people("test"))
+train_faces, train_facts = words.people("train", combinations="seen")
+faces, facts = words.strangers()
 for i in range(4):
     print(words.sentence(facts[i], seed(i)))
 print(f"\n{len(say)} words; the first sentence as numbers:")
 print(say.encode([words.sentence(facts[0], seed(0))])[0].tolist())
 plots.grid(faces[:4].floats(), width=3)
 
+
+# %%
+def twins(others):
+    """How many of the 500 pictures are also among the others"""
+    there = {image.numpy().tobytes() for image in others.images}
+    return sum(image.numpy().tobytes() in there for image in faces.images)
+
+
+same = twins(train_faces), twins(words.people("test")[0][: words.WATCHED])
+print(f"the same picture as a training person: {same[0]}, as a person left out: {same[1]}")
+assert same == (0, 6)
+
 # %% [markdown]
 # A **judge** looks at a picture and says which of these facts it shows. The judge is the classifier of lecture 05. No model of this lecture was trained with it: *a network that guides the pictures must not judge them*. The judge tells glasses from none, a beard from none, five skins, 26 heads and 14 expressions apart.
 #
-# Its numbers need a ceiling and a floor. The ceiling is real faces with their own sentences. One floor is real faces with the sentences of other people. **How many of the five facts does the picture of another person show, on average?**
+# Its numbers need a ceiling and a floor. The ceiling is real faces with their own sentences. One floor is real faces with the sentences of other people, another is one picture for all sentences. **How many of the five facts does the picture of another person show, on average?**
 
 # %%
 # Replace ... by a number from 0 to 5
 guess = predict("words.stranger", ...)
 
 # %%
-n = pick(smoke=48, laptop=387, gpu=387)
+n = pick(smoke=48, laptop=500, gpu=500)
 real, asked = faces.floats()[:n], facts[:n]
+
+
+def plain(fact, phrase):
+    """Sunglasses count as glasses, and a goatee as a beard"""
+    return phrase.startswith("no ") if fact in ("glasses", "beard") else phrase
+
+
+always = {}  # the share of the commonest answer
+for fact in FACTS:
+    shown = [plain(fact, of[fact]) for of in asked]
+    always[fact] = max(map(shown.count, set(shown))) / n
+floor = sum(always.values()) / len(FACTS)
+
+# %%
 text = say.encode([words.sentence(of, seed(i), share=1.0) for i, of in enumerate(asked)])
 scores = {
+    "the best single face (floor)": words.Score(always, floor, float("nan"), n),
     "a grey picture (floor)": words.score(torch.zeros_like(real), asked),
     "another's sentence (floor)": words.score(real, asked[1:] + asked[:1]),
     "real faces (ceiling)": words.score(real, asked),
 }
-grey, stranger, ceiling = scores.values()
-floor = max(grey.mean, stranger.mean)
+_, grey, stranger, ceiling = scores.values()
 print(guess.reveal(5 * stranger.mean))
-assert stranger.mean < 0.4 and ceiling.mean > 0.95
+assert max(grey.mean, stranger.mean) <= floor < 0.45 and ceiling.mean > 0.95
 figures.scoreboard(scores)
 
 # %% [markdown]
-# A uniform grey picture is an even higher floor than a stranger. The judge must always give an answer, and of a grey picture it says "no glasses" and "no beard", which is true of 60 and 79 % of the people. A stranger's picture agrees in 51 and 66 %. So a share of 0.7 for the beard means nothing, and the same share for the head means a lot. All tables below have both rows.
+# A uniform grey picture is a higher floor than a stranger (0.35 and 0.32). The judge must always give an answer, and of a grey picture it says "no glasses" and "no beard", which is true of 60 and 79 % of the people. A stranger's picture agrees in 52 and 68 %. One fixed face with the commonest of each fact would reach 0.38, and no other single picture more: this is what "the floor" means below. So a share of 0.7 for the beard means nothing, and the same share for the head means a lot. All tables below have the three rows.
 #
 # The test sentences mention all five facts. Some pairs of a head and a skin never occur together in training; section 10 asks for them.
 
@@ -237,7 +266,7 @@ print(f"on real digits this judge is right in {reader.score(y.numpy(), truth.num
 print(f"the network itself names {(net.classify(y) == truth).double().mean():.1%} of real digits")
 if full:
     assert found[0] < found[10] < found[100] + 0.03 and found[100] > 0.8
-plots.rows(drawn)
+plots.rows(drawn, above=[str(digit) for digit in wanted[:20].tolist()])
 
 # %%
 middle = net.lift(x[:1].expand(20, -1), 1, seed(3))
@@ -255,9 +284,169 @@ def names(pictures):
 sliders.strips("steps", stops, lambda pictures: f"the judge reads <b>{names(pictures)}</b>")
 
 # %% [markdown]
-# At 0 steps the judge reads the requested digit in 20 % of the pictures (by chance 10 %): what is shown of a state is its probabilities after one more way up and down, so the label has already been heard once. After 10 steps the share is 78 %, after 100 steps 88 %, and of real digits this judge reads 94.4 %. The label takes effect slowly. It is only ten of the top machine's 106 visible units, and each step starts from the picture of the step before. The fine-tuning of the whole stack with which the paper ends is left out here.
+# The columns request the digits 0 to 9, twice. At 0 steps the judge reads the requested digit in 20 % of the pictures (by chance 10 %): what is shown of a state is its probabilities after one more way up and down, so the label has already been heard once. After 10 steps the share is 78 %, after 100 steps 88 %, and of real digits this judge reads 94.4 %. The label takes effect slowly. It is only ten of the top machine's 106 visible units, and each step starts from the picture of the step before. The fine-tuning of the whole stack with which the paper ends is left out here.
+
+# %% [markdown]
+# ### Looking at words while drawing
 #
-# All this was for one word out of ten and for digits of 64 pixels. Sentences and faces need other networks. The first one for sentences was **alignDRAW** (Mansimov and others 2016), a recurrent network that paints a picture in 32 strokes and attends to the words before each stroke. It is not run here.
+# All this was for one word out of ten. The first network that drew pictures from whole sentences was **alignDRAW** (Mansimov and others 2016). It paints a picture in several steps, and before each step it attends to the words of the sentence. **Which words does it look at, and does looking help?** We repeat the paper's first experiment in small: a digit on a larger canvas, and a caption that says which digit is where. Each digit is left out of the training set at one of the four places, so that we can ask for pairs that never occurred together.
+
+# %%
+placed = align_draw.placed_digits(4, "train", "seen", seed(0))
+for line in align_draw.tokeniser().decode(placed.text):
+    print(line)
+never = [align_draw.caption(d, p, 2) for d, p in sorted(align_draw.HELD_OUT)]
+print("never in training:", ", ".join(never[:3]), "…")
+plots.grid(2 * placed.x - 1, width=3)
+
+# %% [markdown]
+# A bidirectional LSTM turns the $L$ words into vectors $h_1^{\text{lang}}, \dots, h_L^{\text{lang}}$. Painting takes $T = 6$ steps. In step $t$ the network compares its state $h_{t-1}$ with every word:
+#
+# $$\alpha_k \propto \exp\!\big(v^\top \tanh(U h_k^{\text{lang}} + W h_{t-1} + b)\big), \qquad s_t = \sum_k \alpha_k\, h_k^{\text{lang}} .$$
+#
+# The weights $\alpha_k$ add up to 1. Then the network samples a latent variable $z_t$, updates its state and adds a patch to the canvas $c$:
+#
+# $$z_t \sim P(z_t \mid h_{t-1}), \qquad h_t = \text{LSTM}(h_{t-1}, [z_t, s_t]), \qquad c_t = c_{t-1} + \text{write}(h_t), \qquad p(x) = \text{Bernoulli}(\sigma(c_T)) .$$
+#
+# The prior $P$ is a Gaussian with mean $\tanh(W_\mu h_{t-1})$ and standard deviation $\exp(\tanh(W_\sigma h_{t-1}))$. `write` places a grid of 8 × 8 Gaussians on the canvas; its position and stride depend on $h_t$ (DRAW, Gregor and others 2015).
+#
+# In training a second LSTM sees the picture $x$ and the error $x - \sigma(c_{t-1})$, and returns the Gaussian $Q(z_t \mid x, z_{<t})$ from which $z_t$ is sampled instead. The loss is the bound of lecture 02 with one KL term for each step:
+#
+# $$\mathcal L = -\log p(x \mid z) + \sum_{t=1}^{T} \mathrm{KL}\big(Q(z_t \mid x, z_{<t}) \,\|\, P(z_t \mid h_{t-1})\big) .$$
+#
+# As a control, we train the same network with $\alpha_k = 1/L$: it gets the mean of the words in every step.
+
+
+# %%
+def batches(g):
+    """Digits in new places without end"""
+    while True:
+        placed = align_draw.placed_digits(32, "train", "seen", g)
+        yield placed.x, placed.text
+
+
+painters, steps = {}, pick(smoke=4, laptop=1600, gpu=4000)
+for name, even in {"attention": False, "mean of words": True}.items():
+    torch.manual_seed(0)
+    painters[name] = AlignDraw(steps=6, even=even)
+    step, begin = AlignDrawStep(painters[name], steps=steps, generator=seed(100)), process_time()
+    history = train(step, batches(seed(0)), steps)
+    print(f"{name}{history.recent()} nats a picture, {process_time() - begin:.0f} s")
+
+# %% [markdown]
+# The judge is again not part of the network. The place is the quadrant of the centre of mass. The digit is read from the 8 × 8 pixels around it, by a support vector machine that was fitted to training digits. We sample 15 pictures for each of the 40 pairs of a digit and a place. Chance is 0.25 for the place and 0.10 for the digit.
+
+# %%
+known = align_draw.placed_digits(4000, "train", "all", seed(0))
+crops = align_draw.found_places(known.x)[1].flatten(1)
+crop_reader = SVC().fit(crops.numpy(), known.digits.numpy())
+
+
+def obeyed(x, digits, places):
+    """Are place and digit of each picture those of its caption? (n, 2)"""
+    found, crops = align_draw.found_places(x)
+    read = torch.from_numpy(crop_reader.predict(crops.flatten(1).numpy()))
+    return torch.stack([found == places, read == digits], dim=1).double()
+
+
+# %%
+pairs = [(digit, place) for digit in range(10) for place in range(4)] * 15
+captions = align_draw.tokeniser().encode(
+    [align_draw.caption(digit, place, i // 40 % 3) for i, (digit, place) in enumerate(pairs)]
+)
+digit, place = torch.tensor(pairs).T
+new = torch.tensor([pair in align_draw.HELD_OUT for pair in pairs])
+canvases, heard = {}, {}
+for name, painter in painters.items():
+    canvases[name], heard[name] = painter.sample(captions, seed(4))
+
+# %%
+true = align_draw.placed_digits(600, "test", "all", seed(5))
+right = {
+    "test digits (ceiling)": obeyed(true.x, true.digits, true.places),
+    "another's caption (floor)": obeyed(true.x, true.digits.roll(1), true.places.roll(1)),
+}
+for name, c in canvases.items():
+    found = obeyed(c[-1], digit, place)
+    right |= {f"{name}, seen": found[~new], f"{name}, never together": found[new]}
+for name, of in right.items():
+    print(f"{name:30} place {of[:, 0].mean():.2f}, digit {of[:, 1].mean():.2f}")
+*_, seen, never, mean_seen, mean_never = (of[:, 1].mean() for of in right.values())
+if full:
+    assert all(found[:, 0].mean() > 0.97 for found in list(right.values())[2:])
+    assert min(seen, mean_seen) > 0.7 and max(never, mean_never) < 0.4
+    assert seen < mean_seen + 0.05  # attention does not help here
+
+# %% [markdown]
+# The place is always right. The requested digit is read in 87 % of the pictures for pairs that occurred in training (ceiling 94 %, floor 10 %), but in only 20 % for pairs that did not. The paper shows samples for such pairs as its evidence that the model generalises; ours, which is smaller and trained for a minute, does not. Its place is right, so it understood half of the caption. What does it draw instead of the digit?
+
+# %%
+_, crops = align_draw.found_places(canvases["attention"][-1][new])
+drawn = torch.from_numpy(crop_reader.predict(crops.flatten(1).numpy()))
+allowed = (drawn % 4 != place[new]).double().mean()
+for d in (2, 5, 6, 9):
+    counts = torch.bincount(drawn[digit[new] == d], minlength=10)
+    print(f"{align_draw.caption(d, d % 4, 2)}: {counts.argmax()} in {counts.max()} of 15 pictures")
+print(f"{allowed:.0%} are digits that occurred at this place in training")
+if full:
+    assert allowed > 0.6
+
+# %% [markdown]
+# Look up in the list which digit a "six at the bottom left", which never occurred, has become. The network learned the pairs: which digits occur at a place, and how they look there. Nothing in its loss asks it to keep the two apart.
+#
+# The last two rows of the table are the control: with the mean of the words in every step, the same network does as well (also from a second seed). So attention is not needed here. A caption of ten words has only three that matter, and a mean of ten vectors of 64 numbers has room for all three. Whether attention helps with longer sentences is not measured here. What is attention used for, then?
+
+# %%
+two = [align_draw.caption(3, 0), align_draw.caption(4, 3, 1)]
+film, alpha = painters["attention"].sample(align_draw.tokeniser().encode(two), seed(3))
+spoken = [*two[0].split(), "(end)"]
+figures.painted(2 * film[:, 0] - 1, alpha[:, 0, : len(spoken)], spoken)
+
+# %%
+spoken = [*two[1].split(), "(end)"]
+figures.painted(2 * film[:, 1] - 1, alpha[:, 1, : len(spoken)], spoken)
+
+# %%
+vocabulary, share = align_draw.tokeniser().words, {}
+words_of = {"digit": align_draw.DIGITS, "place": ("top", "bottom", "left", "right")}
+for kind, of in words_of.items():
+    there = torch.isin(captions, torch.tensor([vocabulary.index(word) for word in of]))
+    share[f"words of the {kind}"] = (heard["attention"] * there).sum(2).mean(1)
+    even = (there.sum(1) / (captions > 0).sum(1)).mean()
+    share[f"{kind}: even share"] = even.expand(6)
+if full:
+    first, last = share["words of the place"][[0, -1]]
+    assert first > 2 * share["place: even share"][0] and first > 1.5 * last
+    assert share["words of the digit"].max() < first / 2
+plots.curves(range(1, 7), share, "step", "share of the attention")
+
+# %% [markdown]
+# In the first step 86 % of the attention goes to the two words of the place (even share: 22 %), and what is painted is still faint. Later it spreads: 39 % to the place and 18 % to the digit (even share: 11 %). So the network attends first to where. The digit's share is no fixed number: in a second training, from another seed, it was the even share.
+
+# %% [markdown]
+# Do these shares tell which words the picture depends on? A test: hide words from the attention, while the LSTM reads the whole caption as before. **In how many pictures is the digit still read, if its word gets no attention at all?**
+
+# %%
+of_place, of_digit = (
+    torch.isin(captions, torch.tensor([vocabulary.index(word) for word in words_of[kind]]))
+    for kind in ("place", "digit")
+)
+hide = {"no word": of_digit & False, "the digit": of_digit, "the place": of_place}
+hide |= {"all but the place": ~of_place, "all but the digit": ~of_digit}
+left = {}
+for name, hidden in hide.items():
+    c, _ = painters["attention"].sample(captions, seed(4), hidden)
+    left[name] = obeyed(c[-1], digit, place)[~new].mean(0)
+    print(f"hidden: {name:18} place {left[name][0]:.2f}, digit {left[name][1]:.2f}")
+if full:
+    assert left["the digit"][1] > left["no word"][1] - 0.15
+    assert left["all but the place"][1] > left["all but the digit"][1] + 0.15
+    assert left["the place"][0] < 0.9
+
+# %% [markdown]
+# Without any attention to its word, the digit is read in 80 % of the pictures instead of 87 %. If *only* the words of the place can be attended to, it is still 76 %. The vectors of "left" or "top" come from an LSTM that has read the whole caption, and they carry the digit. So a share of attention says where the network takes its information from, not which word the information is about. Hiding the place does harm: the network was trained to look there.
+#
+# The pictures of alignDRAW for photographs were blurred, like those of the autoencoders of lecture 02, and the paper sharpens them with a GAN. On the faces of this course this network was tried too, and drew fog; it is not run here.
 
 # %% [markdown]
 # ## 3 · One space for both
@@ -320,34 +509,35 @@ def choices(fact):
     return phrases, [f"{'an' if s[0] in 'aeiou' else 'a'} {s}" for s in said]
 
 
-def plain(fact, phrase):
-    """Sunglasses count as glasses, and a goatee as a beard"""
-    return phrase.startswith("no ") if fact in ("glasses", "beard") else phrase
+def answered(fact, phrases, sentences):
+    """The share of the faces of which the sentence with the largest cosine is true"""
+    with torch.no_grad():
+        answers = (seen @ clip.read(say.encode(sentences)).T).argmax(1).tolist()
+    pairs = zip(answers, asked, strict=True)
+    return sum(plain(fact, phrases[a]) == plain(fact, of[fact]) for a, of in pairs) / n
 
 
 # %%
-zero_shot, always = {}, {}
-for fact in FACTS:
-    phrases, sentences = choices(fact)
-    with torch.no_grad():
-        answers = (seen @ clip.read(say.encode(sentences)).T).argmax(1).tolist()
-    shown = [plain(fact, of[fact]) for of in asked]
-    right = [plain(fact, phrases[a]) == true for a, true in zip(answers, shown, strict=True)]
-    zero_shot[fact], always[fact] = sum(right) / n, max(map(shown.count, set(shown))) / n
+zero_shot = {fact: answered(fact, *choices(fact)) for fact in FACTS}
+four = list(words.PHRASES["beard"])
+share = answered("beard", four, [f"a person with {phrase}" for phrase in four])
+print(f"with all four phrases to choose from, the beard is right in {share:.0%}")
 print(guess.reveal(min(("head", "skin", "face"), key=zero_shot.get)))
 assert zero_shot["face"] < min(zero_shot["head"], zero_shot["skin"])
+if full:
+    assert zero_shot["face"] > 2 * always["face"]
 compared = {fact: (always[fact], zero_shot[fact]) for fact in FACTS}
 figures.pairs_of_shares(compared, ["the commonest answer", "zero-shot"], "share of the test faces")
 
 # %%
-others = [tuple(of[fact] for fact in FACTS[1:]) for of in asked[:128]]
-single = sum(others.count(four) == 1 for four in others)
-print(f"of {len(others)} people, the other four facts single out {single}")
+others = [(*(of[fact] for fact in FACTS[1:]), of.get("colour")) for of in asked[:128]]
+single = sum(others.count(those) == 1 for those in others)
+print(f"of {len(others)} people, the other four facts and the colour single out {single}")
 
 # %% [markdown]
-# The baseline is to give the commonest answer always. The network is far above it for the head and the skin, and furthest from a perfect answer for the expression. For the beard the baseline is already 79 %.
+# The baseline is to give the commonest answer always. The network is far above it for the head and the skin, clearly above it for the expression (41 %, baseline 12 %), and not above it for the beard (79 %, baseline 79 %, standard error 2 points). So of beards this embedding shows nothing that a constant answer does not. (The phrases were "no beard" and "a beard". In training, goatees and moustaches have phrases of their own; with all four the answer is right less often, in 65 %.) Of the other facts, the expression is furthest from a perfect answer.
 #
-# Is the expression not needed in training, because the other four facts tell everybody in a batch apart? No: of 128 people they single out 91, and fewer in training, where sentences leave facts out. So the loss does ask for the expression. More likely causes are that it is a matter of a few pixels with 14 classes, and that training was short; what would help is measured nowhere here. In any case a picture that is guided by this network will show the requested expression less reliably than the requested skin.
+# Is the expression not needed in training, because the other facts tell everybody in a batch apart? No: of 128 people the other four facts and the colour single out 96, and fewer in training, where sentences leave facts out. So the loss does ask for the expression. More likely causes are that it is a matter of a few pixels with 14 classes, and that training was short; what would help is measured nowhere here. In any case a picture that is guided by this network will show the requested expression less reliably than the requested skin.
 #
 # ## 4 · A discriminator that reads
 #
@@ -406,7 +596,7 @@ for name, zeros in silent.items():
 print(", ".join(f"{name} {s:.3f}" for name, s in spread.items()))
 
 # %% [markdown]
-# The pictures are grainy; how many of their facts the judge finds is in the table of section 10. The printed numbers are standard deviations of a pixel between −1 and 1 among the pictures of one sentence: with both sources free, with the cloud held at its mean ("z only"), and with the noise held at 0 ("cloud only"). Most of the variety comes from the cloud. The number does not say what varies: grain counts as much as another haircut, which is why the row of real faces is only an upper mark.
+# The pictures are grainy; how many of their facts the judge finds is in the table of section 10. The printed numbers are standard deviations of a pixel between −1 and 1 among the pictures of one sentence: with both sources free, with the cloud held at its mean ("z only"), and with the noise held at 0 ("cloud only"). Most of the variety comes from the cloud. The number does not say what varies: grain counts as much as another haircut, which is why the row of real faces is only for comparison.
 #
 # ### Two stages
 #
@@ -417,7 +607,7 @@ print(", ".join(f"{name} {s:.3f}" for name, s in spread.items()))
 # %%
 stack_two = load_weights("stack_two_peeps64", StageTwo())
 card("stack_two_peeps64", "steps", "time")
-large_real = words.people("test", 64)[0][words.WATCHED :].floats()[:n]
+large_real = words.strangers(n, size=64)[0].floats()
 large_train = words.people("train", 64, "seen")[0][:n].floats()
 
 
@@ -464,9 +654,9 @@ if full:
     assert gain.mean().abs() < 0.03  # the last one: another's sentence
 
 # %% [markdown]
-# This second stage, after 600 steps, does not do what it is for. Its pictures are sharper than real ones (0.67; real 0.57, enlarged 0.06), but what is sharp is grain: the Fréchet distance to real faces grows from 17.8 to 23.3 (the floor is 4.2), and the judge finds a little less (−0.02 ± 0.01 of the facts). It does not read either: with the sentence of another person it draws almost the same, and as many facts are found (the difference is −0.004 ± 0.004). So the second stage learned edges and contrast first, and nothing of the sentence.
+# This second stage, after 2,000 steps, does not do what it is for. Its pictures are sharper than real ones, but what is sharp is grain and contrast: the Fréchet distance to real faces grows from 17.6 to 20.8 (the floor is 4.2), and the judge finds less. It does not read either: with the sentence of another person it draws almost the same, and as many facts are found. So this second stage has learned edges and contrast, and nothing of the sentence that the judge can find.
 #
-# This is one short training, and no verdict on the idea: 600 steps of 32 are not five passes through our faces, where the paper trained each stage for 600 passes. Whether more steps would be enough is not measured here.
+# This is one short training, and no verdict on the idea: 2,000 steps of 32 are sixteen passes through our faces, where the paper trained each stage for 600 passes. Whether more steps would be enough is not measured here.
 #
 # ## 5 · A picture in 64 bytes
 #
@@ -507,7 +697,7 @@ for name, x in {"4 × 4 pixels, enlarged": small, "64 tokens": rebuilt}.items():
 plots.rows({"real": real[:10], "4 × 4 pixels": small[:10], "64 tokens": rebuilt[:10]})
 
 # %% [markdown]
-# With about as many bytes, a picture of 4 × 4 pixels keeps little (the floor of facts is 34 %, the ceiling 99 %). The 64 tokens keep most. Their share is the new ceiling: a network that draws tokens is not expected to do better than the row "rebuilt from tokens".
+# With about as many bytes, a picture of 4 × 4 pixels keeps little (the floor of facts is 38 %, the ceiling 99 %). The 64 tokens keep most. Their share is the new ceiling: a network that draws tokens is not expected to do better than the row "rebuilt from tokens".
 #
 # How can such an encoder learn? The rounding is a step function, and its gradient is 0 almost everywhere.
 #
@@ -574,14 +764,13 @@ def perplexity(tokens, codes):
 perplexity = check("words.perplexity", perplexity)
 
 # %% [markdown]
-# Three codebooks with 256 codes are trained for the same short time: by the loss above (**plain**); with each code as the moving average of the vectors that are rounded to it (**ema**, for exponential moving average); and like the second, but a code that is hardly used is reset to a vector that the encoder has just returned (**restart**, as in Jukebox, Dhariwal and others 2020). **How many codes does the plain one use in 128 faces?**
+# Three codebooks with 256 codes are trained for the same short time: by the loss above (**plain**); with each code as the moving average of the vectors that are rounded to it (**ema**, for exponential moving average); and like the second, but a code that is hardly used is reset to a vector that the encoder has just returned (**restart**, as in Jukebox, Dhariwal and others 2020). At the first step no code of the third has been used, so all its codes come from the encoder's vectors of the first batch. **How many codes does the plain one use in 128 faces?**
 
 # %%
 # Replace ... by a number from 1 to 256
 guess = predict("words.plain_codes", ...)
 
 # %%
-train_faces, _ = words.people("train", combinations="seen")
 home = device.choose().device
 batch, steps = pick(smoke=(32, 3), laptop=(32, 60), gpu=(256, 4000))
 books = {}
@@ -605,7 +794,7 @@ if full:
 figures.usage(counts)
 
 # %% [markdown]
-# After 60 steps the plain codebook and the one of moving averages each use about 20 of their 256 codes. With restarts more than 160 are used, and the error is the smallest (0.14; 0.15 with moving averages, 0.20 plain). A code that is nearest to no place gets no gradient and stays where it is. These are single short runs. The codebook of this section was trained with restarts for longer; how many codes it uses stands in the lines of its card above.
+# After 60 steps the plain codebook and the one of moving averages each use about 20 of their 256 codes. With restarts, which here includes a start from the data, more than 160 are used. The error is 0.14 (0.15 with moving averages, 0.20 plain); one seed does not rank the first two. A code that is nearest to no place gets no gradient and stays where it is. These are single short runs. The codebook of this section was trained with restarts for 900 steps: it uses all 256 codes, with a perplexity of 159.
 #
 # ### With a discriminator
 #
@@ -644,7 +833,7 @@ since = range(joins["with"], steps)
 plots.curves(since, {"λ": weight["with"][since.start :]}, "step", "weight λ", yscale="log")
 
 # %% [markdown]
-# One seed is no ranking. The same two trainings of 250 steps with three seeds were measured beforehand (`course_lib/studies/sharper.py`):
+# One seed is no ranking. The same two trainings of 250 steps with three seeds were measured beforehand, on the 387 test people (`course_lib/studies/sharper.py`):
 
 # %%
 table, ends = studies.read("sharper"), {}
@@ -662,9 +851,9 @@ assert ends["psnr", "with"][1] < ends["psnr", "without"][0]
 # %% [markdown]
 # In all three seeds the discriminator makes the rebuilt pictures sharper (0.75 … 0.77 of the sharpness of real pictures, 0.66 without it) and brings them nearer to real faces (Fréchet distance 1.5 … 1.8, without it 2.2 … 2.3). Its price is 0.2 … 0.3 dB of PSNR. The judge reads about as much in both (0.92 … 0.93 of the facts, 0.99 in real faces): the tokens are the same, and a decoder does not know more about a person than they say.
 #
-# The comparison with the untouched decoder is less flattering. Its Fréchet distance is 1.8 and its sharpness 0.67. So the training without the discriminator increased the distance, and the discriminator does little more than win that back; only the sharpness is truly gained. Why the distance increased is not tested here; the reconstruction loss is another one than before (absolute instead of squared error, and features).
+# The comparison with the untouched decoder is less flattering. Its Fréchet distance is 1.7 and its sharpness 0.66 (the row "as it was", for the 500 people; the study measured the first 387 of them). So the training without the discriminator increased the distance, and the discriminator does little more than win that back; only the sharpness is truly gained. Why the distance increased is not tested here; the reconstruction loss is another one than before (absolute instead of squared error, and features).
 #
-# Look at λ on its logarithmic axis. By its definition it is large where the decoder's gradient from the discriminator is small, and it falls as this gradient grows. The product of the two, the pull on the last layer, always stays 0.8 of the pull of the reconstruction loss.
+# Look at λ on its logarithmic axis. λ is a ratio, so its fall to 0.01 says that the discriminator's gradient became about 80 times as large as that of the reconstruction loss; which of the two changed is not shown. The product of the two, the pull on the last layer, always stays 0.8 of the pull of the reconstruction loss.
 #
 # ## 6 · One token after another
 #
@@ -699,24 +888,53 @@ net = load_weights("next_peeps32", TokenTransformer())
 card("next_peeps32", "steps", "time")
 
 
-def priced(*begin):
-    """The logits of a few pictures' tokens after a beginning, and what a token costs in nats"""
-    ids, places = joined(*begin, net.mark("IMAGE", len(few[1])), net.drawn(few[1]))
+def priced(image, *begin):
+    """The logits of pictures' tokens after a beginning, and the nats a token of each picture"""
+    ids, places = joined(*begin, net.mark("IMAGE", len(image)), net.drawn(image))
     with torch.no_grad():
         logits = net(ids, places, causal_mask(len(places)))
     start = len(places) - net.n
-    return logits[:, start - 1 : -1, net.words :], next_token_loss(logits, ids, start).item()
+    pairs = zip(logits.split(1), ids.split(1), strict=True)
+    each = torch.stack([next_token_loss(*pair, start) for pair in pairs])
+    return logits[:, start - 1 : -1, net.words :], each
 
 
 # %%
-nats["network, another's sentence"] = priced(net.told(few[0].roll(1, 0)))[1]
-nats["network, no sentence"] = priced()[1]
-next_logits, nats["network, its own sentence"] = priced(net.told(few[0]))
+_, other = priced(few[1], net.told(few[0].roll(1, 0)))
+_, silent = priced(few[1])
+next_logits, own = priced(few[1], net.told(few[0]))
+for name, each in {"another's": other, "no": silent, "its own": own}.items():
+    nats[f"network, {name} sentence"] = each.mean().item()
 assert nats["network, its own sentence"] == min(nats.values())
 plots.bars(nats, "nats a token")
 
+
+# %%
+def entropy(answers):
+    """Of how often each answer occurs, in nats"""
+    kinds = sorted(set(answers))
+    rows = torch.tensor([kinds.index(answer) for answer in answers])
+    return perplexity(rows, len(kinds)).log().item()
+
+
+heads = [(of["head"], of.get("colour", "")) for of in train_facts]
+rest = ("face", "skin", "glasses", "beard")
+most = entropy(heads) + sum(entropy([of[fact] for of in train_facts]) for fact in rest)
+changed = {"its own sentence saves": silent - own, "another's sentence costs": other - silent}
+for name, each in changed.items():
+    each = 64 * each
+    print(f"{name} {each.mean():.1f} ± {each.std() / len(each) ** 0.5:.1f} nats a picture")
+print(f"entropy of the facts: at most {most:.1f} nats, {most / 64:.2f} a token")
+assert 0 < 64 * (silent - own).mean() < most
+
+# %%
+train_few = [words.sentence(of, seed(i), share=1.0) for i, of in enumerate(train_facts[:64])]
+_, heart = priced(known[:64], net.told(say.encode(train_few)))
+print(f"training faces, their own sentences: {heart.mean():.2f} nats a token")
+assert heart.mean() < 0.6 * own.mean()
+
 # %% [markdown]
-# If each token had to be guessed from how often its code occurs in training faces, it would cost as much as the first bar says, and less if the place is known as well (corners are white). The tokens before it lower the price to less than a third of that, even without a sentence. The right sentence then saves a little more (64 times as much for a whole picture), and the sentence of another person costs more than none. So this network relies on the tokens before much more than on the sentence. Keep this in mind for section 10.
+# If each token had to be guessed from how often its code occurs in training faces, it would cost as much as the first bar says, and less if the place is known as well (corners are white). The tokens before it lower the price to less than a third of that, even without a sentence. The right sentence saves 0.10 nats a token, 6.5 nats a picture. This is not little: the facts of a sentence have an entropy of at most 9.6 nats, so no sentence can save an ideal network more than 0.15 nats a token on average. The sentence of another person costs 9.3 nats a picture more than none. So the network does read; the tokens before save more because most of a picture does not depend on these facts. (On training faces with their own sentences it pays only 0.43 nats a token: it has begun to learn them by heart.)
 #
 # To sample a picture is to choose 64 times. If each token is sampled from the whole distribution, an unlikely one comes up now and then, and all later tokens are conditioned on it. **Nucleus sampling** (Holtzman and others 2020) cuts the tail off: the nucleus is the smallest set of tokens that together hold at least the probability $p$.
 #
@@ -779,7 +997,7 @@ print(f"seconds a picture: {seconds[False]:.3f} and {seconds[True]:.3f}")
 assert torch.equal(sampled[False], sampled[True]) and seconds[True] < seconds[False]
 
 # %% [markdown]
-# The tokens are the same, and so are the logits up to the rounding of float32. 41 times fewer places are computed, but the time does not fall by as much: a processor is used badly by one place at a time.
+# The tokens are the same, and so are the logits up to the rounding of float32. 41 times fewer places are computed, but the time falls only to about a seventh; a likely reason is that one place at a time does not keep a processor busy.
 #
 # ### Guidance, and a network that reads its own pictures
 #
@@ -800,27 +1018,37 @@ for name, image in variants.items():
     found = words.hits(vq.pictures(image), few_asked).mean(1)  # of each picture
     print(f"{name:16} facts found {found.mean():.2f} ± {found.std() / m**0.5:.2f}")
 print(f"floor {floor:.2f}, rebuilt from tokens {scores['rebuilt from tokens'].mean:.2f}")
+each = torch.stack([words.hits(vq.pictures(image), few_asked).mean(1) for image in four])
+gain = each[likely.argmax(0), torch.arange(m)] - each.mean(0)
+error = gain.std() / m**0.5
+print(f"the four samples {each.mean():.2f} on average, ", end="")
+print(f"best of 4 adds {gain.mean():.2f} ± {error:.2f}")
+if full:
+    assert gain.mean() > 2 * error
 shown = {name: vq.pictures(image[:10]) for name, image in variants.items()}
 plots.rows(shown | {"who is asked for": real[:10]})
 
 # %% [markdown]
-# ± is one standard error over the pictures. Compare the row $w = 1$ with the floor, and each other row with the one above it. Guidance trades quality for obedience: at $w = 4$ shapes fall apart. Best of 4 costs four times as much and changes nothing in the sampling itself. What it gains comes from reading alone, and the network that reads is the one that draws, not the judge.
+# ± is one standard error over the pictures. Compare $w = 1$ with the floor, $w = 2$ and $w = 4$ with $w = 1$, and best of 4 with the mean of its own four samples. With $w = 2$ more facts are found than with $w = 1$, at no measurable cost in Fréchet distance (section 10). At $w = 4$ shapes fall apart, and facts are lost again. Best of 4 costs four times as much and changes nothing in the sampling itself. What it gains comes from reading alone, and the network that reads is the one that draws, not the judge.
 #
-# As a reader, how good is it? The next cell lets it write the likeliest word each time ("greedy" captions) for real test faces, and counts how often what a caption says is true. The baseline is again the commonest answer.
+# As a reader, how good is it? The next cell lets it write the likeliest word each time ("greedy" captions) for real test faces, and counts how often what a caption says is true. The baseline is the commonest answer for the same faces.
 
 # %%
 captions = say.decode(tokens.caption(net, picture_tokens.flatten(1)[:m]))
 said = {fact: [] for fact in FACTS}
 for told, of in zip(map(words.understood, captions), few_asked, strict=True):
     for fact in told.keys() & set(FACTS):
-        said[fact].append(told[fact] == of[fact])
-for fact, right in said.items():
-    print(f"{fact:8} said in {len(right):3} of {m} captions, right in {sum(right):3}", end="")
-    print(f" ({sum(right) / max(len(right), 1):.0%}; the commonest answer {always[fact]:.0%})")
+        said[fact].append((told[fact], of[fact]))
+for fact, each in said.items():
+    right, true = sum(a == b for a, b in each), [b for _, b in each]
+    constant = max(map(true.count, true), default=0)
+    print(f"{fact:8} said in {len(each):2} of {m} captions, right in {right:2} ", end="")
+    print(f"(always the commonest answer: {constant:2})")
+    assert not full or right > constant
 print(*captions[:3], sep="\n")
 
 # %% [markdown]
-# Compare the two percentages of a line: what the network says of glasses and beards is worth something only as far as it is right more often than a caption that always says "no". It is, for every fact. Heads, skins and glasses are named correctly almost always; the expression, a matter of few pixels, is the hardest.
+# Compare the two numbers of a line: what the network says of glasses and beards is worth something only as far as it is right more often than a caption of the same faces that always says "no": 29 against 23 of 36 for beards, 35 against 22 for glasses. Heads, skins and glasses are named correctly almost always; the expression, a matter of few pixels, is the hardest.
 #
 # ## 7 · Many at once
 #
@@ -834,7 +1062,7 @@ print(*captions[:3], sep="\n")
 print(inspect.getsource(topic.masked_input_as_published))
 
 # %% [markdown]
-# Correct it. `tokens` is `(B, N)`, `u` is `(B,)`, and each row of `ranks` `(B, N)` holds the numbers 0 … N − 1 in any order. In each row hide the $\lceil \cos(\pi u/2)\,N\rceil$ places of the lowest ranks, at least one: there the network sees the number `mask`. Return what the network sees, and the places that count in the loss. *One word, five minutes.*
+# Correct it. `tokens` is `(B, N)`, `u` is `(B,)`, and each row of `ranks` `(B, N)` holds the numbers 0 … N − 1 in any order. In each row hide the $\lceil \cos(\pi u/2)\,N\rceil$ places of the lowest ranks, at least one: there the network sees the number `mask`. Return what the network sees, and the places that count in the loss. Copy the four lines into the next cell and correct them. *Four lines, of which one changes; five minutes.*
 
 
 # %%
@@ -870,12 +1098,14 @@ hide = (16, 32, 48, 64)
 told = {"its own sentence": few[0], "no sentence": say.nothing(len(image))}
 costs = {name: [priced_hidden(sentence, h) for h in hide] for name, sentence in told.items()}
 assert costs["its own sentence"][0] < costs["its own sentence"][-1] < costs["no sentence"][-1]
+print("all hidden:", ", ".join(f"{name} {cost[-1]:.2f}" for name, cost in costs.items()))
+print(f"frequencies by place: {nats['frequencies by place']:.2f}")
 plots.curves(hide, costs, "hidden tokens of 64", "nats a hidden token", xticks=hide)
 
 # %% [markdown]
-# With all 64 tokens hidden, the network has only the sentence and the places, and the sentence lowers the price by much more than it does for the next-token network. The more tokens are visible, the cheaper are the others, and the less a sentence adds.
+# With all 64 tokens hidden and no sentence, only the frequencies by place are left: 3.6 nats, as in section 6. The sentence lowers this to 1.45. This saving is not comparable with the 0.1 nats of the next-token network: here each place is priced without the others, so what the sentence says of the head is saved again at each place. The more tokens are visible, the cheaper are the others, and the less a sentence adds.
 #
-# Sampling goes in **passes**: sample all hidden tokens, keep those of which the network is surest, and hide the others again. After pass $i$ of $T$, $\lfloor 64 \cos(\pi i/2T) \rfloor$ places are still hidden.
+# Sampling goes in **passes**: sample all hidden tokens, keep those of which the network is surest, and hide the others again. As in the published code, random (Gumbel) noise is added to the log-probabilities in this choice: it is large in the first pass and 0 in the last. After pass $i$ of $T$, $\lfloor 64 \cos(\pi i/2T) \rfloor$ places are still hidden.
 #
 # ### Exercise 11 · The surest stay
 #
@@ -926,7 +1156,7 @@ sliders.masked_film(
 # **With guidance $w = 2$, what happens to the facts of a full sentence if all 64 tokens are drawn in a single pass?**
 
 # %%
-# Replace ... by one of: "nearly all are lost", "most are still found", "none is lost"
+# Replace ... by one of: "nearly all are lost", "about half are lost", "few or none are lost"
 guess = predict("words.passes", ...)
 
 # %%
@@ -938,7 +1168,8 @@ for w in (2.0, 1.0):
 mean = {key: each.mean().item() for key, each in found.items()}
 kept = (mean[2.0, 1] - floor) / (mean[2.0, 8] - floor)
 print(guess.reveal(
-    "nearly all are lost" if kept < 0.3 else "none is lost" if kept > 0.97 else "most are still found"
+    "nearly all are lost" if kept < 0.3 else "about half are lost" if kept < 0.8
+    else "few or none are lost"
 ))  # fmt: skip
 
 # %%
@@ -948,10 +1179,12 @@ for w in (2.0, 1.0):
     print(f"± {gain.std() / m**0.5:.2f} to the facts found")
 lines = {f"w = {w:g}": [mean[w, p] for p in passes] for w in (2.0, 1.0)}
 lines |= {"floor": [floor] * 4, "rebuilt from tokens": [scores["rebuilt from tokens"].mean] * 4}
-plots.curves(passes, lines, "passes", "share of the facts", xticks=passes, ylim=(0, 1))
+figure = plots.curves(passes, lines, "passes", "share of the facts", xticks=passes, ylim=(0, 1))
+figure.axes[0].legend(loc="lower right", ncols=2)
+figure
 
 # %% [markdown]
-# A single pass finds nearly as many facts as eight, with guidance and without: each token is conditioned on a full sentence, so the places agree although they do not see each other. And if the sentence says nothing? The next cell changes only the sentence, at $w = 1$, and measures the Fréchet distance to real faces:
+# A single pass finds as many facts as eight, within the standard error (± 0.02), with guidance and without: each token is conditioned on a full sentence, so the places agree although they do not see each other. And if the sentence says nothing? The next cell changes only the sentence, at $w = 1$, and measures the Fréchet distance to real faces:
 
 # %%
 whole = metrics.fit_gaussian(net_features.features(real))
@@ -966,11 +1199,11 @@ for name, x in variants.items():
 plots.rows({name.replace(", ", ",\n"): x[:10] for name, x in variants.items()})
 
 # %% [markdown]
-# The distances are high because the pictures are few; the first line is their floor. In one pass with nothing said, each place chooses a head for itself, and the picture is a mixture of several. In eight passes the first places decide, and the others are conditioned on them. So passes are needed for what the sentence leaves open. They have a price: each pass computes all places again, while next-token sampling computes each place once. Section 10 shows the seconds of both.
+# The distances are high because the pictures are few; the first line is what as many training faces get. In one pass with nothing said, each place chooses a head for itself, and the picture is a mixture of several. In eight passes the first places decide, and the others are conditioned on them. So passes are needed for what the sentence leaves open. They have a price: each pass computes all places again, while next-token sampling computes each place once. Section 10 shows the times of both.
 #
 # ## 8 · Optimising a score
 #
-# A third way needs no generator. Take the contrastive network of section 3, start from any picture, and change it by gradient ascent on the cosine with the sentence. **VQGAN-CLIP** (Crowson and others 2022) changes not the pixels but the *codes* of a picture before they are rounded, and lets the network see random cutouts of the picture, so that it has to fit the sentence at several positions and scales. **If the pixels are changed until the cosine is higher than that of real pairs, what does the judge find?**
+# A third way trains no network to draw from sentences. Take the contrastive network of section 3, start from any picture, and change it by gradient ascent on the cosine with the sentence. **VQGAN-CLIP** (Crowson and others 2022) changes not the pixels but the *codes* of a picture before they are rounded (here those of section 5, with its decoder), and lets the network see random cutouts of the picture, so that it has to fit the sentence at several positions and scales. **If the pixels are changed until the cosine is higher than that of real pairs, what does the judge find?**
 
 # %%
 # Replace ... by one of: "as much as in real faces", "something between", "no more than before"
@@ -998,14 +1231,14 @@ for name, x in climbed.items():
     print(f" ± {found.std() / k**0.5:.2f}")
 print(guess.reveal("something between"))
 if full:
-    assert cosines["pixels"] > cosines["real"]
+    assert min(cosines[name] for name in ways) > cosines["real"]
     assert share["start"] < share["pixels"] < share["real"] - 0.1
 plots.rows({name: x[:10] for name, x in climbed.items()})
 
 # %% [markdown]
-# The optimised pictures reach a cosine as high as that of real pairs or higher. The judge, which took no part, starts at its floor and finds more of the facts than at the start, but fewer than in real faces. So the optimisation puts something of the sentence into the picture. But no face appears: colours and shapes that raise the score of a network trained on nothing but faces.
+# The optimised pictures reach a higher cosine than real pairs. The judge, which took no part, finds more of the facts than at the start, but fewer than in real faces. So the optimisation puts something of the sentence into the picture. But no clean face appears: the pixels become noise on the old face, the codes become patches of skin and hair. The cutouts do not help the judge here (0.62 ± 0.04 of the facts with them, 0.70 ± 0.05 without). Pixels and codes moved at different learning rates, so their difference has more than one possible cause.
 #
-# This has two lessons. A score that was optimised no longer measures anything, so no network that takes part in a loss is a judge in this course. And even an independent judge proves little about such pictures: it too was trained on faces only, and may find as many facts in these pictures as in the output of a good generator. Look at the pictures.
+# This has two lessons. After optimisation a score no longer measures what it measured before: the cosine is above that of real faces (0.84 … 0.90, real 0.78), the facts are far below (0.44 … 0.70, real 0.99). So no network that takes part in a loss is a judge in this course. And even an independent judge proves little about such pictures: it too was trained on faces only, and may find as many facts in these pictures as in the output of a good generator (codes 0.70, the next-token network of section 6 0.65). Look at the pictures.
 #
 # ## 9 · Attention from places to words
 #
@@ -1052,22 +1285,29 @@ with torch.no_grad():
     expected = maps + added.transpose(1, 2).view_as(maps)
     torch.testing.assert_close(layer(maps, offers, is_word), expected, rtol=1e-4, atol=1e-4)
 
+# %% [markdown]
+# Our network does flow matching (lecture 07) on the encoder's maps of 8 × 8 × 8 numbers, with cross-attention to the words after each of its four blocks. In training one sentence in ten is hidden, for guidance. The sampled map is rounded to the nearest codes and decoded by the decoder of section 5. In the tables this is "latent flow"; it takes 10 steps.
+#
+# Which words do the places of a picture attend to? We take the first test person with glasses:
+
 # %%
 flow = load_weights("text_flow_peeps32", TextUNet())
 card("text_flow_peeps32", "steps", "time")
-spoken = say.decode(text[:1])[0].split()
+i = next(i for i, of in enumerate(asked) if of["glasses"] == "glasses")
+who, told = real[i : i + 1], text[i : i + 1]
+spoken = say.decode(told)[0].split()
 with torch.no_grad():
-    heard = text_to_image.word_maps(flow, vq.encode(real[:1]), text[:1], 0.5, seed(12))[0]
+    heard = text_to_image.word_maps(flow, vq.encode(who), told, 0.5, seed(12))[0]
 even = 1 / (len(spoken) + 1)  # the end of the sentence gets attention too
 first = [spoken.index(word) for word in dict.fromkeys(spoken)]  # of a word that comes twice
-figures.word_maps(real[0], heard[first], [spoken[i] for i in first], even)
+figures.word_maps(who[0], heard[first], [spoken[i] for i in first], even)
 
 # %% [markdown]
-# Each map shows how much attention the places give to one word, as the mean over the four blocks, halfway between noise and picture. The number is the mean over the places. If all words got the same, all maps would be grey. In large models the maps of nouns lie on the things themselves. Check whether that is so here, for "glasses" and for the words of the head, and whether the words with the strongest maps are those that tell a fact. A word can get attention without changing the picture; whether it is obeyed is for the judge to say, in the next section.
+# Each map shows how much attention the places give to one word, as the mean over the four blocks, halfway between noise and picture. The number is the mean over the places. If all words got the same, all maps would be grey. Of a word that comes twice only the first place is shown, and the end of the sentence is not, so the numbers do not add up to 1. Here the maps do not lie on the things: most have the same pattern, which covers the white background as well, and "on" gets as much attention as "glasses" or "bangs". One reason is possible: a small transformer reads the sentence first, so the vector at "on" can carry what the other words say. In large models the maps of nouns often lie on the things themselves (Hertz and others 2022). A word can get attention without changing the picture; whether it is obeyed is for the judge to say, in the next section.
 #
 # ## 10 · All on the same sentences
 #
-# Now every method that draws from a sentence gets the same test sentences, which mention all five facts. The judge counts the facts, and the Fréchet distance says how far the pictures are from real faces. The floor of the distance is as many training faces against the same test faces. "Rebuilt from tokens" is below this floor because it shows the very people of the test set. ± is the standard error for the facts, and for the distance the spread if the pictures are resampled with replacement. Seconds are CPU seconds for one picture, in batches of 50. The pictures of StackGAN's second stage are averaged to 32 × 32 pixels, so that all are compared at one size. The masked network takes 8 passes; both transformers sample with $w = 2$, the next-token network within the nucleus $p = 0.9$, and once more with $w = 1$ and the same nucleus.
+# Now every method that draws from a sentence gets the same test sentences, which mention all five facts. The judge counts the facts, and the Fréchet distance says how far the pictures are from real faces. The mark for the distance is as many training faces against the same test faces. A method can come below it: it gets the sentences of the very test people, so heads and skins occur as often as among them, while the training faces are other people without the held-out pairs. "Rebuilt from tokens" shows the very people of the test set. ± is the standard error for the facts, and for the distance the spread if the pictures are resampled with replacement. Times are CPU milliseconds for one picture, in batches of 50. The pictures of StackGAN's second stage are averaged to 32 × 32 pixels, so that all are compared at one size. The masked network takes 8 passes; both transformers sample with $w = 2$, the next-token network within the nucleus $p = 0.9$, and once more with $w = 1$ and the same nucleus.
 
 
 # %%
@@ -1115,7 +1355,7 @@ for title, values in {"facts found": facts_found, "Fréchet": distances}.items()
     print(f"{title}: {', '.join(f'{name} {value}' for name, value in values.items())}")
 
 # %%
-floors = list(scores)[:2]
+floors = list(scores)[:3]
 order = [*floors, *methods, "rebuilt from tokens", "real faces (ceiling)"]
 for name in methods:
     assert scores[name].mean > floor, name
@@ -1130,13 +1370,13 @@ plots.rows(found | {"real": real[:8]})
 #
 # - **Head and skin** have a low floor, so here a high share means that the sentence was obeyed. The masked network and the latent flow are closest to the ceiling.
 # - **Face**: compare each method with the floor and with "rebuilt from tokens". The tokens keep the expression of most faces, so where a method stays at the floor, the tokens are not the reason. It is a matter of few pixels and of one word in a sentence.
-# - **Glasses and beard**: the floor is the grey picture, 0.60 and 0.79. A method below it draws glasses and beards of its own choice.
+# - **Glasses and beard**: there are two floors: always "no" (the grey picture, 0.60 and 0.79), and drawing them as often as they occur but at random (another's sentence, 0.52 and 0.68). A method between the two reads something, and errs more often than one that never draws any. A method at the lower floor or below it does not read them: it draws glasses and beards without regard to the sentence.
 # - **Fréchet distance** ranks the methods in another order than the facts. A distance between two sets of pictures does not know which picture was drawn for which sentence: the next-token network is nearer to real faces than the latent flow, and finds fewer facts. Distances that differ by less than their ± are not a ranking.
 # - **Time**: each stage of StackGAN is a single forward pass. Guidance makes the next-token network slower because it runs it twice, and the masked network computes all places in each pass.
 #
 # ### Never together
 #
-# Some heads never occur with one of the five skins in training. We take test people with such a head and change one fact of their sentence, the skin, to the one that never occurs with it. **How often are head and skin both drawn, compared with the original sentences?**
+# Some heads never occur with one of the five skins in training. We take test people with such a head and change one fact of their sentence, the skin: once to another skin that occurs with this head in training, once to the one that never does. **How often are head and skin both drawn by the next-token network for the second sentence, compared with the first?**
 
 # %%
 # Replace ... by one of: "as often", "less often", "never"
@@ -1145,10 +1385,18 @@ guess = predict("words.together", ...)
 # %%
 partner = dict(words.HELD_OUT)  # a head -> the skin that it never has in training
 rows = [i for i, of in enumerate(asked) if of["head"] in partner and not held_out[i]]
-rows = rows[: pick(smoke=16, laptop=100, gpu=200)]
-swapped = [{**asked[i], "skin": partner[asked[i]["head"]]} for i in rows]
-new = [words.sentence(of, seed(i), share=1.0) for i, of in zip(rows, swapped, strict=True)]
-print(words.sentence(asked[rows[0]], seed(rows[0]), share=1.0), new[0], sep="\n")
+rows = rows if full else rows[:16]
+control, swapped = [], []
+for i in rows:
+    never = partner[asked[i]["head"]]
+    skins = [skin for skin in words.SKINS if skin not in (asked[i]["skin"], never)]
+    control.append({**asked[i], "skin": skins[i % len(skins)]})
+    swapped.append({**asked[i], "skin": never})
+
+
+def reworded(wanted):
+    """The sentences of the same people, in the same words but for the skin"""
+    return [words.sentence(of, seed(i), share=1.0) for i, of in zip(rows, wanted, strict=True)]
 
 
 def both(x, wanted):
@@ -1156,27 +1404,35 @@ def both(x, wanted):
     return (words.hits(x, wanted)[:, 1:3] == 1).all(1).double()
 
 
+print(reworded(control)[0], reworded(swapped)[0], sep="\n")
+
+
 # %%
 pairs, less = {}, {}
 for name in ("next token, w = 2", "masked, w = 2"):
-    seen_pair = both(made[name][rows], [asked[i] for i in rows])
-    new_pair = both(methods[name](say.encode(new), seed(14)), swapped)
-    lost, pairs[name] = seen_pair - new_pair, (seen_pair.mean().item(), new_pair.mean().item())
-    error = lost.std() / len(rows) ** 0.5
+    together, apart = (
+        both(methods[name](say.encode(reworded(wanted)), seed(14)), wanted)
+        for wanted in (control, swapped)
+    )
+    pairs[name] = together.mean().item(), apart.mean().item()
+    lost, error = together - apart, (together - apart).std() / len(rows) ** 0.5
     less[name] = (lost.mean() > 2 * error).item()
-    print(f"{name}: lost {lost.mean():+.2f} ± {error:.2f} (standard error of {len(rows)} pairs)")
-never = [i for i, out in enumerate(held_out) if out]
-real_pair = both(real[never], [asked[i] for i in never])
+    print(f"{name}: {pairs[name][0]:.2f} and {pairs[name][1]:.2f}, ", end="")
+    print(f"lost {lost.mean():.2f} ± {error:.2f} (standard error of {len(rows)} pairs)")
+new = [i for i, never in enumerate(held_out) if never]
+real_pair = both(real[new], [asked[i] for i in new])
 print(f"real faces with such pairs: the judge finds both in {real_pair.mean():.2f}")
 
 # %%
-answer = "less often" if less["masked, w = 2"] else "as often"
-print(guess.reveal("never" if pairs["masked, w = 2"][1] < 0.02 else answer))
+name = "next token, w = 2"
+answer = "less often" if less[name] else "as often"
+print(guess.reveal("never" if pairs[name][1] < 0.02 else answer))
+assert not full or less[name]
 kinds = ["together in training", "never together"]
 figures.pairs_of_shares(pairs, kinds, "share of pictures with both head and skin")
 
 # %% [markdown]
-# The answer is for the masked network. The people, the heads and all other words of the two sentences are the same, so a difference comes from the pair. A difference within two standard errors is not shown to be zero: only a loss larger than that could have been found here. The next-token network, which relies on the tokens before (section 6), loses more: in training the tokens of such a head were never followed by this skin. This explanation is not tested here.
+# In both sentences the skin was changed, so the difference comes from the pair and not from the change. For the next-token network it is large. One explanation is possible: in training the tokens of such a head were never followed by those of this skin. It is not tested here. The masked network loses much less: 0.10 ± 0.03 in this run, and 0.06 ± 0.03 with the next seed. Compare this with its standard error: a loss of two or three of them is likely, but its size is hardly known.
 #
 # ### Say it
 #
@@ -1196,13 +1452,14 @@ sliders.say_it(
 # %% [markdown]
 # ## What this lecture leaves out
 #
-# Told, but not run: alignDRAW. Not told: AttnGAN; the fine-tuning of deep belief networks; CM3Leon's retrieval, infilling and instruction tuning; Muse's second network, which raises the resolution; text encoders trained on the web (T5), from which large systems get their knowledge of words; StyleGAN-T.
+# Not mentioned: AttnGAN; the fine-tuning of deep belief networks; CM3Leon's retrieval, infilling and instruction tuning; Muse's second network, which raises the resolution; text encoders trained on the web (T5), from which large systems get their knowledge of words; StyleGAN-T.
 #
-# All networks were trained for minutes on one CPU core; their cards say how long. The order of the methods in the table holds for these trainings, with one seed each, and may change with others. They are not of equal length: the masked network took 5,000 steps, the latent flow 4,000, the next-token network 1,500, StackGAN's first stage 1,000, its second 600. More steps do not always help: after 5,000 steps the next-token network knew its training faces by heart (0.11 nats a token on them, 0.48 after 1,500) and drew fewer facts (58 instead of 63 % of those in the sentences of the 129 people by whom this number of steps was chosen, and whom this lecture leaves out). It has also read half as many sentences for drawing as the masked one: the other half of each batch went into drawing without a sentence and into captions.
+# All networks were trained for minutes on one CPU core; their cards say how long. The order of the methods in the table holds for these trainings, with one seed each, and may change with others. They are not of equal length: the masked network took 5,000 steps, the latent flow 4,000, the next-token network 1,500, StackGAN's first stage 6,000, its second 2,000. More steps do not always help: after 5,000 steps the next-token network knew its training faces by heart (0.11 nats a token in training, 0.48 after 1,500) and drew fewer facts (58 instead of 63 %, a difference of about two standard errors, on the 129 people by whom this number of steps was chosen). It has also read only a sixth as many sentences for drawing as the masked one (24,000 and 144,000): it had fewer steps, and half of each batch went into drawing without a sentence and into captions.
 #
 # | system | its idea, in this lecture | what was measured here |
 # |---|---|---|
 # | deep belief network, 2006 | a label is ten more pixels | exact likelihood; share of requested digits over steps |
+# | alignDRAW, 2016 | attention to words while painting | place and digit by judges; pairs never together; words hidden from the attention |
 # | StackGAN, 2017 | a discriminator that reads; conditioning augmentation; two stages | facts found; where variety comes from; what the second stage adds |
 # | VQ-VAE, 2017; Jukebox, 2020 | a picture as tokens | three codebooks and their usage |
 # | VQGAN, 2021 | a discriminator for the decoder of tokens | sharpness, error and Fréchet distance with it and without |
@@ -1226,6 +1483,7 @@ sliders.say_it(
 # - G. E. Hinton, S. Osindero, Y.-W. Teh. A fast learning algorithm for deep belief nets. *Neural Computation* 18, 2006.
 # - I. Sutskever, T. Tieleman. On the convergence properties of contrastive divergence. *AISTATS* 2010.
 # - E. Mansimov, E. Parisotto, J. L. Ba, R. Salakhutdinov. Generating images from captions with attention. *ICLR* 2016, arXiv:1511.02793.
+# - K. Gregor, I. Danihelka, A. Graves, D. J. Rezende, D. Wierstra. DRAW: a recurrent neural network for image generation. *ICML* 2015, arXiv:1502.04623.
 # - S. Reed, Z. Akata, X. Yan and others. Generative adversarial text to image synthesis. *ICML* 2016, arXiv:1605.05396.
 # - H. Zhang, T. Xu, H. Li and others. StackGAN: text to photo-realistic image synthesis with stacked generative adversarial networks. *ICCV* 2017, arXiv:1612.03242.
 # - A. van den Oord, O. Vinyals, K. Kavukcuoglu. Neural discrete representation learning. *NeurIPS* 2017, arXiv:1711.00937.
@@ -1236,6 +1494,7 @@ sliders.say_it(
 # - P. Esser, R. Rombach, B. Ommer. Taming transformers for high-resolution image synthesis. *CVPR* 2021, arXiv:2012.09841.
 # - R. Rombach, A. Blattmann, D. Lorenz, P. Esser, B. Ommer. High-resolution image synthesis with latent diffusion models. *CVPR* 2022, arXiv:2112.10752.
 # - K. Crowson, S. Biderman, D. Kornis and others. VQGAN-CLIP: open domain image generation and editing with natural language guidance. *ECCV* 2022, arXiv:2204.08583.
+# - A. Hertz, R. Mokady, J. Tenenbaum and others. Prompt-to-prompt image editing with cross attention control. arXiv:2208.01626, 2022.
 # - H. Chang, H. Zhang, L. Jiang, C. Liu, W. T. Freeman. MaskGIT: masked generative image transformer. *CVPR* 2022, arXiv:2202.04200.
 # - H. Chang, H. Zhang, J. Barber and others. Muse: text-to-image generation via masked generative transformers. *ICML* 2023, arXiv:2301.00704.
 # - L. Yu, B. Shi, R. Pasunuru and others. Scaling autoregressive multi-modal models: pretraining and instruction tuning. arXiv:2309.02591, 2023.

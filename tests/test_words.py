@@ -221,6 +221,19 @@ def test_facts_stay_beside_their_pictures():
         people("test", combinations="new")
 
 
+def test_strangers_were_in_no_training_and_chose_nothing():
+    faces, facts = words.strangers()
+    assert len(faces) == len(facts) == 500
+    late = len(people("test")[0]) - words.WATCHED
+    assert torch.equal(faces.images[:late], people("test")[0].images[words.WATCHED :])
+    assert torch.equal(faces.images[late:], people("train", combinations="unseen")[0].images[:113])
+    assert facts[:late] == people("test")[1][words.WATCHED :]
+    assert {(f["head"], f["skin"]) for f in facts[late:]} <= HELD_OUT
+    assert words.strangers(3, size=64)[0].images.shape == (3, 3, 64, 64)
+    with pytest.raises(ValueError, match="n must be"):
+        words.strangers(10_000)
+
+
 # Numbers
 
 

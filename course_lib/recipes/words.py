@@ -89,14 +89,14 @@ def text_flow_peeps32(steps: int = 4000, n: int = WATCHED) -> None:
     save_weights("text_flow_peeps32", model, card)
 
 
-def stack_one_peeps32(steps: int = 1000, n: int = WATCHED) -> None:
-    _stage("stack_one_peeps32", StageOne(), None, 32, 57, steps, n)
+def stack_one_peeps32(steps: int = 6000, n: int = WATCHED) -> None:
+    _stage("stack_one_peeps32", StageOne(), None, 32, 57, steps, n, 0.05, 4e-4)
 
 
-def stack_two_peeps64(steps: int = 600, n: int = WATCHED) -> None:
+def stack_two_peeps64(steps: int = 2000, n: int = WATCHED) -> None:
     """With the kl of the first stage the augmentation soon forgot what the sentence says."""
     first = load_weights("stack_one_peeps32", StageOne())
-    _stage("stack_two_peeps64", StageTwo(), first, 64, 58, steps, n, kl=0.01)
+    _stage("stack_two_peeps64", StageTwo(), first, 64, 58, steps, n, 0.01, 2e-4)
 
 
 def _transformer(name: str, kind: type, draw: Callable, seed: int, steps: int, n: int) -> None:
@@ -115,14 +115,14 @@ def _transformer(name: str, kind: type, draw: Callable, seed: int, steps: int, n
 
 
 def _stage(
-    name: str, generator, first, size: int, seed: int, steps: int, n: int, kl: float = 0.05
+    name: str, generator, first, size: int, seed: int, steps: int, n: int, kl: float, lr: float
 ) -> None:
     faces, facts = people("train", size, "seen")
     torch.manual_seed(seed)
     critic, home = TextDiscriminator(size=size, noise=0.2), _home()
     first = None if first is None else first.to(home)
     nets = generator.to(home), critic.to(home), _clip().to(home)
-    step = StackStep(*nets, first=first, lr=4e-4, d_lr=2e-4, kl=kl)
+    step = StackStep(*nets, first=first, lr=lr, d_lr=lr / 2, kl=kl, steps=steps)
     history = _train(name, step, Captioned(faces.floats(), facts, 32, home, _seeded(seed)), steps)
     model, reader = round_weights(step.ema.model.cpu()), step.reader.cpu()
     first = None if first is None else first.cpu()
@@ -132,7 +132,8 @@ def _stage(
         return draw_stage(model, sentence_vectors(reader, text), first, g)[0].clamp(-1, 1)
 
     card = {"what": f"{type(model).__name__}() of StackGAN, average of its weights"}
-    card |= {"steps": f"{steps:,} of 32 faces, `StackStep`", "seed": seed} | history
+    told = f"{steps:,} of 32 faces, `StackStep`, Adam {lr:g} and D {lr / 2:g}, falling at the end"
+    card |= {"steps": told, "seed": seed} | history
     save_weights(name, model, card | _listens(draw, n, size))
 
 
@@ -177,8 +178,7 @@ def _rebuilds(model: VQAutoencoder, n: int) -> dict:
     made, codes = model.pictures(tokens), model.codebook.codes
     return {
         "PSNR of test faces": f"{metrics.psnr(made, x):.2f} dB",
-        "codes used, of which alike": f"{codes_used(tokens, codes)}, "
-        f"{perplexity(tokens, codes):.0f} (perplexity)",
+        "codes used; perplexity": f"{codes_used(tokens, codes)}; {perplexity(tokens, codes):.0f}",
         "facts found in rebuilt faces": f"{score(made, facts).mean:.1%}",
     }
 

@@ -1019,7 +1019,7 @@ def masked_input_as_published(tokens, u, ranks, mask):
 
     Source: issue 11 of lucidrains/muse-maskgit-pytorch, of its version 0.0.18.
     """
-    n = ((math.pi / 2 * u).cos() * tokens.shape[1]).ceil().clamp(min=1)
+    n = ((torch.pi / 2 * u).cos() * tokens.shape[1]).ceil().clamp(min=1)
     hidden = ranks < n[:, None]
     ids = {"tokens": tokens, "with masks": torch.where(hidden, mask, tokens)}
     return ids["tokens"], hidden
@@ -1443,10 +1443,10 @@ QUESTIONS = (
         {
             "nearly all are lost": "Each place is drawn without knowing the others. But each place "
             "knows the sentence, and it tells a lot.",
-            "most are still found": "A full sentence leaves little open, so the places agree even "
+            "about half are lost": "A full sentence leaves little open, so the places agree even "
             "if they do not see each other.",
-            "none is lost": "Each place is conditioned on the whole sentence, and a full one "
-            "leaves little to agree on. What it leaves open is another matter.",
+            "few or none are lost": "Each place is conditioned on the whole sentence, and a full "
+            "one leaves little to agree on. What it leaves open is another matter.",
         },
         None,
     ),
@@ -1465,9 +1465,9 @@ QUESTIONS = (
     ),
     Question(
         "words.together",
-        "Some heads never occur with one of the skins in training. How often does the masked "
-        "network draw both when a sentence asks for such a pair, compared with the same head and a "
-        "skin that does occur with it?",
+        "Some heads never occur with one of the skins in training. How often does the next-token "
+        "network draw both when a sentence asks for such a pair, compared with the same head and "
+        "another skin that does occur with it?",
         {
             "as often": "This is what composing would mean: each word does its part, whatever "
             "stands beside it.",
