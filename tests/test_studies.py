@@ -14,6 +14,7 @@ from course_lib.studies import (
     created_equal,
     few_steps,
     glasses,
+    grain,
     growing,
     judged,
     painting,
@@ -397,6 +398,31 @@ def test_a_painter_of_maps_is_trained_for_its_seconds_and_read_by_the_rule(way):
     net, steps = painting.trained(way, 0, seconds=0.5)
     assert steps >= 1 and not net.training
     assert painting.measured(net, n=8).keys() == {"right", "overlap", "error"}
+
+
+def test_noise_was_measured_on_faces_with_grain_and_without_for_all_seeds():
+    rows = studies.read("grain")
+    assert {(r["kind"], r["seed"]) for r in rows} == {
+        (k, s) for k in grain.KINDS for s in grain.SEEDS
+    }
+    assert all(0 < row["light"] < row["dark"] < 0.5 for row in rows)
+
+
+def test_grain_lies_on_dark_pixels_only_and_is_found_there():
+    x = torch.stack([torch.full((3, 32, 32), v) for v in (-0.5, 0.0, 1.0)]).repeat(20, 1, 1, 1)
+    y = grain.grained(x, torch.Generator().manual_seed(0))
+    assert torch.equal(y[1::3], x[1::3]) and torch.equal(y[2::3], x[2::3])
+    assert (y - x)[::3].std().item() == pytest.approx(0.3, abs=0.02)
+    assert torch.equal(y[:, :, ::2, ::2], y[:, :, 1::2, 1::2])
+    found = grain.moved(lambda i: grain.grained(x, torch.Generator().manual_seed(i)), 200)
+    assert found["light"] == 0 and found["dark"] == pytest.approx(0.3, abs=0.02)
+    assert grain.of_data(8)["light"] < 0.01 < 0.2 < grain.of_data(8)["dark"]
+
+
+def test_a_generator_is_trained_on_with_noise_and_measured():
+    row = grain.run("with grain", 0, steps=2, alone=1, people=4)
+    assert row.keys() == {"kind", "seed", "dark", "light", "strength"}
+    assert row["strength"] == pytest.approx(grain.STRENGTH, abs=0.01) and row["dark"] > 0.05
 
 
 def test_all_plans_in_stages_have_all_seeds_and_the_first_stage_a_row_of_its_own():

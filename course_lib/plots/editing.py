@@ -38,11 +38,14 @@ def swap_grid(
     structures: Shaped[Tensor, "r c h w"],
     textures: Shaped[Tensor, "k c h w"],
     grid: Shaped[Tensor, "r k c h w"],
+    left: str = "structure",
+    above: str = "texture",
 ) -> Figure:
     """Textures along the top, structures down the left, and inside what comes of each pair.
 
-    Raises ValueError for another number of pictures.
+    left, above: what each side gives. Raises ValueError for another number of pictures.
     """
+    texts(left=left, above=above)
     pictures("structures", structures), pictures("textures", textures), pictures("grid", grid, 5)
     r, k = len(structures), len(textures)
     if grid.shape[:2] != (r, k):
@@ -56,9 +59,9 @@ def swap_grid(
     figure, axes = subplots(figsize=(side * (k + 1) + 0.6, side * (r + 1) + 0.4))
     axes.imshow(sheet, vmin=0, vmax=1, interpolation="nearest")
     bare(axes)
-    axes.set_xlabel("texture of the top row", fontsize=9)
+    axes.set_xlabel(f"{above} of the top row", fontsize=9)
     axes.xaxis.set_label_position("top")
-    axes.set_ylabel("structure of the first column", fontsize=9)
+    axes.set_ylabel(f"{left} of the first column", fontsize=9)
     return figure
 
 

@@ -152,16 +152,18 @@ def draw_leaks(
 
 
 class Sticking:
-    """A signal bent at some rate, and the same moved before or after: where they part."""
+    """A signal activated at some rate, and the same moved before or after: where they part."""
 
     def __init__(self, n: int):
         whole("n", n, most=MANY)
         self.figure, (self.left, self.right) = plt.subplots(1, 2, figsize=(7.2, 2.6))
         plt.close(self.figure)
         places = np.arange(n)
-        (self.first,) = self.left.plot(places, np.zeros(n), color=DATA, label="moved, then bent")
+        (self.first,) = self.left.plot(
+            places, np.zeros(n), color=DATA, label="moved, then activated"
+        )
         (self.second,) = self.left.plot(places, np.zeros(n), color=MODEL, linestyle="--",
-                                        label="bent, then moved")  # fmt: skip
+                                        label="activated, then moved")  # fmt: skip
         (self.error,) = self.right.plot(places, np.zeros(n), color=GREY)
         self.left.set(xlabel="place", ylim=(-1.2, 1.6))
         self.left.legend(loc="upper right", fontsize=7)
@@ -183,18 +185,19 @@ def _case(name: str, case: Any) -> tuple[Tensor, Tensor, float]:
 
 
 def sticking(cases: Mapping[str, tuple[Float[Tensor, " n"], Float[Tensor, " n"], float]]) -> Figure:
-    """The differences of `Sticking` for several cases below each other, with their dB."""
+    """The |differences| of `Sticking` for several cases below each other, with their dB."""
     cases = named("cases", cases, _case)
     figure, all_axes = subplots(len(cases), 1, figsize=(6.4, 0.95 * len(cases) + 0.5), sharex=True,
                                 squeeze=False)  # fmt: skip
-    top = 1.1 * max((first - second).abs().max().item() for first, second, _ in cases.values())
-    tick = float(f"{top / 2:.1g}")
-    for axes, (name, (first, second, db)) in zip(all_axes[:, 0], cases.items(), strict=True):
-        axes.plot(first - second, color=MODEL, linewidth=1)
-        axes.set(ylim=(-top, top), yticks=[-tick, tick])
+    errors = {name: (first - second).abs() for name, (first, second, _) in cases.items()}
+    top = max(1e-10, *(error.max().item() for error in errors.values()))
+    for axes, (name, (_, _, db)) in zip(all_axes[:, 0], cases.items(), strict=True):
+        axes.semilogy(errors[name].clamp(min=1e-10 * top), color=MODEL, linewidth=1)
+        axes.set(ylim=(1e-10 * top, 10 * top), yticks=[1e-9, 1e-5, 1e-1])
+        axes.minorticks_off()
         axes.yaxis.tick_right()
         axes.set_ylabel(f"{name}\n{db:.0f} dB", rotation=0, ha="right", va="center")
-    all_axes[0, 0].set_title("difference: moved before, or after the activation")
+    all_axes[0, 0].set_title("|difference|: moved before, or after the activation")
     all_axes[-1, 0].set_xlabel("place")
     return figure
 

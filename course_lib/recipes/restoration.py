@@ -119,7 +119,7 @@ def enlarge_perceptual(steps: int = 350) -> None:
 
 
 def enlarge_gan(steps: int = 350) -> None:
-    """ESRGAN in small."""
+    """ESRGAN on a small scale."""
     told = "2 · the absolute error, maps of `classifier_peeps` and 0.003 · a relativistic D"
     torch.manual_seed(61)
     judge, trunk = PictureDiscriminator(), Classifier("peeps").trunk
@@ -186,7 +186,7 @@ def repair_blind(steps: int = 400) -> None:
 
 
 def repair_gan(steps: int = 400) -> None:
-    """Real-ESRGAN in small; its discriminator is kept as `repair_judge`."""
+    """Real-ESRGAN on a small scale; its discriminator is kept as `repair_judge`."""
     told = " and 0.003 · a U-Net discriminator, for pictures damaged by a chain"
     torch.manual_seed(65)
     more = {"discriminator": UNetDiscriminator(16, 2), "adversary": 0.003}

@@ -1,5 +1,6 @@
 """Recipes of the weights of lecture 09: faces by styles, clothes by class, three judges."""
 
+from collections.abc import Iterator
 from time import process_time
 
 import torch
@@ -31,33 +32,154 @@ def fixed_heads() -> ProjectedDiscriminator:
     return ProjectedDiscriminator(encoder.trunk, taps=(3, 6), size=32)
 
 
-def style_peeps32(steps: int = 44_000, batch: int = 16, seed: int = 40, n: int = 5000) -> None:
-    """The faces of lectures 09 to 11. Ctrl-C ends it with what it has learned, to be taken up."""
-    name, home = "style_peeps32", device.choose().device
+def style_peeps32(
+    steps: tuple[int, ...] = (44_000, 4_000, 7_000, 9_000), seed: int = 40, n: int = 5000
+) -> None:
+    """The faces of lectures 09 to 11, in parts, each with its own checkpoint.
+
+    1. the discriminators and G as in lecture 09; rarer heads are lost on the way (37 of 47 left);
+    2. G's average goes on against a new D and new heads (600 rounds without G), and faces whose
+       heads the samples lack are shown more often;
+    3. and 4. as 2, and fakes near to real faces are moved towards them (`InclusiveStep`), first a
+       little, then more; in the last 7,000 rounds all rates fall.
+
+    Ctrl-C ends a part with what it has learned, to be taken up.
+    """
+    name, batch, home = "style_peeps32", 16, device.choose().device
     faces, held_out = (data.load("peeps", split, size=32) for split in SPLITS)
+
+    def part(number: int, step: StyleStep, batches: Iterator):
+        title, folder = f"{name}, part {number}", f"runs/{name}_{number}"
+        return train(step, batches, steps[number - 1], title=title, checkpoint=folder).seconds
+
+    def players(generator: StyleGenerator) -> tuple[StyleGenerator, StyleDiscriminator]:
+        return generator.to(home), StyleDiscriminator(channels=NARROW, size=32).to(home)
+
     torch.manual_seed(seed)
-    step = StyleStep(
-        StyleGenerator(channels=WIDE, size=32).to(home),
-        StyleDiscriminator(channels=NARROW, size=32).to(home),
-        projected=fixed_heads().to(home),
-        r1=0.3,
-        mixing=0.5,
-        ema=0.999,
-    )
-    batches = faces.batches(batch, home, torch.Generator().manual_seed(seed))
-    history = train(step, batches, steps, title=name, checkpoint=f"runs/{name}")
+    new = players(StyleGenerator(channels=WIDE, size=32))
+    step = StyleStep(*new, projected=fixed_heads().to(home), **SETTINGS)
+    plain = faces.batches(batch, home, torch.Generator().manual_seed(seed))
+    seconds = part(1, step, plain)
+
+    torch.manual_seed(seed + 7)
+    new = players(round_weights(step.ema.model.cpu()).train().requires_grad_(True))
+    step = InclusiveStep(*new, projected=fixed_heads().to(home), alone=600, **SETTINGS)
+    batches = ByHead(faces, batch, home, seed + 7, step.ema.model)
+    seconds += part(2, step, batches)
+    for number, (every, weight) in enumerate(((4, 1.0), (3, 2.0)), 3):
+        step.every, step.weight, step.alone = every, weight, 0
+        step.ends = sum(steps[1:]) if number == len(steps) else None
+        seconds += part(number, step, batches)
+
     model = round_weights(step.ema.model.cpu())
     card = {
         "what": f"a style-based generator, channels {WIDE}; average of its weights",
         "data": f"peeps, {len(faces):,} training images; measured on {len(held_out):,} others",
-        "steps": f"{history.steps:,} of {batch} images, non-saturating, Adam 0.002, EMA 0.999; "
-        "R1 0.3, mixing 0.5; beside D heads on `ae_peeps32`'s encoder",
+        "steps": f"{steps[0]:,} of {batch} images, non-saturating, Adam 0.002, EMA 0.999; R1 0.3, "
+        "mixing 0.5; beside D heads on `ae_peeps32`'s encoder. Then against new discriminators, "
+        f"faces with heads that are lacking shown more often: {steps[1]:,}, and "
+        f"{sum(steps[2:]):,} in which fakes are also moved towards the real faces next to them, "
+        "rates falling at the end",
         "seed": seed,
-        **circumstances(name, history.seconds),
+        **circumstances(name, seconds),
         **likeness(lambda n, generator: model.sample(n, generator=generator), held_out),
         **qualities(model, held_out, n),
     }
     save_weights(name, model, card)
+
+
+SETTINGS = {"r1": 0.3, "mixing": 0.5, "ema": 0.999}
+
+
+class InclusiveStep(StyleStep):
+    """`StyleStep`, and every few rounds fakes are moved towards the real faces next to them.
+
+    What no fake resembles, no discriminator can ask for: a GAN leaves out faces that it could draw.
+    So of 160 fakes the nearest to each of 8 real faces is moved towards it, in the codes of lecture
+    02's encoder and in pixels at half the size. every, weight: in how many rounds once (0 for
+    never), and how much. alone: so many first rounds without G, whose rate then rises in 500. ends:
+    all rates fall in the 7,000 rounds before it, to a fiftieth.
+    Source: Yu et al. 2020, "Inclusive GAN", there with a fixed partner for each face.
+    """
+
+    def __init__(self, *players, alone: int = 0, every: int = 0, weight: float = 1.0, **settings):
+        super().__init__(*players, **settings)
+        self.alone, self.every, self.weight, self.ends = alone, every, weight, None
+        self.optimizers = self.g_optimizer, self.d_optimizer, self.h_optimizer
+        self.rates = [o and o.param_groups[0]["lr"] for o in self.optimizers]
+        eye = load_weights("ae_peeps32", Autoencoder(size=32, latent=32)).encoder
+        self.eye = eye.to(self.generator.const.device).requires_grad_(False)
+        x = data.load("peeps", "train", size=32).floats().to(self.generator.const.device)
+        with torch.no_grad():
+            self.scale = torch.cat([self.eye(part) for part in x.split(500)]).std(0)
+
+    def __call__(self, batch: Tensor) -> dict[str, Tensor]:
+        done = self.ema.n  # kept with the run
+        rise = min(1.0, max(0.0, (done - self.alone) / 500)) if self.alone else 1.0
+        left = min(1.0, max(0.02, (self.ends - done) / 7000)) if self.ends else 1.0
+        for optimizer, rate, share in zip(
+            self.optimizers, self.rates, (rise, 1.0, 1.0), strict=True
+        ):
+            if optimizer:
+                optimizer.param_groups[0]["lr"] = rate * share * left
+        losses = super().__call__(batch)
+        if self.every and done % self.every == 0:
+            loss = self.weight * self._apart(batch[:8])
+            self.g_optimizer.zero_grad()
+            loss.backward()
+            self.g_optimizer.step()
+        return losses
+
+    def _apart(self, real: Tensor) -> Tensor:
+        net = self.generator
+        with torch.no_grad():
+            z = torch.randn(160, self.nz, device=real.device)
+            codes, wanted = (self.eye(x.clamp(-1, 1)) / self.scale for x in (net(z), real))
+            nearest = torch.cdist(wanted, codes).argmin(1)
+        fake = net(z[nearest])
+        far = (self.eye(fake) / self.scale - wanted).square().mean()
+        return far + (F.avg_pool2d(fake, 2) - F.avg_pool2d(real, 2)).abs().mean()
+
+
+class ByHead:
+    """Endless batches of faces; heads that the samples of a generator lack come more often.
+
+    Looked at every 1,000 batches, in 5,000 samples, by the feature network (`classifier_peeps`,
+    which judges, has no part in it). A face weighs √(share of its head in the data / in samples),
+    between ½ and 3. The order of the batches is random.
+    """
+
+    def __init__(self, faces, batch: int, home, seed: int, model: StyleGenerator):
+        self.x, self.head = faces.floats().to(home), faces.attributes["head"]
+        self.batch, self.model, self.n = batch, model, 0
+        self.shares = torch.bincount(self.head).double() / len(self.head)
+        self.weights = torch.ones_like(self.shares)
+        self.generator, self.reader = torch.Generator().manual_seed(seed), FeatureNet("peeps")
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self
+
+    def __next__(self) -> Tensor:
+        if self.n % 1000 == 0:
+            self._look()
+        self.n += 1
+        rows = torch.multinomial(self.weights[self.head], self.batch, generator=self.generator)
+        return self.x[rows.to(self.x.device)]
+
+    @torch.no_grad()
+    def _look(self, samples: int = 5000) -> None:
+        where = self.model.const.device
+        x = self.model.sample(samples, generator=torch.Generator(where).manual_seed(1)).cpu()
+        found = torch.cat([self.reader(part)["head"].argmax(1) for part in x.split(500)])
+        shares = torch.bincount(found, minlength=len(self.shares)) / len(found)
+        self.weights = (self.shares / (shares + 0.002)).sqrt().clamp(0.5, 3)
+
+    def state_dict(self) -> dict:
+        return {"n": self.n, "weights": self.weights, "generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict) -> None:
+        self.n, self.weights = state["n"], state["weights"]
+        self.generator.set_state(state["generator"])
 
 
 def qualities(model: StyleGenerator, held_out, n: int) -> dict[str, str]:

@@ -22,7 +22,7 @@ def mixer(
     b: Float[Tensor, "1 nz"],
     read: Callable[[Tensor], str],
 ) -> ipywidgets.VBox:
-    """Lecture 09: the styles of B at some layers of A. `read` says what a picture shows."""
+    """Lecture 09: B's copies of w at some layers of A. `read` says what a picture shows."""
     instance("generator", generator, styles.StyleGenerator), function("read", read)
     for name, z in (("a", a), ("b", b)):
         finite(name, shaped(name, z, 1, generator.nz, like=generator.const))
@@ -49,7 +49,7 @@ def mixer(
         images[1].set_data(plots.as_pictures(x)[0])
         return read(x)
 
-    return live(figure, stops, draw, start="all of A", label="styles")
+    return live(figure, stops, draw, start="all of A", label="copies of w")
 
 
 def truncation(
@@ -96,8 +96,9 @@ def leak(laws: Mapping[str, Callable[[float], Float[Tensor, " k"]]]) -> ipywidge
         for i, bar in enumerate(bars):
             bar.set_height(float(shares[i]) if i < len(shares) else 0.0)
         left_over = smallest(shares).item()
-        told = "nothing can be won back" if left_over < 1e-6 else "the original can be won back"
-        return f"{name}, p = {q:g}: smallest |eigenvalue| <b>{left_over:.3f}</b>; {told}"
+        can = "cannot" if left_over < 1e-6 else "can"
+        told = f"<b>{left_over:.3f}</b>; the orientation {can} be recovered"
+        return f"{name}, p = {q:g}: smallest |eigenvalue| {told}"
 
     stops = {f"{name}, p = {q:g}": (name, q) for name in laws for q in (0.25, 0.5, 0.75, 1.0)}
     return live(figure, stops, draw, start=next(iter(stops)), label="drawn")
@@ -110,7 +111,7 @@ def smallest(shares: Float[Tensor, " k"]) -> Float[Tensor, ""]:
 
 
 def aliasing(x: Float[Tensor, " n"], act: Callable[[Tensor], Tensor]) -> ipywidgets.VBox:
-    """Lecture 09: a bend at several rates, before and after a shift; one stop is a trap."""
+    """Lecture 09: an activation at several rates, before and after a shift; one stop is a trap."""
     finite("x", present("x", shaped("x", x, "n"))), function("act", act)
     picture = figures.Sticking(len(x))
     stops = {f"{k} ×, shift 0.3": (k, 0.3) for k in (1, 2, 4, 8)} | {"2 ×, shift 0.5": (2, 0.5)}

@@ -40,6 +40,8 @@ def test_a_swap_grid_has_structures_at_the_left_and_textures_on_top():
     assert np.allclose(cell(0, 0), 1)
     with pytest.raises(ValueError, match="grid must be"):
         figures.swap_grid(structures, textures, grid[:, :2])
+    axes = figures.swap_grid(structures, textures, grid, "map", "style").axes[0]
+    assert "map" in axes.get_ylabel() and "style" in axes.get_xlabel()
 
 
 def test_relevances_mark_the_largest_and_name_the_layers():

@@ -74,8 +74,10 @@ def test_differences_that_stick_are_told_in_db():
     figure = figures.sticking({"1 ×": (x, 0 * x, 29.5), "8 ×": (x, x, 71.3)})
     labels = [ax.get_ylabel() for ax in figure.axes]
     assert labels == ["1 ×\n30 dB", "8 ×\n71 dB"] or labels == ["1 ×\n29 dB", "8 ×\n71 dB"]
-    assert np.allclose(figure.axes[0].lines[0].get_ydata(), x)
+    assert np.allclose(figure.axes[0].lines[0].get_ydata(), x.abs())
     assert np.allclose(figure.axes[1].lines[0].get_ydata(), 0)
+    limits = {ax.get_ylim() for ax in figure.axes}
+    assert len(limits) == 1 and all(ax.get_yscale() == "log" for ax in figure.axes)
 
 
 FIGURES = {

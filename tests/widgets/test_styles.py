@@ -69,11 +69,10 @@ def test_the_mixer_goes_from_one_person_to_the_other():
 
 def test_a_leak_is_told_where_an_eigenvalue_is_nought():
     widget = leak()
-    assert "nothing can be won back" in stop(widget, "flip always, p = 0.5")
-    assert "0.500" in stop(widget, "turn, p = 0.5") and "nothing" not in stop(
-        widget, "turn, p = 0.5"
-    )
-    assert "nothing can be won back" in stop(widget, "turn, p = 1")
+    assert "cannot be recovered" in stop(widget, "flip always, p = 0.5")
+    turned = stop(widget, "turn, p = 0.5")
+    assert "0.500" in turned and "can be recovered" in turned
+    assert "cannot be recovered" in stop(widget, "turn, p = 1")
     three_true = torch.tensor([0.25, 0.25, 0.25, 0.25])
     assert widgets.smallest(three_true) < 1e-12
     assert widgets.smallest(coin(0.25)).item() == pytest.approx(0.75)

@@ -784,10 +784,10 @@ PERCEPTUAL_LOSS = Exercise(
         "Send both pictures through the network, layer by layer. Which of the outputs do you keep? "
         "Who has to learn from the difference, and who is only looked at?",
         "For each tap: the mean of |map of made − map of truth|. Then the mean over taps. The path "
-        "of `made` keeps its gradient, that of `truth` needs none; the network stays in the mode "
-        "in which it comes.",
-        "`for i, layer in enumerate(trunk): x = layer(x)`, and keep x where `i in taps`. Run it "
-        "for `truth` under `torch.no_grad()`, for `made` without.",
+        "of `made` keeps its gradient, that of `truth` needs none; the network must be in "
+        "evaluation mode while it answers.",
+        "`trunk.eval()` first; then `for i, layer in enumerate(trunk): x = layer(x)`, and keep x "
+        "where `i in taps`. Run it for `truth` under `torch.no_grad()`, for `made` without.",
     ),
     mistakes=(
         Mistake(
@@ -1431,9 +1431,9 @@ JPEG_BLOCK = Exercise(
     hints=(
         "JPEG writes a block as a sum of cosines, and keeps only how many whole steps of the table "
         "each coefficient has. Which of these operations loses something?",
-        "Take 128 away, C = D b Dᵀ. Round C / table to whole numbers, multiply by the table again. "
-        "Back: Dᵀ C D, plus 128. What lies outside 0 … 255 no picture can hold.",
-        "`steps = torch.round(D @ (block - 128) @ D.T / table)`; then transform `steps * table` "
+        "Take 128 away, C = T b Tᵀ. Round C / table to whole numbers, multiply by the table again. "
+        "Back: Tᵀ C T, plus 128. What lies outside 0 … 255 no picture can hold.",
+        "`steps = torch.round(T @ (block - 128) @ T.T / table)`; then transform `steps * table` "
         "back, and end with `.clamp(0, 255)`.",
     ),
     mistakes=(
@@ -1492,7 +1492,7 @@ JPEG_BLOCK = Exercise(
         Mistake(
             "there twice",
             _jpeg_wrong(back=lambda d, c: d @ c @ d.T),
-            "You transform a second time instead of back: the inverse of an orthonormal D is Dᵀ.",
+            "You transform a second time instead of back: the inverse of an orthonormal T is Tᵀ.",
         ),
         Mistake(
             "there and back exchanged",
@@ -1503,7 +1503,7 @@ JPEG_BLOCK = Exercise(
         Mistake(
             "cosines that are not orthonormal",
             _jpeg_wrong(matrix=_plain_cosines),
-            "With a table of ones the block should come back, nearly. Dᵀ is the way back only "
+            "With a table of ones the block should come back, nearly. Tᵀ is the way back only "
             "where the rows of D have length 1.",
         ),
         Mistake(
@@ -1731,7 +1731,7 @@ PARTIAL_CONV = Exercise(
         "sum? A window that sees three of its nine places adds up a third as much as it should. "
         "And one that sees none?",
         "n = how many places of each window are known: a convolution of the mask with ones. "
-        "y = conv(x · mask) · k²/n + bias where n > 0, and 0 where n = 0. The new mask is 1 where "
+        "h = conv(x · mask) · k²/n + bias where n > 0, and 0 where n = 0. The new mask is 1 where "
         "n > 0.",
         "`seen = F.conv2d(mask, torch.ones(1, 1, k, k))`; `seen.clamp(min=1)` is safe to divide "
         "by; multiply the whole result, bias included, by `(seen > 0).float()`.",
@@ -2028,26 +2028,28 @@ QUESTIONS: tuple[Question, ...] = (
     Question(
         "restoration.map_of_d",
         "A U-Net discriminator gives a score to every place. You paste a restored patch into a "
-        "true picture. Does its map say where the patch is?",
+        "true picture. Does a score of its map say whether its place was pasted?",
         {
             "no": "It was trained on pictures that are restored everywhere or nowhere. But each "
             "score looks mostly at its own surroundings, and the patch is there.",
-            "better than guessing": "Scores fall in and around the patch. But nobody taught the "
-            "map to say where, and it knows far less about places than about whole pictures.",
-            "as surely as whole pictures": "It tells nearly all whole pictures apart. Of a picture "
-            "that is restored in one place only it has never seen one.",
+            "better than guessing": "Scores fall in and around the patch, so the map shows roughly "
+            "where it is. But nobody taught the map its edges: a score says less than it does in "
+            "a picture that is restored everywhere.",
+            "as surely as whole pictures": "In pictures that are restored everywhere nearly all "
+            "scores are low. It has never seen one that is restored in one place only.",
         },
         "better than guessing",
     ),
     Question(
         "restoration.which_fusion",
         "A sharp grey picture and coarse colours of the same scene are to become one. Which is "
-        "nearest to the truth, if both networks train for the same number of steps?",
+        "the simplest one within 0.5 dB of the best, if both networks train for the same number "
+        "of steps?",
         {
             "one line of arithmetic": "It gives exactly the grey that was measured, and needs no "
-            "training. In a few seconds a network hardly gets beyond it.",
-            "a network": "It could learn which colours occur together. In a few seconds it hardly "
-            "gets beyond the one line at which it begins.",
+            "training. In a few seconds a network gets no nearer.",
+            "a network": "It could learn which colours occur together. In a few seconds it comes "
+            "as near as the one line at which it begins, and is not simpler.",
             "a network and a discriminator": "The discriminator asks for real-looking pictures "
             "where near ones are counted, and takes most of the seconds.",
         },

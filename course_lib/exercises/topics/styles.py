@@ -516,7 +516,7 @@ def _first_kernel(x: Tensor, weight: Tensor, style: Tensor) -> Tensor:
 
 MODULATED_CONV = Exercise(
     id="styles.modulated_conv",
-    title="A kernel for each picture, brought to length 1",
+    title="A kernel for each picture, of length 1 for each output",
     reference=styles.modulated_conv,
     hints=(
         "The style has a number for each input channel. Which axis of the kernel (O, I, k, k) "
@@ -637,10 +637,10 @@ def _mix_in_place(ws_a: Tensor, ws_b: Tensor, cut: int) -> Tensor:
 
 MIX = Exercise(
     id="styles.mix",
-    title="The coarse styles of one, the fine ones of another",
+    title="The coarse layers of one, the fine ones of another",
     reference=styles.mix,
     hints=(
-        "Layer 0 makes the map of 4 × 4. With cut = 1, whose style does it hear? And layer 1?",
+        "Layer 0 makes the map of 4 × 4. With cut = 1, whose w does it get? And layer 1?",
         "Axis 1 counts layers. Everything before the cut comes from a, the layer `cut` itself and "
         "all after it from b. What should cut = 0 give, and cut = L?",
         "`torch.cat` of two slices along dim 1. Writing into `ws_a` would change it for everyone "
@@ -667,12 +667,12 @@ MIX = Exercise(
         Mistake(
             "blended",
             lambda a, b, cut: torch.lerp(a, b, 1 - cut / a.shape[1]),
-            "You blended two styles. Each layer should belong to one of the two.",
+            "You blended two copies of w. Each layer should belong to one of the two.",
         ),
         Mistake(
-            "cut through the style",
+            "cut through the copies",
             lambda a, b, cut: torch.cat([a[:, :, :cut], b[:, :, cut:]], 2),
-            "You cut through each style instead of between layers.",
+            "You cut through each copy of w instead of between layers.",
         ),
         Mistake(
             "cut through the batch",
@@ -912,7 +912,7 @@ ADAPTIVE_PROBABILITY = Exercise(
         "A score above 0 says real. What is the mean of the signs when D is right about every "
         "training picture? When it guesses?",
         "r = mean of the signs, between −1 and 1. Above the target D is too sure: p goes up, "
-        "otherwise down. Always by the same step, so that from 0 to 1 it takes `span` pictures.",
+        "below it down. Always by the same step, so that from 0 to 1 it takes `span` pictures.",
         "The step is images / span. p is a probability: what must not happen at either end?",
     ),
     mistakes=(
@@ -992,7 +992,7 @@ def _resampled(x: Tensor, n: int) -> Tensor:
     return torch.fft.irfft((spectrum * kept)[..., : n // 2 + 1], n) * (n / x.shape[-1])
 
 
-def _bends_first(x: Tensor, factor: int, act) -> Tensor:
+def _activates_first(x: Tensor, factor: int, act) -> Tensor:
     return _resampled(_resampled(act(x), factor * x.shape[-1]), x.shape[-1])
 
 
@@ -1050,23 +1050,23 @@ _TONE = torch.sin(2 * math.pi * 3 * torch.arange(8.0) / 8)[None]
 
 FILTERED = Exercise(
     id="styles.filtered",
-    title="Up, bend, down",
+    title="Upsample, activate, downsample",
     reference=styles.filtered,
     hints=(
-        "A bend makes overtones: of a tone of 3 waves, some of 6 and 9. On 8 samples the fastest "
-        "wave has 4. What becomes of 6 and 9 there? And on 16 or 32 samples?",
-        "Up: the same frequencies at more samples, `torch.fft.irfft(torch.fft.rfft(x), n * "
-        "factor)`; the transform sums, so multiply by the factor. Bend. Down: keep only the "
-        "frequencies below n/2, go back, and take every factor-th sample.",
-        "After the bend: spectrum = rfft; multiply by (frequency number < n/2); irfft with "
+        "An activation adds harmonics: to a tone of 3 waves, some of 6 and 9. On 8 samples the "
+        "fastest wave has 4. What becomes of 6 and 9 there? And on 16 or 32 samples?",
+        "Upsample: the same frequencies at more samples, `torch.fft.irfft(torch.fft.rfft(x), n * "
+        "factor)`; the transform sums, so multiply by the factor. Activate. Downsample: keep only "
+        "the frequencies below n/2, go back, and take every factor-th sample.",
+        "After the activation: spectrum = rfft; multiply by (frequency number < n/2); irfft with "
         "n · factor; then `[..., ::factor]`.",
     ),
     mistakes=(
         Mistake(
-            "bends before it goes up",
-            _bends_first,
-            "You bent at the low rate: the overtones have folded back before you could cut them "
-            "off. The factor changes nothing in your answer.",
+            "activates before it upsamples",
+            _activates_first,
+            "You activated at the low rate: the harmonics are aliased before you could remove "
+            "them. The factor changes nothing in your answer.",
         ),
         Mistake(
             "every second sample",
@@ -1082,7 +1082,7 @@ FILTERED = Exercise(
             example(torch.ones(1, 8), 2, torch.relu, pick=_at(0, 0), gives=0.5),
         ),
         Mistake(
-            "scaled on the way back too",
+            "scaled when downsampling, too",
             _twice_scaled,
             "A constant of 1 comes out as {got:.3g}. Leaving out samples changes no size.",
             example(torch.ones(1, 8), 2, torch.relu, pick=_at(0, 0), gives=2.0),
@@ -1107,7 +1107,8 @@ FILTERED = Exercise(
         Mistake(
             "repeats samples",
             _stairs,
-            "Between samples your signal has stairs. Their edges are overtones that were not in x.",
+            "Between samples your signal has stairs. Their edges add frequencies that x does not "
+            "have.",
         ),
         Mistake(
             "zeros between samples",
@@ -1119,7 +1120,7 @@ FILTERED = Exercise(
         Mistake(
             "means of neighbours",
             _means,
-            "Means of neighbouring samples weaken fast waves and still let overtones through.",
+            "Means of neighbouring samples weaken fast waves and still let harmonics through.",
         ),
     ),
     probes=(
@@ -1128,7 +1129,7 @@ FILTERED = Exercise(
         call("factor 1", _band(16, 8, 2, 1), 1, _leaky),
         call("factor 4, ReLU", _band(16, 8, 2, 2), 4, torch.relu),
         call("factor 3, 9 samples", _band(9, 5, 3, 3), 3, _leaky, grad=(0,)),
-        call("no bend at all", _band(12, 6, 1, 4), 2, _same),
+        call("no activation at all", _band(12, 6, 1, 4), 2, _same),
         call("two axes before the last", _band(16, 8, 6, 5).view(2, 3, 16), 2, torch.tanh),
     ),
 )
@@ -1387,15 +1388,15 @@ QUESTIONS = (
     ),
     Question(
         "styles.coarse_swap",
-        "Two people, A and B, have different heads. Give A the style of B at the 4 × 4 layer "
+        "Two people, A and B, have different heads. Give A the w of B at the 4 × 4 layer "
         "alone. Whose head does the picture show, most often?",
         {
-            "A's": "All later layers still hear A, but the coarse map they refine is no longer "
+            "A's": "All later layers still get A's w, but the coarse map they refine is no longer "
             "A's.",
             "B's": "The coarse map is B's, but a head is made by several layers together, and the "
-            "others still hear A.",
-            "a third one": "The coarse layers decide that there is another head, and the fine "
-            "ones make of it what fits their own style.",
+            "others still get A's w.",
+            "a third one": "Several layers make a head together. A new combination gives a new "
+            "head or a broken picture, for which the classifier must name a head, too.",
         },
         "a third one",
     ),
@@ -1435,15 +1436,15 @@ QUESTIONS = (
     Question(
         "styles.which_judge",
         "Two generators have learned for a minute or two: one from a discriminator on pixels, one "
-        "from heads on a fixed network. Their Fréchet distances are far apart. Which pictures look "
-        "better?",
+        "from small discriminators on a fixed network. Their Fréchet distances are far apart. "
+        "Which pictures look better?",
         {
             "those of the smaller distance": "The distance is measured with features that were "
-            "learned much like those of the fixed network. What both cannot see, nobody measures.",
+            "learned from the same drawings. It hardly counts the dots in these pictures.",
             "those of the larger distance": "Its pictures are blobs. The other one's have "
             "structure, and a pattern over it.",
-            "neither": "One draws blobs, the other faces under a pattern that neither the fixed "
-            "network nor the distance can see.",
+            "neither": "One draws blobs, the other faces under a pattern of dots, to "
+            "which the fixed network and the distance respond little.",
         },
         "neither",
     ),
