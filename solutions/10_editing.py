@@ -77,7 +77,7 @@ faces, held_out = (data.load("peeps", split, size=32) for split in ("train", "te
 # %% [markdown]
 # Lecture 09 generates people who do not exist. It is more useful to edit a person who does exist: find a code whose picture is that person, move the code, and generate again. This lecture asks three questions of every method. *How near does the picture come? What else changes? Which network measured it?*
 #
-# One rule answers the third question everywhere: **a network that guides a method does not judge it.** The feature network labels the generator's samples and is part of the losses. The numbers in the tables come from a second network, the classifier (the **judge**), which no method of this lecture uses. The two have different architectures, but they learned from the same drawings, so they may share mistakes. How often do they agree, how often would they agree by chance, and what does the judge see in pure noise?
+# One rule answers the third question everywhere: **a network that guides a method does not judge it.** The feature network (the **teacher**) labels the generator's samples and is part of the losses. The numbers in the tables come from a second network, the classifier (the **judge**), which no method of this lecture uses. The two have different architectures, but they learned from the same drawings, so they may share mistakes. How often do they agree, how often would they agree by chance, and what does the judge see in pure noise?
 
 # %%
 net = load_weights("style_peeps32", StyleGenerator(channels=WIDE, size=32)).requires_grad_(False)
@@ -129,7 +129,7 @@ if full:
     assert min(agreed["samples of the generator"][key] for key in ATTRIBUTES[:3]) > 0.8
 
 # %% [markdown]
-# On real people the two networks nearly always agree. On samples they agree about glasses, skin and beards, less about the head, and least about the expression of the face. So for samples this lecture makes claims about the first three only. (For a real person who was inverted, all five attributes are known, and the judge's answers can be compared with the truth.) A classifier always answers, even to noise. So every table below also has a baseline that shows what the number would be without any skill.
+# On real people the two networks nearly always agree. On samples they agree about glasses, skin, beards and heads (92 to 95 %; for beards chance alone gives 65 %), but on the expression of the face only in 39 %. For samples this lecture makes claims about the first three only: each has few values, so an edit can be counted. (For a real person who was inverted, all five attributes are known, and the judge's answers can be compared with the truth.) A classifier always answers, even to noise. So every table below also has a baseline that shows what the number would be without any skill.
 #
 # ## 1 · What may move?
 #
@@ -260,7 +260,7 @@ with torch.no_grad():
         print(f"{name}: {decibels(y, x).mean():.1f} dB, perceptual distance {apart:.2f}")
 
 # %% [markdown]
-# In dB the blurred and the darker pictures are equally far from the original. In the features, the blurred picture is farther away: it has lost its lines, and the darker one has not.
+# In dB the blurred and the darker pictures are almost equally far from the original. In the features, the blurred picture is farther away: it has lost its lines, and the darker one has not.
 #
 # How ordinary is a code? The codes that the mapping produces form a cloud with a mean and a covariance, and we measure the distance from this cloud. The mapping ends with a leaky ReLU, which multiplies negative numbers by 0.2. Before it, the cloud is nearer to a Gaussian (Wulff and Torralba 2020), so we undo it first. Let $p$ be the code whose negative numbers were multiplied by 5, and $\mu$, $\Sigma$ the mean and covariance of such $p$. The squared Mahalanobis distance, divided by the dimension $n$ of $w$, is our measure (the norm in the space that P. Zhu and others 2020 call $P_N$):
 #
@@ -389,7 +389,7 @@ plots.rows(
 )
 
 # %% [markdown]
-# After the same number of steps, each wider space comes nearer. In dB no space comes as near as the most similar of 4,484 drawings. (The drawings are made of a few parts, so the training set nearly always holds a similar one. For photographs this baseline is much weaker.) But the most similar drawing shows somebody else: the judge recognises more of the person in W+.
+# After the same number of steps, each wider space comes nearer. In these steps from the mean code, no search comes as near as the most similar of 4,484 drawings. (The searches have not converged: some faces in the row of W+ are smeared, and section 4 finds nearer codes in W+ from a better start.) (The drawings are made of a few parts, so the training set nearly always holds a similar one. For photographs this baseline is much weaker.) But the most similar drawing shows somebody else: the judge recognises more of the person in W+.
 #
 # The line of PCA is uncomfortable: a *linear* model with as many numbers as W+ reconstructs people whom it has never seen almost perfectly. All drawings share one template, with the eyes at the same pixels, and that is the case where PCA is strongest. So reconstruction is no reason to use a generator here. Section 6 asks whether editing is one.
 #
@@ -410,7 +410,7 @@ sliders.inversion(x[:1], stops, lambda y: f"{decibels(y, x[:1]).item():.1f} dB")
 #
 # $$R(n) = \sum_{\text{scales}} \Big( \big(\operatorname{mean}(n \cdot n_{\to})\big)^2 + \big(\operatorname{mean}(n \cdot n_{\downarrow})\big)^2 \Big),$$
 #
-# where $n_\to$ and $n_\downarrow$ are the map shifted by one position; what leaves at one edge enters at the other. The scales are the map itself, the map averaged over blocks of 2 × 2, and so on down to 8 × 8. (The paper also doubles each averaged map, so that white noise keeps variance 1; the authors' later code does not, and neither do we.)
+# where $n_\to$ and $n_\downarrow$ are the map shifted by one position; what leaves at one edge enters at the other. The scales are the map itself, the map averaged over blocks of 2 × 2, and so on down to 8 × 8. (The paper also doubles each averaged map, so that white noise keeps variance 1; the authors' code does not, and neither do we.)
 #
 # ### Exercise 4 · Noise regulariser
 #
@@ -558,7 +558,7 @@ if full:
     assert back["in-domain"] < 0.9 * back["encoder, then steps"]
 
 # %% [markdown]
-# The encoder needs one pass instead of many steps. As a start it saves steps: after the same few steps, the result is nearer than from the mean code. The penalty brings the code and the encoder's answer closer together. "In the domain" means here: of the *encoder*. The encoder's own answers are strange, so these codes are still far from those of the mapping. The last two lines give the price of the penalty in dB and its effect on the strangeness, as the mean change of a person: only a change of more than two standard errors is more than chance.
+# The encoder needs one pass instead of many steps. As a start it saves steps: after the same few steps, the result is nearer than from the mean code. The penalty brings the code and the encoder's answer closer together. "In the domain" means here: of the *encoder*. The encoder's own answers are strange, so these codes are still far from those of the mapping. The last two lines give the mean change of a person with its standard error: the penalty costs 0.15 dB and lowers the strangeness by about two fifths. Both are many standard errors from 0.
 #
 # ## 5 · Let the generator move
 #
@@ -666,7 +666,7 @@ named |= {name: draw(found[name][:10]) for name in ("z", "W", "W+", "encoder", "
 plots.rows(named | {"PTI": tuned_faces[:10]})
 
 # %% [markdown]
-# Tuning comes nearer than any code found here. This alone shows little: it fits half a million weights to a picture of 3,072 numbers (section 1). It starts from the same W code that served as the pivot. The price: one generator for each person, and the pictures of all other codes have moved. Codes from *all* of W protected strangers best, and the neighbourhood protected the neighbours best, which is where this person's edits lie. Both cost some dB, and a generator that was tuned less moves less. So one line gives plain PTI after fewer steps: with about as many dB as with the neighbourhood, plain PTI moves strangers and neighbours more. It is the penalty that protects, and not only the shorter way. The paired differences have their standard errors; these are few people. (Our radius is a quarter of the distance of a typical code from the mean, and was not tuned.)
+# Tuning comes nearer than any code found here. This alone shows little: it fits half a million weights to a picture of 3,072 numbers (section 1). Its pivot is the W code of the table, 18.0 dB with the original generator. The price: one generator for each person, and the pictures of all other codes have moved. Codes from *all* of W protected strangers best (better than the neighbourhood by 0.013 ± 0.006, only two standard errors for 8 people), and the neighbourhood protected the neighbours best, which is where this person's edits lie. Both cost some dB, and a generator that was tuned less moves less. So one line gives plain PTI after fewer steps: with about as many dB as with the neighbourhood, plain PTI moves strangers and neighbours more. So the penalty protects by more than a weaker fit would. The paired differences have their standard errors; these are few people. (Our radius is a quarter of the distance of a typical code from the mean, and was not tuned.)
 #
 # ## 6 · Directions
 #
@@ -696,7 +696,7 @@ for one, other in (("glasses", "dark skin"), ("glasses", "beard"), ("dark skin",
 #
 # ### Exercise 7 · Conditional direction
 #
-# `n` is `(d,)`, `others` is `(k, d)`: k directions of any length, at any angle to each other. Return the part of `n` that is orthogonal to all of them, normalised to length 1. *Three lines, ten minutes.*
+# `n` is `(d,)`, `others` is `(k, d)`: k linearly independent directions of any length, not necessarily orthogonal to each other. Return the part of `n` that is orthogonal to all of them, normalised to length 1. *Three lines, ten minutes.*
 
 
 # %%
@@ -712,7 +712,7 @@ def conditional_direction(n, others):
 conditional_direction = check("editing.conditional_direction", conditional_direction)
 
 # %% [markdown]
-# How good is an edit? One number cannot say it, because a longer step adds more glasses and also changes more of everything else. So we plot a curve over the length of the step: the share of people with glasses against the share of their *other* attributes that stayed the same (skin and beard, about which judge and teacher agree). The baseline is eight random directions, each followed both ways. Each point of a curve is one step, from right to left; bars are standard errors over people.
+# How good is an edit? One number cannot say it, because a longer step adds more glasses and also changes more of everything else. So we plot a curve over the length of the step: the share of people with glasses against the share of their *other* attributes that stayed the same (skin and beard, about which judge and teacher agree). The baseline is eight random directions, each followed both ways. Each point of a curve is one step, from right to left; bars are $\sqrt{p(1-p)/n}$ for $n$ people; for a mean of two attributes this is an upper bound.
 
 # %%
 others = torch.stack([unit["dark skin"], unit["beard"]])
@@ -774,11 +774,11 @@ if full:
     assert one > none + 0.2 and one > by_chance[:, 1, 0].mean() + 0.2
 
 # %% [markdown]
-# The farther up and to the right a curve runs, the better the trade. A random step also costs skin and beard, but on average it adds no glasses. (Single random directions add or remove many. One random direction would be a poor baseline.) Does the corrected direction trade better than the difference of means? The last line compares the two at one step. Orthogonality in W is a statement about codes; it does not ensure that skin and beard stay the same in the *picture*. (The projection also removes one direction of skin only, dark against all others, while the measure counts every change among five skins.) Note what each direction was given: PCA's step uses the labels of 4,484 faces, the generator's step those of 1,500 samples, given by the teacher.
+# The farther up and to the right a curve runs, the better the trade. A random step also costs skin and beard, but on average it adds no glasses. (Single random directions add or remove many. One random direction would be a poor baseline.) Does the corrected direction trade better than the difference of means? No. At one step the two differ by less than two errors. At two and three steps, with glasses on everybody, the corrected direction keeps 65 % and 56 % of skins and beards, the difference of means 77 % and 72 %. Orthogonality in W is a statement about codes; it does not ensure that skin and beard stay the same in the *picture*. (The projection also removes one direction of skin only, dark against all others, while the measure counts every change among five skins.)
 #
 # ### Can an inverted person be edited?
 #
-# Take the people who wear no glasses, and move each code by one step: the difference of the two means. The last columns of the table are the share who wear glasses afterwards, and the share of skins and beards that are *true of this person* afterwards. PCA can be edited in the same way, with the labels of the training faces: its step is the difference of the mean codes with and without glasses.
+# Take the people who wear no glasses, and move each code by one step: the difference of the two means. The last columns of the table are the share who wear glasses afterwards, and the share of skins and beards that are *true of this person* afterwards. PCA can be edited in the same way, with the labels of the training faces: its step is the difference of the mean codes with and without glasses. (Note what each step was given: PCA's the labels of 4,484 faces, the generator's those of 1,500 samples, given by the teacher.)
 
 # %%
 bare = [i for i in range(n) if truth["glasses"][i] == 0]
@@ -821,7 +821,7 @@ plots.rows({"people": x[bare[:10]]} | {name.split(",")[0]: y[:10] for name, y in
 # %% [markdown]
 # Read the first line before the others. The linear model has no strangeness; in every other column, no line is clearly better than it. These drawings share one template, so adding the *mean* pair of glasses works on everybody. Look at its row: each face gets the same faint grey pair, sometimes with a second side piece behind the head, and the judge counts it as glasses. On drawings as regular as these, nothing in the table shows that editing needs a generator. For photographs, in which heads turn, a mean pair of glasses sits beside the eyes. (This is not measured here.) The value of the table is the comparison of the other lines with each other.
 #
-# Tov and others (2021, e4e) report a trade-off: codes in W+ reconstruct better and are harder to edit. The last line of the numbers compares W+ and W on the same people. A difference of less than two or three of its errors would probably have escaped this test. (The codes "in W" are far from the mapping's, too.)
+# Tov and others (2021, e4e) report a trade-off: codes in W+ reconstruct better and are harder to edit. The last line compares W+ and W on the same people: after the step, 8 % ± 6 % more of them wear glasses in W+. So this test does not show that W+ is harder to edit; a difference of less than two or three errors would probably have escaped it. PTI keeps most of the person (skin and beard 95 %) and has the smallest share of glasses. For z, subtract what was there before: the judge saw glasses on 23 % of these people before the step. (The codes "in W" are far from the mapping's, too.)
 #
 # ### Directions without labels
 #
@@ -880,7 +880,7 @@ names = {"−2": -2, "−1": -1, "0": 0, "+1": 1, "+2": 2}
 plots.rows({name: draw(layered(base[:10] + s * length * d)) for name, s in names.items()})
 
 # %% [markdown]
-# Compare SeFa and GANSpace with two baselines. Isotropic random directions lie mostly along axes in which the cloud of codes is thin, and change little. The difference of two random codes is a fairer baseline, and the directions above are not all beyond its largest. And the direction that the matrices amplify most need not be the one that changes the picture most. The printed cosines show one reason: where $A d$ is nearly parallel to the mean style, the step multiplies all styles of a layer by about the same factor, and the demodulation of the convolutions divides by it again (lecture 09; ToRGB has none, so some change remains). And a direction that changes much need not *mean* something. In the rows of the SeFa direction that changes the picture most, does one attribute change, or do many? The meanings that papers report for photographs (pose, age) are names that people gave to the directions afterwards.
+# Each bar is the mean change of a pixel between one step forwards and one step backwards, every step as long as the glasses step; for the two baselines, the largest and the smallest of eight directions. Compare SeFa and GANSpace with these baselines. Isotropic random directions lie mostly along axes in which the cloud of codes is thin, and change little. The difference of two random codes is a fairer baseline, and the directions above are not all beyond its largest. The direction that the matrices amplify most need not be the one that changes the picture most. The printed cosines show one reason: where $A d$ is nearly parallel to the mean style, the step multiplies all styles of a layer by about the same factor, and the demodulation of the convolutions divides by it again (lecture 09; ToRGB has none, so some change remains). A direction that changes much need not *mean* something either. In the rows of the SeFa direction that changes the picture most, does one attribute change, or do many? The meanings that papers report for photographs (pose, age) are names that people gave to the directions afterwards.
 #
 # ## 7 · Words
 #
@@ -968,7 +968,7 @@ plots.rows(rows)
 # %% [markdown]
 # The optimiser reaches its goal: three of the four scores are higher than that of the best real picture, and the fourth is close to it. What the judge sees is another matter, and the second table is its control. Glasses can also appear or disappear when *skin* was asked for, so only what goes beyond that is owed to the word "glasses". A low share can mean two things, and the counts and the pictures tell them apart. If the judge reads brown skin, the next darkest, where it read a lighter one before, the face did become darker, and the class is strict. If the face is almost white while its score of "dark skin" is high (the printed line), the picture is an **adversarial example** for CLIP: it satisfies the score, and not the text. A method that optimises a score must therefore not be judged by that score.
 #
-# (A text also carries its topic: "glasses" and "no glasses" have a large cosine, because both are about glasses. The difference of the two vectors removes what they share. The two skins share little, so the difference removes little; which of the two does better on skin, 24 pictures do not decide.)
+# (The vectors of "glasses" and "no glasses" have a large cosine, and the difference of the two removes what they share. A common topic is not enough for that: "dark skin" and "fair skin" are both about skin, share little, and so the difference removes little; which of the two does better on skin, 24 pictures do not decide.)
 #
 # ### Global directions
 #
@@ -1081,7 +1081,7 @@ for name, shift in shifts.items():
 plots.rows(rows)
 
 # %% [markdown]
-# No sample was labelled here. (CLIP itself learned from faces with sentences, which are labels too.) As many random channels, moved as far in their own spreads, are the baseline. For glasses and beards, 24 channels chosen by words are far ahead of it, and their first step adds more than the first step of the direction from labels, for about as much or less of the rest (read both numbers of a pair). For dark skin the words are ahead of random channels, and far behind the labels. The choice of channels is not stable: the relevances come from 6 pictures (the paper used 100), and the lines below the table say how many of the 24 channels another six pictures would choose. So many channels seem to serve about as well; no single one "is" the glasses. Try the words yourself. *Which word changes more than it says?*
+# No sample was labelled here. (CLIP itself learned from faces with sentences, which are labels too.) As many random channels, moved as far in their own spreads, are the baseline. For glasses and beards, 24 channels chosen by words are far ahead of it. Compare words and labels where they cost the rest about the same: glasses 92 % (91 % of the rest stayed) against 80 % (92 %), beards 63 % against 50 % (84 % stayed for both). The first step of the words is a larger one: for beards it costs twice as much of the rest as the first step of the labels. For dark skin the words are ahead of random channels, and far behind the labels. The choice of channels is not stable: the relevances come from 6 pictures (the paper used 100), and the lines below the table say how many of the 24 channels another six pictures would choose. Whether the other choice would edit as well was not measured. Six pictures are too few to say that one channel "is" the glasses, and for dark skin the choice is little better than chance. Try the words yourself. *Which word changes more than it says?*
 
 
 # %%
@@ -1233,7 +1233,7 @@ if full:
     assert max(head_kept[with_both]) < min(head_kept[alone]) - 0.15
 
 # %% [markdown]
-# The patches alone change nothing here. After 80 steps, the loss of the patch discriminator is still almost that of guessing. A judge that cannot tell the two cases apart has little to teach, and the swapped pictures follow the texture's person as much as without it. Both discriminators together have a strong effect, but not the intended one. The pictures become more than twice as sharp, though still less than half as sharp as people. In exchange the reconstruction loses several dB, and only about half as many heads survive, or fewer. Whether the swapped picture then follows the texture's person more or less than before depends on the seed. So at this size and in so few steps, InstanceNorm separates structure from texture, and the paper's losses only sharpen. The paper trains much longer, on photographs of 256 pixels a side and more. Whether its losses could replace the norm after a longer training was not measured here.
+# The patches alone change almost nothing here. After 80 steps, the loss of the patch discriminator is still almost that of guessing. A judge that cannot tell the two cases apart has little to teach, and the swapped pictures follow the texture's person as much as without it. Both discriminators together have a strong effect, but not the intended one. The pictures become more than twice as sharp, though still less than half as sharp as people. In exchange the reconstruction loses several dB, and only about half as many heads survive, or fewer. Whether the swapped picture then follows the texture's person more or less than before depends on the seed. So at this size and in so few steps, the paper's losses only sharpen. The separation was there before them, and it is partial (0.45 against 0.31). How much of it InstanceNorm brings was not measured: that needs a model without the norm. The paper trains much longer, on photographs of 256 pixels a side and more. Whether its losses could replace the norm after a longer training was not measured here.
 #
 # ## 9 · Pictures from label maps
 #
@@ -1276,7 +1276,7 @@ for edges in ("reflect", "zeros"):
 #
 # ### Exercise 10 · SPADE
 #
-# `x` is `(B, C, h, w)`. `labels` is `(B, K, H, W)`, with a channel for each kind, and has another size: resize it to the size of x by the nearest neighbour. `scale_of` and `shift_of` compute γ and β from the resized labels. Mean and variance are those of each map of each picture (lecture 06's InstanceNorm; the paper takes them over the whole batch. The paper writes γ; its code has 1 + γ). *Five lines, eight minutes.*
+# `x` is `(B, C, h, w)`. `labels` is `(B, K, H, W)`, with a channel for each kind, and has another size: resize it to the size of x by the nearest neighbour. `scale_of` and `shift_of` compute γ and β from the resized labels. Mean and variance are those of each map of each picture; the variance divides by the number of positions (lecture 06's InstanceNorm; the paper takes them over the whole batch. The paper writes γ; its code has 1 + γ). *Five lines, eight minutes.*
 
 
 # %%
@@ -1315,7 +1315,7 @@ def feature_matching(real, fake):
 feature_matching = check("editing.feature_matching", feature_matching)
 
 # %% [markdown]
-# The two generators have similar numbers of weights, and were trained for about a minute of CPU time each. The baselines are the photograph of *another* place; the true photograph, blurred until only the colours of the blocks are left; and each block painted in the colour of its kind.
+# The two generators have similar numbers of weights, and were trained for about a minute of CPU time each. The baselines are the photograph of *another* place; the true photograph, blurred until only the colours of the blocks are left; and each block painted in the colour of its kind. Two numbers compare the labels that the rule reads again with the map: the share that is right, and the **intersection over union** (IoU). For one kind, IoU is the number of blocks that have this kind in both maps, divided by the number that have it in at least one; we take the mean over the kinds. Rare kinds count as much as common ones.
 
 # %%
 painters = {
@@ -1364,7 +1364,7 @@ plots.rows(
 )
 
 # %% [markdown]
-# With reflected edges and norms, the first generator produces the same grey for all six flat maps, as the proof says. The label is lost completely only where the map has a single kind. On maps with several kinds, the differences between the kinds survive the norm, so the first generator reads more of them right than another place does, and far fewer than SPADE. SPADE follows the map. At the edges of its pictures there is a frame, because its own convolutions see zeros there, and a fine grid covers them. (pix2pixHD's strided layers also have zeros at their edges, through which a little of the label survives.)
+# With reflected edges and norms, the first generator produces the same grey for all six flat maps, as the proof says. The label is lost completely only where the map has a single kind. On maps with several kinds, the differences between the kinds survive the norm, so the rule reads more of them right in the first generator's pictures than in another place, and far fewer than in SPADE's. SPADE follows the map. At the edges of its pictures there is a frame, because its own convolutions see zeros there, and a fine grid covers them. (pix2pixHD's strided layers also have zeros at their edges, through which a little of the label survives.)
 #
 # Compare SPADE with the flat colours. They are all right *by construction*, and their L1 error is no larger than SPADE's. So IoU and L1 measure obedience to the map, and not whether the picture looks like a photograph: the pictures themselves or a Fréchet distance (lecture 05) have to say that. Sharpness alone cannot: the first generator is far above the photograph's, because of its grid.
 #
@@ -1429,13 +1429,13 @@ if full:
     assert min(shares["matching"]) > max(shares["plain"])
 
 # %% [markdown]
-# In all three pairs, feature matching raises the share of labels that the rule reads again and lowers the L1 error. The sharpness falls from above the photograph's to about that of the flat colours: in a few seconds, the generator learns little more than these. The second discriminator costs about a sixth of the steps, and here it does not help; how much it harms differs from pair to pair. At 32 × 32 pixels and a few seconds, that decides nothing about it: the paper introduced it for pictures of 2048 × 1024, where one discriminator sees too small a part of the picture.
+# In all three pairs, feature matching raises the share of labels that the rule reads again and lowers the L1 error. The sharpness falls from two to three times the photograph's to below it. But the L1 error is still above that of the flat colours: after a few seconds, a painting by numbers is nearer to the photograph. The second discriminator makes each step slower. Without matching it lowers the share in all three pairs; with matching its effect is small and has no fixed sign. At 32 × 32 pixels and a few seconds, that decides nothing about it: the paper introduced it for pictures of 2048 × 1024, where one discriminator sees too small a part of the picture.
 #
 # ### Two stages
 #
 # pix2pixHD reaches 2048 × 1024 pixels in two stages. The **global generator** $G_1$ is trained at half the size. Then the **local enhancer** $G_2$ is put around it. Its front end reads the full map and halves it once, the last feature map of $G_1$ is added to the result, and the back end doubles the size again:
 #
-# $$G(m) = \text{back}\big(\text{front}(m) + \text{features}_{G_1}(m)\big) .$$
+# $$G(m) = \text{back}\big(\text{front}(m) + \text{features}_{G_1}(m_\downarrow)\big) , \qquad m_\downarrow \text{ the map at half the size.}$$
 #
 # $G_2$ is first trained with $G_1$ fixed, then both are trained together. Our $G_1$ has 32 and $G_2$ 64 pixels a side, with InstanceNorm after each convolution but the last. The control is **the same network, trained as a whole at 64 × 64 from the start**. A third way differs from the first in one thing: it has no feature matching. `course_lib/studies/stages.py` trained each with five seeds. The numbers of steps were chosen so that all take as long, 48 seconds of one core: half of it for $G_1$, a quarter for $G_2$ alone and a quarter for both.
 
@@ -1478,7 +1478,7 @@ for plan in ("two stages", "whole"):
 plots.rows(rows)
 
 # %% [markdown]
-# The enhancer adds something to $G_1$: with each of the five seeds, the labels are read better than in the enlarged picture of $G_1$, and better with feature matching than without. But **the same network trained as a whole is better still**, with four of five seeds and by more than two standard errors in the mean. One reason is in the time of a step: most of the work is done inside $G_1$, so a step at 64 × 64 costs only about twice as much as one at 32 × 32, and there is little time to save. The paper needs the stages for another size: its enhancer generates 2048 × 1024 pixels. Your pictures, after a quarter of the time, show soft areas in colours that are often wrong. All ways remain below the course's SPADE. It was trained for longer, but the study above found such a gap in equal time, too: here as well, the labels enter at the input only, and every InstanceNorm removes a part of them.
+# The enhancer adds something to $G_1$: with each of the five seeds, the labels are read better than in the enlarged picture of $G_1$, and better with feature matching than without. But **by IoU the same network trained as a whole is better still**, with four of five seeds and by more than two standard errors in the mean (few, for five seeds). In L1 the two do not differ: 0.165 as a whole, 0.163 in two stages. One reason is in the time of a step: most of the work is done inside $G_1$, so a step at 64 × 64 costs only about twice as much as one at 32 × 32, and there is little time to save. The paper needs the stages for another size: its enhancer generates 2048 × 1024 pixels. Your pictures, after a quarter of the time, show soft areas in colours that are often wrong. All ways remain below the course's SPADE. It was trained for longer, but the study above found such a gap in equal time, too: here as well, the labels enter at the input only, and every InstanceNorm removes a part of them.
 #
 # ### A style code
 #
@@ -1659,7 +1659,7 @@ for name, picture in mine.items():
 plots.rows(shown, above=("picture", "encoder", "W+", "W+, glasses", "nearest"))
 
 # %% [markdown]
-# The encoder shows most plainly that a picture is outside the domain: it answers with a head, whatever it sees. W+ comes much nearer than the encoder to the emoji and to the piece of the Earth; remember the generator with random weights. But a single flat colour is nearer still to this piece of the Earth: it has little contrast, so its dB is high in any case. And the strangeness of such codes is far above that of a test face. Expect a photograph of yourself to be treated like the emoji: the generator has seen drawings by one artist only.
+# The encoder shows most plainly that a picture is outside the domain: it answers with a head, whatever it sees. W+ comes nearer than the encoder, by 2.7 dB for the emoji and by 8.3 dB for the piece of the Earth; remember the generator with random weights. But a single flat colour is nearer still to this piece of the Earth: it has little contrast, so its dB is high in any case. And the strangeness of such codes is far above that of a test face. Expect a photograph of yourself to be treated like the emoji: the generator has seen drawings by one artist only.
 #
 # ## 11 · How many numbers
 #
@@ -1697,7 +1697,7 @@ for name, g in {"StyleGAN2, 1024 × 1024": giant, "this lecture's, 32 × 32": ne
 # ## To go further
 #
 # 1. **Another pivot.** Tune from the in-domain code instead of the W code. How do the dB and the share of glasses change?
-# 2. **The radius.** Run PTI with α of 1, 3 and 10. Which one protects strangers as well as codes from all of W do?
+# 2. **The radius.** Run PTI with α of 1, 3 and 10 (print `radius` for the value used here). Which one protects strangers as well as codes from all of W do?
 # 3. **Your own words.** The vocabulary has 26 heads and 14 expressions (`words.HEADS`, `words.FACES`). For which do 24 channels suffice? Which network can be the judge?
 # 4. **A penalty for the optimiser.** Optimise the score of the text, and add `strangeness` as a penalty. Does the judge agree more?
 # 5. **Zeros at the edges.** Train a `DoorGenerator` with zero padding. How much of a flat map can be read then, and where in the picture?

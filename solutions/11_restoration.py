@@ -91,7 +91,7 @@ people, held_out = (data.load("peeps", split, size=32) for split in ("train", "t
 #
 # ## 1 · By which ruler?
 #
-# The first task: faces of 8 × 8 pixels, each pixel the mean of 4 × 4, are to be enlarged to 32 × 32 again. All faces below were held out from every training.
+# The first task: faces of 8 × 8 pixels, each pixel the mean of 4 × 4, are to be enlarged to 32 × 32 again. All true faces below were held out from every training; copies and other real people are training faces.
 
 # %%
 n = pick(smoke=48, laptop=172, gpu=516)
@@ -113,7 +113,7 @@ def right(found, true, key):
 
 
 # %% [markdown]
-# `judge` prints one line for each method, with the answers to the three questions. It keeps PSNR, patch distance and expression in `table`.
+# `judge` prints one line for each method, with the answers to the three questions. It keeps PSNR, patch distance and expression in `table`. *Glasses invented* is the share of the people without glasses who are given some; *lost* is the share of the wearers who are left without.
 
 # %%
 table = {}
@@ -245,7 +245,7 @@ print(guess.reveal(3))
 print("1 a network for the mean; 2 diffusion; 3 the truth; 4 a GAN; 5 copies of other people")
 
 # %% [markdown]
-# Rows 2, 3 and 5 all look like drawings of people. By eye, little in a picture says that it is not the true one (section 3 asks a network).
+# Rows 2, 3 and 5 all look like drawings of people. Row 2 betrays itself in a few places (grey blocks in the fourth and the last face); row 5 does not, and shows other people (section 3 asks a network).
 #
 # ## 2 · What is the best guess?
 #
@@ -309,7 +309,7 @@ if full:
     assert ratios[1] - spread > 1.05 and 0.35 < spread < 0.7
 
 # %% [markdown]
-# The samples are *nearer* to the truth than a perfect sampler's would be. This is no merit: they differ too little from each other. Their own variance is about half of $D^*$, and four times as many steps close little of the gap. With the larger of lecture 07's two variances in each step, which is not run here, it is 0.71 $D^*$ at 20 steps and 0.57 $D^*$ at 80: still too small. The model is surer than it should be. That the mean of four samples fits the rule is chance: the measured errors are $(1.13 + 0.48/k)\,D^*$, so the mean of many samples is 13 % worse than the mean of one step, and the spread is only half of what it should be. So the rule is a test of calibration if you look at several $k$, and you need not know the posterior to use it.
+# The samples are *nearer* to the truth than a perfect sampler's would be. This is no merit: they differ too little from each other. Their own variance is about half of $D^*$, and four times as many steps close little of the gap. With the larger of lecture 07's two variances in each step, which is not run here, it is 0.71 $D^*$ at 20 steps and 0.57 $D^*$ at 80: still too small. The model is surer than it should be. That the mean of four samples fits the rule is chance: the measured errors are $(1.13 + 0.48/k)\,D^*$, so, continued to many samples, their mean would have an error 13 % above that of the one-step estimate, and the variance of the samples is only half of what it should be. So the rule is a test of calibration if you look at several $k$, and you need not know the posterior to use it.
 #
 # Between the mean and any other answer $g(y)$ lie their blends. **You show half of the mean and half of a sample. What part of the sample's extra error do you pay?**
 
@@ -320,7 +320,7 @@ guess = predict("restoration.half_blend", ...)
 # %% [markdown]
 # ### Exercise 2 · The price of a blend
 #
-# The error of the posterior mean, $x - m(y)$, is orthogonal to everything that can be computed from $y$; otherwise the mean could be improved. Use this to write the mean squared error of $(1 - a)\,m(y) + a\,g(y)$, given $D^*$ (`d_mean`) and the error $D_g$ of $g$ (`d_other`). *One line, five minutes.*
+# The error of the posterior mean, $x - m(y)$, is orthogonal, on average, to everything that can be computed from $y$ (otherwise the mean could be improved), also with fresh random numbers, as a sample is. Use this to write the mean squared error of $(1 - a)\,m(y) + a\,g(y)$, given $D^*$ (`d_mean`) and the error $D_g$ of $g$ (`d_other`). *One line, five minutes.*
 
 
 # %%
@@ -393,7 +393,7 @@ if full:
     assert right(first, some.attributes, "skin") > 0.9
 
 # %% [markdown]
-# The 64 pixels determine the skin, but not the expression. A system that returns one sample hides this difference. Two samples show it. For a perfect sampler both columns would be equal, because the truth is one more draw: section 2's test again, in attributes. For glasses they are about equal; for the expression they differ by less than two spreads (± 4 % each). And two samples of a model that is too sure agree too often, so "determine" rests on the right column.
+# The 64 pixels determine the skin, but not the expression. A system that returns one sample hides this difference. Two samples show it. For a perfect sampler both columns would be equal, because the truth is one more draw: section 2's test again, in attributes. For glasses they are about equal; for the expression they differ by 8 points, about 1.5 spreads of a difference of two such shares (± 5 %). And two samples of a model that is too sure agree too often, so "determine" rests on the right column.
 #
 # ## 3 · Must looking real cost 3 dB?
 #
@@ -440,7 +440,7 @@ plots.rows(
 )
 
 # %% [markdown]
-# A filter with one number for each frequency, computed from 516 training pictures, cuts the patch distance to a fraction and costs a few tenths of a dB. Why are GANs needed, then? The patch distance sees only means and covariances. A fresh network that learns on one half of the pictures to tell real from restored ones sees more. Its accuracy on the other half:
+# A filter with one number for each colour and frequency, computed from 516 training pictures, cuts the patch distance to a fraction and costs a few tenths of a dB. Why are GANs needed, then? The patch distance sees only means and covariances. A fresh network that learns on one half of the pictures to tell real from restored ones sees more. Its accuracy on the other half:
 
 # %%
 rounds = pick(smoke=5, laptop=150, gpu=1000)
@@ -515,7 +515,7 @@ assert counted["ESRGAN's generator, 23 RRDBs"] == 16_697_987
 #
 # ### Exercise 5 · Perceptual loss
 #
-# `trunk` is a sequence of layers, `taps` the numbers of those whose *outputs* are compared. Return the mean over the taps of the mean absolute difference. Only `made` may receive a gradient. The trunk must answer in evaluation mode: it has BatchNorm. *Eight lines, ten minutes.*
+# `trunk` is a sequence of layers, `taps` the numbers of those whose *outputs* are compared, counted from 0. Return the mean over the taps of the mean absolute difference. Only `made` may receive a gradient. The trunk must answer in evaluation mode: it has BatchNorm. *Eight lines, ten minutes.*
 
 
 # %%
@@ -566,7 +566,7 @@ print("moved against blurred, times as far:", ", ".join(f"{factor:.2f}" for fact
 assert factors[0] > 1.7 and factors[0] > factors[2] > factors[3] > factors[4]
 
 # %% [markdown]
-# The hope is half fulfilled. In pixels the true picture that is moved by one pixel is about twice as far from the truth as the blurred answer of the squared error. In features the factor is also about 2 at the first tap, 1.6 at the second, 1.4 at the third, and at the fourth both are about equally far: later maps are less strict about places. (SRGAN compares a much later map, of VGG.) The loss below compares the first three. What it brings in training is measured there.
+# The hope is half fulfilled. In pixels the true picture that is moved by one pixel is about twice as far from the truth as the blurred answer of the squared error. In features the factor is also about 2 at the first tap, 1.6 at the second, 1.4 at the third, and at the fourth both are about equally far: later maps are less strict about places. (Measured against bicubic, the moved picture falls from 0.84 at the first tap to 0.51 at the fourth, while the blurred one stays between 0.40 and 0.49.) (SRGAN compares a much later map, of VGG.) The loss below compares the first three. What it brings in training is measured there.
 #
 # The third part is the discriminator's question. In lecture 03, D says of each picture by itself whether it is real. A *relativistic average* discriminator (Jolicoeur-Martineau 2019) says whether it is more real than the other kind is on average. With scores $r$ of real and $f$ of restored pictures, and $\text{sp}(t) = \log(1 + e^t)$:
 #
@@ -612,7 +612,7 @@ pulls = step.pull(data.load("peeps", size=side)[:16].floats().to(home))
 print({name: f"{pull:.4f}" for name, pull in pulls.items()})
 
 # %% [markdown]
-# These numbers are the first to look at when a GAN for restoration fails. In this lecture D helps where it pulls with a fraction of the other parts' strength (section 8 has a counterexample). With ten times its weight it would pull as hard as they do; the first task at the end tries that.
+# These numbers are the first to look at when a GAN for restoration fails. In this lecture D helps where it pulls less hard than the other parts: here with a tenth of their strength, in section 7 with three quarters. In section 8 a D with ten times the weight does harm. With ten times its weight it would pull as hard as they do; the first task at the end tries that.
 #
 # What did each part bring? The four networks below went on from one common start, with the same pictures and the same number of steps. The first only continued with the L1 loss: it is the **control**, without which everything that comes from longer training would be credited to the new losses. The last two add one part each. (One of the four, L1 + features, was trained in float32, the others in bfloat16: their cards in `course_lib/pretrained` say so.)
 
@@ -727,7 +727,7 @@ sliders.between(*(copy.deepcopy(net) for net in ends), y[:m], truth[:m], said)
 # %% [markdown]
 # ## 5 · Another damage
 #
-# Every network so far was trained on pictures that were shrunk in one way. A photograph that was sent by chat has been blurred by a lens, resized by an app, and compressed twice. Real-ESRGAN (Wang and others 2021) draws such a history at random for each training picture: blur, resize, noise, JPEG, and all of it again. You build two of these links.
+# Every network so far was trained on pictures that were shrunk in one way. A photograph that was sent by chat has been blurred by a lens, resized by an app, and compressed twice. Real-ESRGAN (Wang and others 2021a) draws such a history at random for each training picture: blur, resize, noise, JPEG, and all of it again. You build two of these links.
 #
 # ### Exercise 8 · Blur
 #
@@ -751,7 +751,7 @@ gaussian_kernel = check("restoration.gaussian_kernel", gaussian_kernel)
 # %% [markdown]
 # ### Exercise 9 · What JPEG throws away
 #
-# JPEG cuts a picture into blocks of 8 × 8, subtracts 128, and writes each block as a sum of cosines: $C = T\,b\,T^\top$ with the orthonormal cosine matrix $T$ (`restoration.cosines(8)`). Each coefficient is divided by its entry of a table and **rounded**: only this step loses something. Then undo the others: multiply by the table, transform back, add 128, and clamp the result to 0 … 255. *Four lines, eight minutes.*
+# JPEG cuts a picture into blocks of 8 × 8, subtracts 128, and writes each block as a sum of cosines: $C = T\,b\,T^\top$ with the orthonormal cosine matrix $T$ (`restoration.cosines(8)`). Each coefficient is divided by its entry of a table and **rounded**: of these steps, only this one loses something. (Most JPEG files also store the colours at half the resolution; ours do not.) Then undo the others: multiply by the table, transform back, add 128, and clamp the result to 0 … 255. *Four lines, eight minutes.*
 
 
 # %%
@@ -792,7 +792,7 @@ def middle(x):
 plots.rows({name: middle(x) for name, x in shown.items()})
 
 # %% [markdown]
-# Three networks restore 16 × 16 to 64 × 64. All began with the same weights and trained for the same number of steps by L1 and features. From one to the next one thing is changed on purpose (the random crops differ too): the first saw bicubically shrunk pictures ("clean"), the second pictures from the chain ("blind"), the third has a U-Net discriminator too ("blind + D"): Real-ESRGAN on a small scale. Each is tested on three kinds of damage.
+# Three networks restore 16 × 16 to 64 × 64. All began with the same weights and trained for the same number of steps by L1 and features. From one to the next one thing is changed on purpose (they train on random crops of 32 × 32, and the crops differ too): the first saw bicubically shrunk pictures ("clean"), the second pictures from the chain ("blind"), the third has a U-Net discriminator too ("blind + D"): Real-ESRGAN on a small scale. Each is tested on three kinds of damage.
 
 # %%
 seen = {
@@ -830,9 +830,9 @@ rows |= {name: repaired["chain", name][:8] for name in repairers}
 plots.rows(rows | {"true": true64[:8]})
 
 # %% [markdown]
-# Train for the damage that will come: on the chain, the blind network is nearer than the one trained on clean pictures and names more expressions. The price is paid where there is no damage: on cleanly shrunk pictures both blind networks are behind the one that was trained for them. On JPEG alone, one link of the chain, the blind networks gain nothing either: the clean network is as near, and the reader names more expressions in its pictures (68 against 57 %) and loses fewer glasses, though it invents more (8 against 3 %).
+# Train for the damage that will come: on the chain, the blind network is nearer than the one trained on clean pictures and names more expressions. The price is paid where there is no damage: on cleanly shrunk pictures both blind networks are behind the one that was trained for them, in dB and in expressions (77 and 79 against 94 %), and in expressions even behind bicubic, which is no network (87 %). On JPEG alone, one link of the chain, the blind networks are no nearer either, and the reader names more expressions in the pictures of the clean network (68 against 57 and 55 %). It loses fewer glasses, though it invents more (8 against 3 %).
 #
-# D changes one thing only. The patches look more real, for a small loss in dB, and are still far from the floor. The reader does not name more expressions for it: the differences lie within the spread, ± 5 % for 120 people. (They share 40 draws of damage, so on the chain the true spread is larger.)
+# D lowers the patch distance, for a small loss in dB; it stays far from the floor. Look at the figure too: D prints rows of dots along the contours, and this ruler does not punish them. The reader does not name more expressions for it: the differences lie within the spread, ± 5 % for 120 people. (They share 40 draws of damage, so on the chain the true spread is larger.)
 #
 # Try them on other damage. *Which network would you take for an unknown photograph?*
 
@@ -897,9 +897,9 @@ names = ["lightest", "2", "3", "4", "darkest"]
 figures.by_group(groups, names, "expression named correctly", "skin", spread)
 
 # %% [markdown]
-# On shrunk pictures the reader names the expressions of all groups about equally often. After JPEG the two darkest groups lose far more than the lightest. No training set was biased here, and all groups are about equally large. It is not the network: bicubic loses in the same way. And it is not the size of the error, which is about equal for all groups, for the darkest even the smallest. With another person's error the darkest group still loses most: an error of the same size hides more where lines have less contrast. Groups 3 and 4 lose less by another's error than by their own, so it also matters where the error lies.
+# On shrunk pictures the reader names the expressions of all groups about equally often. After JPEG the two darkest groups lose far more than the lightest. No training set was biased here, and all groups are about equally large. It is not the restoring network: bicubic loses in the same way. (The reader is a network too; whether dark skin misleads it more easily is not tested here.) And it is not the size of the error, which is about equal for all groups, for the darkest even the smallest. With another person's error only the darkest group still loses far more than the lightest (40 against 18 points), as it would if an error of the same size hides more where lines have less contrast. Groups 3 and 4 then lose no more than the lightest (11 and 18 points): for them it matters where their own error lies.
 #
-# Real-ESRGAN's discriminator is a U-Net, which gives a score to every pixel. It tells restored pictures from true ones well. **Paste a restored patch into a true picture. Does a score of the map say whether its place was pasted?**
+# Real-ESRGAN's discriminator is a U-Net, which gives a score to every pixel (ours: to every 2 × 2 pixels). It tells restored pictures from true ones well. **Paste a restored patch into a true picture. Does a score of the map say whether its place was pasted?**
 
 # %%
 # Replace ... by one of: "no", "better than guessing", "as surely as whole pictures"
@@ -964,11 +964,11 @@ if full:
 figures.where(pasted[:6], (on_pasted - habit)[:6], box)
 
 # %% [markdown]
-# Taken as they are, the scores do not show the patch: D's habit hides it. After the habit is subtracted, the box is on average lower than its surroundings in nearly every picture (in true pictures in about half), so the map does show roughly where the patch is. (This box, the first line, is in the middle of the face; in the corners of the picture the map is less sure.) The edges are not found: single scores inside lie below those outside in 80 %, where single scores of whole restored pictures lie below true ones in 97 %, and the low scores spread far beyond the box. The training never asked where: every picture was restored everywhere or nowhere. (Training with pasted patches, CutMix, teaches it: Schönfeld and others 2020.) A map of scores is no evidence until it has been tested like this.
+# Taken as they are, the scores do not show the patch: D's habit hides it. After the habit is subtracted, the box is on average lower than its surroundings in nearly every picture (in true pictures in about half), so the map does show roughly where the patch is. (This box, the first line, is in the middle of the face; in the two lower corners the map is about as sure, in the two upper ones less: 80 and 91 %, where true pictures have 60 and 62 %.) The edges are not found: single scores inside lie below those outside in 80 %, where single scores of whole restored pictures lie below true ones in 97 %, and the low scores spread far beyond the box. The training never asked where: every picture was restored everywhere or nowhere. (Training with pasted patches, CutMix, teaches it: Schönfeld and others 2020.) A map of scores is no evidence until it has been tested like this.
 #
 # ## 6 · A face as prior
 #
-# If you know that the picture shows a face, use a network that knows faces. GFP-GAN (Wang and others 2021) takes a style generator such as lecture 09's and keeps its weights fixed. A small network reads the damaged picture, chooses a style for each layer, and changes *half* of the generator's maps by a scale and a shift.
+# If you know that the picture shows a face, use a network that knows faces. GFP-GAN (Wang and others 2021b) takes a style generator such as lecture 09's and keeps its weights fixed. A small network reads the damaged picture, chooses a style for each layer, and changes *half* of the generator's maps by a scale and a shift.
 #
 # ### Exercise 10 · Half of it belongs to the prior
 #
@@ -1025,7 +1025,7 @@ plots.rows({"seen": enlarge(y, 4, "nearest")[:10], **{name: made[name][:10] for 
             "true": truth[:10]})  # fmt: skip
 
 # %% [markdown]
-# After equally many steps the network with the face prior has more real patches than the plain one. With random weights inside, it is behind in both PSNR and patches: what helps is the generator's knowledge, not its architecture. Now the third question. With the prior the reader names no more expressions than without it, within the spread of ± 3 %: the prior draws *a* person. After a longer training without any prior (the line *squared error*, from section 4) it names more.
+# After equally many steps the network with the face prior has more real patches than the plain one. With random weights inside, it is behind in both PSNR and patches: what helps is the generator's knowledge, not its architecture. Now the third question. With the prior the reader names no more expressions than without it, within the spread of ± 3 %, and it takes the glasses from 41 % of their wearers, where the plain network takes them from 18 %: the prior draws *a* person. (The random prior loses 39 %, so this loss may come from the architecture.) After a longer training without any prior (the line *squared error*, from section 4) the reader names more.
 #
 # PULSE (Menon and others 2020) uses a prior without any training: search for a code whose face, shrunk, looks like $y$. Whose face does it find?
 
@@ -1054,7 +1054,7 @@ strip = {"seen": enlarge(y, 4, "nearest"), "found": found_faces, "true": truth}
 plots.rows({name: x[:count][:10] for name, x in strip.items()})
 
 # %% [markdown]
-# The search makes the faces of random codes fit $y$ better. It can only return faces that the generator can draw, and it stops after a fixed number of steps, converged or not: twice as many fit a little better, and still far worse than the copies. So three questions again: how well do the found faces fit $y$ (copies of training faces are the rival), how often is the expression named (the floor is guessing, the last line of the next cell), and whose skin comes out wrong?
+# The search makes the faces of random codes fit $y$ better (0.32 instead of 0.72), but the copies fit far better (0.08), and the patches become less real. It can only return faces that the generator can draw, and it stops after a fixed number of steps, converged or not. So three questions again: how well do the found faces fit $y$ (copies of training faces are the rival), how often is the expression named (the floor is guessing, the last line of the next cell), and whose skin comes out wrong?
 
 # %%
 skin, true_skin = read(found_faces)["skin"], some.attributes["skin"][:count]
@@ -1072,7 +1072,7 @@ for name, found in named.items():
     print(f"{name}: expression named correctly in {right(found, some.attributes, 'face'):.0%}")
 
 # %% [markdown]
-# The found faces may look like people; as restorations they are judged by the numbers above. Where the expression is named no more often than by guessing, the search has found somebody else. Where skins come out wrong, darker or lighter, these are too few people and only one prior, which saw five skins in about equal shares: this does not say why. In 2020, a public demonstration of PULSE with a generator of photographs returned light faces for dark ones; its training pictures were the first suspect.
+# The reader names the expression in 5 % of the found faces, no more often than guessing (7 %): the search has found somebody else. Of 47 people with the lightest or darkest skins 5 came out lighter and 10 darker. That is too few people, and only one prior, which draws the five skins about equally often: it does not say why. In 2020, a public demonstration of PULSE with a generator of photographs returned light faces for dark ones; its training pictures were the first suspect.
 #
 # ## 7 · Noise
 #
@@ -1165,7 +1165,7 @@ if full:
     assert unrelated["truth"] < unrelated["a sample"] < unrelated["with D, seed 1"]
 
 # %% [markdown]
-# 80 more steps of squared error change nothing that we can measure (0.03 dB). So what the other copy gained comes from D: with both seeds its patches are a little more real than the control's, by both references, for a tenth of a dB at most. The reader names no more expressions, a fresh network still tells most of the pictures from real ones, and by eye the two copies hardly differ. If looking real is the aim, the same model has a better answer that needs no training: a sample has more real patches. It has a price: about 1 dB, fewer expressions named (13 % against 20 %), and more glasses lost (30 % against 17 %). The copy of the training face nearest to $y$ is a real picture, 1 dB farther down, and the reader names about as many expressions in it as in the network's answers. Blur and total variation are far behind: what helps against so much noise is to know faces.
+# 80 more steps of squared error change nothing that we can measure (0.03 dB). So what the other copy gained comes from D: with both seeds its patches are a little more real than the control's, by both references, for 0.03 dB at most. The reader names no more expressions, a fresh network still tells most of the pictures from real ones, and by eye the two copies hardly differ. If looking real is the aim, the same model has a better answer that needs no training: a sample has more real patches. It has a price: about 1 dB, fewer expressions named (13 % against 20 %), and more glasses lost (30 % against 17 %). The copy of the training face nearest to $y$ is a real picture, 1 dB farther down, and the reader names about as many expressions in it as in the network's answers. Blur and total variation are far behind: what helps against so much noise is to know faces.
 #
 # ## 8 · Holes
 #
@@ -1195,7 +1195,7 @@ def partial_conv(x, mask, weight, bias):
 partial_conv = check("restoration.partial_conv", partial_conv)
 
 # %% [markdown]
-# With equal weights, and repeated until nothing is unknown, a partial convolution fills a hole from its edge: the simplest baseline. The others: the *copy* of the training face that agrees best around the hole; a context encoder (Pathak and others 2016) trained by squared error; the same network after 250 more steps with a discriminator, and, as its **control**, after 250 more steps without one; and lecture 07's diffusion model (RePaint; Lugmayr and others 2022), once with each step taken twice, so that the known and the drawn part can agree. The hole covers most of the face.
+# With equal weights, and repeated until nothing is unknown, a partial convolution fills a hole from its edge: the simplest baseline. The others: the *copy* of the training face that agrees best around the hole; a context encoder (Pathak and others 2016) trained by squared error; the same network after 250 more steps with a discriminator, and, as its **control**, after 250 more steps without one; and lecture 07's diffusion model (RePaint; Lugmayr and others 2022), run with each step taken once and again with each step taken twice: the repetition lets the known and the drawn part agree. The hole covers most of the face.
 
 # %%
 c = pick(smoke=6, laptop=72, gpu=258)
@@ -1283,9 +1283,9 @@ floor = patch_distance(of_hole(others[:c]), of_hole(truth))
 print(f"patch distance of as many other people's: {floor:.2f}")
 
 # %% [markdown]
-# For the expression, all methods are at the level of guessing: the picture does not say what was behind the hole. The skin is named far more often than by guessing, because some of it is seen around the hole. Glasses need their baseline: as most people wear none, always saying "none" is already right in the share of the line *most common*. The squared error is as near as any method without more training, with the ghost of a mean face. The copy looks most like a person, and is another one: its patch distance is the nearest to the floor, that of as many other people. Diffusion comes next. With each step taken once, the drawn part often has another skin than the face around it (skin named in 56 %, in smooth filling 67 %); with each step taken twice it is named in 78 %.
+# For the expression, all methods are at the level of guessing: the picture does not say what was behind the hole. The skin is named far more often than by guessing, because some of it is seen around the hole. Glasses need their baseline: as most people wear none, always saying "none" is already right in the share of the line *most common* (61 %). Smooth filling does no better; all others do. The squared error is as near as any method without more training, with the ghost of a mean face. The copy looks most like a person, and is another one: its patch distance is the nearest to the floor, that of as many other people. Diffusion comes next. With each step taken once, the drawn part often has another skin than the face around it (skin named in 56 %, in smooth filling 67 %); with each step taken twice it is named in 78 %.
 #
-# What did D do? Beside the network's start it seems to cost half a dB; beside the control, which had as many steps, it costs more, the patches in the hole are less real too, and it prints a checkerboard. Ten times the pull printed for the weak run would exceed that of the squared error; that of the strong run itself was not measured. With a tenth of the weight the network is as near as the control, and its patches are a little more real (one seed). What is named does not differ by more than the spread, ± 6 % for 72 people.
+# What did D do? Beside the network's start it seems to cost half a dB; beside the control, which had as many steps, it costs 0.9 dB, the patches in the hole are less real too (59.9 against 51.2), and it prints a checkerboard. Ten times the pull printed for the weak run would exceed that of the squared error; that of the strong run itself was not measured. With a tenth of the weight the network is as near as the control, and its patches are a little more real (one seed). Between the four encoders, what is named does not differ by more than the spread, ± 6 % for 72 people.
 #
 # The context encoder was trained for this one hole. Move it: which methods still work?
 
@@ -1439,7 +1439,7 @@ shown |= {f"{name}: error": 8 * (fused[name] - scene) for name in list(fused)[2:
 plots.rows({name: x[every][:6].clamp(-1, 1) for name, x in shown.items()})
 
 # %% [markdown]
-# The exact minimum of the content loss is far behind one line of arithmetic, even with the best of four ξ. So no better minimiser of this term could rescue it: what decides is the loss. (FusionGAN itself was made for infrared and visible light, and its discriminator adds a term.) The trained networks begin at the one line and end a few hundredths of a dB behind it, with D after as many seconds a tenth: as near, and no nearer. And D has nothing to add here: the patches of the one line are more than a hundred times nearer to the truth's than those of other real scenes, so by this ruler no realness is left to win. Move ξ between the two sources:
+# The exact minimum of the content loss is far behind one line of arithmetic, even with the best of four ξ. So no better minimiser of this term could rescue it: what decides is the loss. (FusionGAN itself was made for infrared and visible light, and its discriminator adds a term.) The trained networks begin at the one line and end a few hundredths of a dB behind it, after as many seconds with D a little more: as near, and no nearer. D has nothing to add here: its loss stays at 1.39 = 2 log 2, which is guessing, and the patches of the one line are more than a hundred times nearer to the truth's than those of other real scenes, so by this ruler no realness is left to win. Move ξ between the two sources:
 
 # %%
 
@@ -1485,7 +1485,7 @@ if full:
 # %% [markdown]
 # The first line is what guessing scores, the last one is the reader's ceiling. No method gets all attributes right for more than half of the people. And how real a picture looks does not tell how right it is: the copy is a real picture, and even the blurred answer of the squared error is right more often. Restored pictures are fine for enjoying old films. As evidence of who somebody was, they are inventions that look as trustworthy as photographs.
 #
-# What belongs to these systems and is not run here: SRGAN's BatchNorm and its early blocks; sinc filters in Real-ESRGAN's chain, and its sharpened targets; GFP-GAN's losses for eyes, mouth and identity, which need face landmarks and a face network; ratings by people, which SRGAN's paper collected; infrared and visible light fused, where no truth exists to judge by.
+# What belongs to these systems and is not run here: SRGAN's residual blocks with BatchNorm; sinc filters in Real-ESRGAN's chain, and its sharpened targets; GFP-GAN's losses for eyes, mouth and identity, which need face landmarks and a face network; ratings by people, which SRGAN's paper collected; infrared and visible light fused, where no truth exists to judge by.
 #
 # | system | its idea, in this lecture | what was measured here |
 # |---|---|---|
@@ -1511,8 +1511,8 @@ if full:
 #
 # - C. Ledig, L. Theis, F. Huszár and others. Photo-realistic single image super-resolution using a generative adversarial network. *CVPR* 2017, arXiv:1609.04802.
 # - X. Wang, K. Yu, S. Wu and others. ESRGAN: enhanced super-resolution generative adversarial networks. *ECCV Workshops* 2018, arXiv:1809.00219.
-# - X. Wang, L. Xie, C. Dong, Y. Shan. Real-ESRGAN: training real-world blind super-resolution with pure synthetic data. *ICCV Workshops* 2021, arXiv:2107.10833.
-# - X. Wang, Y. Li, H. Zhang, Y. Shan. Towards real-world blind face restoration with generative facial prior (GFP-GAN). *CVPR* 2021, arXiv:2101.04061.
+# - X. Wang, L. Xie, C. Dong, Y. Shan. Real-ESRGAN: training real-world blind super-resolution with pure synthetic data. *ICCV Workshops* 2021a, arXiv:2107.10833.
+# - X. Wang, Y. Li, H. Zhang, Y. Shan. Towards real-world blind face restoration with generative facial prior (GFP-GAN). *CVPR* 2021b, arXiv:2101.04061.
 # - Y. Blau, T. Michaeli. The perception-distortion tradeoff. *CVPR* 2018, arXiv:1711.06077.
 # - D. Freirich, T. Michaeli, R. Meir. A theory of the distortion-perception tradeoff in Wasserstein space. *NeurIPS* 2021, arXiv:2107.02555.
 # - A. Jolicoeur-Martineau. The relativistic discriminator: a key element missing from standard GAN. *ICLR* 2019, arXiv:1807.00734.

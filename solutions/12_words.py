@@ -22,7 +22,7 @@
 # - train a restricted Boltzmann machine by contrastive divergence, and compare it with the exact gradient;
 # - embed pictures and sentences in one space, and say which facts this embedding misses;
 # - turn a picture into 64 tokens with a codebook, and keep the codes of the codebook in use;
-# - sample these tokens with a transformer, one after another or many at once, without computing anything twice;
+# - sample these tokens with a transformer: one after another, without computing anything twice, or many at once;
 # - condition a network on words by cross-attention;
 # - recognise a score that has been optimised.
 #
@@ -86,7 +86,7 @@ def seed(n):
 #
 # The faces of this course are drawn by a program, so we know what each one shows. A sentence is composed from five facts: the expression (called *face* in the tables), the hair or hat (*head*), the skin, the glasses and the beard. In training, a sentence mentions each fact with probability ¾, in random order and with a random template. Where a drawing shows it, the colour of the hair or hat may be mentioned too; the tables do not count it.
 #
-# No model of this lecture has seen the 500 people who are asked for below. The first 387 are test people; the other 129 test people are left out, because it was chosen by their sentences how long the next-token network of section 6 is trained, and a result on people who took part in a choice is too good. The last 113 have a head and a skin that never occur together in any training here. By chance six of the test people have the same picture of 32 × 32 pixels as one of the people left out; nobody has the same picture as a training person.
+# No model of this lecture has seen the 500 people who are asked for below. The first 387 are test people. The other 129 test people are left out: they were used to choose how long the next-token network of section 6 is trained, and a result on people who took part in a choice tends to be too good. The last 113 have a head and a skin that never occur together in any training here. By chance six of the test people have the same picture of 32 × 32 pixels as one of the people left out; nobody has the same picture as a training person.
 
 # %%
 train_faces, train_facts = words.people("train", combinations="seen")
@@ -110,7 +110,7 @@ print(f"the same picture as a training person: {same[0]}, as a person left out: 
 assert same == (0, 6)
 
 # %% [markdown]
-# A **judge** looks at a picture and says which of these facts it shows. The judge is the classifier of lecture 05. No model of this lecture was trained with it: *a network that guides the pictures must not judge them*. The judge tells glasses from none, a beard from none, five skins, 26 heads and 14 expressions apart.
+# A **judge** looks at a picture and says which of these facts it shows. The judge is the classifier of lecture 05. No model of this lecture was trained with it: *a network that guides the pictures must not judge them*. The judge and the network of the Fréchet distance have themselves seen the last 113 people in their training. (On 516 faces that it had not seen, its card says how often the judge is right.) The judge tells glasses from none, a beard from none, five skins, 26 heads and 14 expressions apart.
 #
 # Its numbers need a ceiling and a floor. The ceiling is real faces with their own sentences. One floor is real faces with the sentences of other people, another is one picture for all sentences. **How many of the five facts does the picture of another person show, on average?**
 
@@ -148,7 +148,7 @@ assert max(grey.mean, stranger.mean) <= floor < 0.45 and ceiling.mean > 0.95
 figures.scoreboard(scores)
 
 # %% [markdown]
-# A uniform grey picture is a higher floor than a stranger (0.35 and 0.32). The judge must always give an answer, and of a grey picture it says "no glasses" and "no beard", which is true of 60 and 79 % of the people. A stranger's picture agrees in 52 and 68 %. One fixed face with the commonest of each fact would reach 0.38, and no other single picture more: this is what "the floor" means below. So a share of 0.7 for the beard means nothing, and the same share for the head means a lot. All tables below have the three rows.
+# A uniform grey picture is a higher floor than a stranger (0.35 and 0.32). The judge must always give an answer, and of a grey picture it says "no glasses" and "no beard", which is true of 60 and 79 % of the people. A stranger's picture agrees in 52 and 68 %. One fixed face with the commonest of each fact would reach 0.38, and no other single picture more: this is what "the floor" means below. So a share of 0.7 for the beard means nothing, and the same share for the head means a lot. The table of section 10 repeats these three rows; elsewhere only this floor is given.
 #
 # The test sentences mention all five facts. Some pairs of a head and a skin never occur together in training; section 10 asks for them.
 
@@ -289,7 +289,7 @@ sliders.strips("steps", stops, lambda pictures: f"the judge reads <b>{names(pict
 # %% [markdown]
 # ### Looking at words while drawing
 #
-# All this was for one word out of ten. The first network that drew pictures from whole sentences was **alignDRAW** (Mansimov and others 2016). It paints a picture in several steps, and before each step it attends to the words of the sentence. **Which words does it look at, and does looking help?** We repeat the paper's first experiment in small: a digit on a larger canvas, and a caption that says which digit is where. Each digit is left out of the training set at one of the four places, so that we can ask for pairs that never occurred together.
+# All this was for one word out of ten. The first network that drew pictures from whole sentences was **alignDRAW** (Mansimov and others 2016). It paints a picture in several steps, and before each step it attends to the words of the sentence. **Which words does it look at, and does looking help?** We repeat the paper's experiment with digits on a small scale: a digit on a larger canvas, and a caption that says which digit is where. Each digit is left out of the training set at one of the four places, so that we can ask for pairs that never occurred together.
 
 # %%
 placed = align_draw.placed_digits(4, "train", "seen", seed(0))
@@ -392,7 +392,7 @@ if full:
     assert allowed > 0.6
 
 # %% [markdown]
-# Look up in the list which digit a "six at the bottom left", which never occurred, has become. The network learned the pairs: which digits occur at a place, and how they look there. Nothing in its loss asks it to keep the two apart.
+# Look up in the list which digit a "six at the bottom left", which never occurred, has become. The 79 % alone say little: seven or eight of the ten digits occur at each place, so a random digit would reach 74 %. But 20 % are the requested digit itself, so nearly all of the wrong digits (99 %, by chance 82 %) are digits that occurred there. The network learned the pairs: which digits occur at a place, and how they look there. Nothing in its loss asks it to keep the two apart.
 #
 # The last two rows of the table are the control: with the mean of the words in every step, the same network does as well (also from a second seed). So attention is not needed here. A caption of ten words has only three that matter, and a mean of ten vectors of 64 numbers has room for all three. Whether attention helps with longer sentences is not measured here. What is attention used for, then?
 
@@ -459,7 +459,7 @@ if full:
 #
 # ### Exercise 2 · The contrastive loss
 #
-# `pictures` and `sentences` are `(B, e)`; their rows may have any length, and row $i$ of one belongs to row $i$ of the other. *Four lines, eight minutes.*
+# `pictures` and `sentences` are `(B, e)`; their rows are not normalised, and row $i$ of one belongs to row $i$ of the other. *Four lines, eight minutes.*
 
 
 # %%
@@ -535,7 +535,7 @@ single = sum(others.count(those) == 1 for those in others)
 print(f"of {len(others)} people, the other four facts and the colour single out {single}")
 
 # %% [markdown]
-# The baseline is to give the commonest answer always. The network is far above it for the head and the skin, clearly above it for the expression (41 %, baseline 12 %), and not above it for the beard (79 %, baseline 79 %, standard error 2 points). So of beards this embedding shows nothing that a constant answer does not. (The phrases were "no beard" and "a beard". In training, goatees and moustaches have phrases of their own; with all four the answer is right less often, in 65 %.) Of the other facts, the expression is furthest from a perfect answer.
+# The baseline is always to give the commonest answer. The network is far above it for the head and the skin, clearly above it for the expression (41 %, baseline 12 %), and not above it for the beard (79 %, baseline 79 %, standard error 2 points). So its answers on beards are right no more often than a constant one. This does not prove that the embedding knows nothing of beards: answers of "a beard" for the right number of faces, but at random, would be right in only 67 %. How often it gives this answer is not shown. (The phrases were "no beard" and "a beard". In training, goatees and moustaches have phrases of their own; with all four the answer is right less often, in 65 %.) Of the other facts, the expression is furthest from a perfect answer.
 #
 # Is the expression not needed in training, because the other facts tell everybody in a batch apart? No: of 128 people the other four facts and the colour single out 96, and fewer in training, where sentences leave facts out. So the loss does ask for the expression. More likely causes are that it is a matter of a few pixels with 14 classes, and that training was short; what would help is measured nowhere here. In any case a picture that is guided by this network will show the requested expression less reliably than the requested skin.
 #
@@ -596,11 +596,11 @@ for name, zeros in silent.items():
 print(", ".join(f"{name} {s:.3f}" for name, s in spread.items()))
 
 # %% [markdown]
-# The pictures are grainy; how many of their facts the judge finds is in the table of section 10. The printed numbers are standard deviations of a pixel between −1 and 1 among the pictures of one sentence: with both sources free, with the cloud held at its mean ("z only"), and with the noise held at 0 ("cloud only"). Most of the variety comes from the cloud. The number does not say what varies: grain counts as much as another haircut, which is why the row of real faces is only for comparison.
+# The pictures are grainy; how many of their facts the judge finds is in the table of section 10. The printed numbers are standard deviations of a pixel between −1 and 1 among the pictures of one sentence: with both sources free, with the cloud held at its mean ("z only"), and with the noise held at 0 ("cloud only"). Most of the variety comes from the cloud. The number does not say what varies: grain counts as much as another haircut. The 0.597 of real faces is only a scale: they are different people, not pictures of one sentence.
 #
 # ### Two stages
 #
-# StackGAN's third idea is to draw twice. The **second stage** enlarges the picture of the first, here from 32 × 32 to 64 × 64 pixels, reads the sentence again and corrects the picture. It has a discriminator of its own, which sees large pictures. (The paper draws the large picture anew from features of the small one; ours adds its details to the small picture without details, and adds nothing when the training begins.)
+# StackGAN's third idea is to draw twice. The **second stage** enlarges the picture of the first, here from 32 × 32 to 64 × 64 pixels, reads the sentence again and corrects the picture. It has a discriminator of its own, which sees large pictures. (The paper draws the large picture anew from features of the small one; ours first blurs and enlarges the small picture and then adds an output of the network, which is 0 at the start of training.)
 #
 # What does it add? The baseline is the same picture of the first stage, enlarged by bicubic interpolation. To see whether the second stage reads, it also gets the same small pictures with the sentence of another person.
 
@@ -853,7 +853,7 @@ assert ends["psnr", "with"][1] < ends["psnr", "without"][0]
 #
 # The comparison with the untouched decoder is less flattering. Its Fréchet distance is 1.7 and its sharpness 0.66 (the row "as it was", for the 500 people; the study measured the first 387 of them). So the training without the discriminator increased the distance, and the discriminator does little more than win that back; only the sharpness is truly gained. Why the distance increased is not tested here; the reconstruction loss is another one than before (absolute instead of squared error, and features).
 #
-# Look at λ on its logarithmic axis. λ is a ratio, so its fall to 0.01 says that the discriminator's gradient became about 80 times as large as that of the reconstruction loss; which of the two changed is not shown. The product of the two, the pull on the last layer, always stays 0.8 of the pull of the reconstruction loss.
+# Look at λ on its logarithmic axis. λ is a ratio, so its fall to 0.01 says that the discriminator's gradient became about 80 times as large as that of the reconstruction loss; which of the two gradients changed is not shown. λ times the discriminator's gradient always has about 0.8 of the norm of the reconstruction loss's gradient at the last layer, by definition of λ.
 #
 # ## 6 · One token after another
 #
@@ -964,7 +964,7 @@ print(f"{left.min():.0f} to {left.max():.0f}")
 # %% [markdown]
 # ### Nothing computed twice
 #
-# When place 40 is drawn, the keys and values of places 0 to 39 are the same as before, because no place attends to later ones. So a program keeps them (**key-value caching**) and computes only the new place. Without a cache, every new token means computing all places so far again. A picture has 64 tokens and follows 24 words and a mark. **By what factor does the number of computed places grow without a cache?**
+# When the token of place 40 is sampled, the keys and values of places 0 to 38 are the same as before, because no place attends to later ones. So a program keeps them (**key-value caching**) and computes only place 39. Without a cache, every new token means computing all places so far again. A picture has 64 tokens and follows 24 words and a mark. **By what factor does the number of computed places grow without a cache?**
 
 # %%
 # Replace ... by a number
@@ -1029,7 +1029,7 @@ shown = {name: vq.pictures(image[:10]) for name, image in variants.items()}
 plots.rows(shown | {"who is asked for": real[:10]})
 
 # %% [markdown]
-# ± is one standard error over the pictures. Compare $w = 1$ with the floor, $w = 2$ and $w = 4$ with $w = 1$, and best of 4 with the mean of its own four samples. With $w = 2$ more facts are found than with $w = 1$, at no measurable cost in Fréchet distance (section 10). At $w = 4$ shapes fall apart, and facts are lost again. Best of 4 costs four times as much and changes nothing in the sampling itself. What it gains comes from reading alone, and the network that reads is the one that draws, not the judge.
+# ± is one standard error over the pictures. Compare $w = 1$ with the floor, $w = 2$ and $w = 4$ with $w = 1$, and best of 4 with the mean of its own four samples. With $w = 2$ more facts are found than with $w = 1$, at no measurable cost in Fréchet distance (section 10). At $w = 4$ shapes fall apart, and facts are lost again. Best of 4 costs more than four times as much (four samples, each of them read once) and changes nothing in the sampling itself. What it gains comes from reading alone, and the network that reads is the one that draws, not the judge.
 #
 # As a reader, how good is it? The next cell lets it write the likeliest word each time ("greedy" captions) for real test faces, and counts how often what a caption says is true. The baseline is the commonest answer for the same faces.
 
@@ -1236,13 +1236,13 @@ if full:
 plots.rows({name: x[:10] for name, x in climbed.items()})
 
 # %% [markdown]
-# The optimised pictures reach a higher cosine than real pairs. The judge, which took no part, finds more of the facts than at the start, but fewer than in real faces. So the optimisation puts something of the sentence into the picture. But no clean face appears: the pixels become noise on the old face, the codes become patches of skin and hair. The cutouts do not help the judge here (0.62 ± 0.04 of the facts with them, 0.70 ± 0.05 without). Pixels and codes moved at different learning rates, so their difference has more than one possible cause.
+# The optimised pictures reach a higher cosine than real pairs. The judge, which took no part, finds more of the facts than at the start, but fewer than in real faces. With codes (0.70 and 0.62) the share is far above the floor of 0.38, so there the optimisation puts something of the sentence into the picture. With pixels (0.44 ± 0.04) it is not clearly above this floor, so the rise proves no reading. No clean face appears either: the pixels become noise on the old face, the codes become patches of skin and hair. The cutouts do not help the judge here (0.62 ± 0.04 of the facts with them, 0.70 ± 0.05 without). Pixels and codes moved at different learning rates, so their difference has more than one possible cause.
 #
 # This has two lessons. After optimisation a score no longer measures what it measured before: the cosine is above that of real faces (0.84 … 0.90, real 0.78), the facts are far below (0.44 … 0.70, real 0.99). So no network that takes part in a loss is a judge in this course. And even an independent judge proves little about such pictures: it too was trained on faces only, and may find as many facts in these pictures as in the output of a good generator (codes 0.70, the next-token network of section 6 0.65). Look at the pictures.
 #
 # ## 9 · Attention from places to words
 #
-# Stable Diffusion (Rombach and others 2022) generates codes by diffusion and is conditioned on words by **cross-attention**. Each place of the map has a query, and each word a key and a value. The place receives a mixture of the values, weighted by how well the keys match its query:
+# Stable Diffusion (Rombach and others 2022) generates the latent map of an autoencoder by diffusion and is conditioned on words by **cross-attention**. Each place of the map has a query, and each word a key and a value. The place receives a mixture of the values, weighted by how well the keys match its query:
 #
 # $$\mathrm{softmax}\!\big(Q K^\top / \sqrt k\big)\, V, \qquad Q = x W_q,\quad K = y W_k,\quad V = y W_v,$$
 #
@@ -1303,11 +1303,11 @@ first = [spoken.index(word) for word in dict.fromkeys(spoken)]  # of a word that
 figures.word_maps(who[0], heard[first], [spoken[i] for i in first], even)
 
 # %% [markdown]
-# Each map shows how much attention the places give to one word, as the mean over the four blocks, halfway between noise and picture. The number is the mean over the places. If all words got the same, all maps would be grey. Of a word that comes twice only the first place is shown, and the end of the sentence is not, so the numbers do not add up to 1. Here the maps do not lie on the things: most have the same pattern, which covers the white background as well, and "on" gets as much attention as "glasses" or "bangs". One reason is possible: a small transformer reads the sentence first, so the vector at "on" can carry what the other words say. In large models the maps of nouns often lie on the things themselves (Hertz and others 2022). A word can get attention without changing the picture; whether it is obeyed is for the judge to say, in the next section.
+# Each map shows how much attention the places give to one word, as the mean over the four blocks, halfway between noise and picture. The number is the mean over the places. If all words got the same, all maps would be grey. Of a word that occurs more than once only the first is shown, and the end of the sentence is not, so the numbers do not add up to 1. Here the maps do not lie on the things: most have the same pattern, which covers the white background as well, and "on" gets as much attention as "glasses" or "bangs". A possible reason is that a small transformer reads the sentence first, so the vector at "on" can carry what the other words say. In large models the maps of nouns often lie on the things themselves (Hertz and others 2022). A word can get attention without changing the picture; whether it is obeyed is for the judge to say, in the next section.
 #
 # ## 10 · All on the same sentences
 #
-# Now every method that draws from a sentence gets the same test sentences, which mention all five facts. The judge counts the facts, and the Fréchet distance says how far the pictures are from real faces. The mark for the distance is as many training faces against the same test faces. A method can come below it: it gets the sentences of the very test people, so heads and skins occur as often as among them, while the training faces are other people without the held-out pairs. "Rebuilt from tokens" shows the very people of the test set. ± is the standard error for the facts, and for the distance the spread if the pictures are resampled with replacement. Times are CPU milliseconds for one picture, in batches of 50. The pictures of StackGAN's second stage are averaged to 32 × 32 pixels, so that all are compared at one size. The masked network takes 8 passes; both transformers sample with $w = 2$, the next-token network within the nucleus $p = 0.9$, and once more with $w = 1$ and the same nucleus.
+# Now every method that draws from a sentence gets the same test sentences, which mention all five facts. The judge counts the facts, and the Fréchet distance says how far the pictures are from real faces. The reference value for the distance is as many training faces against the same test faces. A method can come below it: it gets the sentences of the very test people, so heads and skins occur as often as among them, while the training faces are other people without the held-out pairs. "Rebuilt from tokens" shows the very people of the test set. ± is the standard error for the facts, and for the distance the spread if the pictures are resampled with replacement. Times are CPU milliseconds for one picture, in batches of 50. The pictures of StackGAN's second stage are averaged to 32 × 32 pixels, so that all are compared at one size. The masked network takes 8 passes; both transformers sample with $w = 2$, the next-token network within the nucleus $p = 0.9$, and once more with $w = 1$ and the same nucleus.
 
 
 # %%
@@ -1370,9 +1370,9 @@ plots.rows(found | {"real": real[:8]})
 #
 # - **Head and skin** have a low floor, so here a high share means that the sentence was obeyed. The masked network and the latent flow are closest to the ceiling.
 # - **Face**: compare each method with the floor and with "rebuilt from tokens". The tokens keep the expression of most faces, so where a method stays at the floor, the tokens are not the reason. It is a matter of few pixels and of one word in a sentence.
-# - **Glasses and beard**: there are two floors: always "no" (the grey picture, 0.60 and 0.79), and drawing them as often as they occur but at random (another's sentence, 0.52 and 0.68). A method between the two reads something, and errs more often than one that never draws any. A method at the lower floor or below it does not read them: it draws glasses and beards without regard to the sentence.
-# - **Fréchet distance** ranks the methods in another order than the facts. A distance between two sets of pictures does not know which picture was drawn for which sentence: the next-token network is nearer to real faces than the latent flow, and finds fewer facts. Distances that differ by less than their ± are not a ranking.
-# - **Time**: each stage of StackGAN is a single forward pass. Guidance makes the next-token network slower because it runs it twice, and the masked network computes all places in each pass.
+# - **Glasses and beard**: there are two floors: always "no" (the grey picture, 0.60 and 0.79), and drawing them as often as they occur but at random (another's sentence, 0.52 and 0.68). Only a share above the higher floor shows by itself that a method reads. Below it the share does not decide: a method that draws beards at random in 10 % of its pictures would be right in 73 %, and one that reads but draws too many may fall below 68 %. How often each method draws them is not measured here.
+# - **Fréchet distance** ranks the methods in another order than the facts. A distance between two sets of pictures does not know which picture was drawn for which sentence: the next-token network is nearer to real faces than the latent flow, and finds fewer facts. Differences of one or two ± are not a ranking: the masked network (3.5 ± 0.2) and the training faces (3.8 ± 0.2) cannot be told apart.
+# - **Time**: each stage of StackGAN is a single forward pass (0 ms means less than half a millisecond). Guidance makes the next-token network slower because it runs it twice, and the masked network computes all places in each pass.
 #
 # ### Never together
 #
@@ -1432,7 +1432,7 @@ kinds = ["together in training", "never together"]
 figures.pairs_of_shares(pairs, kinds, "share of pictures with both head and skin")
 
 # %% [markdown]
-# In both sentences the skin was changed, so the difference comes from the pair and not from the change. For the next-token network it is large. One explanation is possible: in training the tokens of such a head were never followed by those of this skin. It is not tested here. The masked network loses much less: 0.10 ± 0.03 in this run, and 0.06 ± 0.03 with the next seed. Compare this with its standard error: a loss of two or three of them is likely, but its size is hardly known.
+# In both sentences the skin was changed, so the difference comes from the pair and not from the change. For the next-token network it is large. A possible explanation is that in training the tokens of such a head were never followed by those of this skin. It is not tested here. The masked network loses much less: 0.10 ± 0.03 in this run, and 0.06 ± 0.03 with the next seed. Both are two to three standard errors above 0: some loss is likely, but its size is uncertain.
 #
 # ### Say it
 #
@@ -1454,7 +1454,7 @@ sliders.say_it(
 #
 # Not mentioned: AttnGAN; the fine-tuning of deep belief networks; CM3Leon's retrieval, infilling and instruction tuning; Muse's second network, which raises the resolution; text encoders trained on the web (T5), from which large systems get their knowledge of words; StyleGAN-T.
 #
-# All networks were trained for minutes on one CPU core; their cards say how long. The order of the methods in the table holds for these trainings, with one seed each, and may change with others. They are not of equal length: the masked network took 5,000 steps, the latent flow 4,000, the next-token network 1,500, StackGAN's first stage 6,000, its second 2,000. More steps do not always help: after 5,000 steps the next-token network knew its training faces by heart (0.11 nats a token in training, 0.48 after 1,500) and drew fewer facts (58 instead of 63 %, a difference of about two standard errors, on the 129 people by whom this number of steps was chosen). It has also read only a sixth as many sentences for drawing as the masked one (24,000 and 144,000): it had fewer steps, and half of each batch went into drawing without a sentence and into captions.
+# All networks were trained for minutes on one CPU core; their cards say how long. The order of the methods in the table holds for these trainings, with one seed each, and may change with others. They are not of equal length: the masked network took 5,000 steps, the latent flow 4,000, the next-token network 1,500, StackGAN's first stage 6,000, its second 2,000. More steps do not always help: after 5,000 steps the next-token network knew its training faces by heart (0.11 nats a token in training, 0.48 after 1,500) and drew fewer facts (58 instead of 63 %, a difference of about two standard errors, on the 129 people with whom this number of steps was chosen). It has also read only a sixth as many sentences for drawing as the masked one (24,000 and 144,000): it had fewer steps, and half of each batch went into drawing without a sentence and into captions.
 #
 # | system | its idea, in this lecture | what was measured here |
 # |---|---|---|
