@@ -322,15 +322,17 @@ def batches(g):
     """Digits in new places without end"""
     while True:
         placed = align_draw.placed_digits(32, "train", "seen", g)
-        yield placed.x, placed.text
+        yield placed.x.to(home), placed.text.to(home)
 
 
+home = device.choose().device
 painters, steps = {}, pick(smoke=4, laptop=1600, gpu=4000)
 for name, even in {"attention": False, "mean of words": True}.items():
     torch.manual_seed(0)
-    painters[name] = AlignDraw(steps=6, even=even)
-    step, begin = AlignDrawStep(painters[name], steps=steps, generator=seed(100)), process_time()
+    net, begin = AlignDraw(steps=6, even=even).to(home), process_time()
+    step = AlignDrawStep(net, steps=steps, generator=seed(100))
     history = train(step, batches(seed(0)), steps)
+    painters[name] = net.cpu()
     print(f"{name}{history.recent()} nats a picture, {process_time() - begin:.0f} s")
 
 # %% [markdown]
@@ -771,7 +773,6 @@ perplexity = check("words.perplexity", perplexity)
 guess = predict("words.plain_codes", ...)
 
 # %%
-home = device.choose().device
 batch, steps = pick(smoke=(32, 3), laptop=(32, 60), gpu=(256, 4000))
 books = {}
 for kind in ("plain", "ema", "restart"):
