@@ -5,6 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from course_lib import data
 from course_lib.align_draw import (
     DIGITS,
     HELD_OUT,
@@ -438,3 +439,65 @@ def test_what_does_not_fit_is_refused(call, message):
 def test_what_is_of_another_kind_is_refused(call, message):
     with pytest.raises(TypeError, match=message):
         call()
+
+
+def test_a_caption_fits_into_twelve_places_and_needs_them():
+    text = placed_digits(300, generator=seeded()).text
+    assert text.shape == (300, 12) and (text[:, -1] > 0).any()
+
+
+def test_digits_are_on_where_the_scans_are_bright():
+    scans = data.load("digits")
+    bright = {(scan > 127).to(torch.uint8).numpy().tobytes() for scan in scans.images[:, 0]}
+    placed = placed_digits(50, generator=seeded())
+    for x in placed.x[:, 0]:
+        rows, columns = x.any(1).nonzero(), x.any(0).nonzero()
+        assert rows.max() - rows.min() < 8 and columns.max() - columns.min() < 8
+        windows_of = x.unfold(0, 8, 1).unfold(1, 8, 1).reshape(-1, 8, 8).to(torch.uint8)
+        assert any(w.contiguous().numpy().tobytes() in bright for w in windows_of)
+
+
+def test_the_middle_of_the_canvas_divides_the_places():
+    x = torch.zeros(4, 1, 18, 18)
+    for i, (row, column) in enumerate(((8, 8), (8, 9), (9, 8), (9, 9))):
+        x[i, 0, row, column] = 1
+    assert found_places(x)[0].tolist() == [0, 1, 2, 3]
+
+
+def test_forget_gates_begin_open_and_strokes_sharp():
+    net = small(width=6)
+    for bias in (
+        net.forwards.bias_ih_l0,
+        net.backwards.bias_ih_l0,
+        net.infer.bias_ih,
+        net.generate.bias_ih,
+    ):
+        assert (bias.view(4, -1)[1] == 1).all()
+    assert net.where.bias[3].item() == pytest.approx(-0.7)
+
+
+def test_the_last_canvas_is_compared_with_the_picture():
+    net, x = small(steps=3), (torch.rand(2, 1, 5, 5, generator=seeded()) > 0.5).float()
+    noise = torch.randn(3, 2, 3, generator=seeded(4))
+    canvases, _, kl = net(TEXT, noise, x)
+    missed = F.binary_cross_entropy_with_logits(canvases[2], x, reduction="sum") / 2
+    loss, of_kl = net.loss(x, TEXT, seeded(4))
+    torch.testing.assert_close(loss, missed + kl.sum(0).mean())
+    torch.testing.assert_close(of_kl, kl.sum(0).mean())
+
+
+def test_what_a_step_returns_holds_no_graph():
+    losses = AlignDrawStep(small(), generator=seeded())((torch.zeros(2, 1, 5, 5), TEXT))
+    assert not any(loss.requires_grad for loss in losses.values())
+
+
+def test_parts_of_the_network_refuse_what_does_not_fit():
+    net = small()
+    with pytest.raises(ValueError, match="text"):
+        net.read(torch.full((1, 3), 9))
+    with pytest.raises(ValueError, match="h must be"):
+        net.write(torch.zeros(2, 7))
+    with pytest.raises(ValueError, match="x must be"):
+        net.loss(torch.zeros(2, 1, 6, 6), TEXT)
+    with pytest.raises(TypeError, match="generator"):
+        AlignDrawStep(net, generator=3)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from course_lib import data
 from course_lib.label_maps import (
@@ -12,10 +13,14 @@ from course_lib.label_maps import (
     LabelStep,
     LocalEnhancer,
     MultiScaleDiscriminator,
+    Residual,
+    ScaleDiscriminator,
     Spade,
     SpadeGenerator,
+    StyleEncoder,
     StylePainter,
     StyleStep,
+    feature_matching,
     fit_kinds,
     intersection_over_union,
     label_channels,
@@ -235,3 +240,100 @@ def test_colours_are_in_the_range_of_pictures_and_dark_ones_first():
     brightness = land_colours().sum(1)
     assert land_colours().shape == (KINDS, 3) and land_colours().abs().max() <= 1
     assert torch.equal(brightness.sort().values, brightness)
+
+
+def some_labels(n=2, side=8, kinds=6):
+    lots = torch.Generator().manual_seed(3)
+    return label_channels(torch.randint(kinds, (n, side, side), generator=lots), kinds)
+
+
+def test_the_pictures_are_what_the_layers_say_between_minus_one_and_one():
+    labels = some_labels()
+    door = DoorGenerator(size=16).eval()
+    m = F.interpolate(labels, (16, 16), mode="nearest")
+    torch.testing.assert_close(door(labels), door.net(m).tanh())
+    inner = GlobalGenerator(size=16)
+    features = inner.net(m)
+    torch.testing.assert_close(inner.features(labels), features)
+    torch.testing.assert_close(inner(labels), inner.last(features).tanh())
+
+
+def test_a_residual_block_adds_what_two_normed_convolutions_say():
+    block, x = Residual(4), torch.randn(2, 4, 6, 6)
+    first, norm, bend, second, norm_2 = block.net
+    torch.testing.assert_close(block(x), x + norm_2(second(bend(norm(first(x))))))
+
+
+def test_the_second_scale_sees_means_in_which_the_border_does_not_count():
+    critic, labels = MultiScaleDiscriminator(), some_labels()
+    x = torch.rand(2, 3, 32, 32)
+    both = torch.cat([x, F.interpolate(labels, (32, 32), mode="nearest")], 1)
+    half = F.avg_pool2d(both, 3, 2, 1, count_include_pad=False)
+    seen = critic(x, labels)
+    for net, image, answers in zip(critic.scales, (both, half), seen, strict=True):
+        for expected, answer in zip(net(image), answers, strict=True):
+            torch.testing.assert_close(answer, expected)
+    assert F.avg_pool2d(torch.ones(1, 1, 4, 4), 3, 2, 1, count_include_pad=False).min() == 1
+
+
+def test_the_losses_of_a_step_are_those_of_the_formula():
+    torch.manual_seed(0)
+    step = LabelStep(SpadeGenerator(), MultiScaleDiscriminator(), matching=10.0)
+    x = data.load("earth").batches(2, generator=torch.Generator().manual_seed(0))
+    x = next(iter(x))[1]
+    labels = label_channels(land_kinds(x))
+    drawn, own = step._drawn(x, labels)
+    assert own == 0
+    torch.testing.assert_close(drawn, step.generator(labels).float())
+    fake = drawn.detach()
+    real, made = step.discriminator(x, labels), step.discriminator(fake, labels)
+    d_loss = sum(
+        F.relu(1 - a[-1]).mean() + F.relu(1 + b[-1]).mean() for a, b in zip(real, made, strict=True)
+    )
+    with torch.no_grad():
+        matched = feature_matching(real, made)
+    told = step._judge_learns(x, fake, labels)
+    torch.testing.assert_close(told["d_loss"], d_loss.detach(), rtol=1e-3, atol=1e-3)
+    assert not told["d_loss"].requires_grad
+    step.d_optimizer = torch.optim.SGD(step.discriminator.parameters(), 0.0)
+    after = step.discriminator(fake, labels)
+    told = step._generator_learns(x, drawn, labels, own)
+    expected = -sum(scale[-1].mean() for scale in after)
+    torch.testing.assert_close(told["g_loss"], expected.detach(), rtol=1e-3, atol=1e-3)
+    assert matched > 0 and not any(loss.requires_grad for loss in told.values())
+
+
+def test_the_kl_of_a_style_is_that_of_its_mean_and_variance():
+    torch.manual_seed(0)
+    step = StyleStep(StylePainter(), MultiScaleDiscriminator(), kl=0.5)
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    with torch.no_grad():
+        step.generator.encoder.say.bias[8:] = -2.0  # logvar differs from mu
+        mu, logvar = step.generator.encoder(x)
+        _, own = step._drawn(x, some_labels())
+    kl = ((mu.square() + logvar.exp() - 1 - logvar) / 2).sum(1).mean()
+    torch.testing.assert_close(step.apart, kl)
+    torch.testing.assert_close(own, 0.5 * kl)
+    assert StylePainter().encoder.nz == 8
+    assert not step(x)["kl"].requires_grad
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Spade(0, 6),
+        lambda: LocalEnhancer(GlobalGenerator(), width=0),
+        lambda: Residual(0),
+        lambda: ScaleDiscriminator(0),
+        lambda: MultiScaleDiscriminator(scales=0),
+        lambda: StyleEncoder(nz=0),
+        lambda: StylePainter(nz=0),
+        lambda: Spade(4, 6)(torch.zeros(1, 4, 8, 8), torch.zeros(1, 5, 8, 8)),
+        lambda: GlobalGenerator().features(torch.zeros(1, 5, 8, 8)),
+        lambda: ScaleDiscriminator(9)(torch.zeros(1, 8, 16, 16)),
+        lambda: StyleEncoder()(torch.zeros(1, 4, 16, 16)),
+    ],
+)
+def test_sizes_and_channels_that_do_not_fit_are_refused(make):
+    with pytest.raises(ValueError, match="must be"):
+        make()

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 from course_lib.codebooks import VQAutoencoder
 from course_lib.contrastive import PictureTextModel
-from course_lib.diffusion import flow_sample
+from course_lib.diffusion import FLOW_TIME, flow_sample
 from course_lib.text_to_image import (
     ConditioningAugmentation,
     StackStep,
@@ -23,6 +23,7 @@ from course_lib.text_to_image import (
 )
 from course_lib.tokens import nothing
 from course_lib.training import train
+from course_lib.words import tokeniser
 
 from .helpers import _OneDevice, assert_step_runs_on_meta
 
@@ -403,3 +404,68 @@ def test_the_step_and_the_sampler_run_on_any_device():
     with _OneDevice():
         assert draw_flow(net, vq, text, steps=2).is_meta
         assert word_maps(net, vq.encode(torch.zeros(2, 3, 16, 16, device="meta")), text).is_meta
+
+
+def test_both_rates_of_a_stage_fall_in_the_second_half():
+    generator, critic = players()
+    step = StackStep(generator, critic, reader(), lr=1e-3, d_lr=1e-4, steps=4)
+    x, text, rates = draw(4, 3, 16, 16).tanh(), some_text(), []
+    for _ in range(4):
+        losses = step((x, text))
+        rates.append([o.param_groups[0]["lr"] for o in (step.g_optimizer, step.d_optimizer)])
+    for share, (g, d) in zip((1, 1, 0.52, 0.02), rates, strict=True):
+        assert g == pytest.approx(1e-3 * share) and d == pytest.approx(1e-4 * share)
+    assert not any(loss.requires_grad for loss in losses.values())
+
+
+def test_a_stage_is_drawn_from_normal_noise():
+    seen = []
+
+    class Told(StageOne):
+        def forward(self, told, z):
+            seen.append(z)
+            return super().forward(told, z)
+
+    stage = Told(TEXT, dim=4, ngf=8, size=16)
+    draw_stage(stage, torch.zeros(100, TEXT), None, seeded())
+    assert abs(seen[0].mean()) < 0.1 and seen[0].std().item() == pytest.approx(1, abs=0.05)
+
+
+def test_cutouts_move_the_picture():
+    x = torch.zeros(1, 1, 16, 16)
+    x[..., 7:9, 7:9] = 50.0
+    looks = cutouts(x, 64, seeded()).clamp(min=0)
+    along = torch.arange(16.0)
+    middle = (looks.sum(2)[:, 0] @ along) / looks.sum((1, 2, 3))
+    assert middle.std() > 0.5
+
+
+def test_pixels_climb_in_steps_of_a_twentieth_at_first():
+    x, text = torch.zeros(1, 3, 16, 16), some_text(1)
+    made, _ = climb(reader(), text, x, steps=1)
+    assert made.abs().max().item() == pytest.approx(0.05, rel=0.1)
+
+
+def test_the_vocabulary_is_that_of_the_course_unless_told():
+    assert TextUNet().reader.word.num_embeddings == len(tokeniser())
+
+
+def test_codes_that_are_not_rounded_are_decoded_as_they_are():
+    torch.manual_seed(0)
+    vq = VQAutoencoder(size=16, codes=8, dim=4, width=16).eval()
+    net, text = awake(small()), some_text(3)
+    net.measure_codes(draw(9, 4, 4, 4))
+    z = flow_sample(net, (3, 4, 4, 4), text, 2.0, seeded(), steps=3)
+    expected = vq.decoder(z * net.code_std + net.code_mean).clamp(-1, 1)
+    torch.testing.assert_close(draw_flow(net, vq, text, seeded(), steps=3, rounded=False), expected)
+    assert expected.min() < 0
+
+
+def test_words_are_heard_in_codes_with_noise_of_the_time():
+    net, text, codes, seen = awake(small()), some_text(2), draw(2, 4, 4, 5), []
+    net.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[:2]))
+    word_maps(net, codes, text, 0.25, seeded())
+    z = (codes - net.code_mean) / net.code_std
+    noise = torch.randn(z.shape, generator=seeded())
+    torch.testing.assert_close(seen[0][0], 0.75 * z + 0.25 * noise)
+    assert (seen[0][1] == 0.25 * FLOW_TIME).all()
