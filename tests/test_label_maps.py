@@ -337,3 +337,20 @@ def test_the_kl_of_a_style_is_that_of_its_mean_and_variance():
 def test_sizes_and_channels_that_do_not_fit_are_refused(make):
     with pytest.raises(ValueError, match="must be"):
         make()
+
+
+def test_a_spade_layer_reads_its_labels_through_a_relu():
+    layer, labels, x = Spade(4, 6), some_labels(), torch.randn(2, 4, 8, 8)
+    seen = layer.shared(labels).relu()
+    normal = F.instance_norm(x)
+    expected = normal * (1 + layer.scale(seen)) + layer.shift(seen)
+    torch.testing.assert_close(layer(x, labels), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_style_is_a_mean_over_places_and_its_painter_takes_long_maps():
+    painter = StylePainter()
+    mu, logvar = painter.encoder(torch.rand(1, 3, 16, 16))
+    x = torch.rand(1, 3, 32, 32)
+    told = painter.encoder.say(painter.encoder.net(x).mean((2, 3))).chunk(2, 1)
+    torch.testing.assert_close(painter.encoder(x), told)
+    assert painter(some_labels(1)[:, :, :, :4], mu).shape == painter(some_labels(1), mu).shape
