@@ -1072,6 +1072,7 @@ def spoilt(name: str, annotation: Any, value: Any) -> Iterator[tuple[str, Any, s
 
 
 FREE = {"title", "label", "xlabel", "ylabel", "text", "unit", "reason", "card", "head", "colour"}
+FREE |= {"left", "above", "across"}  # what stands beside a figure
 FREE |= {"line", "name", "rows_are", "columns_are", "change"}
 
 
