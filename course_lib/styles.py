@@ -436,10 +436,10 @@ def perceptual_path_length(
 def filtered(
     x: Float[Tensor, "... n"], factor: int, act: Callable[[Tensor], Tensor]
 ) -> Float[Tensor, "... n"]:
-    """act at `factor` times the rate: up, bend, and down without what the low rate cannot hold.
+    """act at `factor` times the rate: upsample, activate, downsample what the low rate can hold.
 
-    A bent signal has overtones beyond its band. At the low rate they fold back and stick to the
-    grid; at a higher one they are cut off. Signals are circular; up and down are exact, by Fourier.
+    An activation adds harmonics beyond the band. At the low rate they are aliased and stick to the
+    grid; at a higher one they are cut off. Signals are circular; resampling is exact, by Fourier.
     At an even n the frequency n/2 is dropped: its shift by half a sample is not defined.
 
     Raises ValueError for factor < 1. Source: Karras et al. 2021, §3.2 (there with short filters).

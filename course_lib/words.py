@@ -244,7 +244,7 @@ def people(
 
 
 def strangers(n: int = 500, size: int = 32) -> tuple[ImageSet, list[dict[str, str]]]:
-    """The faces and facts of n people whom no model of words has met, and who chose nothing.
+    """Faces (n, 3, size, size) and facts of n people whom no model of words met, who chose nothing.
 
     First the test people after `WATCHED`, then those of the training split who are left out of all
     trainings here, because their head and skin are HELD_OUT together. Raises ValueError for an n

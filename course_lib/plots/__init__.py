@@ -125,8 +125,13 @@ def rows(
     for axes, name in zip(figure.axes, named, strict=True):
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
     for i, text in enumerate(above or ()):
-        place = ((i + 0.5) / len(above), 1.02)
-        figure.axes[0].annotate(text, place, xycoords="axes fraction", ha="center", fontsize=8)
+        place, over = (
+            ((i + 0.5) / len(above), 1.0),
+            {"xytext": (0, 3), "textcoords": "offset points"},
+        )
+        figure.axes[0].annotate(
+            text, place, xycoords="axes fraction", ha="center", fontsize=8, **over
+        )
     return figure
 
 
