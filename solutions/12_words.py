@@ -266,7 +266,7 @@ print(f"on real digits this judge is right in {reader.score(y.numpy(), truth.num
 print(f"the network itself names {(net.classify(y) == truth).double().mean():.1%} of real digits")
 if full:
     assert found[0] < found[10] < found[100] + 0.03 and found[100] > 0.8
-plots.rows(drawn, above=[str(digit) for digit in wanted[:20].tolist()])
+plots.rows({name: x[:10] for name, x in drawn.items()}, above=[*"0123456789"])
 
 # %%
 middle = net.lift(x[:1].expand(20, -1), 1, seed(3))
@@ -284,7 +284,7 @@ def names(pictures):
 sliders.strips("steps", stops, lambda pictures: f"the judge reads <b>{names(pictures)}</b>")
 
 # %% [markdown]
-# The columns request the digits 0 to 9, twice. At 0 steps the judge reads the requested digit in 20 % of the pictures (by chance 10 %): what is shown of a state is its probabilities after one more way up and down, so the label has already been heard once. After 10 steps the share is 78 %, after 100 steps 88 %, and of real digits this judge reads 94.4 %. The label takes effect slowly. It is only ten of the top machine's 106 visible units, and each step starts from the picture of the step before. The fine-tuning of the whole stack with which the paper ends is left out here.
+# The columns request the digits 0 to 9. At 0 steps the judge reads the requested digit in 20 % of the pictures (by chance 10 %): what is shown of a state is its probabilities after one more way up and down, so the label has already been heard once. After 10 steps the share is 78 %, after 100 steps 88 %, and of real digits this judge reads 94.4 %. The label takes effect slowly. It is only ten of the top machine's 106 visible units, and each step starts from the picture of the step before. The fine-tuning of the whole stack with which the paper ends is left out here.
 
 # %% [markdown]
 # ### Looking at words while drawing
