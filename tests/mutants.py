@@ -81,6 +81,26 @@ EQUIVALENT: dict[str, str] = {
     "autoencoders.ConditionalVAE.forward: pass": "encode and decode turn labels into rows too",
     "diffusion._normal: noise = torch.randn"
     "(shape, generator=generator, device=_place(None, like), dtype=like.dtype)": "one device here",
+    "text_to_image.matching_loss: finite(name, shaped(name, value, n), wait=True)": (
+        "only a GPU would wait, and there is none here"
+    ),
+    "text_to_image.StageTwo.__init__: nn.init.zeros_(self.out[1].bias)": "the last of two",
+    "text_to_image.TextDiscriminator.look: x = x - self.noise * torch.randn_like(x)": (
+        "the noise has no direction"
+    ),
+    "text_to_image.TextFlowStep.__init__: (instance('model', model, TextUNet), "
+    "function('decode', decode), number('ema', ema, 0, 2))": (
+        "FlowStep refuses what is above 1 too, in the same words"
+    ),
+    "text_to_image.TextFlowStep.sample: (wholes('shape', shape), random_source(None))": (
+        "flow_sample refuses what is no generator too, in the same words"
+    ),
+    "align_draw._digits: return ((images.floats()[:, 0] >= 0).float(), images.labels)": (
+        "0 lies between two of the 256 brightnesses"
+    ),
+    "align_draw.AlignDraw.align: scores = torch.ones_like(scores) if self.even else scores": (
+        "the softmax of equal scores is the same"
+    ),
 }
 
 

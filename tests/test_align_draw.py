@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from course_lib import data
+from course_lib import align_draw, data
 from course_lib.align_draw import (
     DIGITS,
     HELD_OUT,
@@ -33,6 +33,13 @@ def small(seed=0, **options):
     return AlignDraw(
         **({"words": 9, "size": 5, "steps": 2, "width": 6, "nz": 3, "patch": 2} | options)
     )
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    """Each test makes the vocabulary, the digits and the captions anew."""
+    for kept in (tokeniser, align_draw._digits, align_draw._captions):
+        kept.cache_clear()
 
 
 TEXT = torch.tensor([[4, 2, 8, 1, 0, 0], [3, 5, 7, 6, 2, 1]])  # the first is padded
@@ -501,3 +508,16 @@ def test_parts_of_the_network_refuse_what_does_not_fit():
         net.loss(torch.zeros(2, 1, 6, 6), TEXT)
     with pytest.raises(TypeError, match="generator"):
         AlignDrawStep(net, generator=3)
+
+
+def a_step(**options):
+    """What the network has learned in one step."""
+    net = small()
+    x = (torch.rand(2, 1, 5, 5, generator=seeded()) < 0.5).float()
+    AlignDrawStep(net, generator=seeded(), **options)((x, TEXT))
+    return torch.cat([weight.flatten() for weight in net.parameters()])
+
+
+def test_a_step_has_the_known_rate_unless_told():
+    assert torch.equal(a_step(), a_step(lr=5e-3))
+    assert not torch.equal(a_step(), a_step(lr=1e-2))

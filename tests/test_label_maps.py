@@ -1,10 +1,12 @@
 """Label maps: the rule that makes and reads them, the two generators, one step of the game."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from course_lib import data
+from course_lib import data, translation
 from course_lib.label_maps import (
     KINDS,
     LAND,
@@ -240,6 +242,8 @@ def test_colours_are_in_the_range_of_pictures_and_dark_ones_first():
     brightness = land_colours().sum(1)
     assert land_colours().shape == (KINDS, 3) and land_colours().abs().max() <= 1
     assert torch.equal(brightness.sort().values, brightness)
+    bytes_of = torch.tensor(list(LAND.values())).float()
+    torch.testing.assert_close((land_colours() + 1) * 127.5, bytes_of)
 
 
 def some_labels(n=2, side=8, kinds=6):
@@ -319,24 +323,128 @@ def test_the_kl_of_a_style_is_that_of_its_mean_and_variance():
 
 
 @pytest.mark.parametrize(
-    "make",
+    "make, message",
     [
-        lambda: Spade(0, 6),
-        lambda: LocalEnhancer(GlobalGenerator(), width=0),
-        lambda: Residual(0),
-        lambda: ScaleDiscriminator(0),
-        lambda: MultiScaleDiscriminator(scales=0),
-        lambda: StyleEncoder(nz=0),
-        lambda: StylePainter(nz=0),
-        lambda: Spade(4, 6)(torch.zeros(1, 4, 8, 8), torch.zeros(1, 5, 8, 8)),
-        lambda: GlobalGenerator().features(torch.zeros(1, 5, 8, 8)),
-        lambda: ScaleDiscriminator(9)(torch.zeros(1, 8, 16, 16)),
-        lambda: StyleEncoder()(torch.zeros(1, 4, 16, 16)),
+        (lambda: fit_kinds(torch.zeros(1, 3, 4, 8), 3), "k must be .* at most 2, got 3"),
+        (lambda: label_channels(FLAT, 1001), "kinds must be .* at most 1000, got 1001"),
+        (lambda: label_picture(FLAT, 65), "cell must be .* at most 64, got 65"),
+        (lambda: intersection_over_union(FLAT, FLAT, 1001), "kinds must be .* at most 1000, got"),
+        (lambda: Spade(0, 6), "channels must be .* at least 1, got 0"),
+        (lambda: SpadeGenerator(nc=0), "nc must be .* at least 1, got 0"),
+        (lambda: DoorGenerator(nc=0), "nc must be .* at least 1, got 0"),
+        (lambda: DoorGenerator(size=12), "size must be a multiple of 8; got 12"),
+        (lambda: GlobalGenerator(nc=0), "nc must be .* at least 1, got 0"),
+        (lambda: GlobalGenerator(blocks=0), "blocks must be .* at least 1, got 0"),
+        (lambda: LocalEnhancer(GlobalGenerator(), width=0), "width must be .* at least 1, got 0"),
+        (lambda: LocalEnhancer(GlobalGenerator(), nc=0), "nc must be .* at least 1, got 0"),
+        (lambda: Residual(-1), "channels must be .* at least 1, got -1"),
+        (lambda: ScaleDiscriminator(0), "channels must be .* at least 1, got 0"),
+        (lambda: MultiScaleDiscriminator(scales=0), "scales must be .* at least 1 .* got 0"),
+        (lambda: MultiScaleDiscriminator(scales=9), "scales must be .* at most 8, got 9"),
+        (lambda: MultiScaleDiscriminator(kinds=0), "kinds must be .* at least 1, got 0"),
+        (lambda: StyleEncoder(nz=0), "nz must be .* at least 1, got 0"),
+        (lambda: StylePainter(nz=0), "nz must be .* at least 1, got 0"),
+        (lambda: StylePainter(kinds=0), "kinds must be .* at least 1, got 0"),
+        (
+            lambda: LabelStep(SpadeGenerator(), MultiScaleDiscriminator(), size=4097),
+            "size must be .* at most 4096, got 4097",
+        ),
+        (
+            lambda: LabelStep(SpadeGenerator(), MultiScaleDiscriminator(), ema=1),
+            "ema must be a finite number, at least 0 and at most 1; got 1",
+        ),
+        (
+            lambda: Spade(4, 6)(torch.zeros(1, 4, 8, 8), torch.zeros(1, 5, 8, 8)),
+            r"labels must be \(B, 6, H, W\); got \(1, 5, 8, 8\)",
+        ),
+        (
+            lambda: DoorGenerator(size=16)(torch.zeros(1, 5, 8, 8)),
+            r"labels must be \(B, 6, h, w\); got \(1, 5, 8, 8\)",
+        ),
+        (
+            lambda: GlobalGenerator().features(torch.zeros(1, 5, 8, 8)),
+            r"labels must be \(B, 6, h, w\); got \(1, 5, 8, 8\)",
+        ),
+        (
+            lambda: Residual(4)(torch.zeros(1, 3, 8, 8)),
+            r"x must be \(B, 4, h, w\); got \(1, 3, 8, 8\)",
+        ),
+        (
+            lambda: ScaleDiscriminator(9)(torch.zeros(1, 8, 16, 16)),
+            r"x must be \(B, 9, H, W\); got \(1, 8, 16, 16\)",
+        ),
+        (
+            lambda: MultiScaleDiscriminator()(torch.zeros(1, 3, 32, 32), some_labels(1)[:, :5]),
+            r"labels must be \(B, 6, h, w\); got \(1, 5, 8, 8\)",
+        ),
+        (
+            lambda: StyleEncoder()(torch.zeros(1, 4, 16, 16)),
+            r"x must be \(B, 3, H, W\); got \(1, 4, 16, 16\)",
+        ),
     ],
 )
-def test_sizes_and_channels_that_do_not_fit_are_refused(make):
-    with pytest.raises(ValueError, match="must be"):
+def test_sizes_and_channels_that_do_not_fit_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_the_largest_numbers_of_kinds_and_of_pixels_are_taken():
+    assert label_channels(FLAT[:1, :1, :1], 1000).shape == (1, 1000, 1, 1)
+    assert label_picture(FLAT[:1, :1, :1], 64).shape == (1, 3, 64, 64)
+    assert intersection_over_union(FLAT[:1, :1, :1], FLAT[:1, :1, :1], 1000) == 1
+
+
+def test_what_comes_in_another_precision_is_refused():
+    with pytest.raises(TypeError, match=r"x must be torch.float32, .* got torch.float64"):
+        Residual(4)(torch.zeros(1, 4, 6, 6).double())
+
+
+def test_both_players_may_compute_in_bfloat16_and_the_losses_do_not(monkeypatch):
+    choice = SimpleNamespace(autocast=lambda: torch.autocast("cpu", torch.bfloat16))
+    monkeypatch.setattr(translation.device, "choose", lambda: choice)
+    step, seen = LabelStep(SpadeGenerator(widths=(8, 8)), MultiScaleDiscriminator()), []
+    for layer in (step.generator.last, step.discriminator.scales[0].layers[-1]):
+        layer.register_forward_hook(lambda layer, _, y: seen.append((layer.out_channels, y.dtype)))
+    losses = step(torch.rand(2, 3, 32, 32, generator=seeded(0)))
+    assert {*seen} == {(12, torch.bfloat16), (1, torch.bfloat16)}
+    assert {loss.dtype for loss in losses.values()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    "options, moved", [({}, [1e-3, 1e-3]), ({"d_lr": 0}, [1e-3, 0]), ({"lr": 0, "d_lr": 1}, [0, 1])]
+)
+def test_each_player_learns_at_its_own_rate(options, moved):
+    # Adam's first step moves a weight by the rate
+    torch.manual_seed(0)
+    step = LabelStep(SpadeGenerator(widths=(8, 8)), MultiScaleDiscriminator(), **options)
+    pair = step.generator.last.weight, step.discriminator.scales[0].layers[-1].weight
+    before = [weight.detach().clone() for weight in pair]
+    step(torch.rand(2, 3, 32, 32, generator=seeded(0)) * 2 - 1)
+    found = [(a - b).abs().max().item() for a, b in zip(pair, before, strict=True)]
+    assert found == pytest.approx(moved, rel=0.01)
+
+
+def test_a_style_stands_beside_the_labels_and_is_drawn_around_its_mean():
+    torch.manual_seed(0)
+    step = StyleStep(StylePainter(), MultiScaleDiscriminator())
+    painter, x, labels = step.generator, torch.rand(2, 3, 32, 32) * 2 - 1, some_labels()
+    assert count(painter) == 158_108
+    with torch.no_grad():
+        painter.encoder.say.bias[8:] = -2.0  # logvar differs from mu
+        mu, logvar = painter.encoder(x)
+        torch.manual_seed(1)
+        drawn, _ = step._drawn(x, labels)
+        torch.manual_seed(1)
+        z = mu + (logvar / 2).exp() * torch.randn_like(mu)
+        everywhere = z[:, :, None, None].expand(-1, -1, 8, 8)
+        torch.testing.assert_close(drawn, painter.generator(torch.cat([labels, everywhere], 1)))
+
+
+def test_the_kl_of_a_style_counts_a_twentieth_unless_told():
+    step = StyleStep(StylePainter(), MultiScaleDiscriminator())
+    _, own = step._drawn(torch.rand(2, 3, 32, 32, generator=seeded(0)), some_labels())
+    assert step.apart > 0
+    torch.testing.assert_close(own, 0.05 * step.apart)
 
 
 def test_a_spade_layer_reads_its_labels_through_a_relu():

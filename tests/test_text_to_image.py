@@ -1,10 +1,15 @@
+import copy
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+from course_lib import text_to_image
 from course_lib.codebooks import VQAutoencoder
-from course_lib.contrastive import PictureTextModel
-from course_lib.diffusion import FLOW_TIME, flow_sample
+from course_lib.contrastive import PictureTextModel, real_words
+from course_lib.diffusion import DROP, FLOW_TIME, flow_loss, flow_sample
 from course_lib.text_to_image import (
     ConditioningAugmentation,
     StackStep,
@@ -23,6 +28,7 @@ from course_lib.text_to_image import (
 )
 from course_lib.tokens import nothing
 from course_lib.training import train
+from course_lib.unet import timestep_embedding
 from course_lib.words import tokeniser
 
 from .helpers import _OneDevice, assert_step_runs_on_meta
@@ -461,6 +467,14 @@ def test_codes_that_are_not_rounded_are_decoded_as_they_are():
     assert expected.min() < 0
 
 
+def test_samples_of_a_step_are_decoded_from_codes_of_their_own_mean_and_spread():
+    net, text = awake(small()), some_text(3)
+    net.measure_codes(3 + 2 * draw(9, 4, 4, 4))
+    z = flow_sample(net, (3, 4, 4, 4), text, 2.0, seeded(), steps=20)
+    made = TextFlowStep(net, same).sample(net, (3, 4, 4, 4), text, seeded())
+    torch.testing.assert_close(made, z * net.code_std + net.code_mean)
+
+
 def test_words_are_heard_in_codes_with_noise_of_the_time():
     net, text, codes, seen = awake(small()), some_text(2), draw(2, 4, 4, 5), []
     net.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[:2]))
@@ -469,3 +483,225 @@ def test_words_are_heard_in_codes_with_noise_of_the_time():
     noise = torch.randn(z.shape, generator=seeded())
     torch.testing.assert_close(seen[0][0], 0.75 * z + 0.25 * noise)
     assert (seen[0][1] == 0.25 * FLOW_TIME).all()
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: ConditioningAugmentation(text=0), "text must be .* at least 1, got 0"),
+        (lambda: ConditioningAugmentation(dim=0), "dim must be .* at least 1, got 0"),
+        (lambda: StageOne(ngf=0), "ngf must be .* at least 1, got 0"),
+        (lambda: StageTwo(nc=0), "nc must be .* at least 1, got 0"),
+        (lambda: TextDiscriminator(ndf=0), "ndf must be .* at least 1, got 0"),
+        (lambda: TextDiscriminator(noise=-1), "noise must be .* at least 0; got -1"),
+        (
+            lambda: ConditioningAugmentation(3, 2)(torch.zeros(2, 4), torch.zeros(2, 2)),
+            r"told must be \(B, 3\); got \(2, 4\)",
+        ),
+        (
+            lambda: ConditioningAugmentation(3, 2)(torch.zeros(2, 3), torch.zeros(1, 2)),
+            r"noise must be \(2, 2\); got \(1, 2\)",
+        ),
+        (
+            lambda: StageTwo(3, 4)(torch.zeros(2, 3, 8, 8), torch.zeros(2, 3), torch.zeros(1, 4)),
+            r"z must be \(2, 4\); got \(1, 4\)",
+        ),
+        (
+            lambda: TextDiscriminator(3, size=16).look(torch.zeros(2, 3, 32, 32)),
+            r"x must be \(B, 3, 16, 16\); got \(2, 3, 32, 32\)",
+        ),
+        (
+            lambda: players()[1].judge(torch.zeros(2, 16, 4, 4), torch.zeros(2, 5)),
+            r"told must be \(2, 8\); got \(2, 5\)",
+        ),
+        (
+            lambda: StackStep(*players(), reader(), d_lr=-1),
+            "d_lr must be .* at least 0; got -1",
+        ),
+        (
+            lambda: StackStep(*players(), reader(), ema=1.5),
+            "ema must be .* at least 0 and at most 1; got 1.5",
+        ),
+        (
+            lambda: TextFlowStep(small(), same, ema=1.5),
+            "ema must be .* at least 0 and at most 1; got 1.5",
+        ),
+        (
+            lambda: word_maps(small(), torch.zeros(2, 3, 4, 4), some_text(2)),
+            r"codes must be \(2, 4, h, w\); got \(2, 3, 4, 4\)",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda: TextFlowStep(small(), same).loss(same, draw(2, 4, 4, 4), some_text(2)),
+            "model must be a TextUNet; got function",
+        ),
+        (
+            lambda: TextFlowStep(small(), same).sample(small(), (2, 4, 4, 4), some_text(2), 3),
+            "generator must be a torch.Generator or None; got int",
+        ),
+        (
+            lambda: draw_stage(players()[0], draw(2, TEXT), None, 3),
+            "generator must be a torch.Generator or None; got int",
+        ),
+        (
+            lambda: climb(reader(), some_text(1), torch.zeros(1, 3, 16, 16), generator=3),
+            "generator must be a torch.Generator or None; got int",
+        ),
+        (
+            lambda: word_maps(small(), draw(2, 4, 4, 4), some_text(2), generator=3),
+            "generator must be a torch.Generator or None; got int",
+        ),
+    ],
+)
+def test_what_is_of_another_kind_is_refused(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_the_networks_have_as_many_weights_as_their_layers_unless_told():
+    nets = StageOne(), StageTwo(), TextDiscriminator()
+    found = [sum(weight.numel() for weight in net.parameters()) for net in nets]
+    assert found == [335_904, 255_395, 190_561]
+    c, _, _ = ConditioningAugmentation()(torch.zeros(1, 64), torch.zeros(1, 48))
+    assert c.shape == (1, 48)
+
+
+def test_stage_two_is_what_its_layers_say_added_to_the_picture_without_details():
+    torch.manual_seed(0)
+    net = StageTwo(TEXT, dim=4, width=16).eval()
+    torch.nn.init.normal_(net.out[-1].weight)
+    small, told, z = draw(2, 3, 8, 8).tanh(), draw(2, TEXT, seed=1), draw(2, 4, seed=2)
+    c, mu, logvar = net.augment(told, z)
+    said = c[:, :, None, None].expand(-1, -1, 4, 4)
+    h = net.mix(torch.cat([net.look(small), said], 1))
+    for block in net.blocks:
+        h = h + block(h)
+    h = net.detail(torch.cat([net.twice(h), small], 1))
+    plain = F.interpolate(F.avg_pool2d(small, 2), scale_factor=4, mode="bilinear")
+    for found, known in zip(
+        net(small, told, z), (plain + net.out(net.twice(h)), mu, logvar), strict=True
+    ):
+        torch.testing.assert_close(found, known)
+
+
+def test_the_second_stage_hands_no_gradient_to_the_first():
+    one, _ = players()
+    two = StageTwo(TEXT, dim=4, width=16)
+    draw_stage(two, draw(2, TEXT), one, seeded())[0].sum().backward()
+    assert all(w.grad is None for w in one.parameters()) and two.out[-1].weight.grad.any()
+
+
+def test_the_critic_puts_the_sentence_beside_each_place_and_its_noise_has_the_known_spread():
+    critic, seen = TextDiscriminator(TEXT, ndf=8, size=32, noise=0.5).eval(), []
+    x, told = draw(4, 3, 32, 32), draw(4, TEXT, seed=1)
+    places = critic.look_layers(x)
+    said = critic.read(told)[:, :, None, None].expand(-1, -1, 4, 4)
+    torch.testing.assert_close(critic.look(x), places)
+    scores = critic.both(torch.cat([places, said], 1)).flatten()
+    torch.testing.assert_close(critic(x, told), scores)
+    critic.look_layers.register_forward_pre_hook(lambda _, given: seen.append(given[0] - x))
+    critic.train().look(x)
+    assert abs(seen[0].mean()) < 0.02 and seen[0].std().item() == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_losses_of_a_round_are_those_of_the_formula(monkeypatch):
+    choice = SimpleNamespace(autocast=nullcontext)
+    monkeypatch.setattr(text_to_image.device, "choose", lambda: choice)
+    one, critic = players()
+    step = StackStep(copy.deepcopy(one), copy.deepcopy(critic), reader(), kl=0.5)
+    x, text = draw(4, 3, 16, 16).tanh(), some_text()
+    told = sentence_vectors(step.reader, text)
+    torch.manual_seed(0)
+    losses = step((x, text))
+    torch.manual_seed(0)
+    fake, mu, logvar = draw_stage(one, told)
+    d_loss = matching_loss(critic(x, told), critic(fake.detach(), told), critic(x, told.roll(1, 0)))
+    g_loss = F.softplus(-step.discriminator(fake, told)).mean()  # it has learned by then
+    kl = ((mu.square() + logvar.exp() - 1 - logvar) / 2).sum(1).mean()
+    known = {"d_loss": d_loss.detach(), "g_loss": g_loss.detach(), "kl": kl.detach()}
+    torch.testing.assert_close(losses, known)
+    for net, live, loss in (
+        (critic, step.discriminator, d_loss),
+        (one, step.generator, g_loss + 0.5 * kl),
+    ):
+        gradients = torch.autograd.grad(loss, list(net.parameters()))
+        found = [w.grad for w in live.parameters()]
+        torch.testing.assert_close(found, list(gradients), rtol=1e-3, atol=1e-5)
+
+
+def test_a_climb_tells_the_mean_cosine_of_the_pictures_and_their_sentences():
+    model, text, start = reader(), some_text(3), draw(3, 3, 16, 16).tanh()
+    _, cosines = climb(model, text, start, steps=1)
+    known = F.cosine_similarity(model.see(start), model.read(text)).mean()
+    assert cosines == pytest.approx([known.item()], abs=1e-5)
+
+
+def test_the_loss_of_a_flow_is_that_of_codes_of_variance_one_at_times_about_the_middle():
+    net, z, text = awake(small()), 3 + 2 * draw(50, 4, 4, 4), some_text(50)
+    net.measure_codes(z)
+    torch.manual_seed(0)
+    found = TextFlowStep(net, same).loss(net, z, text)
+    torch.manual_seed(0)
+    heard = torch.where(torch.rand(50, 1) < DROP, nothing(text), text)
+    z = (z - net.code_mean) / net.code_std
+    known = flow_loss(lambda zt, t: net(zt, t, heard), z, middle=True)
+    torch.testing.assert_close(found, known)
+
+
+def test_the_places_ask_the_words_after_each_block_and_each_other_in_between():
+    net, z, text = awake(small(blocks=3)), draw(2, 4, 4, 5), some_text(2)
+    t = torch.tensor([3.0, 700.0])
+    words, real = net.reader(text), real_words(text)
+    told = F.silu(net.time(timestep_embedding(t, 32)))
+    h = net.ask[0](net.blocks[0](net.enter(z), told), words, real)
+    for block, ask, among in zip(net.blocks[1:], net.ask[1:], net.among, strict=True):
+        h = ask(block(among(h, told), told), words, real)
+    torch.testing.assert_close(net(z, t, text), net.leave(h))
+
+
+def a_round(**options):
+    """What the two players and the average have learned in one round."""
+    generator, critic = players()
+    step = StackStep(generator, critic, reader(), **options)
+    torch.manual_seed(0)
+    step((draw(4, 3, 16, 16).tanh(), some_text()))
+    return learned(step, generator, critic)
+
+
+def a_step(**options):
+    net = awake(small())
+    step = TextFlowStep(net, same, **options)
+    torch.manual_seed(0)
+    step((draw(4, 4, 4, 4), some_text()))
+    return learned(step, net)
+
+
+def learned(step, *nets):
+    step.ema.n = 10**6  # as after so many steps
+    step.ema.update()
+    return torch.cat([w.flatten() for net in (*nets, step.ema.model) for w in net.parameters()])
+
+
+@pytest.mark.parametrize(
+    "run, option, value",
+    [
+        (a_round, "lr", 5e-4),
+        (a_round, "d_lr", 5e-4),
+        (a_round, "kl", 0.05),
+        (a_round, "ema", 0.995),
+        (a_step, "lr", 1.5e-3),
+        (a_step, "ema", 0.998),
+    ],
+)
+def test_a_step_is_the_one_with_the_known_numbers_unless_told(run, option, value):
+    assert torch.equal(run(), run(**{option: value}))
+    assert not torch.equal(run(), run(**{option: value / 2}))
