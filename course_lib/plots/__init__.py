@@ -279,7 +279,10 @@ def curves(
     guess: Any = None,
     **scales: Any,
 ) -> Figure:
-    """A line for each name over x; marks: dotted vertical lines at named places."""
+    """A line for each name over x; marks: dotted vertical lines at named places.
+
+    The legend of four lines and more stands above, where it hides none; one line has no legend.
+    """
     x, marks = reals("x", x), checks.named("marks", marks, number) if marks else {}
     lines = checks.named("named", named, reals, len(x))
     texts(xlabel=xlabel, ylabel=ylabel)
@@ -293,7 +296,10 @@ def curves(
                       xytext=(4, 0), textcoords="offset points", fontsize=8)  # fmt: skip
     axes.set(xlabel=xlabel, ylabel=ylabel, **scales)
     mark_guess(axes, guess)
-    axes.legend()
+    if len(lines) > 3:
+        figure.legend(loc="outside upper center", ncols=2)
+    elif len(lines) > 1:
+        axes.legend()
     return figure
 
 

@@ -101,17 +101,20 @@ def _few_ticks(axes: Axes, places: Sequence[float]) -> None:
 
 
 def along(
-    series: Mapping[str, Mapping[float, Share]], guessing: Mapping[str, float], xlabel: str
+    series: Mapping[str, Mapping[float, Share]],
+    guessing: Mapping[str, float],
+    xlabel: str,
+    ylabel: str,
 ) -> Figure:
     """Shares with intervals over a number, a line for each name; dotted what guessing gives."""
     series = named("series", series, named, _share)
-    named("guessing", guessing, number), texts(xlabel=xlabel)
+    named("guessing", guessing, number), texts(xlabel=xlabel, ylabel=ylabel)
     figure, axes = subplots(figsize=(7.4, 3.2))
     for (name, shares), color in zip(series.items(), (MODEL, DATA, GUESS, OTHER), strict=False):
         _draw_shares(axes, shares, color, name)
         axes.axhline(guessing[name], color=color, linewidth=1, linestyle=":")
     _few_ticks(axes, sorted({x for shares in series.values() for x in shares}))
-    axes.set(xlabel=xlabel, ylim=(-0.03, 1.03))
+    axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(-0.03, 1.03))
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), title="dotted: guessing")
     return figure
 

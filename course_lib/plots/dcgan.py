@@ -69,15 +69,18 @@ def windows(cases: Mapping[str, Mapping[str, int]]) -> Figure:
     """For each named convolution, its padded input with the first and the last window."""
     checks.named("cases", cases, _case)
     figure, all_axes = subplots(1, len(cases), figsize=(2.3 * len(cases), 2.7), squeeze=False)
+    seen: set[int] = set()
     for axes, (name, case) in zip(all_axes[0], cases.items(), strict=True):
         side = case["size"] + 2 * case["padding"]
         places = (side - case["dilation"] * (case["kernel"] - 1) - 1) // case["stride"] + 1
         first, last = (window_cells(**case, at=at) for at in (0, places**2 - 1))
         cells = np.where(last == 2, np.where(first == 2, 4, 3), first)
+        seen |= set(cells.flatten().tolist())
         draw_cells(axes, cells)
         axes.set_title(f"{name}\n{case['size']} → {places}")
-    patches = [Patch(color=tuple(CELLS[i])) for i in (2, 3, 4)]
-    figure.legend(patches, ("first window", "last", "both"), loc="outside lower center", ncols=3)
+    kinds = {2: "first window", 3: "last", 4: "both"}
+    patches = [Patch(color=tuple(CELLS[i]), label=kinds[i]) for i in kinds if i in seen]
+    figure.legend(handles=patches, loc="outside lower center", ncols=3)
     return figure
 
 

@@ -47,7 +47,13 @@ def draw_density(
     density, points = _square("density", density), reals("points", points, "n", 2)
     shown = (density / density.max()).sqrt()
     image = axes.imshow(
-        shown, origin="lower", extent=EXTENT * 2, cmap="Greys", vmax=1.3, interpolation="bilinear"
+        shown,
+        origin="lower",
+        extent=EXTENT * 2,
+        cmap="Greys",
+        vmin=0,
+        vmax=1.3,
+        interpolation="bilinear",
     )
     axes.scatter(*points.T, s=4, alpha=0.6, color=DATA, label="data")
     if samples is not None:
@@ -108,7 +114,7 @@ def bandwidth_strip(
             density = log_density(plane(90, x, y), points, sigma).exp()
             shown = (density / density.max()).sqrt().reshape(90, 90)
             extent = (*x, *y)
-            axes.imshow(shown, origin="lower", extent=extent, cmap="Greys", vmax=1.3)
+            axes.imshow(shown, origin="lower", extent=extent, cmap="Greys", vmin=0, vmax=1.3)
             size = 3 if axes is column[0] else 30
             axes.scatter(*points.T, s=size, facecolors="none", edgecolors=DATA, linewidth=0.8)
             axes.set(xlim=x, ylim=y, aspect="equal")
@@ -214,7 +220,7 @@ def neighbours_by_number(
     line = distances[-1] * (n / n[-1]) ** slope
     axes.plot(n, line, color=GREY, zorder=0, label=f"fit: distance ∝ n^({slope:.3f})")
     axes.set(xscale="log", yscale="log", xlabel="number of images n")
-    axes.set_ylabel(f"nearest distance\n(in {pixels} pixels)")
+    axes.set_ylabel(f"median distance to the nearest\n(in {pixels} pixels)")
     axes.set_yticks([7, 8, 9, 10, 11], labels=["7", "8", "9", "10", "11"])
     axes.minorticks_off()
     axes.legend()
@@ -227,16 +233,17 @@ def black_pixels(shares: Float[Tensor, "h w"], guess: Any = None) -> Figure:
     figure, (left, right) = subplots(1, 2, figsize=(7.5, 2.9), width_ratios=(1, 1.3))
     image = left.imshow(1 - shares, vmin=0, vmax=1)
     bare(left, "the picture's pixels")
-    bar = figure.colorbar(
-        image, ax=left, ticks=[0, 0.5, 1], label="black in this share of pictures"
-    )
+    bar = figure.colorbar(image, ax=left, ticks=[0, 0.5, 1], label="share of pictures")
     bar.ax.set_yticklabels(["1", "0.5", "0"])
     ordered = shares.flatten().sort().values
     right.plot(torch.linspace(0, 1, len(ordered)), ordered, color=DATA, label="one pixel")
     mean = shares.mean().item()
-    right.axhline(mean, color=DATA, linewidth=0.8, linestyle=":", label=f"all: {mean:.2f}")
+    right.axhline(
+        mean, color=DATA, linewidth=0.8, linestyle=":", label=f"mean of all pixels: {mean:.2f}"
+    )
     mark_guess(right, guess)
     right.set(xlabel="pixels, from the least to the most black", ylim=(-0.02, 1.02), xticks=[])
+    right.set_ylabel("black in this share of pictures")
     right.legend(loc="upper left")
     return figure
 
@@ -306,7 +313,7 @@ def measured_distances(
         for place, value in enumerate(values.values()):
             left = title in ends and value > 0.6 * ends[title]
             text = {"ha": "right", "xytext": (-7, 0)} if left else {"xytext": (7, 0)}
-            axes.annotate(f"{value:.3g}", (value, place), textcoords="offset points",
+            axes.annotate(f"{value:.3f}", (value, place), textcoords="offset points",
                           va="center", **text)  # fmt: skip
         axes.axvline(0, color=GREY, linewidth=0.8)
         if title in ends:

@@ -98,7 +98,7 @@ class ReverseProcess:
         (self.guess,) = left.plot([], [], color=MODEL, linewidth=1.5, label=r"its guess $\hat x_0$")
         (self.here,) = left.plot([], [], "o", color=MODEL, markersize=8, markeredgecolor="white")
         left.set(xticks=[], yticks=[], xlabel="first component", ylabel="second component")
-        left.legend(loc="upper left", fontsize=8)
+        left.legend(loc="lower left", fontsize=8)
         self.image = self.right.imshow(self._sheet(0), vmin=0, vmax=1)
         bare(self.right)
 
@@ -120,10 +120,11 @@ def points_in_steps(real: Float[Tensor, "n 2"], moments: Mapping[str, Any]) -> F
     real, moments = reals("real", real, "n", 2), named("moments", moments, reals, "m", 2)
     figure, all_axes = subplots(1, len(moments), figsize=(2.2 * len(moments), 2.5), squeeze=False)
     for axes, (name, points) in zip(all_axes[0], moments.items(), strict=True):
-        axes.scatter(*real.T, s=3, color=DATA, alpha=0.4, linewidth=0)
-        axes.scatter(*points.T, s=4, color=MODEL, linewidth=0)
+        axes.scatter(*real.T, s=3, color=DATA, alpha=0.4, linewidth=0, label="data")
+        axes.scatter(*points.T, s=4, color=MODEL, linewidth=0, label="samples")
         axes.set(xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), aspect="equal")
         bare(axes, name)
+    all_axes[0, 0].legend(loc="lower left", fontsize=8, markerscale=2)
     return figure
 
 
@@ -175,12 +176,17 @@ def guidance_trade(
     return figure
 
 
-def methods(table: Mapping[str, Mapping[str, Sequence[float]]], titles: Sequence[str]) -> Figure:
+def methods(
+    table: Mapping[str, Mapping[str, Sequence[float]]],
+    titles: Sequence[str],
+    floors: Mapping[str, float],
+) -> Figure:
     """A panel for each measure: (mean, low, high) by method, the three as a dot and a line.
 
     titles: of the panels; what spans more than a factor of 20 is drawn on a logarithmic axis.
+    floors: of some measures, dotted.
     """
-    table = named("table", table, named, reals, 3)
+    table, floors = named("table", table, named, reals, 3), named("floors", floors, number)
     measures = list(next(iter(table.values())))
     several("titles", titles, instance, str, count=len(measures))
     figure, all_axes = subplots(
@@ -192,8 +198,10 @@ def methods(table: Mapping[str, Mapping[str, Sequence[float]]], titles: Sequence
             mean, low, high = of_method[measure].tolist()
             axes.plot([low, high], [y, y], color=MODEL)
             axes.plot(mean, y, "o", color=MODEL)
-            axes.annotate(f"{mean:.2g}", (mean, y), xytext=(0, 5), textcoords="offset points",
+            axes.annotate(f"{mean:.3g}", (mean, y), xytext=(0, 5), textcoords="offset points",
                           ha="center", fontsize=9)  # fmt: skip
+        if measure in floors:
+            axes.axvline(floors[measure], color=GREY, linewidth=0.8, linestyle=":")
         axes.set_title(title)
         _, lowest, highest = zip(*(of_method[measure] for of_method in table.values()), strict=True)
         if max(highest) > 20 * min(lowest) > 0:

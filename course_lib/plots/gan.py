@@ -87,7 +87,7 @@ def game_strip(
     ]
     handles += [plt.Line2D([], [], color="black", marker=">", markevery=[1])]
     handles += [plt.Rectangle((0, 0), 1, 1, color=SURFACE(v)) for v in (0.0, 1.0)]
-    names = ("data", "generated", "its push (long ones cut)", "D says fake", "D says real")
+    names = ("data", "generated", "push of G's loss (long ones cut)", "D says fake", "D says real")
     figure.legend(handles, names, loc="outside lower center", ncols=5)
     return figure
 
@@ -144,7 +144,7 @@ def generator_losses(
         left.plot(probability, losses[name], line, color=color, label=name.replace("_", "-"))
         right.plot(probability, slopes[name], line, color=color, label=name)
     left.set(xlabel="D(G(z))", ylabel="loss of G", xscale="log", ylim=(-5, 10))
-    right.set(xlabel="D(G(z))", ylabel="|gradient| by the score", xscale="log", yscale="log")
+    right.set(xlabel="D(G(z))", ylabel="|gradient| w.r.t. the score", xscale="log", yscale="log")
     for axes in (left, right):
         axes.axvline(0.01, color=GREY, linewidth=0.8, linestyle=":", label="D(G(z)) = 0.01")
     left.legend()
@@ -242,7 +242,8 @@ def class_counts(
     figure, axes = subplots(figsize=(7, 3))
     places = np.arange(len(counts))
     bars = axes.bar(places, list(counts.values()), 0.6, color=MODEL, label="samples")
-    axes.bar_label(bars, fontsize=8)
+    for number_of in axes.bar_label(bars, fontsize=8, padding=6):
+        number_of.set_zorder(5)  # above the real ones' markers
     if real is not None:
         style = {"color": DATA, "markersize": 7, "markeredgecolor": "white"}
         axes.plot(places, list(real.values()), "D", label="real clothes", **style)

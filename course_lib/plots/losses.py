@@ -41,6 +41,9 @@ LOSS_LOOKS = {
 }
 
 
+MARKERS = {"-": "o", "--": "s", ":": "^", "-.": "D"}
+
+
 def _look(name: str) -> dict[str, Any]:
     color, style = LOSS_LOOKS.get(name, (GREY, "-"))
     return {"color": color, "linestyle": style, "label": name}
@@ -70,9 +73,11 @@ def losses_by_score(
         same = (first for first in groups if torch.allclose(losses[first], loss, atol=1e-5))
         groups.setdefault(next(same, name), []).append(name)
     for first, names in groups.items():
-        look = _look(first) | {"label": ",\n".join(names)}
-        left.plot(scores, losses[first], **look)
-        right.plot(scores, pushes[first], **look)
+        look, kept = _look(first) | {"label": ",\n".join(names)}, scores == scores
+        if first == "began":  # its score is an autoencoder's error: never negative, small is real
+            look["label"], kept = "began (0: real)", scores >= 0
+        left.plot(scores[kept], losses[first][kept], **look)
+        right.plot(scores[kept], pushes[first][kept], **look)
     for axes, label in ((left, "loss of G"), (right, "push on the score")):
         axes.axhline(0, color=GREY, linewidth=0.8)
         axes.set(xlabel="score of a fake: fake  ←  →  real", ylabel=label, ylim=(-6, 8))
@@ -115,6 +120,9 @@ class SlidAway:
             (arrow,) = left.plot([], [], marker="<", markevery=[1], markersize=7, **_look(name))
             color = _look(name)["color"]
             text = left.text(end, y, name, ha="right", va="center", fontsize=9, color=color)
+            if measured:  # the marker of its line at the right
+                mark = MARKERS[_look(name)["linestyle"]]
+                left.plot(-3.4, y, mark, color=color, markersize=4)
             self.arrows[name] = arrow, y, text
         left.axhline(0, color="black", linewidth=0.8)
         left.set(xlim=(-4, end), ylim=(-0.09 * len(self.drawn) - 0.06, 0.45), yticks=[])
@@ -124,8 +132,8 @@ class SlidAway:
             faint = {"alpha": 0.3} if measured else {}
             right.plot(distances, pull, **_look(name) | faint)
         for name, pull in self.drawn.items() if measured else ():
-            look = _look(name) | {"linewidth": 0.7, "marker": "o", "markersize": 4}
-            right.plot(self.places, pull, **look)
+            look = _look(name) | {"linewidth": 0.9, "markersize": 4}
+            right.plot(self.places, pull, marker=MARKERS[look["linestyle"]], **look)
         self.here = right.axvline(0, color=GREY, linewidth=0.8)
         right.axhline(0, color="black", linewidth=0.8)
         right.set(xlabel="distance of the fakes from the data, in σ", ylabel="pull to the data")
@@ -136,7 +144,7 @@ class SlidAway:
         right.yaxis.set_minor_formatter(NullFormatter())
         right.set(ylim=(min(ticks) - 0.3, 14), xticks=range(0, int(end) - 3, 4))
         if measured:
-            right.set_title("dots: trained networks; faint: the best D", fontsize="small")
+            right.set_title("marks: trained networks; faint: the best D", fontsize="small")
 
     def _distances(self, name: str, distances: Any) -> Tensor:
         distances = reals(name, distances)
@@ -316,7 +324,15 @@ def scorecard(table: Mapping[str, Mapping[str, float]], floor: str, logs: Sequen
         else:
             axes.set_xlim(0, 1.35 * max(*values, 1e-9))
         for y, value in enumerate(values):
-            text = "0" if abs(value) < 5e-4 else f"{value:.2g}" if value < 99 else f"{value:.0f}"
+            text = (
+                "0"
+                if abs(value) < 5e-4
+                else f"{value:#.2g}"
+                if value < 9.95
+                else f"{value:.1f}"
+                if value < 99
+                else f"{value:.0f}"
+            )
             place = {"xytext": (3, 0), "textcoords": "offset points", "va": "center"}
             axes.annotate(text, (max(value, left), y), fontsize=8, **place)
         axes.set_title(measure)
@@ -350,7 +366,7 @@ def every_run(
     axes.text(-0.45, floor, "real against real", va="bottom", fontsize=8)
     if any(v != v for v in values):
         axes.text(-0.5, top, "× broke", va="center", ha="right", fontsize=8)
-    axes.set_xticks(range(len(runs)), list(runs), rotation=20)
+    axes.set_xticks(range(len(runs)), list(runs), rotation=20, ha="right", rotation_mode="anchor")
     axes.set(ylabel=label, yscale="log", xlim=(-0.5, len(runs) - 0.5))
     plain_ticks(axes.yaxis)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))

@@ -43,7 +43,7 @@ def plane(
         axes.legend(loc="upper right")
     axes.set(xlabel="PSNR in dB (near: to the right)", ylabel="patch distance (real: down)")
     axes.set_yscale("log")
-    axes.margins(x=0.4, y=0.1)
+    axes.margins(x=0.5, y=0.1)
     return figure
 
 

@@ -205,18 +205,21 @@ def sticking(cases: Mapping[str, tuple[Float[Tensor, " n"], Float[Tensor, " n"],
 def attention_on(
     picture: Shaped[Tensor, "c h w"], weights: Float[Tensor, "n h w"], at: Sequence[tuple[int, int]]
 ) -> Figure:
-    """A picture with marked places, and where each of them looks."""
+    """A picture with marked places, and where each of them looks: one scale for all."""
     pictures("picture", picture, 3), several("at", at, wholes, 0)
     weights = reals("weights", weights, len(at), "h", "w")
     figure, axes = subplots(1, len(at) + 1, figsize=(2.1 * (len(at) + 1), 2.4))
     axes[0].imshow(as_pictures(picture[None])[0], vmin=0, vmax=1)
     bare(axes[0], "picture")
     h, w = picture.shape[1:]
+    shown = {"cmap": "cividis", "vmin": 0, "vmax": weights.max().item()}
+    shown["extent"] = (-0.5, w - 0.5, h - 0.5, -0.5)
     for i, (ax, (y, x)) in enumerate(zip(axes[1:], at, strict=True)):
         axes[0].plot(x, y, marker="s", color=CYCLE[i + 1], markersize=6)
-        ax.imshow(weights[i].numpy(), cmap="cividis", vmin=0, extent=(-0.5, w - 0.5, h - 0.5, -0.5))
+        image = ax.imshow(weights[i].numpy(), **shown)
         ax.plot(x, y, marker="s", color=CYCLE[i + 1], markersize=6)
         bare(ax, f"from row {y}, column {x}")
+    figure.colorbar(image, ax=axes[-1], label="attention weight", fraction=0.05)
     return figure
 
 

@@ -95,7 +95,7 @@ def changed_and_kept(
         axes.plot(error, share, "o", color=color, clip_on=False)
         right = error > 0.6 * widest
         axes.annotate(
-            name, (error, share), xytext=(-7 if right else 7, (-3, -15, -3, -15, 7)[i % 5]),
+            name, (error, share), xytext=(-7 if right else 7, (-3, 7, -3, 7, -15)[i % 5]),
             textcoords="offset points", ha="right" if right else "left", fontsize=9, color=color,
         )  # fmt: skip
     axes.set(xlim=(-0.03 * widest, 1.15 * widest), ylim=(-0.06, 1.13))
@@ -131,8 +131,8 @@ def traces(
     for axes, change in zip(all_axes[2], difference.mean(1) / 2, strict=True):
         shown = axes.imshow(change.numpy(), cmap="RdBu", vmin=-0.5, vmax=0.5)
         axes.contour(region.float().numpy(), levels=[0.5], colors="black", linewidths=0.8)
-    all_axes[2, 0].set_ylabel("difference", rotation=0, ha="right", va="center")
+    all_axes[2, 0].set_ylabel("change", rotation=0, ha="right", va="center")
     for axes in all_axes.flat:
         bare(axes)
-    figure.colorbar(shown, ax=all_axes[2], label="in [0, 1]", fraction=0.02)
+    figure.colorbar(shown, ax=all_axes[2], label="change (black to white: 1)", fraction=0.02)
     return figure

@@ -45,8 +45,9 @@ def shape_calculator() -> ipywidgets.VBox:
         figures.draw_cells(right, output)
         left.set_title(f"input {n} × {n}, padded by {p}")
         right.set_title(f"output {size} × {size}")
-        lost = (n + 2 * p - d * (k - 1) - 1) % s
-        seen = f"; {lost} at the right and bottom edge are never looked at" if lost else ""
+        reach = {i * s + j * d - p for i in range(size) for j in range(k)}
+        lost = n - len(reach & set(range(n)))
+        seen = f"; {lost} of {n} rows and columns are never looked at" if lost else ""
         readout.value = f"{formula} = <b>{size}</b>{seen}"
         picture.value = png(figure)
 

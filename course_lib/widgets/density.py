@@ -37,7 +37,7 @@ def bandwidth(points: Float[Tensor, "m 2"], validation: Float[Tensor, "n 2"]) ->
 
     def draw(sigma: float) -> str:
         p = density.parzen_log_density(where, points, sigma).exp()
-        image.set_data((p / p.max()).reshape(60, 60).numpy())
+        image.set_data((p / p.max()).sqrt().reshape(60, 60).numpy())
         score = density.parzen_log_density(validation, points, sigma).mean().item()
         marker.set_data([sigma], [max(score, right.get_ylim()[0])])
         return f"σ = {sigma}: held-out points get <b>{score:.2f} nats</b> each"
@@ -51,7 +51,7 @@ OCTAVES = {  # octaves, and how strong each is beside the one before
     "2 octaves": (2, 0.5),
     "3 octaves": (3, 0.5),
     "5 octaves": (5, 0.5),
-    "5, all as strong": (5, 1.0),
+    "5, all equally strong": (5, 1.0),
 }
 
 

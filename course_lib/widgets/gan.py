@@ -27,7 +27,7 @@ def _one_thread() -> Iterator[None]:
 
 
 class GanInThePlane:
-    """A GAN on points, live: play, pause, one step, back in time, start anew; k and both speeds.
+    """A GAN on points, live: play, pause, one step, back in time, start anew; k and both rates.
 
     Each tick of the player trains `steps` steps of D and keeps what it shows, so that the slider
     runs backwards too, which trains nothing. losses: by name, for the menu, such as your own
@@ -46,8 +46,8 @@ class GanInThePlane:
         self.shape = ipywidgets.Dropdown(options=SHAPES, description="data", **menus)
         self.loss = ipywidgets.Dropdown(options=list(self.losses), description="loss", **menus)
         self.k = ipywidgets.Dropdown(options=(1, 2, 5), description="k", **menus)
-        self.d_lr = ipywidgets.Dropdown(description="D's speed", **rate)
-        self.g_lr = ipywidgets.Dropdown(description="G's speed", **rate)
+        self.d_lr = ipywidgets.Dropdown(description="D's rate", **rate)
+        self.g_lr = ipywidgets.Dropdown(description="G's rate", **rate)
         self.play = ipywidgets.Play(max=2000, interval=90, show_repeat=False)
         self.play.tooltip = "play, stop"  # its buttons have signs alone
         self.time = ipywidgets.IntSlider(max=2000, description="time", readout=False)
@@ -84,7 +84,7 @@ class GanInThePlane:
         self.play.value = self.time.value = 0
 
     def tune(self) -> None:
-        """k and the two speeds, from the next step on."""
+        """k and the two learning rates, from the next step on."""
         self.step.d_steps = self.k.value
         self.batches = self.points.batches(256 * self.k.value)
         for player in (self.step.d_optimizer, self.step.g_optimizer):
@@ -139,10 +139,10 @@ def gan_in_the_plane(losses: Mapping[str, Loss] = LOSSES) -> ipywidgets.VBox:
 
 
 ORBITS = {
-    "at once, speed 0.1": {"lr": 0.1},
-    "at once, speed 0.4": {"lr": 0.4, "steps": 50},
-    "in turns, speed 0.1": {"lr": 0.1, "alternating": True},
-    "in turns, speed 0.1, with a penalty": {"lr": 0.1, "alternating": True, "r1": 0.5},
+    "at once, learning rate 0.1": {"lr": 0.1},
+    "at once, learning rate 0.4": {"lr": 0.4, "steps": 50},
+    "in turns, learning rate 0.1": {"lr": 0.1, "alternating": True},
+    "in turns, learning rate 0.1, with a penalty": {"lr": 0.1, "alternating": True, "r1": 0.5},
     "in turns, non-saturating": {"lr": 0.1, "alternating": True, "loss": "non_saturating"},
 }
 
@@ -162,4 +162,4 @@ def orbits() -> ipywidgets.VBox:
         )
 
     names = {name: name for name in ORBITS}
-    return live(figure, names, draw, start="at once, speed 0.1", label="the players move")
+    return live(figure, names, draw, start="at once, learning rate 0.1", label="the players move")

@@ -35,7 +35,7 @@ def test_copying_draws_every_run_and_joins_their_means():
 
 
 def test_along_draws_the_ends_of_each_interval_and_what_guessing_gives():
-    axes = figures.along({"a": SHARES}, {"a": 0.5}, "faces").axes[0]
+    axes = figures.along({"a": SHARES}, {"a": 0.5}, "faces", "share").axes[0]
     bars = [segment for bar in axes.collections for segment in bar.get_segments()]
     ends = sorted(y for segment in bars for y in segment[:, 1])
     assert ends == pytest.approx([0.0, 0.01, 0.4, 0.6])
@@ -92,7 +92,9 @@ FIGURES = {
     "copying": lambda: figures.copying(
         {"equal steps": {20: (0.5,)}}, {20: 0.0}, {4: (0.1,)}, {4: 0.01}
     ),
-    "along": lambda: figures.along({"a": SHARES, "b": SHARES}, {"a": 0.5, "b": 0.01}, "faces"),
+    "along": lambda: figures.along(
+        {"a": SHARES, "b": SHARES}, {"a": 0.5, "b": 0.01}, "faces", "share"
+    ),
     "two kinds": lambda: figures.two_kinds(
         {"a": (torch.rand(9), torch.rand(8))}, ("members", "strangers"), "loss"
     ),
@@ -115,7 +117,7 @@ REFUSED = {
     ),
     r"ratios must be \(3,\)": lambda: figures.copies(*PAIRS[:2], PAIRS[2][:2], 0.2),
     r"series\['a'\]\[20\] must be \(share, \(low, high\)\); got 0.5": lambda: figures.along(
-        {"a": {20: 0.5}}, {"a": 0.5}, "faces"
+        {"a": {20: 0.5}}, {"a": 0.5}, "faces", ""
     ),
     r"series\['a'\]\[0\] must be \(in, out, interval\); got 0.5": lambda: figures.in_and_out(
         {"a": [0.5]}
@@ -123,7 +125,7 @@ REFUSED = {
     "guessing must be a finite number": lambda: figures.cross_table(
         {"a": {"a": [1]}}, "r", "c", 2.0
     ),
-    "xlabel must be text; got 3": lambda: figures.along({"a": SHARES}, {"a": 0.5}, 3),
+    "xlabel must be text; got 3": lambda: figures.along({"a": SHARES}, {"a": 0.5}, 3, ""),
 }
 
 

@@ -85,4 +85,4 @@ def test_what_cannot_be_drawn_is_refused_by_name(told):
 
 def test_a_single_measure_of_distance_is_drawn():
     (axes,) = figures.measured_distances({"nearest": {"a": 1.0, "b": 2.0}}, {}).axes
-    assert [text.get_text() for text in axes.texts] == ["1", "2"]
+    assert [text.get_text() for text in axes.texts] == ["1.000", "2.000"]

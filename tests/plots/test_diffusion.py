@@ -35,14 +35,18 @@ def test_quality_by_steps_has_a_dash_for_each_draw_and_the_floor():
 
 def test_methods_stand_from_the_top_with_a_line_from_low_to_high():
     table = {"a": {"x": (2.0, 1.0, 4.0)}, "b": {"x": (90.0, 80.0, 95.0)}}
-    axes = figures.methods(table, titles=("x ↓",)).axes[0]
+    axes = figures.methods(table, titles=("x ↓",), floors={"x": 0.5}).axes[0]
     assert axes.get_title() == "x ↓"
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1] and axes.get_xscale() == "log"
-    spans = [list(line.get_xdata()) for line in axes.lines if line.get_marker() == "None"]
+    spans = [list(line.get_xdata()) for line in axes.lines if line.get_linestyle() == "-"]
+    spans = [span for span in spans if len(span) == 2]
     assert spans == [[1.0, 4.0], [80.0, 95.0]]
     assert [text.get_text() for text in axes.texts] == ["2", "90"]
-    alike = figures.methods({"a": {"x": (2.0, 1.0, 4.0)}, "b": {"x": (9.0, 8.0, 9.5)}}, ("x",))
+    assert [0.5, 0.5] in [list(line.get_xdata()) for line in axes.lines]  # the floor
+    alike = figures.methods(
+        {"a": {"x": (2.0, 1.0, 4.0)}, "b": {"x": (9.0, 8.0, 9.5)}}, ("x",), {"x": 1}
+    )
     assert alike.axes[0].get_xscale() == "linear"
 
 
@@ -82,7 +86,7 @@ FIGURES = {
         [0.0, 1.0], {"variety": [2.0, 1.0], "distance": [3.0, 2.0]}, {"variety": 1.5}
     ),
     "methods": lambda: figures.methods(
-        {"a": {"x": (2.0, 1.0, 3.0), "y": (0.5, 0.4, 0.6)}}, ["x", "y"]
+        {"a": {"x": (2.0, 1.0, 3.0), "y": (0.5, 0.4, 0.6)}}, ["x", "y"], {"x": 0.4}
     ),
     "chain strip": lambda: figures.chain_strip(
         {"T = 9": torch.ones(2, 1, 4, 4)}, torch.randn(2, 1, 4, 4)
@@ -97,8 +101,12 @@ def test_a_figure_is_returned_and_not_left_to_pyplot(name):
 
 REFUSED = {
     r"chains\['a'\] must be a Diffusion; got int": lambda: figures.schedules({"a": 3}),
-    r"table\['a'\]\['x'\] must be \(3,\)": lambda: figures.methods({"a": {"x": (1.0, 2.0)}}, ["x"]),
-    "titles must hold 1; got 2": lambda: figures.methods({"a": {"x": (1.0, 2.0, 3.0)}}, ["x", "y"]),
+    r"table\['a'\]\['x'\] must be \(3,\)": lambda: figures.methods(
+        {"a": {"x": (1.0, 2.0)}}, ["x"], {"x": 1}
+    ),
+    "titles must hold 1; got 2": lambda: figures.methods(
+        {"a": {"x": (1.0, 2.0, 3.0)}}, ["x", "y"], {"x": 1}
+    ),
     "noise must be a tensor of decimal numbers": lambda: figures.chain_strip(
         {"a": torch.zeros(2, 1, 4, 4)}, torch.zeros(2, 1, 4, 4).byte()
     ),

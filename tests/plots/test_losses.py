@@ -65,14 +65,16 @@ def test_losses_that_are_one_for_g_share_a_line():
     figure = figures.losses_by_score(scores, drawn, {name: 0 * scores for name in drawn})
     left, right = figure.axes
     names = [text.get_text() for text in right.get_legend().get_texts()]
-    assert names == ["wasserstein,\nhinge", "began"] and len(left.lines) == 3  # and the zero line
+    assert names == ["wasserstein,\nhinge", "began (0: real)"]
+    assert len(left.lines) == 3  # and the zero line
+    assert left.lines[1].get_xdata().min() >= 0  # an error is never negative
 
 
 def test_a_scorecard_writes_each_number_beside_its_bar_and_greys_the_floor():
     table = {"real": {"Fréchet": 0.1, "recall": 0.9}, "noise": {"Fréchet": 120.0, "recall": 0.0}}
     figure = figures.scorecard(table, "real", logs=["Fréchet"])
     frechet, recall = figure.axes
-    assert [text.get_text() for text in frechet.texts] == ["0.1", "120"]
+    assert [text.get_text() for text in frechet.texts] == ["0.10", "120"]
     assert frechet.get_xscale() == "log" and recall.get_xscale() == "linear"
     widths = [bar.get_x() + bar.get_width() for bar in frechet.patches]
     assert widths == pytest.approx([0.1, 120.0]) and recall.patches[1].get_width() == 0

@@ -61,12 +61,15 @@ def test_attention_marks_the_place_that_looks():
     weights = torch.zeros(2, 4, 4)
     weights[0, 1, 2] = 1
     figure = figures.attention_on(pictures(1)[0], weights, [(3, 5), (0, 7)])
-    assert [ax.get_title() for ax in figure.axes] == [
+    *panels, scale = figure.axes
+    assert [ax.get_title() for ax in panels] == [
         "picture",
         "from row 3, column 5",
         "from row 0, column 7",
     ]
-    assert (figure.axes[1].images[0].get_array() == weights[0].numpy()).all()
+    assert (panels[1].images[0].get_array() == weights[0].numpy()).all()
+    assert all(ax.images[0].get_clim() == (0, 1) for ax in panels[1:])  # one scale
+    assert scale.get_ylabel() == "attention weight"
 
 
 def test_differences_that_stick_are_told_in_db():

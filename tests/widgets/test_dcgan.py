@@ -43,7 +43,13 @@ def test_the_calculator_says_what_is_never_looked_at():
     sliders, readout, _ = calculator()
     assert "never" not in readout.value  # 7, 3, 2, 1 fits
     settle(sliders, size=8)
-    assert "1 at the right and bottom edge are never looked at" in readout.value
+    assert "never" not in readout.value  # the remainder is padding
+    settle(sliders, padding=0)
+    assert "1 of 8 rows and columns are never looked at" in readout.value
+    settle(sliders, size=7, kernel=1, stride=2, padding=0)  # gaps, and no remainder
+    assert "3 of 7 rows and columns are never looked at" in readout.value
+    settle(sliders, size=8, padding=1)  # 1, 3, 5 and 7 are seen
+    assert "4 of 8 rows and columns" in readout.value
 
 
 def test_settings_that_cannot_be_show_their_message_and_keep_the_last_picture():

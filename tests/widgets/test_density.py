@@ -1,7 +1,11 @@
 """Sliders of lecture 01: each stop draws another picture and reads out another number."""
 
+import io
+
 import ipywidgets
+import numpy as np
 import torch
+from PIL import Image
 
 from course_lib import data
 from course_lib.widgets import density as widgets
@@ -27,3 +31,14 @@ def test_the_bandwidth_widget_reads_out_the_held_out_likelihood():
         slider.value = sigma
         nats[sigma] = float(readout.value.split("<b>")[1].split(" nats")[0])
     assert nats[0.1] > nats[0.01] + 2 and nats[0.1] > nats[1.0] + 1
+
+
+def test_the_bandwidth_widget_shows_the_density_in_grey():
+    widget = bandwidth()
+    (slider,) = children(widget, ipywidgets.SelectionSlider)
+    (picture,) = children(widget, ipywidgets.Image)
+    slider.value = 0.3
+    seen = np.asarray(Image.open(io.BytesIO(picture.value)).convert("RGB")).astype(int)
+    left = seen[:, : seen.shape[1] // 2]
+    grey = (np.ptp(left, axis=2) < 8) & (left.mean(2) > 60) & (left.mean(2) < 200)
+    assert grey.mean() > 0.05  # white paper and blue points have none

@@ -83,7 +83,7 @@ def test_after_the_last_tick_one_step_is_still_one(game):
     assert game.done == game.steps + 1 and f"step {game.done}<br>" in game.readout.value
 
 
-def test_k_and_the_speeds_hold_from_the_next_step_on(game):
+def test_k_and_the_rates_hold_from_the_next_step_on(game):
     game.k.value, game.d_lr.value, game.g_lr.value = 5, 3e-3, 1e-4
     assert game.step.d_steps == 5 and game.done == 0
     rates = [game.step.d_optimizer, game.step.g_optimizer]
@@ -189,8 +189,8 @@ def test_the_orbits_read_out_the_radius():
         ends[name] = last
         assert first == 1.0
     # √(1 + lr²) a step: 1.01^100 after 200 of 0.1, 1.16^25 after 50 of 0.4
-    assert ends["at once, speed 0.1"] == pytest.approx(1.01**100, abs=0.006)
-    assert ends["at once, speed 0.4"] == pytest.approx(1.16**25, abs=0.006)
-    assert 0.9 < ends["in turns, speed 0.1"] < 1.1
-    assert ends["in turns, speed 0.1, with a penalty"] <= 0.01
+    assert ends["at once, learning rate 0.1"] == pytest.approx(1.01**100, abs=0.006)
+    assert ends["at once, learning rate 0.4"] == pytest.approx(1.16**25, abs=0.006)
+    assert 0.9 < ends["in turns, learning rate 0.1"] < 1.1
+    assert ends["in turns, learning rate 0.1, with a penalty"] <= 0.01
     assert ends["in turns, non-saturating"] < 1
