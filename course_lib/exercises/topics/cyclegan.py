@@ -533,7 +533,7 @@ def _at_score(score: float, gives: float, away: float = 0.0, l1: float = 100.0) 
 
 PIX2PIX_LOSS = Exercise(
     id="cyclegan.pix2pix_loss",
-    title="What pix2pix's generator makes small",
+    title="pix2pix: the generator's loss",
     reference=translation.pix2pix_loss,
     hints=(
         "G is asked two things: that D takes its pair for a true one, patch by patch, and that its "
@@ -2338,12 +2338,13 @@ QUESTIONS = (
         "Map to satellite picture, on regions never seen: L1 alone, the GAN alone, both together. "
         "Which has the best PSNR?",
         {
-            "L1 alone": "PSNR is a mean square, and L1 is near of kin: who is trained for small "
-            "errors, has small errors. Look at the pictures, and at the Fréchet distance.",
-            "the GAN alone": "It draws forests that look like forests, and not those that are "
-            "there. Each tree in the wrong place costs twice.",
-            "both": "The GAN's texture is bought with errors: it commits to details that the map "
-            "does not tell.",
+            "L1 alone": "PSNR is computed from a mean squared error, and L1 is closely related: a "
+            "network trained for small errors has small errors. Look at the pictures, and at the "
+            "Fréchet distance.",
+            "the GAN alone": "It draws texture that looks right and is in the wrong place. Such "
+            "texture costs twice: where it is, and where it should be.",
+            "both": "The GAN's texture costs errors: it commits to details that the map does not "
+            "tell.",
         },
         None,  # measured in the lecture
     ),
@@ -2381,10 +2382,11 @@ QUESTIONS = (
     Question(
         "cyclegan.hidden",
         "Glasses are taken off and put on again, and the same glasses come back. Now noise of ±4 "
-        "of 255 grey levels, which no eye sees, is added in between. What happens to the way back?",
+        "of 255 grey levels, which no eye sees, is added in between. What happens to the "
+        "return trip?",
         {
-            "nothing": "Then what the way back goes by is stronger than the noise, or it goes by "
-            "nothing at all. The control tells which.",
+            "nothing": "Then the signal that the return trip uses is stronger than the noise, or "
+            "there is no signal. The control tells which.",
             "its error grows by the noise, not more": "Then the noise is passed on as it is, and "
             "no more is lost than that.",
             "its error grows many times": "Then what the picture does not show is hidden in it, "

@@ -70,7 +70,7 @@ CONV2D_SIZE = Exercise(
             "one added before dividing",
             lambda n, k, s=1, p=0, d=1: (n + 2 * p - d * (k - 1)) // s,
             "The first place is divided by the stride with the rest. Size 4, kernel 4, stride 2: "
-            "the window fits in one place, and you say 0. At stride 1 one does not notice.",
+            "the window fits in one place, and you say 0. At stride 1 you do not notice.",
             example(4, 4, 2, gives=0),
         ),
         Mistake(
@@ -118,7 +118,7 @@ CONV2D_SIZE = Exercise(
         Mistake(
             "only the kernel divided",
             lambda n, k, s=1, p=0, d=1: n + 2 * p - (d * (k - 1) + 1) // s + 1,
-            "The stride shortens the window in place of the way. Size 28, kernel 4, stride 2, "
+            "You divide the window by the stride instead of the path. Size 28, kernel 4, stride 2, "
             "padding 1 is DCGAN's layer that halves: 14. You say 29. Python divides before it "
             "subtracts.",
             example(28, 4, 2, 1, gives=29),
@@ -2115,7 +2115,7 @@ QUESTIONS = (
         "dcgan.field_of_four",
         "The discriminator for 64 × 64 has four convolutions of kernel 4, stride 2 before its "
         "last layer, and the map behind them is 4 × 4. How many pixels wide is the part of the "
-        "picture that one number of this map sees?",
+        "picture that a number in the middle of this map sees?",
         None,
         46,
     ),
@@ -2137,7 +2137,7 @@ QUESTIONS = (
     ),
     Question(
         "dcgan.margin_note",
-        "A note beside the generator's table reckons the first layer as (4 · 4 · 128 + 1) · 512 = "
+        "A note beside the generator's table computes the first layer as (4 · 4 · 128 + 1) · 512 = "
         "1,049,088. The table says 1,048,576. Which is right?",
         {
             "the note": "The + 1 is a bias for each of the 512 channels. The listing says "
@@ -2153,7 +2153,7 @@ QUESTIONS = (
         "A transposed convolution of stride 2 paints with a kernel of 3 × 3. All inputs and all "
         "weights are 1. What does the output look like, away from the edges?",
         {
-            "one grey": "So it would be with a kernel of 4. Kernels of 3 at stride 2 overlap on "
+            "one grey": "That would be true for a kernel of 4. Kernels of 3 at stride 2 overlap on "
             "every second pixel only: there two paints add up.",
             "stripes": "Along one axis every second pixel gets two paints. But the same happens "
             "along the other axis, and the two multiply.",

@@ -2526,6 +2526,20 @@ QUESTIONS = (
         "more typical, less varied",
     ),
     Question(
+        "ddpm.worse_self",
+        "A network is guided away from itself as it was after a quarter of its training, with the "
+        "same labels and w = 2.5. What happens to its Fréchet distance?",
+        {
+            "it rises": "It would if the two answers differed by chance: then the step away from "
+            "the worse one would enlarge that difference, and go nowhere in particular.",
+            "about the same": "The two answers differ, so the pictures change. Does the worse one "
+            "err in a direction of its own, or in the same one, further?",
+            "it falls": "The worse network errs where the better one errs, and more. So the way "
+            "from the worse answer to the better one points on to the right one.",
+        },
+        None,  # measured in the lecture
+    ),
+    Question(
         "ddpm.quality_at_steps",
         "Ancestral sampling and DDIM, each with 10 steps of the same model. Which has the smaller "
         "Fréchet distance?",

@@ -1077,9 +1077,9 @@ MMD2 = Exercise(
         Mistake(
             "always biased",
             _wrong_mmd2(unbiased_mean=torch.mean),
-            "Two samples of one law come out too far apart, most of all for few points: the pairs "
-            "of a point with itself count. For x = y = (0, 1), σ = 1, the unbiased estimate is "
-            "{expected:.2f}; you say {got:.0f}. `unbiased=True` changes nothing.",
+            "Two samples of one distribution come out too far apart, most of all for few points: "
+            "the pairs of a point with itself count. For x = y = (0, 1), σ = 1, the unbiased "
+            "estimate is {expected:.2f}; you say {got:.0f}. `unbiased=True` changes nothing.",
             example(_col(0, 1), _col(0, 1), [1.0], gives=0.0, pick=float),
         ),
         Mistake(
@@ -1144,7 +1144,7 @@ MMD2 = Exercise(
             "sigma not squared",
             _wrong_mmd2(kernel=lambda d, sigma: (-(d**2) / (2 * sigma)).exp()),
             "Your σ is a variance. Two points that are one σ apart are exp(−½) = 0.61 alike for "
-            "every σ; with σ = 2 you say 0.37. At σ = 1 one does not notice.",
+            "every σ; with σ = 2 you say 0.37. At σ = 1 you do not notice.",
             example(_col(0, 0), _col(2, 2), [2.0], gives=0.3679, pick=lambda r: 1 - float(r) / 2),
         ),
         Mistake(
@@ -1159,8 +1159,8 @@ MMD2 = Exercise(
             "cut at zero",
             _wrong_mmd2(finish=lambda values: values.mean().clamp(min=0)),
             "You never return less than 0. For x = y = (0, 1), σ = 1, the unbiased estimate is "
-            "−0.39. Estimates for equal laws that are never negative have a mean above 0: biased "
-            "again.",
+            "−0.39. Estimates for equal distributions that are never negative have a mean above 0: "
+            "biased again.",
         ),
         Mistake(
             "absolute value",
@@ -1399,8 +1399,9 @@ PROXY_A_DISTANCE = Exercise(
             "error on the training points",
             _wrong_proxy(split=lambda n, m, generator: 2 * (torch.arange(n + m),)),
             "Your classifier is examined on the points that it learned by heart. Take 300 points "
-            "and 300 more of the same law in 1,000 dimensions: they come out 2 apart, as if they "
-            "had nothing in common. What separates these points will not separate the next ones.",
+            "and 300 more of the same distribution in 1,000 dimensions: they come out 2 apart, as "
+            "if they had nothing in common. What separates these points will not separate the next "
+            "ones.",
         ),
         Mistake(
             "error on the half that was learned",
@@ -1410,15 +1411,15 @@ PROXY_A_DISTANCE = Exercise(
                 )
             ),
             "You cut the points into two parts and then examine the classifier on the part that "
-            "it learned by heart. 300 points and 300 more of the same law in 1,000 dimensions "
-            "come out 2 apart.",
+            "it learned by heart. 300 points and 300 more of the same distribution in 1,000 "
+            "dimensions come out 2 apart.",
         ),
         Mistake(
             "error of a nearest neighbour on its own points",
             lambda x, y, generator=None: 2.0,
-            "Any two sets come out 2 apart, two samples of one law among them. Your classifier "
-            "remembers every point that it is asked about, so it is never wrong there; a new "
-            "point it has not met.",
+            "Any two sets come out 2 apart, two samples of one distribution among them. Your "
+            "classifier remembers every point that it is asked about, so it is never wrong there; "
+            "a new point it has not met.",
         ),
         Mistake(
             "scale",
@@ -1456,19 +1457,19 @@ PROXY_A_DISTANCE = Exercise(
             "the error itself",
             _wrong_proxy(distance=lambda error: error),
             "You return the error. It is 0 for sets that are never confused and 0.5 for equal "
-            "laws: the wrong way round for a distance.",
+            "distributions: the wrong way round for a distance.",
         ),
         Mistake(
             "the accuracy itself",
             _wrong_proxy(distance=lambda error: 1 - error),
-            "You return the share of right answers. For two samples of one law it is 0.5, and "
-            "their distance should be 0.",
+            "You return the share of right answers. For two samples of one distribution it is 0.5, "
+            "and their distance should be 0.",
         ),
         Mistake(
             "2 (1 − ε)",
             _wrong_proxy(distance=lambda error: 2 * (1 - error)),
-            "Two samples of one law are 1 apart for you: there ε = 0.5, and the distance should be "
-            "0.",
+            "Two samples of one distribution are 1 apart for you: there ε = 0.5, and the distance "
+            "should be 0.",
         ),
         Mistake(
             "cut in the middle, not shuffled",
@@ -1503,7 +1504,7 @@ PROXY_A_DISTANCE = Exercise(
             },
         ),
         Probe(
-            "1,000 and 1,000 points of one law in the plane",
+            "1,000 and 1,000 points of one distribution in the plane",
             _one_law,
             explain={"distance": "Nothing tells these sets apart: the distance is about 0."},
         ),
@@ -1525,7 +1526,7 @@ PROXY_A_DISTANCE = Exercise(
             },
         ),
         Probe(
-            "300 and 300 points of one law in 1,000 dimensions",
+            "300 and 300 points of one distribution in 1,000 dimensions",
             _many_coordinates,
             explain={
                 "distance": "Nothing tells these sets apart, and on points that the classifier has "
@@ -1581,7 +1582,7 @@ QUESTIONS = (
         "or those on as many k-means centres?",
         {
             "real images": "A real picture has details that no other picture shares; an average "
-            "has none, so it is nearer to every new picture, and nearness is all that Parzen sees.",
+            "has none, so it is nearer to most new pictures, and nearness is all that Parzen sees.",
             "k-means centres": "They are blurred, but an average is nearer to a new picture than a "
             "single real one is, and nearness is all that Parzen sees.",
             "about equal": "An average of many pictures is nearer to a new one than a real picture "
@@ -1593,9 +1594,10 @@ QUESTIONS = (
         "density.mmd_negative",
         "Can an unbiased estimate of a squared distance be negative?",
         {
-            "yes": "For equal laws its mean is 0, so it has to fall below 0 as well as above.",
-            "no": "The distance itself cannot, but its estimate has mean 0 for equal laws; an "
-            "estimate that is never below 0 would be too large on average.",
+            "yes": "For equal distributions its mean is 0, so it has to fall below 0 as well as "
+            "above.",
+            "no": "The distance itself cannot, but its estimate has mean 0 for equal "
+            "distributions; an estimate that is never below 0 would be too large on average.",
         },
         "yes",
     ),

@@ -2206,15 +2206,16 @@ QUESTIONS = (
     Question(
         "editing.nearest",
         "Someone whom the generator has never seen. Which picture is nearest to this person, in "
-        "dB: the best one in W, the best one in W+, or the most similar drawing of the training "
+        "dB: the one found in W, the one found in W+, or the most similar drawing of the training "
         "set?",
         {
             "in W": "One w for all layers has the fewest numbers: every picture of W is also one "
             "of W+, so W+ can come at least as near.",
             "in W+": "A w for each layer draws more than W does. Is that more than thousands of "
             "real drawings hold?",
-            "the training drawing": "Keep this baseline in mind: in dB, no code comes as near. But "
-            "the drawing shows somebody else, and it has no code that can be edited.",
+            "the training drawing": "Keep this baseline in mind: in dB, no code that this lecture "
+            "finds comes as near. But the drawing shows somebody else, and it has no code that can "
+            "be edited.",
         },
         "the training drawing",
     ),

@@ -1708,8 +1708,8 @@ EXERCISES = (
 QUESTIONS = (
     Question(
         "ethics.stores_images",
-        "A generator has far fewer weights than its training set has pixels. Can it give a "
-        "training image back?",
+        "A large generator usually has far fewer weights than its training set has pixels. Can it "
+        "give a training image back?",
         {
             "no, it stores no images": "It cannot hold all of them. It can hold some: those that "
             "stood in the set many times come back almost to the pixel (Carlini et al. 2023).",
@@ -1772,9 +1772,9 @@ QUESTIONS = (
             "it has memorised its members": "Perhaps. But a model that has never been trained may "
             "have other losses on photographs too.",
             "nothing": "The two sets can be told apart without any model. Members and strangers "
-            "must come from one law, split by a coin.",
+            "must come from one distribution, split by chance.",
             "it generalises well": "A model that generalises has an area near ½, if both sets come "
-            "from one law.",
+            "from one distribution.",
         },
         "nothing",
     ),

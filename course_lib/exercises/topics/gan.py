@@ -42,7 +42,7 @@ _SURE = torch.tensor([200.0, 30.0]), torch.tensor([-200.0, -30.0])
 
 DISCRIMINATOR_LOSS = Exercise(
     id="gan.discriminator_loss",
-    title="What the discriminator makes small",
+    title="The discriminator's loss",
     reference=discriminator_loss,
     hints=(
         "Two things are asked of D: a high score for data, a low one for fakes. Each is a log-loss "
@@ -265,7 +265,7 @@ def _negative(function: Callable) -> Callable:
 
 GENERATOR_LOSS = Exercise(
     id="gan.generator_loss",
-    title="What the generator makes small, in both versions",
+    title="The generator's loss, in both versions",
     reference=generator_loss,
     hints=(
         "G wants its fakes to be called real: whatever you write must fall when a score rises. "
@@ -1302,7 +1302,7 @@ SLERP = Exercise(
             "straight line, then lengthened",
             _straight_then_lengthened,
             "The right circle at the wrong speed. From 0° to 90°, a quarter of the way is 22.5°; "
-            "you are at 18.4°. Halfway one does not notice.",
+            "you are at 18.4°. Halfway you do not notice.",
         ),
         Mistake(
             "the wrong way round",
@@ -1359,7 +1359,7 @@ SLERP = Exercise(
             _length_apart,
             "You turn the direction, and let the length grow evenly beside it. The formula weighs "
             "the codes themselves: halfway from (2, 0) to (0, 1) lies {expected}; you say {got}. "
-            "For codes of equal length one does not notice.",
+            "For codes of equal length you do not notice.",
             _walk((2, 0), (0, 1), 0.5, gives=[1.06, 1.06]),
         ),
         Mistake(
@@ -1395,7 +1395,7 @@ SLERP = Exercise(
             "not divided by the sine",
             _not_divided,
             "Your ends are not the codes themselves. Between (1, 0) and (0.5, 0.87), none of the "
-            "way is {expected}; you say {got}. At 90° one does not notice.",
+            "way is {expected}; you say {got}. At 90° you do not notice.",
             _walk((1, 0), (0.5, 0.866), 0.0, gives=[0.866, 0.0]),
         ),
         Mistake(
@@ -1869,7 +1869,7 @@ QUESTIONS = (
     ),
     Question(
         "gan.sixteen_samples",
-        "A generator makes one of 10 classes no more, and the other nine equally often. You look "
+        "A generator never makes one of 10 classes, and the other nine equally often. You look "
         "at 16 of its samples. A perfect generator would also show you no picture of that class "
         "in how many of 100 such sheets?",
         None,
@@ -1892,7 +1892,7 @@ QUESTIONS = (
     Question(
         "gan.collapse_modes",
         "The data are 8 Gaussians on a ring. G's learning rate is ten times D's. After 1,000 "
-        "steps, on how many of the 8 do 2,500 samples of G land?",
+        "steps, how many of the 8 are covered, that is, get at least 1 % of 2,500 samples?",
         None,
         None,  # measured in the lecture
     ),

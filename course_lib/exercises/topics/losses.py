@@ -59,12 +59,12 @@ def wasserstein_d(
 
 WASSERSTEIN_D = Exercise(
     id="losses.wasserstein_d",
-    title="What a critic makes small",
+    title="The critic's loss",
     reference=wasserstein_d,
     hints=(
-        "A critic gives marks without bounds. It wants data to have higher marks than fakes, by as "
-        "much as it can. Which number measures that, and must it rise or fall?",
-        "The mean mark of data minus the mean mark of fakes is what the critic makes large. An "
+        "A critic gives scores without bounds. It wants data to have higher scores than fakes, by "
+        "as much as it can. Which number measures that, and must it rise or fall?",
+        "The mean score of data minus the mean score of fakes is what the critic makes large. An "
         "optimiser makes things small.",
         "`fake_scores.mean()` minus the same of the data. No sigmoid, no logarithm.",
     ),
@@ -73,28 +73,28 @@ WASSERSTEIN_D = Exercise(
             "sign",
             lambda real, fake: real.mean() - fake.mean(),
             "Your critic lowers the score of data. Marks of 2 for data and −2 for fakes are good, "
-            "the loss should be {expected}; you say {got}, and an optimiser would turn the marks "
+            "the loss should be {expected}; you say {got}, and an optimiser would turn the scores "
             "round.",
             _shown(2.0, -2.0, gives=4.0),
         ),
         Mistake(
             "distance, whichever is higher",
             lambda real, fake: (real.mean() - fake.mean()).abs(),
-            "You do not care who has the higher mark. Data 2 and fakes −2 is good and should be "
+            "You do not care who has the higher score. Data 2 and fakes −2 is good and should be "
             "{expected}; you say {got}, as for the reverse.",
             _shown(2.0, -2.0, gives=4.0),
         ),
         Mistake(
             "minus the distance, whichever is higher",
             lambda real, fake: -(real.mean() - fake.mean()).abs(),
-            "You do not care who has the higher mark. Data −2 and fakes 2 is bad and should be "
+            "You do not care who has the higher score. Data −2 and fakes 2 is bad and should be "
             "{expected}; you say {got}, as for the reverse.",
             _shown(-2.0, 2.0, gives=-4.0),
         ),
         Mistake(
             "squared",
             lambda real, fake: (fake.mean() - real.mean()).square(),
-            "Your loss is least where both have the same mark. Data 2 and fakes −2 should be "
+            "Your loss is least where both have the same score. Data 2 and fakes −2 should be "
             "{expected}; you say {got}, and pull them together.",
             _shown(2.0, -2.0, gives=16.0),
         ),
@@ -102,7 +102,7 @@ WASSERSTEIN_D = Exercise(
             "probabilities",
             lambda real, fake: fake.sigmoid().mean() - real.sigmoid().mean(),
             "A critic's score has no ceiling; yours has, at 1. Data 2 and fakes −2 should be "
-            "{expected}; you say {got:.2f}, and with marks of 10 and −10 hardly any gradient is "
+            "{expected}; you say {got:.2f}, and with scores of 10 and −10 hardly any gradient is "
             "left.",
             _shown(2.0, -2.0, gives=-0.762),
         ),
@@ -130,29 +130,29 @@ WASSERSTEIN_D = Exercise(
         Mistake(
             "only data",
             lambda real, fake: -real.mean(),
-            "Change the fakes: your loss does not move. The critic can raise all marks, those of "
+            "Change the fakes: your loss does not move. The critic can raise all scores, those of "
             "fakes too.",
             _shown(0.0, 9.0, gives=0.0),
         ),
         Mistake(
             "only fakes",
             lambda real, fake: fake.mean(),
-            "Change the data: your loss does not move. The critic can lower all marks, those of "
+            "Change the data: your loss does not move. The critic can lower all scores, those of "
             "data too.",
             _shown(9.0, 0.0, gives=0.0),
         ),
         Mistake(
             "fakes taken for real",
             lambda real, fake: -real.mean() - fake.mean(),
-            "Your critic wants a high mark for everything. A fake of mark 2 beside data of mark 0 "
-            "should cost {expected}; you say {got}.",
+            "Your critic wants a high score for everything. A fake of score 2 beside data of score "
+            "0 should cost {expected}; you say {got}.",
             _shown(0.0, 2.0, gives=-2.0),
         ),
         Mistake(
             "both low",
             lambda real, fake: real.mean() + fake.mean(),
-            "Your critic wants a low mark for everything. Data of mark 2 beside a fake of mark 0 "
-            "should be {expected}; you say {got}.",
+            "Your critic wants a low score for everything. Data of score 2 beside a fake of score "
+            "0 should be {expected}; you say {got}.",
             _shown(2.0, 0.0, gives=2.0),
         ),
         Mistake(
@@ -165,7 +165,7 @@ WASSERSTEIN_D = Exercise(
         Mistake(
             "summed over the batch",
             lambda real, fake: fake.sum() - real.sum(),
-            "Your loss grows with the batch. One image each with marks 2 and −2 makes −4, and so "
+            "Your loss grows with the batch. One image each with scores 2 and −2 makes −4, and so "
             "should two of each; you say {got}.",
             _shown((2.0, 2.0), (-2.0, -2.0), gives=-8.0),
         ),
@@ -183,7 +183,7 @@ WASSERSTEIN_D = Exercise(
         Mistake(
             "least squares",
             lambda real, fake: (real - 1).square().mean() + fake.square().mean(),
-            "Your critic wants marks of 1 and 0 and no others. Data 2 and fakes −2 should be "
+            "Your critic wants scores of 1 and 0 and no others. Data 2 and fakes −2 should be "
             "{expected}; you say {got}, and pull both back.",
             _shown(2.0, -2.0, gives=5.0),
         ),
@@ -195,9 +195,9 @@ WASSERSTEIN_D = Exercise(
             _shown(2.0, -2.0, gives=-1.93),
         ),
         Mistake(
-            "best marks",
+            "best scores",
             lambda real, fake: fake.max() - real.max(),
-            "You compare the highest marks of the batch only; asked are the means. Data 0 and 4, "
+            "You compare the highest scores of the batch only; asked are the means. Data 0 and 4, "
             "fakes 0 and 0 should be {expected}; you say {got}.",
             _shown((0.0, 4.0), (0.0, 0.0), gives=-4.0),
         ),
@@ -211,7 +211,7 @@ WASSERSTEIN_D = Exercise(
         Mistake(
             "drift",
             lambda real, fake: fake.mean() - real.mean() + 0.001 * real.square().mean(),
-            "Something is added that keeps marks near 0. Data 20 and fakes −20 should be "
+            "Something is added that keeps scores near 0. Data 20 and fakes −20 should be "
             "{expected}; you say {got}. (A progressive GAN does so; nothing here asks for it.)",
             _shown(20.0, -20.0, gives=-39.6),
         ),
@@ -230,41 +230,41 @@ def wasserstein_g(fake_scores: Float[Tensor, " B"]) -> Float[Tensor, ""]:
 
 WASSERSTEIN_G = Exercise(
     id="losses.wasserstein_g",
-    title="What the generator makes small against a critic",
+    title="The generator's loss against a critic",
     reference=wasserstein_g,
     hints=(
         "The critic's loss has two terms. Which of them can G change, and in which direction does "
         "G want it?",
-        "G wants high marks for its fakes, and there is no mark at which it is content: the force "
-        "on a fake should be the same at every score.",
+        "G wants high scores for its fakes, and there is no score at which it is content: the "
+        "force on a fake should be the same at every score.",
         "The mean of the scores, with the sign that makes an optimiser raise them.",
     ),
     mistakes=(
         Mistake(
             "paid for getting caught",
             lambda fake: fake.mean(),
-            "Your G is paid for getting caught. A fake of mark 2 should cost {expected}; you say "
-            "{got}, and an optimiser would lower the mark.",
+            "Your G is paid for getting caught. A fake of score 2 should cost {expected}; you say "
+            "{got}, and an optimiser would lower the score.",
             _shown(2.0, gives=2.0),
         ),
         Mistake(
             "hinge",
             lambda fake: F.relu(1 - fake).mean(),
-            "The hinge is D's alone. A fake of mark 2 should cost {expected}; you say {got}, "
+            "The hinge is D's alone. A fake of score 2 should cost {expected}; you say {got}, "
             "without a gradient: your G stops as soon as D says 1.",
             _shown(2.0, gives=0.0),
         ),
         Mistake(
             "non-saturating",
             lambda fake: F.softplus(-fake).mean(),
-            "That is the loss against a D that says probabilities. A fake of mark 2 should cost "
+            "That is the loss against a D that says probabilities. A fake of score 2 should cost "
             "{expected}, with slope −1; you say {got:.2f}, and the slope is near 0.",
             _shown(2.0, gives=0.127),
         ),
         Mistake(
             "minimax",
             lambda fake: -F.softplus(fake).mean(),
-            "That is the loss against a D that says probabilities. A fake of mark −2 should cost "
+            "That is the loss against a D that says probabilities. A fake of score −2 should cost "
             "{expected}, with slope −1; you say {got:.2f}, and your slope is nearly flat: the "
             "worse the fake, the weaker your G's wish to change it.",
             _shown(-2.0, gives=-0.127),
@@ -272,34 +272,34 @@ WASSERSTEIN_G = Exercise(
         Mistake(
             "probabilities",
             lambda fake: -fake.sigmoid().mean(),
-            "A critic's score has no ceiling; yours has, at 1. A fake of mark 2 should cost "
+            "A critic's score has no ceiling; yours has, at 1. A fake of score 2 should cost "
             "{expected}; you say {got:.2f}.",
             _shown(2.0, gives=-0.881),
         ),
         Mistake(
             "least squares",
             lambda fake: (fake - 1).square().mean(),
-            "Your G wants a mark of 1 and no more. A fake of mark 2 should cost {expected}; you "
+            "Your G wants a score of 1 and no more. A fake of score 2 should cost {expected}; you "
             "say {got}, and pull it down.",
             _shown(2.0, gives=1.0),
         ),
         Mistake(
             "size of the score",
             lambda fake: -fake.abs().mean(),
-            "The sign of the mark is lost. A fake of mark −2 should cost {expected}; you say "
+            "The sign of the score is lost. A fake of score −2 should cost {expected}; you say "
             "{got}, and push it further down.",
             _shown(-2.0, gives=-2.0),
         ),
         Mistake(
             "halved",
             lambda fake: -fake.mean() / 2,
-            "Half of what is asked: a fake of mark 2 should cost {expected}; you say {got}.",
+            "Half of what is asked: a fake of score 2 should cost {expected}; you say {got}.",
             _shown(2.0, gives=-1.0),
         ),
         Mistake(
             "summed over the batch",
             lambda fake: -fake.sum(),
-            "Your loss grows with the batch: one fake of mark 2 costs −2, and two should cost "
+            "Your loss grows with the batch: one fake of score 2 costs −2, and two should cost "
             "{expected} on average; you say {got}.",
             _shown((2.0, 2.0), gives=-4.0),
         ),
@@ -317,14 +317,14 @@ WASSERSTEIN_G = Exercise(
         Mistake(
             "only what is above 0",
             lambda fake: -F.relu(fake).mean(),
-            "A fake of negative mark costs nothing for you, and hears nothing: mark −2 should "
+            "A fake of negative score costs nothing for you, and hears nothing: score −2 should "
             "cost {expected}; you say {got}.",
             _shown(-2.0, gives=0.0),
         ),
         Mistake(
             "distance from 1",
             lambda fake: (1 - fake).mean(),
-            "The slope is right, but something is added: a fake of mark 2 should cost {expected};"
+            "The slope is right, but something is added: a fake of score 2 should cost {expected};"
             " you say {got}. A critic has no target.",
             _shown(2.0, gives=-1.0),
         ),
@@ -352,15 +352,15 @@ WASSERSTEIN_G = Exercise(
         Mistake(
             "nothing below 0",
             lambda fake: F.relu(-fake).mean(),
-            "A fake of positive mark costs you nothing, and hears nothing: mark 2 should cost "
-            "{expected}; you say {got}. There is no mark at which G is content.",
+            "A fake of positive score costs you nothing, and hears nothing: score 2 should cost "
+            "{expected}; you say {got}. There is no score at which G is content.",
             _shown(2.0, gives=0.0),
         ),
         Mistake(
             "length",
             lambda fake: -fake.norm(),
-            "You take the length of all marks: a root of squares, in which their sign is lost. A "
-            "fake of mark −2 should cost {expected}; you say {got}.",
+            "You take the length of all scores: a root of squares, in which their sign is lost. A "
+            "fake of score −2 should cost {expected}; you say {got}.",
             _shown(-2.0, gives=-2.0),
         ),
     ),
@@ -380,7 +380,7 @@ def least_squares_d(
 
 LEAST_SQUARES_D = Exercise(
     id="losses.least_squares_d",
-    title="Least squares: what D makes small",
+    title="Least squares: the discriminator's loss",
     reference=least_squares_d,
     hints=(
         "D learns two numbers by heart, one for data and one for fakes, as in a regression. Which "
@@ -603,7 +603,7 @@ def least_squares_g(fake_scores: Float[Tensor, " B"]) -> Float[Tensor, ""]:
 
 LEAST_SQUARES_G = Exercise(
     id="losses.least_squares_g",
-    title="Least squares: what the generator makes small",
+    title="Least squares: the generator's loss",
     reference=least_squares_g,
     hints=(
         "Which number has D learned to say for data? G wants its fakes to get just that.",
@@ -678,7 +678,7 @@ LEAST_SQUARES_G = Exercise(
         Mistake(
             "a critic's loss",
             lambda fake: -fake.mean(),
-            "That is the loss against a critic, whose marks have no target. A fake of score 1 "
+            "That is the loss against a critic, whose scores have no target. A fake of score 1 "
             "should cost {expected}; you say {got}.",
             _shown(1.0, gives=-1.0),
         ),
@@ -758,7 +758,7 @@ def hinge_d(
 
 HINGE_D = Exercise(
     id="losses.hinge_d",
-    title="Hinge: what D makes small",
+    title="Hinge: the discriminator's loss",
     reference=hinge_d,
     hints=(
         "D wants data above 1 and fakes below −1, and no more than that. What does a datum of "

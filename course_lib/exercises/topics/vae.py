@@ -170,7 +170,7 @@ PCA_COMPONENTS = Exercise(
         Mistake(
             "largest last",
             lambda x, k: _eigenvectors(x)[:, -k:].T,
-            "The right k directions, in the wrong order: yours rise. Whoever keeps only your "
+            "The right k directions, in the wrong order: yours rise. If you keep only your "
             "first row keeps the least useful of the k.",
         ),
         Mistake(
@@ -413,7 +413,7 @@ REPARAMETERISE = Exercise(
             "the variance as spread",
             lambda mu, logvar, noise: mu + logvar.exp() * noise,
             "Your spread is a variance. μ = 0, logvar = 2, noise 1: you say 7.39, and one "
-            "standard deviation is 2.72. At logvar = 0 one does not notice.",
+            "standard deviation is 2.72. At logvar = 0 you do not notice.",
             _drawn_once(0, 2, 1, gives=7.389),
         ),
         Mistake(
@@ -1534,7 +1534,7 @@ def _appended(
 
 CONDITION = Exercise(
     id="vae.condition",
-    title="Tell the decoder which class to draw",
+    title="Condition the decoder on the class",
     reference=condition,
     hints=(
         "The decoder takes one row for each image. What must that row hold beside the code, and "

@@ -1457,9 +1457,10 @@ QUESTIONS = (
         {
             "as much as in real faces": "So it would be if only faces could please the network. "
             "It has never seen anything else, and so has no opinion of anything else.",
-            "something between": "The climb raises what the network measures. Some of that is "
-            "what the judge looks for as well.",
-            "no more than before": "Then the two networks would have nothing in common.",
+            "something between": "The climb raises what the network measures, and the judge finds "
+            "a little more than before. Whether this is reading, compare with the floor.",
+            "no more than before": "The judge finds more than at the start. Whether this is "
+            "reading, compare with the floor.",
         },
         "something between",
     ),
