@@ -53,13 +53,13 @@ def network(width: int = 48) -> UNet:
     return UNet(1, width, classes=10, patch=2)
 
 
-def learner(kind: str, net: nn.Module, steps: int) -> DiffusionStep | FlowStep:
+def learner(kind: str, net: nn.Module, steps: int, lr: float = 1e-3) -> DiffusionStep | FlowStep:
     """A step of training for a network that is asked for "eps", "v" or the velocity of "flow"."""
     if kind == "flow":
-        return FlowStep(net, steps=steps, middle=True)
+        return FlowStep(net, steps=steps, middle=True, lr=lr)
     if kind == "v":
-        return DiffusionStep(net, _chain("v"), prediction="v", steps=steps, min_snr=5.0)
-    return DiffusionStep(net, _chain("eps"), steps=steps)
+        return DiffusionStep(net, _chain("v"), prediction="v", steps=steps, min_snr=5.0, lr=lr)
+    return DiffusionStep(net, _chain("eps"), steps=steps, lr=lr)
 
 
 def draw(
