@@ -134,8 +134,8 @@ def mmd2(
     MMD² = E k(x, x′) + E k(y, y′) − 2 E k(x, y),   k(a, b) = mean over σ of exp(−‖a − b‖² / 2σ²)
 
     unbiased: pairs of a point with itself are left out, so that the expectation is 0 for equal
-    laws and single values may be negative; it needs two points a set. Otherwise they count, and
-    the value lies in [0, 2]. Source: Gretton et al. 2012, eq. 3 and 5.
+    distributions and single values may be negative; it needs two points a set. Otherwise they
+    count, and the value lies in [0, 2]. Source: Gretton et al. 2012, eq. 3 and 5.
     """
     _check_points(x=x, y=y)
     sigmas = _bandwidths(sigmas)

@@ -161,7 +161,7 @@ def noise_regulariser(noise: Float[Tensor, "B 1 s s"]) -> Float[Tensor, " B"]:
 
     0 on average for white noise but for its finite size, large for a picture that hides in it.
     The map is taken as circular. Raises ValueError for another shape. Source: Karras et al. 2020a,
-    appendix D; halves are plain means as in their later code (the first release doubles them).
+    appendix D; halves are plain means, as in their code (the paper doubles them).
     """
     n = shaped("noise", noise, "B", 1, "s", "s")
     if n.shape[2] != n.shape[3]:

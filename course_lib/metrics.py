@@ -85,7 +85,8 @@ def kid(x: Float[Tensor, "n d"], y: Float[Tensor, "m d"]) -> float:
     """Kernel distance: the unbiased squared MMD with the kernel k(a, b) = (a·b / d + 1)³.
 
     Over all pairs, none of a point with itself, so that it is 0 on average for two samples of one
-    law, whatever their size, and may be negative. (Often it is averaged over random subsets.)
+    distribution, whatever their size, and may be negative. (Often it is averaged over random
+    subsets.)
 
     Raises ValueError for NaN, other ranks, different widths or fewer than 2 rows.
     Source: Bińkowski et al. 2018, section 3.

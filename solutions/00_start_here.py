@@ -42,8 +42,8 @@ from course_lib.widgets import autoencoders as sliders
 # %% [markdown]
 # ## 1 · Is this machine ready?
 #
-# The first line reports the device used for training and its number format. `bfloat16` stores a number in 16 bits instead of 32. On some processors
-# it is several times faster, on others far slower, and some versions of PyTorch compute wrong results with it. So the course measures its speed and checks
+# The next cell reports the device used for training and its number format. `bfloat16` stores a number in 16 bits instead of 32. On some processors
+# it is faster, on others far slower, and some versions of PyTorch compute wrong results with it. So the course measures its speed and checks
 # its results before using it.
 
 # %%
@@ -60,7 +60,7 @@ print(f"pictures on disk: {data.verify()} files, all as they should be")
 #
 # ## 2 · The pictures
 #
-# All of these pictures came with the course; nothing is downloaded. They are small drawings, clothes and maps, so a laptop can train on them in minutes.
+# All of these pictures came with the course; nothing is downloaded. They are small pictures of faces, emoji, clothes and maps, so a laptop can train on them in minutes.
 
 # %%
 data.load("fashion")
@@ -207,7 +207,7 @@ plots.rows(drawn)
 # %% [markdown]
 # The counts above come from a classifier that had no part in the training. It finds glasses on all 12 faces of the row "glasses" and on none of the row "no glasses"; without a condition it finds them on 2 of 12.
 #
-# **One face becomes another** (lecture 02). A network turns each face into a code of 32 numbers, and a code back into a face. Below, both ends of a row are such faces; between them the
+# **One face becomes another** (lecture 02). A network turns each face into a code of 32 numbers, and a code back into a face. Below, the two ends of a row are faces that the network has encoded and decoded; between them the
 # codes are mixed.
 
 # %%
@@ -220,11 +220,13 @@ with torch.no_grad():
         vae.decode(torch.lerp(codes[a], codes[b], torch.arange(12)[:, None] / 11)) for a, b in pairs
     ]
 ends = torch.cat([film[[0, -1]] for film in films])
-assert judge.classify(ends, "head").equal(people.attributes["head"][pairs.flatten()])
+named = judge.classify(ends, "head") == people.attributes["head"][pairs.flatten()]
+print("hairstyles and hats named correctly at the six ends:", named.sum().item())
+assert named.all()
 plots.rows({f"pair {i + 1}": film for i, film in enumerate(films)})
 
 # %% [markdown]
-# At both ends the classifier still names the right one of 47 hairstyles and hats. Now you: choose two people and the percentage. *Where do the faces fall apart?*
+# At all six ends the classifier names the right one of 47 hairstyles and hats. Now you: choose two people and the percentage. *Where do the faces fall apart?*
 
 # %%
 sliders.morph(vae, people.floats()[:40])
@@ -255,7 +257,7 @@ plots.rows({"before": bare[:12], "after": worn[:12]})
 # | 07 | Denoising diffusion | How does a network learn to draw by removing noise? |
 # | 08 | Ethics, as experiments | Whom does a generator copy, leave out or deceive, and how would you know? |
 # | 09 | Styles and scale | Which number of a code changes what, and what makes a GAN large? |
-# | 10 | Into the latent space | Which code draws this person, and what else changes when one moves it? |
+# | 10 | Into the latent space | Which code draws this person, and what else changes when you move it? |
 # | 11 | Restoration | Is a restored picture near, real-looking, or the same person? |
 # | 12 | Words and tokens | How does a sentence get into a picture, and how would you know that it did? |
 #

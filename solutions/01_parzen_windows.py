@@ -21,7 +21,7 @@
 # - say what a generative model is, and what it is good for;
 # - fit two of the simplest models of images, a Gaussian and Parzen windows, and sample pictures from them;
 # - choose a bandwidth by held-out likelihood, and say when that number misleads;
-# - compare two sets of pictures with MMD and with a classifier, the idea behind every GAN.
+# - compare two sets of pictures with MMD, and with a classifier, which is the idea behind GANs.
 #
 # **Time**: 60 to 90 minutes with the six exercises. The cells run in about a minute.
 # **You need**: Python, NumPy or PyTorch basics, the formula of a Gaussian.
@@ -63,7 +63,7 @@ def seed(n):
 # So build a model $P(x \mid y)$ of each class, and see which one explains the picture best.
 # This is called **analysis by synthesis**: to understand a picture, find out how to make it.
 #
-# The simplest model of a class is a Gaussian. It has two parameters: the mean picture $\mu$, and the covariance
+# One of the simplest models of a class is a Gaussian. It has two parameters: the mean picture $\mu$, and the covariance
 # $\Sigma$, which says which pixels rise and fall together.
 #
 # $$\mu = \frac1n \sum_i x_i, \qquad \Sigma = \frac1{n-1} \sum_i (x_i-\mu)(x_i-\mu)^\top .$$
@@ -95,10 +95,10 @@ def fit_gaussian(x):
 fit_gaussian = check("density.fit_gaussian", fit_gaussian)
 
 # %% [markdown]
-# `check` has told you whether your function is right. If it is not, `hint("density.fit_gaussian")` helps, and helps again.
+# `check` has told you whether your function is right. If it is not, `hint("density.fit_gaussian")` gives a hint, and a further one each time you run it.
 # The notebook goes on in any case: it uses your function if that is correct and the course's own if not.
 #
-# Now fit ten Gaussians, one for each class, to pictures shrunk to 14×14. We add 0.03 to the diagonal of each covariance: a pixel that is
+# Now fit ten Gaussians, one for each class, to 10,000 training pictures of Fashion-MNIST (Xiao and others 2017) shrunk to 14×14. We add 0.03 to the diagonal of each covariance: a pixel that is
 # always black has variance 0, which would make the covariance singular and the density undefined.
 
 # %%
@@ -115,7 +115,7 @@ print(f"classified correctly: {accuracy:.1%}   (guessing: 10 %)")
 assert accuracy > 0.75
 
 # %% [markdown]
-# No classifier was trained. Ten models of *what each class looks like* classify more than three pictures in four correctly.
+# None of the ten models was trained to tell classes apart: each describes *what one class looks like*. Together they classify more than three test pictures in four correctly.
 #
 # ## 2 · We have been doing this for a while
 #
@@ -171,7 +171,7 @@ plots.rows({"real": test.images[:12], "Gaussian; its mean": samples_and_mean})
 # The Gaussian has learned that neighbouring pixels are alike and that clothes are roughly symmetric. It cannot express that
 # a picture is *either* a boot *or* a shirt: it mixes the two, because a Gaussian has a single peak.
 #
-# Here is the same in two dimensions, where you can see the whole distribution. This picture will return in sections 5 and 8, each time with something added.
+# Here is the same in two dimensions, where you can see the whole distribution (darker grey: higher density). This picture will return in sections 5 and 8, each time with something added.
 
 # %%
 points = data.load("toy2d", variant="spiral", n=150, generator=seed(0)).points
@@ -187,7 +187,7 @@ figures.density_in_the_plane({"a Gaussian": gaussian2d}, points, samples2d)
 # %% [markdown]
 # ## 4 · Key idea: noise through a network
 #
-# A Gaussian is easy to sample from, but too simple. A network can approximate any continuous function, but it is deterministic. So combine the two: **draw
+# A Gaussian is easy to sample from, but too simple. A large enough network can approximate any continuous function, but it is deterministic. So combine the two: **draw
 # simple noise $z$ and send it through a network $g$**. Then $g(z)$ is random, and its distribution can be
 # as complicated as $g$ is. The figure shows Gaussian noise with a grid drawn over it, and what three networks with fixed random weights make of both. Nothing is trained.
 
@@ -215,8 +215,8 @@ x = torch.linspace(-4, 5, 300)
 figures.bumps(x, torch.distributions.Normal(centers, 0.45).log_prob(x[:, None]).exp(), centers)
 
 # %% [markdown]
-# The width $\sigma$ is called the **bandwidth**. With 784 pixels the densities are far too small for a
-# computer: $\exp(-5000)$ is 0 in float32 and in float64. So we compute with *logarithms* throughout:
+# The width $\sigma$ is called the **bandwidth**. With 784 pixels many densities are too small for a
+# computer, and some too large: $\exp(-5000)$ is 0 in float32 and in float64. So we compute with *logarithms* throughout:
 #
 # $$\log \hat p(x) = \underbrace{\log\sum_j \exp(a_j)}_{\texttt{torch.logsumexp}} - \log m - d \log\big(\sigma\sqrt{2\pi}\big),
 # \qquad a_j = -\frac{\lVert x-c_j\rVert^2}{2\sigma^2}.$$
@@ -263,10 +263,9 @@ print("largest relative difference: scikit-learn {:.1e}, the course's {:.1e}".fo
 assert max(differences) < 1e-5
 
 # %% [markdown]
-# From here the notebook uses the course's function: the same formula, cut into pieces that fit into memory, with
-# one matrix product instead of the differences.
+# For figures and for pictures the notebook uses the course's function `density.parzen_log_density`. The formula is the same; the distances are computed in pieces that fit into memory, with a matrix product: $\lVert x-c\rVert^2 = \lVert x\rVert^2 - 2\,x^\top c + \lVert c\rVert^2$.
 #
-# ### How wide is a window?
+# ### How wide should a window be?
 #
 # Before you move the slider: **as σ goes to 0, what happens to the likelihood of the samples on which the windows stand?**
 
@@ -282,7 +281,7 @@ stops = (0.01, 0.05, 0.1, 0.3, 1.0)
 figures.bandwidth_strip(points, stops, density.parzen_log_density, corner=(-0.2, 0.7))
 
 # %% [markdown]
-# If the windows are too narrow, the model has only memorised its samples: at σ = 0.01 each point has a spot of its own, and nothing lies between them. If they are too wide, one blob is left.
+# If the windows are too narrow, the model has only memorised its samples: at σ = 0.01 each point has a spot of its own, with almost no density between the spots. If they are too wide, one blob is left. (Each panel has its own grey scale.)
 # To choose between the two we need **data that the model has not seen**.
 #
 # ### Exercise 3 · Choose the bandwidth
@@ -376,13 +375,12 @@ plots.rows(
 # *What do you notice?* Each Parzen sample is a training image under a layer of noise. The model has not
 # learned what clothes look like; it has stored the training set.
 #
-# The windows cannot be narrower. At a bandwidth small enough for clean samples, held-out images would be extremely unlikely, because the nearest stored image
-# is many σ away. Why is it so far away?
+# Narrower windows would give cleaner samples, but they would make held-out images extremely unlikely. Noise of size $\sigma$ moves an image by about $\sqrt{784}\,\sigma = 28\,\sigma$; for a small $\sigma$ that is much less than the distance from a new image to the nearest stored one. Why is this distance so large?
 #
 # ## 6 · Distances fail in high dimension
 #
 # Take 1,000 points from a standard Gaussian in $d$ dimensions and one more as a query. Divide the distance to the *nearest* of the 1,000
-# by the distance to the *farthest*. In the plane this ratio is about 0.01: near and far are different.
+# by the distance to the *farthest*. In the plane this ratio is about 0.01 (the mean of ten repetitions): the nearest point is far nearer than the farthest.
 #
 # **Your guess for $d = 784$, as many as a Fashion-MNIST picture has pixels?**
 
@@ -402,11 +400,11 @@ assert ratio[2] < 0.03 and 0.85 < ratio[784] < 0.89 and 0.95 < ratio[12288] < 0.
 figures.concentration(dimensions, ratios, guess)
 
 # %% [markdown]
-# In 12,288 dimensions (a 64×64 colour picture), the nearest point is 96 % as far away as the farthest. "Close to a sample" says almost nothing there
-# (Beyer et al. 1999).
+# In 12,288 dimensions (a 64×64 colour picture), the nearest point is 96 % as far away as the farthest. For such data "close to a sample" says almost nothing
+# (Beyer and others 1999).
 #
 # Pictures are not Gaussian noise: they occupy only a thin part of that space, which helps. How much? Look for the
-# nearest of $n$ real images to a new one, and let $n$ grow.
+# nearest of $n$ real images to a new one (the figure shows the median over 300 test images), and let $n$ grow.
 
 # %%
 numbers = pick(
@@ -468,8 +466,8 @@ plots.rows(
 
 # %% [markdown]
 # With equally many windows, as in the rankings, blurred averages beat *real images*, which are perfect samples. The comparison hides that k-means saw 20 times as many images:
-# its 1,000 centres do as well as all 20,000 images that they summarise (half of the centres average 19 images or more; 7 % are single images). An average is mostly closer to a new picture than a single real one,
-# and closeness is all that Parzen windows measure. The ranking would be right if the windows could be narrower than the differences a person can see, which takes dense sampling. So **never rank image models by Parzen likelihood.**
+# its 1,000 centres do as well as all 20,000 images that they summarise (half of the centres average 19 images or more; 7 % are single images). For most new pictures the nearest average is closer than the nearest real image,
+# and closeness is all that Parzen windows measure. The ranking could be trusted only if the windows were narrower than the differences that a person can see, and that takes dense sampling. So **never rank image models by Parzen likelihood.**
 #
 # ## 8 · Compare samples with samples
 #
@@ -477,8 +475,7 @@ plots.rows(
 #
 # ### Maximum mean discrepancy
 #
-# Look for a smooth function $f$ whose mean over the $x$ differs from its mean over the $y$. "Smooth" is made precise by a **kernel**, here $k(x, y) = \exp(-\lVert x-y\rVert^2 / 2\sigma^2)$: take $f(t) = \sum_i a_i\, k(u_i, t)$
-# for any points $u_i$, of length 1 under the inner product $\langle k(u,\cdot), k(v,\cdot)\rangle = k(u, v)$. The largest difference of the two means is the **maximum mean discrepancy** (Gretton et al. 2012). The
+# Look for a smooth function $f$ whose mean over the $x$ differs from its mean over the $y$. A **kernel**, here $k(x, y) = \exp(-\lVert x-y\rVert^2 / 2\sigma^2)$, makes "smooth" precise: $f(t) = \sum_i a_i\, k(u_i, t)$ with any points $u_i$ and weights $a_i$, where $f$ has length 1 under the inner product $\langle k(u,\cdot), k(v,\cdot)\rangle = k(u, v)$. The largest difference of the two means is the **maximum mean discrepancy** (Gretton and others 2012). The
 # best $f$ is proportional to the **witness function** $f^*(t) = \mathbb E\,k(x, t) - \mathbb E\,k(y, t)$, and the squared length of $f^*$ is
 #
 # $$\mathrm{MMD}^2 = \lVert f^*\rVert^2 = \mathbb E\,k(x, x') + \mathbb E\,k(y, y') - 2\,\mathbb E\,k(x, y),$$
@@ -498,11 +495,13 @@ for name, drawn in samples2d.items():
     whole = density.mmd2(points, drawn, 0.2, unbiased=False).item()
     print(f"{name}: difference of the means {mmds[name]:.4f}, MMD² {whole:.4f}")
     assert abs(mmds[name] - whole) < 1e-5
+new = density.mmd2(points, validation, 0.2, unbiased=False).item()
+print(f"new data (the floor): MMD² {new:.4f}")
 assert mmds["a Gaussian"] > 5 * mmds["Parzen windows"]
 figures.witness(witnesses, points, samples2d)
 
 # %% [markdown]
-# The witness is an **adversary**: the best smooth function for telling data from samples. MMD reports how well it succeeds.
+# The witness is an **adversary**: the best smooth function for telling data from samples. MMD reports how well it succeeds. It does not punish copying: the Parzen windows stand on these very points, so their small MMD², smaller than that of new data, says that the samples lie near the data, not that the model has learned the spiral.
 #
 # The usual estimate is **unbiased**: the first two averages leave out the pairs of a picture with itself, since $k(x_i, x_i) = 1$ for any data.
 #
@@ -559,8 +558,8 @@ assert abs(sum(estimates) / 400) < 0.003 and negative > 0.3
 # ### A classifier as a measure of distance
 #
 # **Train a classifier to tell the two sets apart.** If even a good classifier is wrong half of the time *on pictures that it has not seen*, the
-# sets are alike. If it is never wrong, they are as different as this measure can say. From the held-out error $\varepsilon$ follows the
-# **proxy A-distance** (Ben-David et al. 2007), between 0 and 2:
+# sets are alike. If it is never wrong, they are as different as this measure can say. The held-out error $\varepsilon$ gives the
+# **proxy A-distance** (Ben-David and others 2007), between 0 and 2:
 #
 # $$\hat d_{\mathcal A} = 2\,(1 - 2\,\varepsilon).$$
 #
@@ -569,7 +568,7 @@ assert abs(sum(estimates) / 400) < 0.003 and negative > 0.3
 # ### Exercise 6 · Proxy A-distance
 #
 # Any classifier will do, such as scikit-learn's linear one: `classifier = RidgeClassifier(alpha=100.0).fit(pictures, labels)`. Then
-# `classifier.score(other_pictures, other_labels)` is its share of right answers. Train on a random half of the pictures and measure on the other half.
+# `classifier.score(other_pictures, other_labels)` is its share of right answers. Train on a random half of the pictures, chosen with `generator`, and measure on the other half.
 # *Seven lines, ten minutes.*
 
 
@@ -592,8 +591,9 @@ proxy_a_distance = check("density.proxy_a_distance", proxy_a_distance)
 # %% [markdown]
 # ### Which sampler is worse?
 #
-# We compare three samplers. All samples become *pictures*: numbers beyond black and white are clipped. The first sampler is deliberately bad, the mean picture
-# plus independent noise. Each measure also scores pictures that are all black, and its floor: real pictures against other real pictures.
+# We compare three samplers. All samples become *pictures*: numbers beyond black and white are clipped. The first sampler is deliberately bad: the mean picture
+# plus independent noise. Two more sets help to read the numbers: all-black pictures, and other real pictures, which show the floor of each measure.
+# Besides MMD and your A-distance there is a third measure, the course's own `density.proxy_a_distance`. Its classifier is a small network, and every picture is held out once.
 #
 # **Which samples will be farther from real pictures in MMD: those of the Gaussian, or those of the Parzen windows?**
 
@@ -604,6 +604,9 @@ guess = predict("density.worse_sampler", ...)
 # %%
 real, more_real = test_images[:1000], test_images[1000:2000]
 noisy_mean = mean + best * torch.randn(1000, 784, generator=seed(3))
+noisy_real = (real + best * torch.randn(1000, 784, generator=seed(4))).clamp(-1, 1)
+moved, apart = ((a - b).norm(dim=1).mean() for a, b in ((noisy_real, real), (more_real, real)))
+print(f"clipped noise moves a picture by {moved:.1f}; two real ones are {apart:.1f} apart")
 samplers = {
     "mean + noise": noisy_mean.clamp(-1, 1),
     "the Gaussian": gaussian_samples.clamp(-1, 1),
@@ -627,8 +630,8 @@ for name in samplers:
 figures.measured_distances(measures, dict.fromkeys(list(measures)[1:], 2.0), guess)
 
 # %% [markdown]
-# **Claim.** All three measures put other real pictures at the floor. On the rest they disagree. MMD has the Gaussian more than twice as far away as the Parzen windows. The linear classifier reverses that order.
-# The network has MMD's order, but near its ceiling of 2: 1.95 and 1.93 differ by 6 pictures out of 1,000. At the ceiling a measure can hardly rank.
+# **Claim.** All three measures give other real pictures a distance of about 0. On the rest they disagree. MMD² is more than twice as large for the Gaussian (0.0140) as for the Parzen windows (0.0042). The linear classifier reverses that order.
+# The network keeps MMD's order of these two, but near its ceiling of 2: its values 1.96 and 1.93 differ by 12 of the 2,000 pictures. At the ceiling a measure can hardly rank.
 
 # %%
 assert by_mmd[mean_noise] > by_mmd[gauss] > 2 * by_mmd[parzen] and by_line[gauss] < by_line[parzen]
@@ -636,11 +639,11 @@ assert min(by_network[name] for name in (mean_noise, gauss, parzen)) > 1.6
 assert abs(by_mmd[floor]) < 0.003 and max(by_line[floor], by_network[floor]) < 0.25
 
 # %% [markdown]
-# The three measures answer different questions. MMD with bandwidths from 5 to 20 asks whether the pictures are *roughly* alike: noise of size
-# 0.3 on each pixel moves a picture by about 7, while two real ones are about 23 apart. The linear classifier compares *means*: clipped noise makes the black background of every Parzen sample
-# brighter on average. The network finds *anything* that gives a picture away, and finds something in all three.
+# The three measures answer different questions. MMD with bandwidths from 5 to 20 asks whether the pictures are *roughly* alike: clipped noise of size
+# 0.32 on each pixel moves a picture by 7.2, while two real pictures are 22.5 apart. The linear classifier compares *means*: clipped noise makes the black background of every Parzen sample
+# brighter on average. The network can use more than means, and it finds something that gives the picture away in all three.
 #
-# **What would have to be true for a classifier to fail?** It would have to be blind to what is wrong. Without the clipping, the Gaussian has
+# **When does a classifier fail?** When it is blind to what is wrong. Without the clipping, the Gaussian has
 # the same mean and the same covariance as the data, and a linear classifier fitted by least squares uses nothing else.
 
 # %% tags=["quality"]
@@ -664,7 +667,7 @@ assert seen_by_line < 0.6 and seen_by_network > 0.75
 # - Noise through a network $g$ can approximate very complicated distributions (section 4).
 # - Parzen windows and distances between pixels fail on pictures (sections 5 to 7). Other densities need not: lecture 02 bounds one.
 # - A classifier that tells real from generated pictures measures how far apart the two sets are (section 8), and a network is *differentiable*: its
-#   gradient says how to change each generated picture to make it look more real.
+#   gradient says how to change each generated picture so that the classifier finds it more real.
 #
 # Train $g$ to fool the classifier, train the classifier not to be fooled, and take turns. That is a generative adversarial network (lecture 03).
 # Lecture 02 takes another way: it learns which noise belongs to which picture.

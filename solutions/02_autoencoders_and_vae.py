@@ -59,7 +59,7 @@ def trained(model, name):
 # The faces of this lecture are drawings (Open Peeps), assembled from parts by a program that recorded which part it used. "Skin" is one of five colour codes.
 #
 # Put the 3,072 numbers of a 32×32 picture into a row. A set of pictures is then a cloud of points. **Principal component analysis** (PCA) finds the
-# directions along which it is longest. With $X$ the pictures minus their mean, one in each row:
+# directions along which it is longest. With $X$ the $n$ pictures minus their mean, one in each row, the singular value decomposition gives these directions, longest first:
 #
 # $$X = U S V^\top, \qquad \text{components} = \text{the first } k \text{ rows of } V^\top, \qquad \text{variance along them} = \frac{S_i^2}{n-1}.$$
 
@@ -132,7 +132,7 @@ rebuilt = {
 plots.rows({"real": x_test[:10]} | {name: r.view(-1, 3, 32, 32) for name, r in rebuilt.items()})
 
 # %% [markdown]
-# What survives in 33 numbers? A classifier reads four attributes off the reconstructions; the floor is to name the commonest value.
+# What survives in 33 numbers? A classifier reads four attributes off the reconstructions; the floor is to always name the commonest value.
 
 # %%
 judge = metrics.Classifier("peeps")
@@ -162,8 +162,8 @@ few = readable[f"{needed} components"]
 assert few["head"] > 0.95 and few["skin"] > 0.8 and few["face"] < 0.2
 
 # %% [markdown]
-# "Faces are almost linear": 33 numbers instead of 3,072 keep the hairstyle (100 %) and nearly always skin and glasses, but not the expression (8 %). In photographs (Turk and Pentland 1991)
-# the first components are mostly the *light* (Belhumeur and others 1997), later ones identity and expression. Here are the mean and what each component adds.
+# "Faces are almost linear": 33 numbers instead of 3,072 keep the hair and hats (100 %), the skin (91 %) and the glasses (92 %, floor 62 %), but not the expression (8 %; on real faces 96 %). In photographs (Turk and Pentland 1991)
+# the first components mostly describe the *light* (Belhumeur and others 1997), later ones identity and expression. Here are the mean and what each component adds.
 
 # %%
 pictures = components[[0, 1, 2, 3, 7, 11, 19, 30]].view(-1, 3, 32, 32)
@@ -175,7 +175,7 @@ plots.panels(dict(zip(names, shown, strict=True)), height=1.15)
 # %% [markdown]
 # **Claim.** The first two components describe almost only the head (hair and hats), the third the colour of the skin. Glasses come late and are spread over several components, since they
 # change few pixels. The table shows what share of a component's variance lies between the groups of an
-# attribute. The last row is the floor: 27 expressions, shuffled.
+# attribute. The last row is the floor: the 27 expressions, shuffled among the faces.
 
 # %%
 codes = model.encode(x.flatten(1))
@@ -204,7 +204,7 @@ figures.attribute_shares(shares)
 
 # %% [markdown]
 # **Where is the expression?** In none of these twelve. Look only at the part with eyes and mouth, in grey. **Claim.** There the first component
-# is the brightness of the skin, the second shows glasses, and from the fourth on come **expression components**.
+# is the brightness of the skin, the second is the only one with a clear share of glasses (0.36), and most from the fourth on are **expression components**.
 
 # %%
 region = x[:, :, 13:27, 13:26].mean(dim=1, keepdim=True)
@@ -351,19 +351,19 @@ plots.grid(invented_full[:32], title="random codes (full covariance), decoded by
 #
 # ## 5 · The variational autoencoder
 #
-# Turn the problem around: start from the model. **Draw $z \sim \mathcal N(0, I)$, then draw $x$ from $p(x \mid z)$, which the decoder describes.** Then $z$ is Gaussian by construction, and the question
-# is *which noise belongs to which training picture* (Kingma and Welling 2014; Rezende and others 2014). We want to maximise
+# Turn the problem around: start from the model. **Draw $z \sim \mathcal N(0, I)$, then draw $x$ from $p(x \mid z)$, which the decoder describes.** Then $z$ is Gaussian by construction, and what we have to learn
+# is *which $z$ belongs to which training picture* (Kingma and Welling 2014; Rezende and others 2014). We want to maximise
 #
 # $$\log p(x) = \log \int p(x \mid z)\, p(z)\, dz .$$
 #
-# This integral has no closed form, and a random $z$ almost never gives the picture $x$. So let a distribution $q(z \mid x)$ propose good $z$. By Jensen's inequality, for any $q$,
+# This integral has no closed form, and a random $z$ almost never gives the picture $x$. So let a distribution $q(z \mid x)$ propose values of $z$ that explain $x$. By Jensen's inequality, for any $q$,
 #
 # $$\log p(x) = \log \mathbb E_{q}\left[\frac{p(x \mid z)\, p(z)}{q(z \mid x)}\right] \;\ge\; \mathbb E_{q}\left[\log \frac{p(x \mid z)\, p(z)}{q(z \mid x)}\right] = \underbrace{\mathbb E_{q}\big[\log p(x \mid z)\big]}_{\text{reconstruct the picture}} - \underbrace{\mathrm{KL}\big(q(z \mid x)\,\|\,\mathcal N(0, I)\big)}_{\text{stay near the prior}}.$$
 #
-# The right side is the **evidence lower bound**, ELBO. Write $p(x \mid z)\,p(z) = p(z \mid x)\,p(x)$ in the bracket to see the gap: it is $\mathrm{KL}(q(z \mid x)\,\|\,p(z \mid x)) \ge 0$. Instead of a search for each picture, one network, the encoder, predicts $q$ for all
+# Here $\mathrm{KL}(q\,\|\,p) = \mathbb E_q[\log (q / p)]$, the Kullback-Leibler divergence, is at least 0, and 0 only if $q = p$. The right side is the **evidence lower bound**, ELBO. Write $p(x \mid z)\,p(z) = p(z \mid x)\,p(x)$ in the bracket to see the gap: it is $\mathrm{KL}(q(z \mid x)\,\|\,p(z \mid x)) \ge 0$. Instead of a search for each picture, one network, the encoder, predicts $q$ for all
 # (*amortised inference*): $q(z \mid x) = \mathcal N\big(\mu(x), \operatorname{diag}\,\sigma^2(x)\big)$, with one $\mu$ and one $\sigma$ for each latent.
 #
-# In one dimension we can compute everything. Let $x = z^2$ plus noise of standard deviation ½. **Claim.** The best bound never exceeds $\log p(x)$. At $x = 4$ the gap is $\log 2$: both $z = 2$ and $z = -2$ explain $x$, and a Gaussian $q$ covers only one.
+# In one dimension we can compute everything. Let $x = z^2$ plus noise of standard deviation ½. **Claim.** The best bound that a Gaussian $q$ reaches never exceeds $\log p(x)$. At $x = 4$ the gap is close to $\log 2$: $z = 2$ and $z = -2$ explain $x$ equally well, and the best Gaussian $q$ covers only one of the two.
 
 # %%
 normal = torch.distributions.Normal
@@ -411,7 +411,7 @@ reparameterise = check("vae.reparameterise", reparameterise)
 # %% [markdown]
 # ### Exercise 5 · The KL term
 #
-# In one dimension the integral can be solved by hand:
+# In one dimension the KL can be computed by hand:
 #
 # $$\mathrm{KL}\big(\mathcal N(\mu,\sigma^2)\,\|\,\mathcal N(0,1)\big) = \tfrac12\big(\mu^2 + \sigma^2 - 1 - \log\sigma^2\big).$$
 #
@@ -435,8 +435,8 @@ kl_to_standard_normal = check("vae.kl_to_standard_normal", kl_to_standard_normal
 #
 # $$\tfrac12 \lVert x - \hat x\rVert^2 + \beta\,\mathrm{KL},$$
 #
-# **summed over all numbers of a picture and over all latents, then averaged over the batch**: a tensor of shape `()` that `backward()` takes. (A mean over pixels with a sum over latents, a common bug in
-# published VAEs, multiplies β by 3,072.) $\beta = 1$ gives the ELBO, other values from 0 up a β-VAE (Higgins and others 2017). *Three lines, five minutes.*
+# **summed over all numbers of a picture and over all latents, then averaged over the batch**: a tensor of shape `()` that `backward()` takes. (A mean over pixels with a sum over latents, a common bug,
+# multiplies β by 3,072.) $\beta = 1$ gives the negative ELBO up to that constant. Other values, from 0 up, give a β-VAE (Higgins and others 2017, with β > 1). *Three lines, five minutes.*
 
 
 # %%
@@ -463,7 +463,7 @@ vae = trained(vae, "vae_peeps32")
 
 # %% [markdown]
 # One face on its way through the network: $\mu$ and $\sigma$ of the 32 latents, one draw $z$, and what the decoder makes of it.
-# Where $\sigma$ is near 1 and $\mu$ near 0, the posterior equals the prior: for this face the latent carries no information.
+# Where $\sigma$ is near 1 and $\mu$ near 0, the posterior is close to the prior: this latent says little about this face.
 
 # %%
 with torch.no_grad():
@@ -506,7 +506,7 @@ plots.rows(
 # %% [markdown]
 # Strictly, `decode(noise)` is the *mean* of $p(x \mid z) = \mathcal N(\hat x, I)$. A sample of the model adds noise of standard deviation 1, as in the fourth row. Like most papers, we show means from here on.
 #
-# The **Fréchet distance** compares mean and covariance of a small network's features of faces (lecture 05). Its floor is the distance of other real faces. The VAE's codes may come from a fitted Gaussian, too.
+# The **Fréchet distance** compares mean and covariance of a small network's features of faces (lecture 05). Its floor is the distance of as many other real faces. For a fair comparison the VAE's codes are drawn from a fitted Gaussian, too.
 
 # %%
 net = metrics.FeatureNet("peeps")
@@ -545,7 +545,7 @@ plots.bars(
 )
 
 # %% [markdown]
-# **Most of the autoencoder's failure came from the independence that we assumed.** With full covariance it even beats the VAE's prior. Is that due to the short training? Take the course's weights, trained for 3,000 and 4,000 steps:
+# **More than half of the autoencoder's distance above the floor came from the independence that we assumed.** With full covariance it even beats the VAE's prior, and is close to the VAE with full covariance. Is that due to the short training? Take the course's weights, trained for 3,000 steps (autoencoder) and 4,000 steps (VAE):
 
 # %%
 longer_ae = load_weights("ae_peeps32", autoencoders.Autoencoder(nc=3, size=32, latent=32))
@@ -568,7 +568,7 @@ diagonal, full, prior = longer.values()
 assert max(full) < 0.6 * min(diagonal) and max(full) > min(prior) and max(prior) > min(full)
 
 # %% [markdown]
-# After longer training the two are level. The VAE adds a prior that is known in advance, and a bound on $\log p(x)$. The autoencoder reconstructs better, since nothing limits its code.
+# After longer training the autoencoder with full covariance and the prior of the VAE are level. The VAE adds a prior that is known in advance, and a bound on $\log p(x)$. The autoencoder reconstructs better, since nothing limits its code.
 #
 # Now morph section 3's pair with both models.
 
@@ -579,7 +579,7 @@ with torch.no_grad():
 plots.rows({"autoencoder": between, "VAE": between_vae})
 
 # %% [markdown]
-# The VAE's decoder was trained with noisy codes, so also between the codes of faces. Choose any two faces, or your own: `sliders.morph(vae, data.load("a/folder", size=32).floats())`.
+# The VAE's decoder was trained with noisy codes, so also between the codes of faces: the middle is no longer scorched, but its hair is half transparent. Choose any two faces, or your own: `sliders.morph(vae, data.load("a/folder", size=32).floats())`.
 # *Where do the faces fall apart?*
 
 # %%
@@ -588,10 +588,10 @@ sliders.morph(vae, x_test[:40])
 # %% [markdown]
 # ### What each term does
 #
-# With 2 latents you can see the whole code. Train five small VAEs with five values of β. Below, the dots are the codes of held-out faces, and the circle of radius 2 holds 86 % of the prior.
-# The lower row shows what a grid of codes decodes to.
+# With 2 latents you can see the whole code. Train five small dense VAEs with five values of β. In the upper row of the figure below, the dots are the codes of held-out faces (those beyond ±5 are not shown), and the circle of radius 2 holds 86 % of the prior.
+# The lower row shows what a grid of codes within ±2.5 decodes to.
 #
-# **The KL of a model is 0.01 nats. What do 64 of its samples show?**
+# **Suppose that the KL of such a model is 0.01 nats. What do 64 of its samples show?**
 
 # %%
 # Replace ... by one of: "64 different new faces", "64 times nearly the same picture", "64 training faces"
@@ -621,11 +621,11 @@ figures.code_planes(planes, x_test)
 
 # %% [markdown]
 # At β = 0 the prior plays no part: codes may lie anywhere. As β grows, they move
-# into the circle, and every place in it decodes to a face. At β = 300 information in the code costs more than any improvement in the picture is worth. Every face gets the same Gaussian, and every point decodes to the mean face: **posterior
+# into the circle, and every place in it decodes to a face. At β = 300 information in the code costs more than any improvement in the picture is worth. Every face gets nearly the same Gaussian, and every point decodes to nearly the mean face: **posterior
 # collapse**.
 #
-# **Why are so many codes outside the circle at β = 1?** Moving two codes apart costs a few nats of KL, while a better reconstruction of 3,072 numbers is worth tens of nats. So the encoder spreads the codes and makes σ small. All codes together, the **aggregate posterior**, then differ from
-# the prior, and samples from the prior show only what lies in the middle. β = 10 gives the KL more weight.
+# **Why are so many codes outside the circle at β = 1?** Compare the values printed in training: from β = 10 to β = 1 the KL rises by a few nats, but the reconstruction error, a sum over 3,072 numbers, falls by more. So at β = 1 it pays to spread the codes and to make σ small. The distribution of all codes together, the **aggregate posterior**, then differs from
+# the prior, and samples from the prior show only what lies in the middle. With β = 10 the KL weighs more, and fewer codes lie outside.
 
 # %%
 over = {}
@@ -646,8 +646,8 @@ sliders.beta_planes(planes, x_test)
 # %% [markdown]
 # ## 6 · A reproduction: 12,288 inputs, 512 hidden units, 2 latents
 #
-# The student report *Generative Models for Image Generation* trained a fully connected VAE on 64×64 faces: batches of 100, one hidden layer of 512 units
-# each in encoder and decoder, 2 latents, 250 epochs. We train the same network for a few epochs, then load weights trained for all 250.
+# The student report *Generative Models for Image Generation* trained a fully connected VAE on 64×64 photographs of celebrities: batches of 100, one hidden layer of 512 units
+# each in encoder and decoder, 2 latents, 250 epochs. We train a network of the same size on our drawings for a few epochs, then load weights trained for all 250 (stored with their two large matrices cut to rank 64).
 
 # %%
 big_faces = data.load("peeps", size=64)
@@ -679,8 +679,8 @@ assert outside > 0.9 and heads_shown < 20
 figures.manifold(report, columns=12, reach=12)
 
 # %% [markdown]
-# This map reaches as far as the codes of real faces. The orange circle holds 86 % of the prior: the codes spread to 5 or 6 times its width, for the reason given above.
-# So this model reconstructs many heads and *samples* few.
+# This map reaches about as far as the codes of real faces. The orange circle holds 86 % of the prior. The standard deviation of the codes is 5 to 6 times that of the prior, for the reason given above.
+# So the decoder can draw many heads, but the model *samples* few: a map of the prior shows 11 of 47.
 
 # %%
 sliders.latent_plane(report)
@@ -689,7 +689,7 @@ sliders.latent_plane(report)
 # ## 7 · Why are VAE pictures blurred?
 #
 # The reconstructions of the 2-latent VAE are sharp in the hair and blurred in the face. Look only at eyes, nose and mouth. One suspect is the noise $\varepsilon$. **Switch it off: decode μ instead of a random z. How
-# sharp are the faces then?** Sharpness is the variance of the Laplacian: 0 for black or grey, more than twice that of faces for noise (grain counts as sharp).
+# sharp are the faces then?** Sharpness is the variance of the Laplacian: 0 for a picture of one colour, high for noise (grain counts as sharp).
 
 # %%
 # Replace ... by one of: "as sharp as the data", "as blurred as before", "halfway"
@@ -728,7 +728,7 @@ plots.rows(
 )
 
 # %% [markdown]
-# The two numbers of the code describe the hair, where a mistake costs most pixels, and not the face. So every face is drawn alike: half a pair of glasses, a hint of a beard, a mouth half open.
+# The two numbers of the code describe the hair, where a mistake changes most pixels, and not the face. So every face gets the same features: a faint pair of glasses, a hint of a beard, a mouth half open.
 #
 # The loss causes this. Under squared error the best answer to a code is the **mean** of all pictures that share it. In the smallest case half of the
 # pictures are −1, half +1, and the code does not say which. The best single answer is 0, which is *neither*.
@@ -762,11 +762,13 @@ print("sharpness at 32 × 32:", {name: round(value, 3) for name, value in sharp_
 assert sharp_of["dense, 2 latents"] < sharp_of["dense, 32 latents"] < sharp_of["real"]
 
 # %% [markdown]
-# A judge that asks "could this be real?" instead of "how far is it from this picture?" would reject the 0. Section 10 adds such a judge.
+# With 32 latents the dense network's reconstructions are sharper than with 2, but less sharp than real faces.
+#
+# A judge that asks "could this be real?" instead of "how far is it from this picture?" would reject the answer 0. Section 10 adds such a judge.
 #
 # ## 8 · Condition on a class
 #
-# In a **conditional VAE** (Sohn, Lee and Yan 2015) encoder and decoder are conditioned on the class $c$, so the code need hold only everything else. The bound becomes
+# In a **conditional VAE** (Sohn, Lee and Yan 2015) encoder and decoder are conditioned on the class $c$, so the code only has to hold everything else. The bound becomes
 #
 # $$\log p(x \mid c) \;\ge\; \mathbb E_{q(z \mid x, c)}\big[\log p(x \mid z, c)\big] - \mathrm{KL}\big(q(z \mid x, c)\,\|\,\mathcal N(0, I)\big).$$
 #
@@ -836,8 +838,8 @@ assert delivered >= 0.85
 # %% [markdown]
 # ## 9 · Does a VAE invent a red sky?
 #
-# The report also trained a VAE on a film of a skyline and noted red skies although the data had none. We can test that: our generated skylines cover a whole day
-# but the sunset. All are bluish, so by $R - (G+B)/2$ even a black or a grey picture, with 0, is "redder" than any. We divide
+# The report also trained a VAE on a film of a skyline and noted red skies although the data had none. We can ask the same of our own data: skylines that a program drew, of a whole day
+# except the sunset. All their skies are bluish, with $R - (G+B)/2$ below 0. So even a black or a grey picture, with 0, is "redder" than any of them. We divide
 # by the brightness, and call a sky *red* above 0.05: then black, grey, white and noise are not red.
 #
 # **How many of the VAE's random skies are red, unlike all that it has seen?**
@@ -884,7 +886,7 @@ print(guess.reveal("none" if share == 0 else "a few" if share < 0.5 else "most")
 figures.redness(reds, RED)
 
 # %% [markdown]
-# No random sky is red. But a decoder answers everywhere. Leave the prior: multiply random codes by 2, 3 and 4, count the red skies, and look at the reddest.
+# No random sky is red. But a decoder turns any code into a picture. Leave the prior: multiply random codes by 2, 3 and 4, count the red skies, and look at the reddest.
 
 # %%
 radii, reddest = {}, {"reddest seen": sky.floats()[reds["seen"].topk(10).indices]}
@@ -900,22 +902,22 @@ reddest["left out"] = sunset.floats()[:10]
 plots.rows(reddest)
 
 # %% [markdown]
-# Even far outside the prior no sky is red. The "reddest" ones are grey or white, and $R - (G + B)/2$ would call them redder than any sky seen.
-# A finding like the report's needs a number, and a definition of how it was counted.
+# Even far outside the prior no sky is red. The "reddest" ones only fade from blue to grey and white, whose redness is 0.
+# This does not refute the report, whose film and network were others. But a finding like this needs a number, and a definition of how it was counted.
 #
 # ## 10 · A judge for the reconstruction: VAE/GAN and IntroVAE
 #
-# The report closes with a proposal: since squared error blurs, let a discriminator judge the pictures.
+# The report closes with a proposal: let a discriminator judge the decoder's pictures.
 #
 # **VAE/GAN** (Larsen and others 2016) adds a discriminator, which learns to tell real pictures from reconstructed and sampled ones. The reconstruction error is measured *in its features*, not in pixels.
 #
-# **IntroVAE** (Huang and others 2018) makes the encoder the critic: its KL term is the score. With $f$ the reconstructions and samples, and $m$ a margin,
+# **IntroVAE** (Huang and others 2018) makes the encoder the critic: its KL term is the score. With $f$ the reconstructions and samples, $\alpha$ a weight and $m$ a margin,
 #
 # $$\text{encoder:}\quad \mathrm{KL}(x) + \tfrac12\lVert x - \hat x\rVert^2 + \alpha \sum_f \max\big(0,\; m - \mathrm{KL}(f)\big), \qquad \text{decoder:}\quad \tfrac12\lVert x - \hat x\rVert^2 + \alpha \sum_f \mathrm{KL}(f).$$
 #
 # The encoder learns to put real pictures near the prior and generated ones away from it; the decoder learns to draw pictures that the encoder puts near the prior. Lectures 03 to 05 study such games.
 #
-# We compare three models with the encoder and decoder of section 5 and equal training: 800 steps of 64 faces, three seeds, learning rate 0.001 (the VAE's best of four). The table was measured beforehand (`course_lib/studies/judged.py`). You train the VAE; the other two come with the course.
+# We compare three models with the encoder and decoder of section 5 and equal training: 800 steps of 64 faces, three seeds, learning rate 0.001. *Precision* is the share of the samples that lie among the real faces, *recall* the share of the real faces that lie among the samples (lecture 05). The table was measured beforehand (`course_lib/studies/judged.py`). You train the VAE; the other two come with the course.
 
 # %%
 torch.manual_seed(0)
@@ -955,14 +957,14 @@ assert max(scores["VAE/GAN"]["precision"]) < min(scores["VAE"]["precision"])
 assert max(scores["IntroVAE"]["precision"]) < min(scores["VAE"]["precision"])
 
 # %% [markdown]
-# After equal training both rivals beat the VAE in Fréchet distance and recall, in all three seeds: the distance falls from 16.0 … 17.2 to 13.0 … 14.0 with VAE/GAN and 10.8 … 11.6 with IntroVAE. Their recalls overlap, a tie. But the VAE's samples look cleaner, and its precision is higher: the rivals' are more varied and burnt. IntroVAE also has the lowest reconstruction error. VAE/GAN's is the highest, because pixel error was not part of its loss, and its sharpness
-# (0.95 … 0.99) is partly grain. Longer training helps more than either judge: after 4,000 steps of 128 faces the VAE alone reaches 8.0 … 8.8.
+# After equal training both rivals beat the VAE in Fréchet distance and recall, in all three seeds: the distance falls from 16.0 … 17.2 to 13.0 … 14.0 with VAE/GAN and 10.8 … 11.6 with IntroVAE. The recalls of the two rivals overlap, a tie. But the VAE's samples look cleaner, and its precision is higher: the rivals' samples are more varied, and look burnt. IntroVAE also has the lowest reconstruction error. VAE/GAN's is the highest, because pixel error was not part of its loss, and its sharpness
+# (0.95 … 0.99) is partly grain. Longer training helps the VAE more than either judge does: after 4,000 steps of 128 faces, ten times as many, at twice the learning rate, it reaches 8.0 … 8.8 (three draws of one model; floor 2.9). The rivals were not trained like that.
 #
 # ## What came before and after
 #
 # - **Deep belief networks** (Hinton, Osindero and Teh 2006), early deep generative models, were trained layer by layer and sampled by a slow Markov chain.
 # - **Chairs** (Dosovitskiy, Springenberg and Brox 2015): a decoder alone, trained with squared error to draw a chair from its style, viewpoint and colour. Between two chairs it draws plausible new ones.
-# - **DRAW** (Gregor and others 2015) is a recurrent VAE that paints on a canvas step by step, attending to a part of it at each. **alignDRAW** (Mansimov and others 2016) added a caption, and drew "a stop sign is flying in blue skies", blurred but
+# - **DRAW** (Gregor and others 2015) is a recurrent VAE that paints on a canvas step by step, attending to one part of it at each step. **alignDRAW** (Mansimov and others 2016) added a caption, and drew "a stop sign is flying in blue skies", blurred but
 #   recognisable: often called the first modern text-to-image model.
 # - **VQ-VAE** (van den Oord and others 2017) makes the code discrete and learns its distribution afterwards. With a discriminator's loss added, it is one of the two compressors of latent diffusion models (Rombach
 #   and others 2022; lecture 07): there the VAE lives on.
@@ -977,7 +979,7 @@ assert max(scores["IntroVAE"]["precision"]) < min(scores["VAE"]["precision"])
 #
 # - M. Turk, A. Pentland. Eigenfaces for recognition. *Journal of Cognitive Neuroscience* 3, 1991.
 # - P. N. Belhumeur and others. Eigenfaces vs. Fisherfaces: recognition using class specific linear projection. *IEEE TPAMI* 19, 1997.
-# - P. Baldi, K. Hornik. Neural networks and principal component analysis. *Neural Networks* 2, 1989.
+# - P. Baldi, K. Hornik. Neural networks and principal component analysis: learning from examples without local minima. *Neural Networks* 2, 1989.
 # - D. P. Kingma, M. Welling. Auto-encoding variational Bayes. *ICLR* 2014, arXiv:1312.6114.
 # - D. J. Rezende and others. Stochastic backpropagation and approximate inference in deep generative models. *ICML* 2014, arXiv:1401.4082.
 # - K. Sohn, H. Lee, X. Yan. Learning structured output representation using deep conditional generative models. *NIPS* 2015.

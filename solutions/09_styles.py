@@ -18,9 +18,9 @@
 # {{badge}}
 #
 # **You will be able to**
-# - let a GAN grow from 4 × 4 pixels, and say what growing saves;
+# - write the parts that let a GAN grow from 4 × 4 pixels, and say what growing saves;
 # - build a generator in which every layer has its own style, mix two people in it, and pull people towards the average;
-# - explain why StyleGAN2 normalises the kernels of a layer instead of the maps that they give;
+# - explain why StyleGAN2 normalises the kernels of a layer instead of its maps;
 # - recognise a discriminator that has memorised its training pictures, and augment its pictures without leaking the augmentation;
 # - measure, in decibels, how much of a picture sticks to the pixel grid;
 # - use attention, spectral normalisation, class-conditional BatchNorm and a discriminator on fixed features, and say what each one changes.
@@ -215,7 +215,7 @@ plots.rows(both, above=[f"α = {alpha:g}" for alpha in alphas])
 #
 # ### Exercise 3 · Minibatch standard deviation
 #
-# Split the batch of $B$ pictures into groups of $g$ = `group` pictures: picture $i$ belongs with $i + B/g$, $i + 2B/g$, …. (If $B$ is no multiple of `group`, the batch is one group, $g = B$.) Within a group, compute the standard deviation of each channel at each place, dividing by $g$, with $10^{-8}$ added under the root. Take the mean over channels and places: one number for each group. Append this number to each picture of the group, as one more channel. *Five lines, ten minutes.*
+# Split the batch of $B$ pictures into groups of $g$ = `group` pictures: picture $i$ belongs with $i + B/g$, $i + 2B/g$, …. (If $B$ is not a multiple of `group`, the batch is one group, $g = B$.) Within a group, compute the standard deviation of each channel at each place, dividing by $g$, with $10^{-8}$ added under the root. Take the mean over channels and places: one number for each group. Append this number to each picture of the group, as one more channel. *Five lines, ten minutes.*
 
 
 # %%
@@ -272,7 +272,7 @@ print(f"for 6 % of the pixels, a step at 8 × 8 takes {share:.0%} of the time of
 plots.bars({f"{side} × {side}": 1000 * s for side, s in cost.items()}, "ms per picture")
 
 # %% [markdown]
-# Small maps have the most channels, and calling a layer costs something at any size. The paper reports that growing often reached comparable quality up to two to six times faster, depending on the final size; at 32 pixels there is less to gain. Are the pictures better after the same time? `course_lib/studies/growing.py` trained the networks above for 30 CPU seconds in two ways, three times each.
+# Small maps have the most channels, and calling a layer costs something at any size. The paper reports that growing often reached comparable quality up to two to six times faster, depending on the final size; at 32 pixels there is less to gain. Are the pictures better after the same time? `course_lib/studies/growing.py` trained the networks above for 30 CPU seconds in two ways, three times each. The Fréchet distances below compare the features of 516 samples with those of the 516 held-out faces.
 
 # %%
 ways = {"grown": [], "at full size": []}
@@ -281,14 +281,16 @@ for row in studies.read("growing"):
 for way, runs in ways.items():
     seen = sum(row["seen"] for row in runs) / len(runs)
     found = ", ".join(f"{row['frechet']:.1f}" for row in runs)
-    print(f"{way:12} {seen:5,.0f} pictures seen; Fréchet distances of three runs: {found}")
+    print(
+        f"{way:12} {seen:5,.0f} pictures seen; Fréchet distances (features) of three runs: {found}"
+    )
 best, worst = (
     {way: f(r["frechet"] for r in runs) for way, runs in ways.items()} for f in (min, max)
 )
 assert best["grown"] < worst["at full size"] and best["at full size"] < worst["grown"]
 
 # %% [markdown]
-# In the same time a growing network sees about 60 % more pictures, most of them smaller than 32 × 32. The distances of the two ways overlap: three runs of each cannot tell which is better. (All six generators are still poor, and other schedules were not tried, so this says nothing about longer trainings.)
+# In the same time a growing network sees about 60 % more pictures, most of them smaller than 32 × 32. The distances of the two ways overlap: three runs of each cannot tell which is better. (All six generators are still poor: by the same measure, the generator of section 2 reaches 6.5 and real faces 2.9. Other schedules were not tried. So this says nothing about longer trainings.)
 
 # %% [markdown]
 # ## 2 · Style
@@ -317,7 +319,9 @@ def adain(x, scale, bias):
 adain = check("styles.adain", adain)
 
 # %% [markdown]
-# The course's generator of faces is a StyleGAN2, which section 3 explains, for 32 × 32 pixels. It has five convolutions, at 4 × 4, 8 × 8 (two) and 16 × 16 (two), and each size has a layer that turns its maps into colours; a small picture is doubled and added to that of the next size. The colour layers of 4 × 4 and 8 × 8 use the copy of $w$ of the convolution after them, the last one has its own: six copies of $w$, of 64 numbers each. Every colour layer writes four pixels for each place of its maps: this saves time, and it can leave a fine checkerboard in the pictures. Beside its discriminator, small discriminators on a fixed network judged its pictures while it was trained (section 8 explains them). After 44,000 rounds it generated only 37 of the 47 heads: a discriminator's gradient acts on samples, so nothing pulls them towards a head that none of them resembles. So it was trained further. Faces whose heads were missing, as counted by the feature network, were shown more often, and every few rounds the samples nearest to some real faces were moved towards these faces (Yu and others 2020). Its card says how many rounds that took, and how many heads a classifier that had no part in it finds now.
+# The course's generator of faces is a StyleGAN2 for 32 × 32 pixels (section 3 explains what is new in StyleGAN2). It has five convolutions, at 4 × 4, 8 × 8 (two) and 16 × 16 (two). Each size has a layer that turns its maps into colours; a small picture is doubled and added to that of the next size. The colour layers of 4 × 4 and 8 × 8 use the copy of $w$ of the convolution after them, and the last one has its own. So there are six copies of $w$, of 64 numbers each. Every colour layer writes four pixels for each place of its maps: this saves time, and it can leave a fine checkerboard in the pictures.
+#
+# In training, two kinds of discriminators judged its pictures: one on pixels, and small ones on a fixed network (section 8 explains them). After 44,000 rounds it generated only 37 of the 47 heads. A likely reason: a discriminator's gradient acts on samples, so nothing pulls them towards a head that none of them resembles. So it was trained further. Faces whose heads were missing, as counted by the feature network, were shown more often, and every few rounds the samples nearest to some real faces were moved towards these faces (Yu and others 2020). Its card says how many rounds that took, and how many heads are found now by a classifier that had no part in the training.
 
 # %%
 net = load_weights("style_peeps32", StyleGenerator(channels=WIDE, size=32))
@@ -354,7 +358,9 @@ if full:
     assert quality["StyleGAN2"]["recall"] < quality["real faces (floor)"]["recall"] - 0.2
 
 # %% [markdown]
-# By both judges the style generator is closer to real faces than the DCGAN is: its distances are a bit more than a third of the DCGAN's. (A third judge sees nothing of the further training: in the classifier's features, on 258 samples, the distance was 66 before it and is 67 after it; floor 33.) This does not show what the styles do: the networks also differ in size, in training time and in their discriminators, and small discriminators on a fixed network can lower both distances without better pictures (section 8), and the feature network itself chose which faces were shown more often. The last column shows what is missing: a training set has a much higher recall. Most held-out faces have no sample near them in the features, although all 47 heads occur among 5,000 samples. The diffusion model of lecture 07 does better on faces of this size: by the same features, with 258 samples each, the cards give 5.5 for it, which is the floor, and 9.2 for this generator (the last two lines above). We use the style generator for the control that it offers, which the rest of this section measures.
+# By both judges the style generator is closer to real faces than the DCGAN is: its distances are a bit more than a third of the DCGAN's. This does not show what the styles do, for three reasons. The networks also differ in size, in training time and in their discriminators. Small discriminators on a fixed network can lower both distances without better pictures (section 8). And the feature network itself chose which faces were shown more often. (A third judge sees no gain from the further training: by its card, the distance in the classifier's features, on 258 samples, was 66 before it and is 67 after it; floor 33.)
+#
+# Recall, the last column, shows what is missing: it is 0.95 for training faces and 0.38 for this generator. Most held-out faces have no sample near them in the features, although all 47 heads occur among 5,000 samples. The diffusion model of lecture 07 does better on faces of this size: by the same features, with 258 samples each, the cards give 5.5 for it, which is the floor, and 9.2 for this generator (the last two lines above). We use the style generator for the control that it offers, which the rest of this section measures.
 #
 # ### Exercise 5 · Mixing
 #
@@ -393,7 +399,7 @@ def swapped(first, last):
 
 
 # %% [markdown]
-# We count over the pairs in which A and B differ. Some pairs agree by chance: in the last row, all copies of $w$ come from a stranger C.
+# We count over the pairs in which A and B differ. A value of B can also appear by chance. The last row shows how often: there, all copies of $w$ come from a stranger C.
 
 # %%
 seen_a, seen_b = read(swapped(0, -1)), read(swapped(0, 5))
@@ -425,7 +431,7 @@ if full:
 figures.kept_and_taken(shares)
 
 # %% [markdown]
-# Are the swapped pictures still faces? Precision, the share of pictures that resemble a real face, tells.
+# Are the swapped pictures still faces? We measure their precision, the share of pictures that resemble a real face.
 
 # %%
 looked_at = {"unchanged A": swapped(0, -1), "4 × 4 and 8 × 8": swapped(0, 2)}
@@ -451,7 +457,7 @@ figures.mixing(swapped(0, -1)[:8], rows)
 # %% [markdown]
 # Read the orange bars against those of the last row, which are chance. The copies of $w$ at 4 × 4 and at 8 × 8 change most heads; those at 16 × 16 and of the last colours change few heads and few skins. Only the 4 × 4 swap gives B's values more often than chance (heads 29 % against 2 %, skin 39 % against 17 %, glasses 70 % against 48 %). The 8 × 8 swap changes most heads, and only 1 % become B's. For its skins (19 %) and glasses (34 %) the last row cannot decide: a stranger replaces all copies, so this chance level is too high for a swap that leaves much of A in place.
 #
-# So mixing is not exchanging: after a swap at 4 × 4 the head is most often neither A's nor B's. Several layers make a head together. After a swap of one size many pictures resemble no real face: precision falls from 0.93 to 0.81 (4 × 4) and 0.78 (8 × 8). If both sizes are swapped together, it is 0.92. The classifier has to name one of 47 heads for a broken picture, too, so "neither's" holds new heads and broken ones.
+# So mixing is not exchanging: after a swap at 4 × 4 the head is most often neither A's nor B's. Several layers make a head together. When only one size is swapped, fewer pictures resemble a real face: precision falls from 0.93 to 0.81 (4 × 4) and 0.78 (8 × 8). If both sizes are swapped together, it is 0.92. The classifier has to name one of 47 heads for a broken picture, too, so "neither's" holds new heads and broken ones.
 #
 # In the paper, layers of 64 × 64 and more decide the colours; this generator has none. Here the skin changes with the copies at 4 × 4 and 8 × 8.
 #
@@ -631,9 +637,9 @@ if full:
     assert planes["the surer half"]["W"] > planes["all pictures"]["W"] + 0.05
 
 # %% [markdown]
-# W wins by both measures, but only the second one says something about the space: along a straight line in W the features change less, and a plane in W is right about glasses more often (88 % against 77 %; standard errors about 1 point). On the half about which the classifier is surest, the plane in W is right about 98 % of the pictures, and the one in Z about 89 %. So what the plane in W cannot tell is mostly pictures about which the classifier itself is unsure.
+# W wins by both measures: along a straight line in W the features change less (2142, against 3384 for straight lines and 3105 for arcs in Z), and a plane in W is right about glasses more often (88 % against 77 %; standard errors about 1 point). Only the second result says something about the space. On the half about which the classifier is surest, the plane in W is right about 98 % of the pictures, and the one in Z about 89 %. So a plane in W that is learned and tested on such pictures errs on only 2 %: doubtful answers of the classifier are a likely reason for most of the 12 % above.
 #
-# The first result is built in: the straight line is the shortest path in W, and its middle lies nearer to the average face. The squared speed in W itself is 54 along the lines and 137 along the arcs. Per unit of this squared speed, the features even change more along the lines (40 against 23): the shorter path explains the whole difference.
+# The first result comes from the choice of paths: the straight line is the shortest path in W, and its middle lies nearer to the average face. The squared speed in W itself is 54 along the lines and 137 along the arcs. Per unit of this squared speed, the features even change more along the lines (40 against 23): the shorter path explains the whole difference.
 #
 # The paper's explanation, for its own measurements: the codes $z$ fill a sphere evenly, whatever the data look like; the mapping is free to deform this sphere until attributes lie along lines.
 #
@@ -658,7 +664,7 @@ assert abs(by_draws / exact - 1) < 0.03
 with torch.no_grad():
     other = torch.stack([net.synthesis(ws_a[:64], generator=seed(20 + i)) for i in range(8)])
 by_noise, by_people = other.std(0).mean().item(), other[0].std(0).mean().item()
-print("strengths:", [round(conv.strength.item(), 3) for conv in net.convs])
+print("strengths:", ", ".join(f"{conv.strength.item():.4f}" for conv in net.convs))
 print(
     f"a pixel's standard deviation over noises is {by_noise:.4f}, over people {by_people:.3f}: ",
     end="",
@@ -667,7 +673,7 @@ print(f"{by_noise / by_people:.1%}")
 assert by_noise < 0.02 * by_people
 
 # %% [markdown]
-# The strengths have stayed near 0: training found little use for the noise. A likely reason: these drawings have no random details such as loose hairs and freckles; whatever differs between two pictures belongs to the person. Then the noise should live as soon as the pictures do have something random. `course_lib/studies/grain.py` trained this generator further against a new discriminator, with the strengths of the last two convolutions set to 0.2 at the start: on the faces as they are, and on faces whose *dark* parts (most of the hair) get fresh grain each time they are shown. 700 rounds, in the first 300 of which only the discriminator learns; three seeds. If the generator learns what is random, noise must move the dark parts in the second case, and hardly anything in the first.
+# The strengths have stayed near 0: training found little use for the noise. A likely reason: these drawings have no random details such as loose hairs and freckles; whatever differs between two pictures belongs to the person. Then the generator should use the noise as soon as the pictures do have something random. `course_lib/studies/grain.py` trained this generator further against a new discriminator, with the strengths of the last two convolutions set to 0.2 at the start: on the faces as they are, and on faces whose *dark* parts (most of the hair) get fresh grain each time they are shown. 700 rounds, in the first 300 of which only the discriminator learns; three seeds. If the generator learns what is random, noise must move the dark parts in the second case, and almost nothing in the first.
 
 # %%
 of_grain = {kind: [r for r in studies.read("grain") if r["kind"] == kind] for kind in grain.KINDS}
@@ -682,7 +688,7 @@ lowest = min(r["dark"] for r in of_grain["with grain"])
 assert lowest > 1.5 * max(r["dark"] for r in of_grain["as they are"])
 
 # %% [markdown]
-# The numbers are standard deviations of a pixel over noises (in the first line, over fresh grain). With grain in the data, the noise moves the dark parts about twice as much as without, and twice as much as the light parts, with each seed: the generator has begun to put the noise where the data are random. The other half of the prediction is not met: on the faces as they are, the noise still moves pixels by 0.07 to 0.12. This noise is left over from the strength of 0.2 at the start; we did not try whether more rounds remove it.
+# The numbers are standard deviations of a pixel over noises (in the first line, over fresh grain). With grain in the data, the noise moves the dark parts about twice as much as without, and twice as much as the light parts, with each seed: the generator has begun to put the noise where the data are random. The other half of the prediction is not met: on the faces as they are, the noise still moves pixels by 0.07 to 0.12. This noise is probably left over from the strength of 0.2 at the start; we did not try whether more rounds remove it.
 #
 # ## 3 · Droplets
 #
@@ -834,7 +840,7 @@ if full:
     assert max(more["1,500 faces"]) < 0.2 and sum(more["1,500 faces"]) > 0.06
 
 # %% [markdown]
-# With 20 faces of its own, the discriminator calls most strangers fake and almost none of its own: it has memorised them. With 1,500 faces it memorises far less in this many rounds: it calls strangers fake 5 to 11 percentage points more often than its own faces, instead of 82 to 93. ADA lowers $r$ to slightly below the target of 0.6 (0.50 to 0.57), and a small $p$ (0.07 to 0.11) is enough for that. The controller looks at nothing else, and most strangers are still called fake. Augmentation lowered the share of strangers called fake by 3 to 6 points in each of the three runs, which differ from each other by 11: it does not add new people.
+# With 20 faces of its own, the discriminator calls most strangers fake and almost none of its own: it has memorised them. With 1,500 faces it memorises far less in this many rounds: it calls strangers fake 5 to 11 percentage points more often than its own faces, instead of 82 to 93. ADA lowers $r$ to slightly below the target of 0.6 (0.50 to 0.57), and a small $p$ (0.07 to 0.11) is enough for that. The controller looks at nothing else, and most strangers are still called fake. In each of the three runs, augmentation lowered the share of strangers called fake by only 3 to 6 points (without it, the runs differ from each other by 11): it does not add new people.
 #
 # ### Does it leak?
 #
@@ -864,7 +870,7 @@ mixtures = {"two coins": flip_coin, "flip with p": flip_always, "turn with p": t
 sliders.leak(mixtures)
 
 # %% [markdown]
-# Here is the same as a figure. A mixture leaks where its curve reaches 0: plain flips at $p = ½$; quarter turns by 90°, 180° or 270° at $p = ¾$, where all four directions are equally frequent; and the two coins only at $p = 1$. Close to 0 the inverse enlarges every error of estimation; in the paper the identity is always among the drawn choices, as with the two coins, and there it finds $p$ below about 0.8 safe in practice.
+# Here is the same as a figure. A mixture leaks where its curve reaches 0: plain flips at $p = ½$; quarter turns by 90°, 180° or 270° at $p = ¾$, where all four directions are equally frequent; and the two coins only at $p = 1$. Close to 0 the inverse enlarges every error of estimation. In the paper, the identity is always among the drawn choices, as with the two coins; its authors find that a $p$ below about 0.8 is safe in practice.
 
 # %%
 probabilities = torch.linspace(0, 1, 101)
@@ -879,7 +885,7 @@ figures.leaks(probabilities, smallest)
 # %% [markdown]
 # ## 5 · Moving
 #
-# In films made with StyleGAN2 the hair stays where it is while the face moves: texture sticks to the pixel grid. StyleGAN3 (Karras and others 2021) traces this to aliasing, in the upsampling filters and at the activation functions. An activation is nonlinear, so it adds harmonics: frequencies that are multiples, sums and differences of those of its input. Harmonics above half the sampling rate are aliased: they appear as slower waves, which depend on where the grid lies. The cure is to apply the activation at a higher sampling rate, and to remove these harmonics before returning to the grid.
+# In films made with StyleGAN2 the hair stays where it is while the face moves: texture sticks to the pixel grid. StyleGAN3 (Karras and others 2021) traces this to aliasing, in the upsampling filters and at the activation functions. An activation is nonlinear, so it adds harmonics: frequencies that are multiples, sums and differences of those of its input. Harmonics above half the sampling rate are aliased: they appear as slower waves, which depend on where the grid lies. The cure is to apply the activation at a higher sampling rate, and to remove these harmonics before returning to the grid. To measure what is left, we move a signal by a fraction of a place, once before the activation and once after it: without aliasing, both orders give the same.
 #
 # ### Exercise 10 · Upsample, activate, downsample
 #
@@ -944,7 +950,7 @@ assert all(low < db for low, db in zip((28, 44, 60, 68, 150), found, strict=True
 figures.sticking(cases)
 
 # %% [markdown]
-# The decibels compare the error with the range of pictures, from −1 to 1: 20 dB more means a tenth of the error. Averaged over all shifts, the first doubling of the rate gains 18 dB, and each further one 12 to 13 dB: it divides the error by about four. (One shift alone can mislead: 0.3 is 1.2 samples at four times the rate, close to a whole number.) The last row is a trap. A shift by half a place is a shift by a whole place at twice the rate (so is 0.25 at four times the rate), so the activation at that rate commutes with it exactly, and the test proves nothing.
+# The decibels compare the error with the range of pictures, from −1 to 1: 20 dB more means a tenth of the error. Averaged over all shifts, the first doubling of the rate gains 18 dB, and each further one 12 to 13 dB, which divides the error by about four. (One shift alone can mislead: 0.3 is 1.2 samples at four times the rate, close to a whole number.) The last row is a trap. A shift by half a place is a shift by a whole place at twice the rate (so is 0.25 at four times the rate), so the activation at that rate commutes with it exactly, and the test proves nothing.
 
 # %%
 sliders.aliasing(signal[0], leaky)
@@ -1076,12 +1082,12 @@ for network in networks.values():
 x, y, at = marked(256, seed(16))
 with torch.no_grad():
     errors = {name: (net_(x) - y).square().mean().item() for name, net_ in networks.items()}
-print(
-    {name: f"{error:.4f}" for name, error in errors.items()}, "lowest possible for the first: 0.847"
-)
+lowest = 1 - (100 / 256) ** 2
+told = [f"{name} {error:.4f}" for name, error in errors.items()]
+print(", ".join(told), f"(lowest possible for the first: {lowest:.4f})")
 if full:
     assert errors["three convolutions"] > 0.8 and errors["two and attention"] < 0.1
-plots.bars(errors, "mean squared error on new pictures")
+plots.bars(errors | {"lowest for three convolutions": lowest}, "mean squared error on new pictures")
 
 # %% [markdown]
 # Where do places look? The trained block stores its matrices as 1 × 1 convolutions. The block returns $x + \gamma\, O(\text{attention}(x))$, with one more 1 × 1 convolution $O$ and a learned number γ that begins at 0. With these matrices, your function gives the attention inside it.
@@ -1101,13 +1107,13 @@ print(f"the mark is in row {row}, column {column}; γ, at first 0, is now {block
 figures.attention_on(shown, torch.stack([looks[r, c] for r, c in places]), places)
 
 # %% [markdown]
-# All places give their largest weights to the surroundings of the mark. The block has learned to look there, and γ, which begins at 0, now lets the result through. (The sign of γ is free: the layer after the block can reverse it.) The three maps are the same because the three places ask with the same query: the two convolutions before the block see nothing but zeros around each of them. Here this is enough, since all places need the same value. So the task shows reach, and a mean over the whole picture would give that, too; a mean could not give different places different values.
+# All places give their largest weights (yellow) to places beside the mark. But equal weights would be 1/256 = 0.004 each, and the largest is only about three times that: most of the weight lies elsewhere. So the block takes something close to a mean of all places, in which only the values around the mark tell its sign. γ, which begins at 0, now lets the result through. (The sign of γ is free: the layer after the block can reverse it.) The three maps are the same because the three places ask with the same query: the two convolutions before the block see nothing but zeros around each of them. Here this is enough, since all places need the same value. So the task shows reach, and a mean over the whole picture would give that, too; a mean could not give different places different values.
 #
 # SAGAN also divides every weight by its largest singular value (**spectral normalisation**; Miyato and others 2018), so that no matrix lengthens any vector. Power iteration finds this value, with one step in each training step.
 #
 # ### Exercise 12 · Power iteration
 #
-# See the weight as a matrix `(O, everything else)`. `steps` times: $v \leftarrow W^\top u / \|W^\top u\|$, $u \leftarrow W v / \|W v\|$. Return $\sigma = u^\top W v$ and the new $u$. For the gradient of σ, $u$ and $v$ count as constants. *Six lines, ten minutes.*
+# Treat the weight as a matrix `(O, everything else)`. `steps` times: $v \leftarrow W^\top u / \|W^\top u\|$, $u \leftarrow W v / \|W v\|$. Return $\sigma = u^\top W v$ and the new $u$. For the gradient of σ, $u$ and $v$ count as constants. *Six lines, ten minutes.*
 
 
 # %%
@@ -1126,7 +1132,7 @@ def spectral_norm(weight, u, steps=1):
 spectral_norm = check("styles.spectral_norm", spectral_norm)
 
 # %% [markdown]
-# Does this bound what the *layer* does? The kernel of a convolution is used at every place, and the windows overlap. A 3 × 3 kernel of ones has the matrix norm 3, but it multiplies a constant picture by 9. For circular pictures, the true gain of a layer is the largest singular value over all frequencies (Sedghi and others 2019). The figure shows the ratio of the two for the convolutions of the feature network; if spectral normalisation bounded the layers, all ratios would be 1.
+# Does this bound what the *layer* does? The kernel of a convolution is used at every place, and the windows overlap. A 3 × 3 kernel of ones has the matrix norm 3, but it multiplies a constant picture by 9. For circular pictures, the true gain of a layer is the largest singular value over all frequencies (Sedghi and others 2019). The figure shows the ratio of the two for the convolutions of the feature network, on maps of 16 × 16; if spectral normalisation bounded the layers, no ratio would exceed 1.
 
 # %%
 ratios = {}
@@ -1210,7 +1216,7 @@ for name, (bound, z) in codes.items():
     made[name] = torch.cat(parts), wanted
 
 # %% [markdown]
-# As in BigGAN, the statistics of BatchNorm are counted again for each bound. For real clothes, "requested class" is the share that the classifier reads correctly. A generator that ignored the class would reach 10 %.
+# As in BigGAN, the statistics of BatchNorm are computed again for each bound. For real clothes, "requested class" is the share that the classifier reads correctly. A generator that ignored the class would reach 10 %.
 
 # %%
 reference, table = judge_clothes.features(reference.floats()), {}
@@ -1234,14 +1240,14 @@ plots.rows({name: x[:10] for name, (x, _) in list(made.items())[1:]})
 #
 # ## 8 · A pretrained discriminator
 #
-# Training a discriminator from scratch takes long. Projected GANs (Sauer and others 2021) take a network that is already trained, freeze it, and train only small discriminators on its maps. StyleGAN-XL and StyleGAN-T, which is conditioned on a text, build on this. Three generators have been trained for about one to one and a half minutes of CPU time each: one against a discriminator on pixels (`pixels`), one against small discriminators on the encoder of lecture 02's autoencoder (`fixed`), one against both (`both`). **The Fréchet distances of the first two are far apart. Which pictures look better?**
+# Training a discriminator from scratch takes long. Projected GANs (Sauer and others 2021) take a network that is already trained, freeze it, and train only small discriminators on its maps. StyleGAN-XL and StyleGAN-T, which is conditioned on a text, build on this. Three generators have been trained for 600 steps each, from the same first weights and on the same batches: one against a discriminator on pixels (`pixels`), one against small discriminators on the encoder of lecture 02's autoencoder (`fixed`), one against both (`both`). **The Fréchet distances of the first two are far apart. Which pictures look better?**
 
 # %%
 # Replace ... by one of: "those of the smaller distance", "those of the larger distance", "neither"
 guess = predict("styles.which_judge", ...)
 
 # %% [markdown]
-# Fréchet distances by features and by 16 × 16 pixels are followed by a measure that was not learned. `dots` takes the brightness out of a picture, and then measures how far the colour of a pixel is from the mean colour of its 3 × 3 neighbourhood. (It sees dots and nothing else: an evenly grey picture scores 0.)
+# Fréchet distances by features and by 16 × 16 pixels are followed by a measure that was not learned. `dots` takes the brightness out of a picture, and then measures how far the colour of a pixel is from the mean colour of its 3 × 3 neighbourhood. (It measures only this: any grey picture scores 0, whatever it shows. Edges between colours count, too, so real faces do not score 0.)
 
 
 # %%
@@ -1315,13 +1321,13 @@ for name, change in {"dots": spots, "smooth": smooth * spots.std() / smooth.std(
 assert all(shares["dots"][m] < 0.6 * shares["smooth"][m] for m in ("first map", "second map"))
 
 # %% [markdown]
-# The discriminator on pixels has taught blurred faces. The small discriminators on a fixed network have taught, in less time, faces in which you can make out hair, but full of coloured dots: `dots` is more than twice that of `both` and six times that of real faces. Both Fréchet distances prefer `fixed` even to `both`. Recall is at most 0.01 for all three, and precision prefers `pixels` (0.874 against 0.785): the judges do not even agree on the order. (There was one training of each: the order of the three may change with the seed.)
+# The generator trained against a discriminator on pixels draws blurred faces. The one trained against small discriminators on a fixed network draws, in half of the time, faces in which you can make out hair, but full of coloured dots: `dots` is more than twice that of `both` and six times that of real faces. Both Fréchet distances prefer `fixed` even to `both`. Recall is 0 for all three, and precision prefers `pixels` to `fixed` (0.79 against 0.71): the judges do not even agree on the order. (There was one training of each: the order may change with the seed. The loss belongs to its discriminator, as in the paper: hinge for the small ones, non-saturating with R1 for the one on pixels.)
 #
 # That neither looks better is what we see; the code only checks that the distance and `dots` disagree. `dots` does not count the checkerboard of brightness that `pixels` and `both` show.
 #
-# Added to real faces, the dots of `fixed` raise the distance by features only from 2.9 to 3.3, and that by pixels from 5.4 to 9.0. Smooth changes of the same size raise them to 6.2 and 10.8. So the features hardly count dots, while the shrunk pixels count them two thirds as much as smooth changes. Beside the distances of `fixed` itself, 23.4 and 84, both rises are small. The fixed network responds to them less, too: they change its maps by 5 % and 4 % of their variance, smooth colours of the same size by 12 %. This is a likely reason why training against it leaves them in.
+# Added to real faces, the dots of `fixed` raise the distance by features only from 2.9 to 3.4, and that by pixels from 5.4 to 8.7. Smooth changes of the same size raise them to 5.9 and 10.4. So the features hardly count dots, while the shrunk pixels count them two thirds as much as smooth changes. Beside the distances of `fixed` itself, 23.9 and 93.5, both rises are small. The fixed network responds to them less, too: they change its maps by 5 % and 3 % of their variance, smooth colours of the same size by 12 % and 11 %. This is a likely reason why training against it leaves them in.
 #
-# Now train such a generator yourself: a style generator, a discriminator on pixels and small discriminators on the fixed encoder, as for `both`, with adaptive augmentation and, on a laptop, in half as many steps. On a GPU it is trained at 64 × 64, with more channels and for longer.
+# Now train such a generator yourself: a style generator, a discriminator on pixels and small discriminators on the fixed encoder, as for `both`, with adaptive augmentation and, on a laptop, in less than half as many steps. On a GPU it is trained at 64 × 64, with more channels and for longer.
 
 # %%
 side, widths = pick(smoke=(32, NARROW), laptop=(32, NARROW), gpu=(64, (256, 256, 128, 64)))
@@ -1368,7 +1374,7 @@ assert counts["StyleGAN2, 1024 × 1024"] == 30_370_060
 assert counts["BigGAN, 128 × 128"] == 70_433_988
 
 # %% [markdown]
-# This lecture does not show: pictures of 1024 × 1024; the training of StyleGAN3, which filters as in section 5 at every layer, of StyleGAN-XL and of StyleGAN-T; rotations in place of shifts; films; the effect of path length regularisation; BigGAN's residual discriminator; and its orthogonal penalty, whose effect the paper counts over many trained models.
+# This lecture does not show: pictures of 1024 × 1024; the training of StyleGAN3, which filters as in section 5 at every layer, of StyleGAN-XL and of StyleGAN-T; rotations in place of shifts; films; the effect of path length regularisation; BigGAN's residual discriminator; and its orthogonal penalty, whose effect the paper measures over many trained models.
 #
 # | system | its idea, in this lecture | what was measured here |
 # |---|---|---|
@@ -1386,7 +1392,7 @@ assert counts["BigGAN, 128 × 128"] == 70_433_988
 # 1. **Your own swap.** Give A the copies of $w$ of B in two layers that are not neighbours. Can you keep the head and change only the skin?
 # 2. **ψ for each layer.** Truncate only the 4 × 4 layer. What happens to recall, and to the colours?
 # 3. **Another target.** Run `judged(few, 0, target)` for targets of 0.2 and 0.9. Does the share of strangers called fake follow?
-# 4. **Pooled attention.** Set `pool=True` in section 6. Each 2 × 2 block of places then shares one key and one value. Does the error rise? What can the network no longer locate?
+# 4. **Pooled attention.** Set `pool=True` in section 6, and run its cells up to the bars (the cell after them needs `pool=False`). Each 2 × 2 block of places then shares one key and one value. Does the error rise? What can the network no longer locate?
 # 5. **What each measure misses.** Add a faint checkerboard of brightness to real faces, or move each face by one pixel. Which of the three measures of section 8 notice it: the two Fréchet distances, or `dots`?
 #
 # ## References
@@ -1400,7 +1406,7 @@ assert counts["BigGAN, 128 × 128"] == 70_433_988
 # - T. Miyato, T. Kataoka, M. Koyama, Y. Yoshida. Spectral normalization for generative adversarial networks. *ICLR* 2018, arXiv:1802.05957.
 # - T. Miyato, M. Koyama. cGANs with projection discriminator. *ICLR* 2018, arXiv:1802.05637.
 # - H. Zhang, I. Goodfellow, D. Metaxas, A. Odena. Self-attention generative adversarial networks. *ICML* 2019, arXiv:1805.08318.
-# - M. Heusel, H. Ramsauer, T. Unterthiner and others. GANs trained by a two time-scale update rule converge to a local Nash equilibrium. *NeurIPS* 2017, arXiv:1706.08500.
+# - M. Heusel, H. Ramsauer, T. Unterthiner and others. GANs trained by a two time-scale update rule converge to a local Nash equilibrium. *NIPS* 2017, arXiv:1706.08500.
 # - L. Mescheder, A. Geiger, S. Nowozin. Which training methods for GANs do actually converge? *ICML* 2018, arXiv:1801.04406.
 # - H. Sedghi, V. Gupta, P. M. Long. The singular values of convolutional layers. *ICLR* 2019, arXiv:1805.10408.
 # - A. Brock, J. Donahue, K. Simonyan. Large scale GAN training for high fidelity natural image synthesis. *ICLR* 2019, arXiv:1809.11096.

@@ -19,7 +19,7 @@
 #
 # **You will be able to**
 # - find the code of a person whom a generator has never seen, in four spaces, and say what each space gains and costs;
-# - measure whether a code is one that the mapping could have produced, and how much a penalty changes that;
+# - measure how far a code lies from those that the mapping produces, and how much a penalty changes that;
 # - tune a generator to one person, and measure what happens to everybody else;
 # - move a code along a direction that comes from labels, from the weights or from words, and plot what was asked for against what else changed;
 # - explain why a score can rise while an independent judge sees something else;
@@ -133,7 +133,7 @@ if full:
 #
 # ## 1 · What may move?
 #
-# Inversion looks for the code whose picture is nearest to $x$:
+# Inversion looks for the code whose picture is nearest to $x$ ($N$ is the number of values in $x$):
 #
 # $$w^* = \operatorname*{argmin}_w\; \frac{1}{N}\,\| G(w) - x \|^2 .$$
 #
@@ -262,7 +262,7 @@ with torch.no_grad():
 # %% [markdown]
 # In dB the blurred and the darker pictures are almost equally far from the original. In the features, the blurred picture is farther away: it has lost its lines, and the darker one has not.
 #
-# How ordinary is a code? The codes that the mapping produces form a cloud with a mean and a covariance, and we measure the distance from this cloud. The mapping ends with a leaky ReLU, which multiplies negative numbers by 0.2. Before it, the cloud is nearer to a Gaussian (Wulff and Torralba 2020), so we undo it first. Let $p$ be the code whose negative numbers were multiplied by 5, and $\mu$, $\Sigma$ the mean and covariance of such $p$. The squared Mahalanobis distance, divided by the dimension $n$ of $w$, is our measure (the norm in the space that P. Zhu and others 2020 call $P_N$):
+# How ordinary is a code? The codes that the mapping produces form a cloud with a mean and a covariance, and we measure the distance from this cloud. The mapping ends with a leaky ReLU, which multiplies negative numbers by 0.2. Before it, the cloud is nearer to a Gaussian (Wulff and Torralba 2020), so we undo it first. Let $p$ be the code whose negative numbers were multiplied by 5, and $\mu$, $\Sigma$ the mean and covariance of such $p$. The squared Mahalanobis distance, divided by the dimension $n$ of $w$, is our measure (it is the squared norm in the space that P. Zhu and others 2020 call $P_N$, divided by $n$):
 #
 # $$\text{strangeness} = \frac{1}{n}\,(p - \mu)^\top \Sigma^{-1} (p - \mu), \qquad \text{averaged over the layers.}$$
 #
@@ -306,7 +306,7 @@ if full:
     assert 0.8 < own.mean() < 1.1 and flat.mean() > 2
 
 # %% [markdown]
-# Codes of the mapping have strangeness 1 on average, whatever the width. (Here it is a little less. The cloud is very thin along some axes, and without a floor the smallest step along them would count as extremely strange. So the cell adds a thousandth of the mean variance to the diagonal. This floor decides how large strangeness becomes outside the cloud, so compare only numbers with the same floor.) Now we invert people of the test set, whom the generator has never seen. The library's `editing.invert` does what yours does; it also includes the perceptual distance, and its learning rate decreases at the end. **Which picture will be nearest to a person in dB: the best one in W, the best one in W+, or the most similar drawing in the training set?**
+# Codes of the mapping have strangeness 1 on average, whatever the width. (The cloud is very thin along some axes, and without a floor the smallest step along them would count as extremely strange. So the cell adds a thousandth of the mean variance to the diagonal. For this reason the printed mean is a little below 1. The floor also decides how large strangeness becomes outside the cloud, so compare only numbers with the same floor.) Now we invert people of the test set, whom the generator has never seen. The library's `editing.invert` does what yours does; it also includes the perceptual distance, and its learning rate decreases at the end. **Which picture will be nearest to a person in dB: the one found in W, the one found in W+, or the most similar drawing in the training set?**
 
 # %%
 # Replace ... by one of: "in W", "in W+", "the training drawing"
@@ -389,11 +389,11 @@ plots.rows(
 )
 
 # %% [markdown]
-# After the same number of steps, each wider space comes nearer. In these steps from the mean code, no search comes as near as the most similar of 4,484 drawings. (The searches have not converged: some faces in the row of W+ are smeared, and section 4 finds nearer codes in W+ from a better start.) (The drawings are made of a few parts, so the training set nearly always holds a similar one. For photographs this baseline is much weaker.) But the most similar drawing shows somebody else: the judge recognises more of the person in W+.
+# After the same number of steps, each wider space comes nearer on average. None of the three comes as near as the most similar of 4,484 drawings. (The searches have not converged: some faces in the row of W+ are smeared, and section 4 finds nearer codes in W+ from a better start. And the drawings are made of a few parts, so the training set nearly always holds a similar one; expect this baseline to be much weaker for photographs.) But the most similar drawing shows somebody else: the judge recognises more of the person in W+.
 #
 # The line of PCA is uncomfortable: a *linear* model with as many numbers as W+ reconstructs people whom it has never seen almost perfectly. All drawings share one template, with the eyes at the same pixels, and that is the case where PCA is strongest. So reconstruction is no reason to use a generator here. Section 6 asks whether editing is one.
 #
-# A code "in W" is one $w$ for all layers, but it is **not** one that the mapping could have produced: its strangeness is far above 1. The steps of the optimisation lead far out of the thin cloud. In z, every code is one that the mapping produces, but an unusual one: compare its strangeness with the printed 98 % quantile of the mapping's own codes.
+# A code "in W" is one $w$ for all layers, but it lies **far from** those that the mapping produces: its strangeness is 87 on average, while 98 % of the mapping's own codes are below 1.66. The steps of the optimisation lead far out of the thin cloud. In z, the mapping produces every code, but these codes are unusual ones: their mean strangeness of 1.7 is about that 98 % quantile.
 #
 # Watch the inversion of one person as the number of steps grows. *After how many steps is W+ better than W?*
 
@@ -502,7 +502,7 @@ if full:
 plots.rows(drawn)
 
 # %% [markdown]
-# Free noise brings the picture nearer, but the gain is stored in the noise: with other noise, the picture is worse than that of the code which was found with fixed noise, when this code gets other noise too (the last line, per person). The neighbours in the two largest maps become correlated, several standard errors above white noise. (The smaller maps have too few numbers to show it.) The penalty removes this correlation, so thoroughly that the regulariser falls far *below* its value for white noise. But nearly all of the gain in dB remains, and it is still stored in the noise. The penalty sees only the mean correlation of a whole map: neighbours that are alike in one region and opposite in another cancel, so a map can hold part of a picture and still have $R$ near 0. The rest of the lecture uses no noise.
+# Free noise brings the picture nearer (from 14.1 to 17.8 dB), but the gain is stored in the noise. Give both codes other noise: the code found with free noise is then 0.8 ± 0.1 dB worse than the code found with fixed noise (the last line, paired by person). The neighbours in the two largest maps become correlated, several standard errors above white noise. (Only these two are counted. The smaller a map, the larger the regulariser of white noise is by chance: 2/64 at 8 × 8.) The penalty removes this correlation, so thoroughly that the regulariser falls far *below* its value for white noise. But nearly all of the gain in dB remains, and it is still stored in the noise. The penalty sees only the mean correlation of a whole map: neighbours that are alike in one region and opposite in another cancel, so a map can hold part of a picture and still have $R$ near 0. The rest of the lecture uses no noise.
 #
 # ## 4 · An encoder, and staying in the domain
 #
@@ -558,18 +558,18 @@ if full:
     assert back["in-domain"] < 0.9 * back["encoder, then steps"]
 
 # %% [markdown]
-# The encoder needs one pass instead of many steps. As a start it saves steps: after the same few steps, the result is nearer than from the mean code. The penalty brings the code and the encoder's answer closer together. "In the domain" means here: of the *encoder*. The encoder's own answers are strange, so these codes are still far from those of the mapping. The last two lines give the mean change of a person with its standard error: the penalty costs 0.15 dB and lowers the strangeness by about two fifths. Both are many standard errors from 0.
+# The encoder needs one pass instead of many steps. As a start it saves steps: after the same few steps, the result is nearer than from the mean code. The penalty brings the code and the encoder's answer closer together. "In the domain" means here: of the *encoder*. The encoder's own answers are strange, so these codes are still far from those of the mapping. The last two lines give the mean change per person with its standard error: the penalty costs 0.15 dB and lowers the strangeness by about two fifths. Both are many standard errors from 0.
 #
 # ## 5 · Let the generator move
 #
-# Pivotal tuning (PTI; Roich and others 2022) does the opposite of inversion. Take a code that can be edited well, the **pivot**, keep it fixed, and train the *weights* until the generator reconstructs this person from it. It takes a second or two for each person. **What do the codes of other people generate afterwards?**
+# Pivotal tuning (PTI; Roich and others 2022) does the opposite of inversion. Take a code that can be edited well, the **pivot**, keep it fixed, and train the *weights* until the generator reconstructs this person from it. **What do the codes of other people generate afterwards?**
 
 # %%
 # Replace ... by one of: "what they drew before", "that person", "somewhat other pictures"
 guess = predict("editing.tuned", ...)
 
 # %% [markdown]
-# To keep other people unchanged, PTI adds a penalty: for codes in the neighbourhood of the pivot, the tuned generator must generate the same picture as the original one. A neighbour lies at a fixed distance $\alpha$ from the pivot $p$, on the line towards a random code $w$ of the mapping. If $w$ is nearer than $\alpha$, the neighbour lies beyond it.
+# To keep other people unchanged, PTI adds a penalty: for codes in the neighbourhood of the pivot, the tuned generator must generate the same picture as the original one. A neighbour lies at a fixed distance $\alpha$ from the pivot, on the line towards a random code $w$ of the mapping. If $w$ is nearer than $\alpha$, the neighbour lies beyond it.
 #
 # ### Exercise 6 · Local codes
 #
@@ -645,10 +645,15 @@ for name, own in nets.items():
     for who, v in {"strangers": far, "neighbours of the pivot": close}.items():
         print(f", {who} moved {v.mean():.3f} ± {v.std() / few**0.5:.3f}", end="")
     print()
-alone, local, everywhere = (moved[name] for name in ways)
+alone, local, everywhere, fewer = moved.values()
 for who, gap in {
-    "strangers move less with codes from all of W": local["far"] - everywhere["far"],
-    "neighbours move less with the neighbourhood": everywhere["close"] - local["close"],
+    "strangers move less with codes from all of W than with the neighbourhood": local["far"]
+    - everywhere["far"],
+    "neighbours move less with the neighbourhood than with all of W": everywhere["close"]
+    - local["close"],
+    "strangers move less with the neighbourhood than with fewer steps": fewer["far"] - local["far"],
+    "neighbours move less with the neighbourhood than with fewer steps": fewer["close"]
+    - local["close"],
 }.items():
     print(f"{who}: by {gap.mean():.3f} ± {gap.std() / few**0.5:.3f}")
 if full:
@@ -666,7 +671,11 @@ named |= {name: draw(found[name][:10]) for name in ("z", "W", "W+", "encoder", "
 plots.rows(named | {"PTI": tuned_faces[:10]})
 
 # %% [markdown]
-# Tuning comes nearer than any code found here. This alone shows little: it fits half a million weights to a picture of 3,072 numbers (section 1). Its pivot is the W code of the table, 18.0 dB with the original generator. The price: one generator for each person, and the pictures of all other codes have moved. Codes from *all* of W protected strangers best (better than the neighbourhood by 0.013 ± 0.006, only two standard errors for 8 people), and the neighbourhood protected the neighbours best, which is where this person's edits lie. Both cost some dB, and a generator that was tuned less moves less. So one line gives plain PTI after fewer steps: with about as many dB as with the neighbourhood, plain PTI moves strangers and neighbours more. So the penalty protects by more than a weaker fit would. The paired differences have their standard errors; these are few people. (Our radius is a quarter of the distance of a typical code from the mean, and was not tuned.)
+# Tuning comes nearer than any code found here. This alone shows little: it fits half a million weights to a picture of 3,072 numbers (section 1). Its pivot is the W code of the table, 18.0 dB with the original generator. The price: one generator for each person, and the pictures of all other codes have moved.
+#
+# Each penalty protects best where its codes lie. Codes from *all* of W protect strangers best (better than the neighbourhood by 0.013 ± 0.006, only two standard errors for 8 people). Codes of the neighbourhood protect the neighbours best, and short edits of this person lie there.
+#
+# Both penalties cost some dB, and a generator that was tuned less moves less. So one line gives plain PTI after fewer steps. It has about as many dB as PTI with the neighbourhood (25.9 against 25.8), but it moves strangers by 0.100 instead of 0.060, and neighbours by 0.170 instead of 0.072. So the penalty protects by more than a weaker fit does: by 0.039 ± 0.018 for strangers (two standard errors, for 8 people) and by 0.098 ± 0.026 for neighbours. (Our radius is a quarter of the distance of a typical code from the mean, and was not tuned.)
 #
 # ## 6 · Directions
 #
@@ -712,7 +721,7 @@ def conditional_direction(n, others):
 conditional_direction = check("editing.conditional_direction", conditional_direction)
 
 # %% [markdown]
-# How good is an edit? One number cannot say it, because a longer step adds more glasses and also changes more of everything else. So we plot a curve over the length of the step: the share of people with glasses against the share of their *other* attributes that stayed the same (skin and beard, about which judge and teacher agree). The baseline is eight random directions, each followed both ways. Each point of a curve is one step, from right to left; bars are $\sqrt{p(1-p)/n}$ for $n$ people; for a mean of two attributes this is an upper bound.
+# How good is an edit? One number cannot say it, because a longer step adds more glasses and also changes more of everything else. So we plot a curve over the length of the step: the share of people with glasses against the share of their *other* attributes that stayed the same (skin and beard, about which judge and teacher agree). The baseline is eight random directions, each followed both ways. Each point is one length of the step, which grows from right to left; bars are $\sqrt{p(1-p)/n}$ for $n$ people; for a mean of two attributes this is an upper bound.
 
 # %%
 others = torch.stack([unit["dark skin"], unit["beard"]])
@@ -774,7 +783,7 @@ if full:
     assert one > none + 0.2 and one > by_chance[:, 1, 0].mean() + 0.2
 
 # %% [markdown]
-# The farther up and to the right a curve runs, the better the trade. A random step also costs skin and beard, but on average it adds no glasses. (Single random directions add or remove many. One random direction would be a poor baseline.) Does the corrected direction trade better than the difference of means? No. At one step the two differ by less than two errors. At two and three steps, with glasses on everybody, the corrected direction keeps 65 % and 56 % of skins and beards, the difference of means 77 % and 72 %. Orthogonality in W is a statement about codes; it does not ensure that skin and beard stay the same in the *picture*. (The projection also removes one direction of skin only, dark against all others, while the measure counts every change among five skins.)
+# The farther up and to the right a curve runs, the better the trade. A random step also costs skin and beard, but on average it adds no glasses. (A single one can add 16 points, so one random direction would be a poor baseline.) Does the corrected direction trade better than the difference of means? No. At one step the two differ by less than one standard error. At two and three steps, with glasses on everybody, the corrected direction keeps 65 % and 56 % of skins and beards, the difference of means 77 % and 72 %. Orthogonality in W is a statement about codes; it does not ensure that skin and beard stay the same in the *picture*. (The projection also removes one direction of skin only, dark against all others, while the measure counts every change among five skins.)
 #
 # ### Can an inverted person be edited?
 #
@@ -819,9 +828,9 @@ print(
 plots.rows({"people": x[bare[:10]]} | {name.split(",")[0]: y[:10] for name, y in edited.items()})
 
 # %% [markdown]
-# Read the first line before the others. The linear model has no strangeness; in every other column, no line is clearly better than it. These drawings share one template, so adding the *mean* pair of glasses works on everybody. Look at its row: each face gets the same faint grey pair, sometimes with a second side piece behind the head, and the judge counts it as glasses. On drawings as regular as these, nothing in the table shows that editing needs a generator. For photographs, in which heads turn, a mean pair of glasses sits beside the eyes. (This is not measured here.) The value of the table is the comparison of the other lines with each other.
+# Read the first line before the others. The linear model has no strangeness; in every other column it has the best number. These drawings share one template, so adding the *mean* pair of glasses works on everybody. Look at its row: each face gets the same faint, half transparent pair at the same pixels, and the judge counts it as glasses. On drawings as regular as these, nothing in the table shows that editing needs a generator. For photographs, in which heads turn, a mean pair of glasses sits beside the eyes. (This is not measured here.) The value of the table is the comparison of the other lines with each other.
 #
-# Tov and others (2021, e4e) report a trade-off: codes in W+ reconstruct better and are harder to edit. The last line compares W+ and W on the same people: after the step, 8 % ± 6 % more of them wear glasses in W+. So this test does not show that W+ is harder to edit; a difference of less than two or three errors would probably have escaped it. PTI keeps most of the person (skin and beard 95 %) and has the smallest share of glasses. For z, subtract what was there before: the judge saw glasses on 23 % of these people before the step. (The codes "in W" are far from the mapping's, too.)
+# Tov and others (2021, e4e) report a trade-off: codes in W+ reconstruct better and are harder to edit. The last line compares W+ and W on the same people: after the step, 8 % ± 6 % more of them wear glasses in W+. So this test does not show that W+ is harder to edit; it could hardly have seen a difference much smaller than two standard errors (12 points). Of the generator's lines, PTI keeps most of the person (skin and beard 95 %) and has the smallest share of glasses. For z, subtract what was there before: the judge saw glasses on 23 % of these people before the step. (The codes "in W" are far from the mapping's, too.)
 #
 # ### Directions without labels
 #
@@ -880,7 +889,7 @@ names = {"−2": -2, "−1": -1, "0": 0, "+1": 1, "+2": 2}
 plots.rows({name: draw(layered(base[:10] + s * length * d)) for name, s in names.items()})
 
 # %% [markdown]
-# Each bar is the mean change of a pixel between one step forwards and one step backwards, every step as long as the glasses step; for the two baselines, the largest and the smallest of eight directions. Compare SeFa and GANSpace with these baselines. Isotropic random directions lie mostly along axes in which the cloud of codes is thin, and change little. The difference of two random codes is a fairer baseline, and the directions above are not all beyond its largest. The direction that the matrices amplify most need not be the one that changes the picture most. The printed cosines show one reason: where $A d$ is nearly parallel to the mean style, the step multiplies all styles of a layer by about the same factor, and the demodulation of the convolutions divides by it again (lecture 09; ToRGB has none, so some change remains). A direction that changes much need not *mean* something either. In the rows of the SeFa direction that changes the picture most, does one attribute change, or do many? The meanings that papers report for photographs (pose, age) are names that people gave to the directions afterwards.
+# Each bar is the mean change of a pixel between one step forwards and one step backwards, every step as long as the glasses step; for the two baselines, the largest and the smallest of eight directions. Compare SeFa and GANSpace with these baselines. Isotropic random directions lie mostly along axes in which the cloud of codes is thin, and change little. The difference of two random codes is a fairer baseline: four of the six directions change more than its largest. GANSpace 2 is about equal to it, and SeFa 1 stays below it. The direction that the matrices amplify most need not be the one that changes the picture most. The printed cosines show one reason for SeFa 1: where $A d$ is nearly parallel to the mean style, the step multiplies all styles of a layer by about the same factor, and the demodulation of the convolutions divides by it again (lecture 09; ToRGB has none, so some change remains). A direction that changes much need not *mean* something either. In the rows of the SeFa direction that changes the picture most, does one attribute change, or do many? The meanings that papers report for photographs (pose, age) are names that people gave to the directions afterwards.
 #
 # ## 7 · Words
 #
@@ -966,9 +975,9 @@ rows |= {f"{name},\n{way}": y[:10] for (name, way), (y, _) in results.items()}
 plots.rows(rows)
 
 # %% [markdown]
-# The optimiser reaches its goal: three of the four scores are higher than that of the best real picture, and the fourth is close to it. What the judge sees is another matter, and the second table is its control. Glasses can also appear or disappear when *skin* was asked for, so only what goes beyond that is owed to the word "glasses". A low share can mean two things, and the counts and the pictures tell them apart. If the judge reads brown skin, the next darkest, where it read a lighter one before, the face did become darker, and the class is strict. If the face is almost white while its score of "dark skin" is high (the printed line), the picture is an **adversarial example** for CLIP: it satisfies the score, and not the text. A method that optimises a score must therefore not be judged by that score.
+# The optimiser reaches its goal: three of the four scores are higher than that of the best real picture, and the fourth is close to it. What the judge sees is another matter, and the second table is its control. Glasses also appear or disappear when *skin* was asked for (the judge sees them on 10 of 24 faces before, on 5 and 9 at the end), so only what goes beyond that is owed to the word "glasses". For skin, a low share can mean two things. If the judge reads brown skin, the next darkest, the face may have become darker, and the class is strict. But if the face is almost white while its score of "dark skin" is high, the picture is an **adversarial example** for CLIP: it satisfies the score, and not the text. That is what happens here with the text alone: 13 of the 24 faces end with light skin, and their score rises from 0.19 to 0.48, nearly that of real people with dark skin (0.51). A method that optimises a score must therefore not be judged by that score.
 #
-# (The vectors of "glasses" and "no glasses" have a large cosine, and the difference of the two removes what they share. A common topic is not enough for that: "dark skin" and "fair skin" are both about skin, share little, and so the difference removes little; which of the two does better on skin, 24 pictures do not decide.)
+# (The vectors of "glasses" and "no glasses" have a large cosine, and the difference of the two removes what they share. A common topic is not enough for that: "dark skin" and "fair skin" are both about skin, share little, and so the difference removes little. Whether the text or the difference does better on skin (46 % ± 10 % against 21 % ± 8 %), 24 pictures do not decide.)
 #
 # ### Global directions
 #
@@ -1081,7 +1090,7 @@ for name, shift in shifts.items():
 plots.rows(rows)
 
 # %% [markdown]
-# No sample was labelled here. (CLIP itself learned from faces with sentences, which are labels too.) As many random channels, moved as far in their own spreads, are the baseline. For glasses and beards, 24 channels chosen by words are far ahead of it. Compare words and labels where they cost the rest about the same: glasses 92 % (91 % of the rest stayed) against 80 % (92 %), beards 63 % against 50 % (84 % stayed for both). The first step of the words is a larger one: for beards it costs twice as much of the rest as the first step of the labels. For dark skin the words are ahead of random channels, and far behind the labels. The choice of channels is not stable: the relevances come from 6 pictures (the paper used 100), and the lines below the table say how many of the 24 channels another six pictures would choose. Whether the other choice would edit as well was not measured. Six pictures are too few to say that one channel "is" the glasses, and for dark skin the choice is little better than chance. Try the words yourself. *Which word changes more than it says?*
+# No sample was labelled here. (CLIP itself learned from faces with sentences, which are labels too.) As many random channels, moved as far in their own spreads, are the baseline. For glasses and beards, 24 channels chosen by words are far ahead of it. Compare words and labels where they cost the rest about the same: glasses 92 % (91 % of the rest stayed) against 80 % (92 %), beards 63 % against 50 % (84 % stayed for both). The standard errors of these shares are 3 to 5 %, and the order is not the same everywhere: where nearly all faces wear glasses, the labels keep more of the rest (76 % at 99 %, against 70 % at 100 %). For dark skin the words are ahead of random channels, and far behind the labels. The choice of channels is not stable: the relevances come from 6 pictures (the paper used 100), and the lines below the table say how many of the 24 channels another six pictures would choose. Whether the other choice would edit as well was not measured. Six pictures are too few to say that one channel "is" the glasses, and for dark skin the choice is little better than chance. Try the words yourself. *Which word changes more than it says?*
 
 
 # %%
@@ -1097,7 +1106,7 @@ sliders.words(net, layered(codes(8, 24)), shifts, read_word)
 #
 # The swapping autoencoder (Park and others 2020) needs no inversion, because its encoder produces the codes. There are two: a **structure**, a small map of 8 × 8 positions, and a **texture**, one vector. The decoder consists of lecture 09's styled convolutions, with the texture as style. When two people exchange textures, colours should follow the texture, and shapes should stay with the structure.
 #
-# Why does the network not put everything into the structure? In the paper, a discriminator of patches prevents it. The course's model is smaller. Each map of its structure passes through InstanceNorm, which removes the mean and the scale of the map. This makes it harder to pass on the brightness of the picture, but not impossible: the background is always white, and the zeros at the edges leave a trace (section 9). So we measure which of the two codes the decoder follows. The model was trained for less than a minute, on the reconstruction error alone.
+# Why does the network not put everything into the structure? In the paper, a discriminator of patches is meant to prevent it. The course's model is smaller. Each map of its structure passes through InstanceNorm, which removes the mean and the scale of the map. This makes it harder to pass on the brightness of the picture, but not impossible: the background is always white, and the zeros at the edges leave a trace (section 9). So we measure which of the two codes the decoder follows. The model was trained for less than a minute, on the reconstruction error alone.
 
 # %%
 encoder_of, decoder_of = load_weights(
@@ -1107,7 +1116,7 @@ m = pick(smoke=40, laptop=500, gpu=500)
 x_swap = held_out.floats()[:m]
 with torch.no_grad():
     structure, texture = encoder_of(x_swap)
-    again, swapped = decoder_of(structure, texture), decoder_of(structure, texture.roll(1, 0))
+    again, swapped = (decoder_of(structure, t).clamp(-1, 1) for t in (texture, texture.roll(1, 0)))
 near, moves = decibels(again, x_swap).mean(), (swapped - again).abs().mean()
 print(
     f"reconstruction {near:.1f} dB; a swap moves a pixel by {moves:.3f} on average (range −1 … 1)"
@@ -1143,7 +1152,7 @@ with torch.no_grad():
 figures.swap_grid(rows_of, columns_of, grid.clamp(-1, 1))
 
 # %% [markdown]
-# The brightness follows the texture, and the head follows the structure. (Every column counts only the pairs of people who differ in the attribute. For glasses and beards, chance is therefore about one half.) Glasses and beards also stay with the structure. Many skins are neither person's, probably because the texture carries one brightness for the whole picture, so that black hair also darkens the face. The decoder takes the brightness from the texture, although the structure contains it too, as the regression shows; it does not yet separate hair from skin.
+# The brightness follows the texture, and the head follows the structure. (Every column counts only the pairs of people who differ in the attribute. For glasses and beards, chance is therefore about one half.) Glasses and beards also stay with the structure. About two fifths of the skins are neither person's (without a swap, about one fifth are read wrong), probably because the texture carries one brightness for the whole picture, so that black hair also darkens the face. The decoder takes the brightness from the texture, although the structure contains it too, as the regression shows; it does not yet separate hair from skin.
 #
 # ### The paper's own losses
 #
@@ -1151,7 +1160,7 @@ figures.swap_grid(rows_of, columns_of, grid.clamp(-1, 1))
 #
 # $$\mathcal L = \|G(s_a, t_a) - a\|_1 + \tfrac12\,\mathcal L_\text{GAN}\big(G(s_a, t_a)\big) + \tfrac12\,\mathcal L_\text{GAN}\big(G(s_a, t_b)\big) - \log D\big(\text{patches}(b), \text{patch}(G(s_a, t_b))\big) .$$
 #
-# Do these losses help here? The course's pair is trained further in three ways, from the same weights, on the same batches, for the same number of steps: with the reconstruction error alone, with the patches added, and with both discriminators. Texture is measured without a network, by 12 numbers for each picture: the mean and the standard deviation of each colour, and the strength of its details at two scales. Over the test people, we correlate the numbers of the swapped picture with those of the texture's person, and with those of the structure's person. Correlations do not mind that all generated pictures are more blurred than people. The sharpness does.
+# Do these losses help here? The course's pair is trained further in three ways, from the same weights, on the same batches, for the same number of steps: with the reconstruction error alone, with the patches added, and with both discriminators. Texture is measured without a network, by 12 numbers for each picture: the mean and the standard deviation of each colour, and the strength of its details at two scales. Over the test people, we correlate the numbers of the swapped picture with those of the texture's person, and with those of the structure's person. A correlation does not show that all generated pictures are more blurred than people; the sharpness, which is printed too, does.
 
 
 # %%
@@ -1233,7 +1242,7 @@ if full:
     assert max(head_kept[with_both]) < min(head_kept[alone]) - 0.15
 
 # %% [markdown]
-# The patches alone change almost nothing here. After 80 steps, the loss of the patch discriminator is still almost that of guessing. A judge that cannot tell the two cases apart has little to teach, and the swapped pictures follow the texture's person as much as without it. Both discriminators together have a strong effect, but not the intended one. The pictures become more than twice as sharp, though still less than half as sharp as people. In exchange the reconstruction loses several dB, and only about half as many heads survive, or fewer. Whether the swapped picture then follows the texture's person more or less than before depends on the seed. So at this size and in so few steps, the paper's losses only sharpen. The separation was there before them, and it is partial (0.45 against 0.31). How much of it InstanceNorm brings was not measured: that needs a model without the norm. The paper trains much longer, on photographs of 256 pixels a side and more. Whether its losses could replace the norm after a longer training was not measured here.
+# The patches alone change almost nothing here. After 80 steps, the loss of the patch discriminator is still almost that of guessing. A discriminator that cannot tell the two cases apart has little to teach, and the swapped pictures follow the texture's person as much as without it. Both discriminators together have a strong effect, but not the intended one. The pictures become more than twice as sharp, though still less than half as sharp as people. In exchange the reconstruction loses several dB, and about half as many heads survive (30 to 38 % instead of 70 %). Whether the swapped picture then follows the texture's person more or less than before depends on the seed. So at this size and in so few steps, the paper's losses sharpen, and do not separate texture from structure better. The separation was there before them, and it is partial (0.45 against 0.31). How much of it InstanceNorm brings was not measured: that needs a model without the norm. The paper trains much longer, on photographs of 256 pixels a side and more. Whether its losses could replace the norm after a longer training was not measured here.
 #
 # ## 9 · Pictures from label maps
 #
@@ -1293,7 +1302,7 @@ def spade(x, labels, scale_of, shift_of):
 spade = check("editing.spade", spade)
 
 # %% [markdown]
-# Both generators were trained against discriminators of the same architecture: two of them, one for the picture and one for the picture at half its size (pix2pixHD's **multi-scale discriminators**). pix2pixHD also adds a **feature matching** loss: in each layer before the score, the discriminator's features of the generated picture should match those of the real picture with the same labels.
+# We now compare two generators: in one the labels are the input, and InstanceNorm follows each convolution; the other uses SPADE. Both were trained against discriminators of the same architecture: two of them, one for the picture and one for the picture at half its size (pix2pixHD's **multi-scale discriminators**, of which the paper has three). pix2pixHD also adds a **feature matching** loss: in each layer before the score, the discriminator's features of the generated picture should match those of the real picture with the same labels.
 #
 # ### Exercise 11 · Feature matching
 #
@@ -1364,9 +1373,9 @@ plots.rows(
 )
 
 # %% [markdown]
-# With reflected edges and norms, the first generator produces the same grey for all six flat maps, as the proof says. The label is lost completely only where the map has a single kind. On maps with several kinds, the differences between the kinds survive the norm, so the rule reads more of them right in the first generator's pictures than in another place, and far fewer than in SPADE's. SPADE follows the map. At the edges of its pictures there is a frame, because its own convolutions see zeros there, and a fine grid covers them. (pix2pixHD's strided layers also have zeros at their edges, through which a little of the label survives.)
+# With reflected edges and norms, the first generator produces the same grey for all six flat maps, as the proof says. (The rule reads this grey as dry land, so one of the six counts as right.) The label is lost completely only where the map has a single kind. On maps with several kinds, the differences between the kinds survive the norm, so the rule reads more of them right in the first generator's pictures than in another place, and far fewer than in SPADE's. SPADE follows the map. At the edges of its pictures there is a frame, because its own convolutions see zeros there, and a fine grid covers them. (pix2pixHD's strided layers also have zeros at their edges, through which a little of the label survives.)
 #
-# Compare SPADE with the flat colours. They are all right *by construction*, and their L1 error is no larger than SPADE's. So IoU and L1 measure obedience to the map, and not whether the picture looks like a photograph: the pictures themselves or a Fréchet distance (lecture 05) have to say that. Sharpness alone cannot: the first generator is far above the photograph's, because of its grid.
+# Compare SPADE with the flat colours. They are all right *by construction*, and their L1 error is no larger than SPADE's. So IoU and L1 measure obedience to the map, and not whether the picture looks like a photograph: the pictures themselves or a Fréchet distance (lecture 05) have to say that. Sharpness alone cannot: that of the first generator's pictures is far above the photograph's, because a grid covers them.
 #
 # One training of each proves little. `course_lib/studies/painting.py` trained both for 25 CPU seconds, three times.
 
@@ -1410,11 +1419,12 @@ def small_painter(scales, matching, number):
 
 
 # %%
-def read_again(name, y, note=""):
+def read_again(name, y, steps=0):
     """Print how many labels the rule reads again, the error and the sharpness; return the first"""
     share = (land_kinds(y) == small_labels).double().mean().item()
     error, sharp = (y - small).abs().mean(), metrics.sharpness(y).mean()
-    print(f"{name:12} labels right {share:.1%}, L1 {error:.3f}, sharpness {sharp:.3f}")
+    after = f"; {steps} steps" if steps else ""
+    print(f"{name:12} labels right {share:.1%}, L1 {error:.3f}, sharpness {sharp:.3f}{after}")
     return share
 
 
@@ -1424,12 +1434,12 @@ for number in range(3):
     for name, (scales, matching) in WAYS.items():
         painter, steps = small_painter(scales, matching, number)
         y = painted(painter, small_labels)
-        shares[name].append(read_again(name, y, f", {steps} steps"))
+        shares[name].append(read_again(name, y, steps))
 if full:
     assert min(shares["matching"]) > max(shares["plain"])
 
 # %% [markdown]
-# In all three pairs, feature matching raises the share of labels that the rule reads again and lowers the L1 error. The sharpness falls from two to three times the photograph's to below it. But the L1 error is still above that of the flat colours: after a few seconds, a painting by numbers is nearer to the photograph. The second discriminator makes each step slower. Without matching it lowers the share in all three pairs; with matching its effect is small and has no fixed sign. At 32 × 32 pixels and a few seconds, that decides nothing about it: the paper introduced it for pictures of 2048 × 1024, where one discriminator sees too small a part of the picture.
+# With each of the three seeds, feature matching raises the share of labels that the rule reads again and lowers the L1 error, with one discriminator and with two. With one discriminator, the sharpness falls from two to four times the photograph's to about that of the photograph or below it. But the L1 error is still above that of the flat colours: after a few seconds, a painting by numbers is nearer to the photograph. The second discriminator takes a part of this time. Without matching it lowers the share with all three seeds, by 4 to 7 points. With matching it lowers the share with two seeds, by 2 to 4 points, and changes almost nothing with the third. At 32 × 32 pixels and a few seconds, that decides nothing about it: the paper introduced it for pictures of 2048 × 1024, where one discriminator sees too small a part of the picture.
 #
 # ### Two stages
 #
@@ -1478,17 +1488,17 @@ for plan in ("two stages", "whole"):
 plots.rows(rows)
 
 # %% [markdown]
-# The enhancer adds something to $G_1$: with each of the five seeds, the labels are read better than in the enlarged picture of $G_1$, and better with feature matching than without. But **by IoU the same network trained as a whole is better still**, with four of five seeds and by more than two standard errors in the mean (few, for five seeds). In L1 the two do not differ: 0.165 as a whole, 0.163 in two stages. One reason is in the time of a step: most of the work is done inside $G_1$, so a step at 64 × 64 costs only about twice as much as one at 32 × 32, and there is little time to save. The paper needs the stages for another size: its enhancer generates 2048 × 1024 pixels. Your pictures, after a quarter of the time, show soft areas in colours that are often wrong. All ways remain below the course's SPADE. It was trained for longer, but the study above found such a gap in equal time, too: here as well, the labels enter at the input only, and every InstanceNorm removes a part of them.
+# After the two stages the labels are read better than in the enlarged picture of $G_1$, with each of the five seeds. (How much of this is the enhancer's is not measured: $G_1$ alone has had half of the time.) They are also read better with feature matching than without. But **by IoU the same network trained as a whole is ahead**, with four of five seeds and by 0.067 ± 0.028 in the mean: more than two standard errors, but for five seeds this is weak evidence. In L1 the two do not differ: 0.165 as a whole, 0.163 in two stages. A likely reason why the two stages gain nothing is the time of a step: most of the work is done inside $G_1$, so a step at 64 × 64 costs only about twice as much as one at 32 × 32, and there is little time to save. The paper needs the stages for another size: its enhancer generates 2048 × 1024 pixels. Your pictures, after a quarter of the time, show areas in colours that are often wrong. All ways remain below the course's SPADE. It was trained for longer, but the study above found such a gap in equal time, too: here as well, the labels enter at the input only, and every InstanceNorm removes a part of them.
 #
 # ### A style code
 #
-# A map says where things are, but not what they look like: the same coast differs in spring and in summer. GauGAN adds an encoder that reads a **style picture** and returns the mean and the log variance of a code, as in lecture 02. The generator gets the labels $m$ and a code $z$, and the loss gets a KL term, so at the end $z$ can also be sampled from $N(0, I)$:
+# A map says where things are, but not what they look like: the same coast differs in spring and in summer. GauGAN adds an encoder that reads a **style picture** and returns the mean and the log variance of a code, as in lecture 02. The generator gets the labels $m$ and a code $z$, and the loss gets a KL term with the weight $\lambda$ (here 0.005), so at the end $z$ can also be sampled from $N(0, I)$:
 #
 # $$(\mu, \log \sigma^2) = E(x), \qquad z = \mu + \sigma\,\varepsilon, \qquad \mathcal L = \mathcal L_\text{GAN} + 10\,\mathcal L_\text{matching} + \lambda\,\mathrm{KL}\big(N(\mu, \sigma^2)\,\|\,N(0, I)\big) .$$
 #
 # In training, each picture is its own style picture. In the paper, a linear layer turns $z$ into the first map of the generator. Our norm subtracts from each map of each picture whatever is the same everywhere, so we give $z$ to every γ and β instead, as channels beside the labels.
 #
-# Does $z$ carry the colours of the style picture? Six kinds of land that were found by their colours leave little to say (we tried: beyond what the labels explain, the outputs followed the style pictures with correlations of 0.00 … 0.23, and unused places with up to 0.22). So this experiment has three: each block is forest, water or dry land, whichever colour is nearest. Each map of the test regions is painted in the styles of two *other* places, $b$ and $c$, which changes nothing but the code. If the code carries the colours, the difference of the two outputs in mean colour follows the difference of the two style pictures. The control compares the same outputs with two places that were not used.
+# Does $z$ carry the colours of the style picture? Six kinds of land that were found by their colours leave it little to say. So this experiment has three kinds: each block is forest, water or dry land, whichever colour is nearest. Each map of the test regions is painted in the styles of two *other* places, $b$ and $c$, which changes nothing but the code. If the code carries the colours, the difference of the two outputs in mean colour follows the difference of the two style pictures. The control compares the same outputs with two places that were not used.
 
 # %%
 three = label_maps.land_colours()[[0, 2, 4]]  # forest, water, dry land
@@ -1517,7 +1527,19 @@ def as_text(values):
     return ", ".join(f"{v:+.2f}" for v in values)
 
 
-follows, by_luck, obeyed = [], [], []
+def in_own_palette(y, labels):
+    """The share of blocks nearest to their own kind's mean colour, in this very picture"""
+    blocks = F.avg_pool2d(y, y.shape[2] // labels.shape[2]).permute(0, 2, 3, 1)
+    is_kind = F.one_hot(labels, 3).to(y.dtype)
+    sums = torch.einsum("bhwk,bhwc->bkc", is_kind, blocks)
+    counts = is_kind.sum((1, 2))[..., None]
+    palette = (sums / counts.clamp(min=1)).masked_fill(counts == 0, 10)  # far from every colour
+    return (
+        (torch.cdist(blocks.flatten(1, 2), palette).argmin(2) == labels.flatten(1)).double().mean()
+    )
+
+
+follows, by_luck, obeyed, apart = [], [], [], []
 for number in range(3):
     artist = styled_painter(number)
     with torch.no_grad():
@@ -1532,11 +1554,18 @@ for number in range(3):
         f"with other places {as_text(by_luck[-1])}; "
         f"labels right in its own style {obeyed[-1][0]:.0%}, in another's {obeyed[-1][1]:.0%}"
     )
+    pairs = ((own, three_labels), (one, three_labels), (one, three_labels.roll(5, 0)))
+    apart.append([in_own_palette(*pair) for pair in pairs])
+    print(
+        f"  nearest to the mean colour of their own kind in the same picture: own style "
+        f"{apart[-1][0]:.0%}, another's {apart[-1][1]:.0%}, with another map {apart[-1][2]:.0%}"
+    )
 
 # %%
 if full:
     assert min(v.min() for v in follows) > 0.2 + max(v.abs().max() for v in by_luck)
     assert all(other < own - 0.02 for own, other in obeyed)
+    assert all(other > max(own - 0.05, floor + 0.2) for own, other, floor in apart)
 shades = mean_colour.mean(1).argsort()[[5, 70, 130, 195]]  # from a dark place to a light one
 lands = [3, 7, 12, 20]
 with torch.no_grad():
@@ -1546,7 +1575,7 @@ blocks = F.interpolate(blocks, (32, 32), mode="nearest")
 figures.swap_grid(blocks, small[shades], table.clamp(-1, 1), "map", "style")
 
 # %% [markdown]
-# The code carries the colours: in all three trainings, the outputs follow the two style pictures in red, green and blue, and the places that were not used far less. But the code also takes over what the map should decide: in another place's style, fewer labels are read again than in its own style. This is no surprise. In training each picture was its own style, so the code could tell how much of the picture is water, and nothing separates this from how blue the water is. The KL term is the only limit to what the code may carry.
+# The code carries the colours: in all three trainings, the outputs follow the two style pictures in red, green and blue, and the places that were not used far less. In another place's style, fewer labels are read again than in its own style. Does the code take over what the map should decide? In training each picture was its own style, so the code could tell how much of the picture is water, and nothing but the KL term limits what it carries. But the rule reads fixed colours, and a new palette alone can be misread: in the last column of the figure, a river keeps its shape but is grey. The second line of each training separates the two: it compares each block with the mean colours of the kinds *in the same picture*. By this measure another's style costs almost nothing (97 to 98 % instead of 98 to 99 %; with the map of another place 68 to 69 %). So the map still decides what lies where; the code changes how it looks.
 #
 # ### Instances
 #
@@ -1659,7 +1688,7 @@ for name, picture in mine.items():
 plots.rows(shown, above=("picture", "encoder", "W+", "W+, glasses", "nearest"))
 
 # %% [markdown]
-# The encoder shows most plainly that a picture is outside the domain: it answers with a head, whatever it sees. W+ comes nearer than the encoder, by 2.7 dB for the emoji and by 8.3 dB for the piece of the Earth; remember the generator with random weights. But a single flat colour is nearer still to this piece of the Earth: it has little contrast, so its dB is high in any case. And the strangeness of such codes is far above that of a test face. Expect a photograph of yourself to be treated like the emoji: the generator has seen drawings by one artist only.
+# The encoder shows most plainly that a picture is outside the domain: it answers with a head, whatever it sees. W+ comes nearer than the encoder, by 2.7 dB for the emoji and by 8.3 dB for the piece of the Earth; remember the generator with random weights. But a single flat colour is nearer still to this piece of the Earth: it has little contrast, so its dB is high in any case. Strangeness does not detect every such picture: the code of the piece of the Earth (4,109) is far stranger than those of people in W+ (533 on average, section 2), but that of the emoji (1,080) is only twice this average, and people differ by about 390 (their standard deviation, 38.8 times $\sqrt{100}$). Expect a photograph of yourself to be treated like the emoji: the generator has seen drawings by one artist only.
 #
 # ## 11 · How many numbers
 #
@@ -1680,6 +1709,8 @@ for name, g in {"StyleGAN2, 1024 × 1024": giant, "this lecture's, 32 × 32": ne
         assert (g.layers * g.w, sum(styles_of), noise_of) == (9216, 9088, 2_796_176)
 
 # %% [markdown]
+# (Of the styles, the first number counts the convolutions and the second the ToRGB layers.) For each number of W+ there are 8 numbers of the picture here, and 341 in StyleGAN2. So the warning of section 1, that free numbers alone can reproduce a picture, weighs more here than there.
+#
 # This lecture leaves out StyleCLIP's mapper, e4e's discriminator of codes, and losses that compare the identity of two photographs. They need data or networks that do not come with the course, or more time than a laptop has.
 #
 # | system | its idea, in this lecture | what was measured here |
@@ -1691,7 +1722,7 @@ for name, g in {"StyleGAN2, 1024 × 1024": giant, "this lecture's, 32 × 32": ne
 # | InterFaceGAN, SeFa, GANSpace | directions from labels, from weights and from codes | what was asked for against what else changed; random directions |
 # | StyleCLIP | directions from words | the score against the judge; channels chosen by words; random channels |
 # | Swapping Autoencoder | structure and texture; two discriminators | which attribute follows which code, beside chance and no swap; what its losses add in equal steps |
-# | pix2pixHD | labels as input, feature matching, two discriminators, two stages | flat maps, exactly; the last three for equal CPU time |
+# | pix2pixHD | labels as input, feature matching, discriminators at several scales, two stages | flat maps, exactly; the last three for equal CPU time |
 # | SPADE, GauGAN | labels after every norm; a style code | labels read again by the rule, beside flat colours; equal CPU time; whose palette the output follows |
 #
 # ## To go further

@@ -84,8 +84,8 @@ people, held_out = (data.load("peeps", split, size=32) for split in ("train", "t
 # Many whole pictures fit one small, noisy or torn picture. Their mean is near the truth and looks like nobody. Any one of them looks real, and may show somebody else. Every method in this lecture stands between these two answers, so every result gets three questions:
 #
 # 1. **Is it near?** The peak signal-to-noise ratio (PSNR) compares pixels with the truth.
-# 2. **Does it look real?** The *patch distance* is a Fréchet distance (lecture 05) between the patches of 8 × 8 pixels (at every third place) of the restored and of the true pictures, without a network: × 1000, per number of a patch. Its floor is the score of unrelated real people. It compares with the true pictures of the same people, so it also falls when a restored picture is near.
-# 3. **Is it the same person?** The feature network of lecture 05 reads off the expression (27 values), the skin (5), the hair or hat (47), glasses and facial hair (yes or no). It had no part in any training of this lecture: losses that need a fixed network use another one.
+# 2. **Does it look real?** The *patch distance* is a Fréchet distance (lecture 05) between the patches of 8 × 8 pixels (at every third place) of the restored and of the true pictures, computed without a network. It is divided by the 192 numbers in a patch and multiplied by 1000. Its floor is the score of unrelated real people. The reference is the true pictures of the same people, so the patch distance also falls when a restored picture is near.
+# 3. **Is it the same person?** The feature network of lecture 05 reads off the expression (27 values; printed as `face`), the skin (5), the hair or hat (47; printed as `head`), glasses and facial hair (yes or no). It had no part in any training of this lecture: losses that need a fixed network use another one.
 #
 # Research papers mostly ask the first two questions. The third decides whether a restored photograph may be used.
 #
@@ -264,7 +264,7 @@ for k in (1, 2, 4, 8):
     print(f"mean of {k} samples: {10 * math.log10(1 + 1 / k):.2f} dB below the posterior mean")
 
 # %% [markdown]
-# Lecture 07's diffusion model can do both for a noisy picture, without further training: removing Gaussian noise is what it was trained for. One step returns an estimate of the mean, $E[x \mid x_t]$. All steps from that noise level down return a sample.
+# Lecture 07's diffusion model can do both for a noisy picture, without further training: removing Gaussian noise is what it was trained for. One step returns an estimate of the mean, $E[x \mid x_t]$. Many steps from that noise level down (here 20) return a sample.
 
 # %%
 few = pick(smoke=4, laptop=36, gpu=258)
@@ -309,7 +309,9 @@ if full:
     assert ratios[1] - spread > 1.05 and 0.35 < spread < 0.7
 
 # %% [markdown]
-# The samples are *nearer* to the truth than a perfect sampler's would be. This is no merit: they differ too little from each other. Their own variance is about half of $D^*$, and four times as many steps close little of the gap. With the larger of lecture 07's two variances in each step, which is not run here, it is 0.71 $D^*$ at 20 steps and 0.57 $D^*$ at 80: still too small. The model is surer than it should be. That the mean of four samples fits the rule is chance: the measured errors are $(1.13 + 0.48/k)\,D^*$, so, continued to many samples, their mean would have an error 13 % above that of the one-step estimate, and the variance of the samples is only half of what it should be. So the rule is a test of calibration if you look at several $k$, and you need not know the posterior to use it.
+# The samples are *nearer* to the truth than a perfect sampler's would be (if the one-step estimate, which gives $D^*$ here, is close to the posterior mean). This is no merit: they differ too little from each other. Their own variance is about half of $D^*$, and four times as many steps close little of the gap. With the larger of lecture 07's two variances in each step, which is not run here, it is 0.71 $D^*$ at 20 steps and 0.57 $D^*$ at 80: still too small. The model is surer than it should be.
+#
+# The mean of four samples fits the rule only by chance. The measured errors are $(1.13 + 0.48/k)\,D^*$ instead of $(1 + 1/k)\,D^*$: the variance of the samples is half of what it should be, and the mean of very many samples would have an error 13 % above that of the one-step estimate. So the rule is a test of calibration if you look at several $k$, and you need not know the posterior to use it.
 #
 # Between the mean and any other answer $g(y)$ lie their blends. **You show half of the mean and half of a sample. What part of the sample's extra error do you pay?**
 
@@ -320,7 +322,7 @@ guess = predict("restoration.half_blend", ...)
 # %% [markdown]
 # ### Exercise 2 · The price of a blend
 #
-# The error of the posterior mean, $x - m(y)$, is orthogonal, on average, to everything that can be computed from $y$ (otherwise the mean could be improved), also with fresh random numbers, as a sample is. Use this to write the mean squared error of $(1 - a)\,m(y) + a\,g(y)$, given $D^*$ (`d_mean`) and the error $D_g$ of $g$ (`d_other`). *One line, five minutes.*
+# On average, the error of the posterior mean, $x - m(y)$, is orthogonal to everything that can be computed from $y$; otherwise the mean could be improved. This includes what is computed from $y$ and fresh random numbers, such as a sample. Use this to write the mean squared error of $(1 - a)\,m(y) + a\,g(y)$, given $D^*$ (`d_mean`) and the error $D_g$ of $g$ (`d_other`). *One line, five minutes.*
 
 
 # %%
@@ -378,7 +380,7 @@ if full:
     assert table["mean of two samples"][0] > table["diffusion, a sample"][0]
 
 # %% [markdown]
-# The sample is nearer *and* more real-looking than the network's mean: its patch distance is at the floor. That does not contradict the rule: our network's mean is a poor estimate of the posterior mean. It was trained for minutes, the diffusion model for much longer (their cards in `course_lib/pretrained` give the times). A good prior that never saw the task beats a short training for it.
+# The sample is nearer *and* more real-looking than the network's mean: its patch distance is at the floor. That does not contradict the rule: our network's mean is a poor estimate of the posterior mean. It was trained for minutes, the diffusion model for much longer (their cards in `course_lib/pretrained` give the times). Here a good prior that never saw the task beats a short training for it.
 #
 # Two samples of the same $y$ also show what $y$ leaves open:
 
@@ -393,7 +395,7 @@ if full:
     assert right(first, some.attributes, "skin") > 0.9
 
 # %% [markdown]
-# The 64 pixels determine the skin, but not the expression. A system that returns one sample hides this difference. Two samples show it. For a perfect sampler both columns would be equal, because the truth is one more draw: section 2's test again, in attributes. For glasses they are about equal; for the expression they differ by 8 points, about 1.5 spreads of a difference of two such shares (± 5 %). And two samples of a model that is too sure agree too often, so "determine" rests on the right column.
+# The 64 pixels determine the skin, but not the expression. A system that returns one sample hides this difference. Two samples show it. For a perfect sampler both columns would be equal, because the truth is one more draw: section 2's test again, in attributes. For glasses they are about equal; for the head the samples agree less often than they are right (95 against 99 %), though only by a few people; for the expression they agree more often, by 8 points, about 1.5 spreads of a difference of two such shares (± 5 %). And two samples of a model that is too sure agree too often, so "determine" rests on the right column.
 #
 # ## 3 · Must looking real cost 3 dB?
 #
@@ -440,7 +442,7 @@ plots.rows(
 )
 
 # %% [markdown]
-# A filter with one number for each colour and frequency, computed from 516 training pictures, cuts the patch distance to a fraction and costs a few tenths of a dB. Why are GANs needed, then? The patch distance sees only means and covariances. A fresh network that learns on one half of the pictures to tell real from restored ones sees more. Its accuracy on the other half:
+# A filter with one number for each colour and frequency, and the right mean picture, both computed from 516 training pictures, cut the patch distance from 10.9 to 2.7 and cost 0.25 dB. Why are GANs needed, then? The patch distance sees only means and covariances. A fresh network that learns on one half of the pictures to tell real from restored ones sees more. Its accuracy on the other half:
 
 # %%
 rounds = pick(smoke=5, laptop=150, gpu=1000)
@@ -458,7 +460,7 @@ if full:
     assert caught["rescaled frequencies"] > caught["squared error"] - 0.05
 
 # %% [markdown]
-# Each frequency has its energy again, but the phases are still those of a blur: the filter brings no sharp line back. The fresh network catches the filtered pictures no less often than the blurred ones, with a fraction of their patch distance. Only the copies pass as real.
+# Each frequency has its energy again, but the phases are still those of a blur: the filter brings no sharp line back. The fresh network catches the filtered pictures no less often than the blurred ones, although their patch distance is only a quarter. Only the copies pass as real.
 #
 # ## 4 · SRGAN and ESRGAN
 #
@@ -483,7 +485,7 @@ def dense_block(x, convs, beta):
 dense_block = check("restoration.dense_block", dense_block)
 
 # %% [markdown]
-# Three blocks inside another shortcut, $x + \beta \cdot \text{blocks}(x)$, make an RRDB ("residual in residual dense block"). Why a small β? With all weights at 0 each dense block returns its input, so the three blocks return $x$, and the RRDB returns $(1 + \beta)\,x$. In ESRGAN 23 of them follow each other:
+# Three blocks inside another shortcut, $x + \beta \cdot \text{blocks}(x)$, make an RRDB ("residual in residual dense block"). Why a small β? With all weights at 0 each dense block returns its input, so the three blocks return $x$, and the RRDB returns $(1 + \beta)\,x$: with β = 1 each RRDB would double its input. In ESRGAN 23 of them follow each other:
 
 # %%
 block = nets["enlarge_gan"].body[0].blocks[0]
@@ -566,7 +568,7 @@ print("moved against blurred, times as far:", ", ".join(f"{factor:.2f}" for fact
 assert factors[0] > 1.7 and factors[0] > factors[2] > factors[3] > factors[4]
 
 # %% [markdown]
-# The hope is half fulfilled. In pixels the true picture that is moved by one pixel is about twice as far from the truth as the blurred answer of the squared error. In features the factor is also about 2 at the first tap, 1.6 at the second, 1.4 at the third, and at the fourth both are about equally far: later maps are less strict about places. (Measured against bicubic, the moved picture falls from 0.84 at the first tap to 0.51 at the fourth, while the blurred one stays between 0.40 and 0.49.) (SRGAN compares a much later map, of VGG.) The loss below compares the first three. What it brings in training is measured there.
+# The hope is half fulfilled. In pixels the true picture that is moved by one pixel is about twice as far from the truth as the blurred answer of the squared error. In features the factor is also about 2 at the first tap, 1.6 at the second, 1.4 at the third, and at the fourth both are about equally far: later maps are less strict about places. (It is the moved picture that comes nearer: as a share of bicubic's distance, its distance falls from 0.84 at the first tap to 0.51 at the fourth, while that of the blurred one stays between 0.40 and 0.49.) The loss below compares the first three taps; SRGAN compares a much later map, of VGG. The end of this section measures what this loss brings in training.
 #
 # The third part is the discriminator's question. In lecture 03, D says of each picture by itself whether it is real. A *relativistic average* discriminator (Jolicoeur-Martineau 2019) says whether it is more real than the other kind is on average. With scores $r$ of real and $f$ of restored pictures, and $\text{sp}(t) = \log(1 + e^t)$:
 #
@@ -612,7 +614,7 @@ pulls = step.pull(data.load("peeps", size=side)[:16].floats().to(home))
 print({name: f"{pull:.4f}" for name, pull in pulls.items()})
 
 # %% [markdown]
-# These numbers are the first to look at when a GAN for restoration fails. In this lecture D helps where it pulls less hard than the other parts: here with a tenth of their strength, in section 7 with three quarters. In section 8 a D with ten times the weight does harm. With ten times its weight it would pull as hard as they do; the first task at the end tries that.
+# These numbers are the first to look at when a GAN for restoration fails. Here D pulls with a tenth of the strength of each other part. With ten times its weight it would pull as hard as they do; the first task at the end tries that. In this lecture D lowers the patch distance where it pulls less hard than the pixels: here (with a tenth of their strength after 40 steps; the network judged below had the same weights of the losses for 350, and its pull was not measured), in section 7 (with three quarters) and in section 8 (with a fifth). With ten times that weight, the D of section 8 does harm.
 #
 # What did each part bring? The four networks below went on from one common start, with the same pictures and the same number of steps. The first only continued with the L1 loss: it is the **control**, without which everything that comes from longer training would be credited to the new losses. The last two add one part each. (One of the four, L1 + features, was trained in float32, the others in bfloat16: their cards in `course_lib/pretrained` say so.)
 
@@ -642,9 +644,11 @@ shown = {"seen": enlarge(y, 4, "nearest")[:7]} | {name: x[:7] for name, x in tra
 plots.rows(shown | {"true": truth[:7]})
 
 # %% [markdown]
-# Compare each line with the control, not with the start. With features the reader names more expressions than after as many steps of L1 alone, and the patches look more real. (The loss's network was taught the same attributes of the same training faces as the reader, so this ruler favours it. And in training it saw pictures of 32 × 32; it was taught on 64 × 64.) With D the patches look still more real, in every third of the people, and it costs nothing in dB against the same network without D: the trade between near and real-looking binds only the best restorers (Blau and Michaeli 2018), and these are far from the best (the last line, other real people, is the floor of a third). The squared error is the nearest to the truth; it asks for nothing else. It also has more real patches than L1 with features, and the reader names as many expressions: part of what the features add to L1 is what the squared error gives without them. By eye all four are still blurred. Each learned for a few minutes, with one seed. ESRGAN trained for days.
+# Compare each line with the control, not with the start. With features the reader names more expressions than after as many steps of L1 alone (38 against 26 %), and the patches look more real. (The loss's network was taught the same attributes of the same training faces as the reader, so this ruler favours it. It was taught on pictures of 64 × 64; in this training, unlike in the measurement above, it gets them at 32 × 32, not enlarged.) With D the patches look still more real, in every third of the people, though far from the floor of a third (the last line, other real people). D costs nothing in dB against the same network without D: the trade between near and real-looking binds only the best restorers (Blau and Michaeli 2018), and these are far from the best.
 #
-# All points together. To the right is near, down is real-looking: the lower right corner is where every restorer wants to be.
+# The squared error is the nearest to the truth; it asks for nothing else. But it also has more real patches than L1 with features, and the reader names as many expressions (37 and 38 %): the squared error alone brings as much over L1 as the features do. By eye all four are still blurred. Each learned for a few minutes at most, with one seed. ESRGAN trained for days.
+#
+# All points together, without grey, the truth and other real people (the grey band is the floor of section 1). To the right is near, down is real-looking: the lower right corner is where every restorer wants to be.
 
 # %% tags=["cover"]
 hidden = ("truth", "other real people", "grey")
@@ -710,7 +714,7 @@ if full:
 plots.rows({name: x[:7] for name, x in halves.items()})
 
 # %% [markdown]
-# Of two networks that continued from one start, the network halfway between them is good too: half of the weights is about as good as half of the pictures. Between a network and its own renumbered copy it is not: what lies halfway has lost most of the detail. Interpolation needs a common start, or maps that are put in the same order first (Ainsworth and others 2023).
+# Of two networks that continued from one start, the network halfway between them is good too: blending the weights is about as good as blending the pictures. Halfway between a network and its own renumbered copy lies a network that has lost most of the detail. Interpolation needs a common start, or maps that are put in the same order first (Ainsworth and others 2023).
 
 # %%
 
@@ -767,7 +771,7 @@ def jpeg_block(block, table):
 jpeg_block = check("restoration.jpeg_block", jpeg_block)
 
 # %% [markdown]
-# Here is the chain on faces of 64 × 64, which end as 16 × 16: one link at a time, and two whole chains. The middle of each picture is shown.
+# Here is the chain on faces of 64 × 64, which end as 16 × 16: one link at a time, and two whole chains. *Photons* is shot noise: each pixel counts a random number of photons, 30 on average where it is white. *JPEG 20* has quality 20 of 100. The middle of each picture is shown.
 
 # %%
 large = data.load("peeps", "test", size=64)
@@ -830,9 +834,9 @@ rows |= {name: repaired["chain", name][:8] for name in repairers}
 plots.rows(rows | {"true": true64[:8]})
 
 # %% [markdown]
-# Train for the damage that will come: on the chain, the blind network is nearer than the one trained on clean pictures and names more expressions. The price is paid where there is no damage: on cleanly shrunk pictures both blind networks are behind the one that was trained for them, in dB and in expressions (77 and 79 against 94 %), and in expressions even behind bicubic, which is no network (87 %). On JPEG alone, one link of the chain, the blind networks are no nearer either, and the reader names more expressions in the pictures of the clean network (68 against 57 and 55 %). It loses fewer glasses, though it invents more (8 against 3 %).
+# Train for the damage that will come: on the chain, the blind network is nearer than the one trained on clean pictures and names more expressions. The price is paid where there is no damage: on cleanly shrunk pictures both blind networks are behind the one that was trained for them, in dB and in expressions (77 and 79 against 94 %), and in expressions even behind bicubic, which is no network (87 %). On JPEG alone, one link of the chain, the blind networks are no nearer either, and the reader names more expressions in the pictures of the clean network (68 against 57 and 55 %, each ± 5 % for 120 people). The clean network loses fewer glasses and invents more; both differences are a few people.
 #
-# D lowers the patch distance, for a small loss in dB; it stays far from the floor. Look at the figure too: D prints rows of dots along the contours, and this ruler does not punish them. The reader does not name more expressions for it: the differences lie within the spread, ± 5 % for 120 people. (They share 40 draws of damage, so on the chain the true spread is larger.)
+# D lowers the patch distance, for a small loss in dB; the patch distance stays far from the floor. Look at the figure too: D prints rows of dots along the contours, and this ruler does not punish them. With D the reader does not name more expressions: the differences lie within the spread, again ± 5 %. (The people share 40 draws of damage, so on the chain the true spread is larger.)
 #
 # Try them on other damage. *Which network would you take for an unknown photograph?*
 
@@ -897,7 +901,7 @@ names = ["lightest", "2", "3", "4", "darkest"]
 figures.by_group(groups, names, "expression named correctly", "skin", spread)
 
 # %% [markdown]
-# On shrunk pictures the reader names the expressions of all groups about equally often. After JPEG the two darkest groups lose far more than the lightest. No training set was biased here, and all groups are about equally large. It is not the restoring network: bicubic loses in the same way. (The reader is a network too; whether dark skin misleads it more easily is not tested here.) And it is not the size of the error, which is about equal for all groups, for the darkest even the smallest. With another person's error only the darkest group still loses far more than the lightest (40 against 18 points), as it would if an error of the same size hides more where lines have less contrast. Groups 3 and 4 then lose no more than the lightest (11 and 18 points): for them it matters where their own error lies.
+# On shrunk pictures the reader names the expressions of all groups about equally often. After JPEG the two darkest groups lose far more than the lightest. In the training set and among the people tested, the five skins are about equally frequent. It is not the restoring network: bicubic loses in the same way. (The reader is a network too; whether dark skin misleads it more easily is not tested here.) And it is not the size of the error, which is about equal for all groups, for the darkest even the smallest. With another person's error only the darkest group still loses far more than the lightest (40 against 18 points), as it would if an error of the same size hides more where lines have less contrast. Groups 3 and 4 then lose no more than the lightest (11 and 18 points): for them it matters where their own error lies.
 #
 # Real-ESRGAN's discriminator is a U-Net, which gives a score to every pixel (ours: to every 2 × 2 pixels). It tells restored pictures from true ones well. **Paste a restored patch into a true picture. Does a score of the map say whether its place was pasted?**
 
@@ -964,7 +968,7 @@ if full:
 figures.where(pasted[:6], (on_pasted - habit)[:6], box)
 
 # %% [markdown]
-# Taken as they are, the scores do not show the patch: D's habit hides it. After the habit is subtracted, the box is on average lower than its surroundings in nearly every picture (in true pictures in about half), so the map does show roughly where the patch is. (This box, the first line, is in the middle of the face; in the two lower corners the map is about as sure, in the two upper ones less: 80 and 91 %, where true pictures have 60 and 62 %.) The edges are not found: single scores inside lie below those outside in 80 %, where single scores of whole restored pictures lie below true ones in 97 %, and the low scores spread far beyond the box. The training never asked where: every picture was restored everywhere or nowhere. (Training with pasted patches, CutMix, teaches it: Schönfeld and others 2020.) A map of scores is no evidence until it has been tested like this.
+# Taken as they are, the scores do not show the patch: D's habit hides it. After the habit is subtracted, the mean score inside the box is lower than outside in nearly every picture (in true pictures in about half), so the map does show roughly where the patch is. This box, the first line, is in the middle of the face. In the two lower corners the map is about as sure; in the two upper ones less: 80 and 91 %, where true pictures have 60 and 62 %. The map does not find the edges: the low scores spread far beyond the box, and a single score inside lies below one outside in only 80 % of the draws (of whole restored pictures, 97 % of the single scores lie below true ones). The training never asked where: every picture was restored everywhere or nowhere. (Training with pasted patches, CutMix, teaches it: Schönfeld and others 2020.) A map of scores is no evidence until it has been tested like this.
 #
 # ## 6 · A face as prior
 #
@@ -1025,7 +1029,7 @@ plots.rows({"seen": enlarge(y, 4, "nearest")[:10], **{name: made[name][:10] for 
             "true": truth[:10]})  # fmt: skip
 
 # %% [markdown]
-# After equally many steps the network with the face prior has more real patches than the plain one. With random weights inside, it is behind in both PSNR and patches: what helps is the generator's knowledge, not its architecture. Now the third question. With the prior the reader names no more expressions than without it, within the spread of ± 3 %, and it takes the glasses from 41 % of their wearers, where the plain network takes them from 18 %: the prior draws *a* person. (The random prior loses 39 %, so this loss may come from the architecture.) After a longer training without any prior (the line *squared error*, from section 4) the reader names more.
+# After equally many steps the network with the face prior has more real patches than the plain one. With random weights inside, it is behind in both PSNR and patches: what helps is the generator's knowledge, not its architecture. Now the third question. With the prior the reader names no more expressions than without it, within the spread of ± 3 %, and it takes the glasses from 41 % of their wearers, where the plain network takes them from 18 %. (The random prior takes them from 39 %, so this loss may come from the architecture.) After a longer training without any prior (the line *squared error*, from section 4) the reader names more.
 #
 # PULSE (Menon and others 2020) uses a prior without any training: search for a code whose face, shrunk, looks like $y$. Whose face does it find?
 
@@ -1054,7 +1058,7 @@ strip = {"seen": enlarge(y, 4, "nearest"), "found": found_faces, "true": truth}
 plots.rows({name: x[:count][:10] for name, x in strip.items()})
 
 # %% [markdown]
-# The search makes the faces of random codes fit $y$ better (0.32 instead of 0.72), but the copies fit far better (0.08), and the patches become less real. It can only return faces that the generator can draw, and it stops after a fixed number of steps, converged or not. So three questions again: how well do the found faces fit $y$ (copies of training faces are the rival), how often is the expression named (the floor is guessing, the last line of the next cell), and whose skin comes out wrong?
+# The search makes the faces of random codes fit $y$ better (0.32 instead of 0.72), but the copies fit far better (0.08), and the patches become no more real. The search can only return faces that the generator can draw, and it stops after a fixed number of steps, converged or not. So three questions again: how well do the found faces fit $y$ (copies of training faces are the rival), how often is the expression named (the floor is guessing, the last line of the next cell), and whose skin comes out wrong?
 
 # %%
 skin, true_skin = read(found_faces)["skin"], some.attributes["skin"][:count]
@@ -1154,7 +1158,7 @@ plots.rows({name: x[:10].clamp(-1, 1) for name, x in denoised.items() if "2" not
            | {"true": truth[:10]})  # fmt: skip
 
 # %% [markdown]
-# The floor is wide, and these patch distances are small. So here is each once more, against the other real people of section 1. No picture can profit here from being near the truth:
+# The floor is wide, and these patch distances are small. So here is each again, against the other real people of section 1. No picture can profit here from being near the truth:
 
 # %%
 unrelated = {name: patch_distance(x, others) for name, x in (denoised | {"truth": truth}).items()}
@@ -1165,7 +1169,7 @@ if full:
     assert unrelated["truth"] < unrelated["a sample"] < unrelated["with D, seed 1"]
 
 # %% [markdown]
-# 80 more steps of squared error change nothing that we can measure (0.03 dB). So what the other copy gained comes from D: with both seeds its patches are a little more real than the control's, by both references, for 0.03 dB at most. The reader names no more expressions, a fresh network still tells most of the pictures from real ones, and by eye the two copies hardly differ. If looking real is the aim, the same model has a better answer that needs no training: a sample has more real patches. It has a price: about 1 dB, fewer expressions named (13 % against 20 %), and more glasses lost (30 % against 17 %). The copy of the training face nearest to $y$ is a real picture, 1 dB farther down, and the reader names about as many expressions in it as in the network's answers. Blur and total variation are far behind: what helps against so much noise is to know faces.
+# 80 more steps of squared error change nothing that we can measure (0.03 dB). So what the other copy gained comes from D: with both seeds its patches are a little more real than the control's, by both references, for 0.03 dB at most. The reader names no more expressions, a fresh network still tells most of the pictures from real ones, and by eye the two copies hardly differ. If looking real is the aim, the same model has a better answer that needs no training: a sample has more real patches. It has a price: about 1 dB, fewer expressions named (13 % against 20 %, each ± 3 %), and more glasses lost (30 % against 17 %). The copy of the training face nearest to $y$ is a real picture, 1 dB farther down, and the reader names about as many expressions in it as in the network's answers. Blur and total variation are far behind: what helps against so much noise is to know faces.
 #
 # ## 8 · Holes
 #
@@ -1177,7 +1181,7 @@ if full:
 #
 # ### Exercise 11 · Partial convolution
 #
-# `x` `(B, I, H, W)`, `mask` `(1, 1, H, W)` with 1 for known and 0 for unknown (float), `weight` `(O, I, k, k)`, `bias` `(O,)`. No padding. Return the result and the new mask, of the same kind. A network will be trained through this layer: gradients must be finite, also where nothing is known. *Five lines, ten minutes.*
+# `x` `(B, I, H, W)`, `mask` `(1, 1, H, W)` with 1 for known and 0 for unknown (float), `weight` `(O, I, k, k)`, `bias` `(O,)`. No padding. Return the result and the new mask, of the same kind. Networks are trained through such layers (not in this lecture): gradients must be finite, also where nothing is known. *Five lines, ten minutes.*
 
 
 # %%
@@ -1211,7 +1215,7 @@ def with_hole(x):
 
 
 # %% [markdown]
-# The control trains here, with the settings and the batches of the network with D (its recipe is in `course_lib/recipes`); only the precision may differ, bfloat16 there and here what this machine is fastest in. A second network with D trains beside it, with a tenth of the weight.
+# The control trains here, with the settings and the batches of the network with D (its recipe is in `course_lib/recipes`); only the precision may differ: that network was trained in bfloat16, the control in whatever is fastest on this machine. A second network with D trains beside it, with a tenth of the weight.
 
 # %%
 batch, steps = pick(smoke=(4, 2), laptop=(16, 250), gpu=(16, 250))
@@ -1279,13 +1283,17 @@ if full:
     assert control[0] > start[0] + 0.1 and control[0] > strong[0] + 0.5 and strong[1] > control[1]
     assert abs(weak[0] - control[0]) < 0.2 and weak[1] < control[1]
     assert 10 * pulls["adversary"] > pulls["mse"] > 2 * pulls["adversary"]
-floor = patch_distance(of_hole(others[:c]), of_hole(truth))
-print(f"patch distance of as many other people's: {floor:.2f}")
+floors = [
+    patch_distance(of_hole(people[picks[:c]].floats()), of_hole(truth))
+    for picks in (torch.randperm(len(people), generator=seed(i)) for i in (10, 11, 12))
+]
+told = ", ".join(f"{floor:.2f}" for floor in floors)
+print(f"patch distance of as many other people's, three draws: {told}")
 
 # %% [markdown]
-# For the expression, all methods are at the level of guessing: the picture does not say what was behind the hole. The skin is named far more often than by guessing, because some of it is seen around the hole. Glasses need their baseline: as most people wear none, always saying "none" is already right in the share of the line *most common* (61 %). Smooth filling does no better; all others do. The squared error is as near as any method without more training, with the ghost of a mean face. The copy looks most like a person, and is another one: its patch distance is the nearest to the floor, that of as many other people. Diffusion comes next. With each step taken once, the drawn part often has another skin than the face around it (skin named in 56 %, in smooth filling 67 %); with each step taken twice it is named in 78 %.
+# For the expression, all methods are at the level of guessing: the picture does not say what was behind the hole. The skin is named far more often than by guessing, because some of it is seen around the hole. Glasses need their baseline: as most people wear none, always saying "none" is already right in the share of the line *most common* (61 %). Smooth filling does no better; all others do. The context encoder, trained by the squared error, is nearer than the copy and as near as diffusion × 2, but it shows the ghost of a mean face. The copy looks most like a person, and is another one: its patch distance (8.5) is the nearest to the floor (the last line: 4.6 to 8.0 for three draws of as many other people). Diffusion comes next. With each step taken once, the drawn part often has another skin than the face around it (skin named in 56 %, in smooth filling 67 %); with each step taken twice it is named in 78 %.
 #
-# What did D do? Beside the network's start it seems to cost half a dB; beside the control, which had as many steps, it costs 0.9 dB, the patches in the hole are less real too (59.9 against 51.2), and it prints a checkerboard. Ten times the pull printed for the weak run would exceed that of the squared error; that of the strong run itself was not measured. With a tenth of the weight the network is as near as the control, and its patches are a little more real (one seed). Between the four encoders, what is named does not differ by more than the spread, ± 6 % for 72 people.
+# What did D do (*the same + D*)? Beside the network's start D seems to cost half a dB. Beside the control, which had as many steps, it costs 0.9 dB, the patches in the hole are less real too (59.9 against 51.2), and D prints a checkerboard. The pull of this D was not measured; ten times the pull printed for the weak D would exceed that of the squared error. With a tenth of the weight the network is as near as the control, and its patches are a little more real (one seed). What the reader names differs between the four encoders by no more than the spread, ± 6 % for 72 people.
 #
 # The context encoder was trained for this one hole. Move it: which methods still work?
 
@@ -1439,7 +1447,7 @@ shown |= {f"{name}: error": 8 * (fused[name] - scene) for name in list(fused)[2:
 plots.rows({name: x[every][:6].clamp(-1, 1) for name, x in shown.items()})
 
 # %% [markdown]
-# The exact minimum of the content loss is far behind one line of arithmetic, even with the best of four ξ. So no better minimiser of this term could rescue it: what decides is the loss. (FusionGAN itself was made for infrared and visible light, and its discriminator adds a term.) The trained networks begin at the one line and end a few hundredths of a dB behind it, after as many seconds with D a little more: as near, and no nearer. D has nothing to add here: its loss stays at 1.39 = 2 log 2, which is guessing, and the patches of the one line are more than a hundred times nearer to the truth's than those of other real scenes, so by this ruler no realness is left to win. Move ξ between the two sources:
+# The exact minimum of the content loss is far behind one line of arithmetic, even with the best of four ξ. So no better minimiser of this term could rescue it: what decides is the loss. (FusionGAN itself was made for infrared and visible light, and its discriminator adds a term.) The trained networks begin at the one line. After 120 steps they are a few hundredths of a dB behind it, with D and without; with D and only the same number of seconds, about 0.1 dB. So they are as near as the one line, and no nearer. D has nothing to add here: its loss stays at 1.39 = 2 log 2, which is guessing, and the patches of the one line are more than a hundred times nearer to the truth's than those of other real scenes, so by this ruler almost no realness is left to win. (The setting favours the one line: it is given the exact weights of the grey sensor, and both pictures are without noise and fit each other exactly.) Move ξ between the two sources:
 
 # %%
 

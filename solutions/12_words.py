@@ -80,7 +80,7 @@ def seed(n):
 
 
 # %% [markdown]
-# "A happy person with long hair and sunglasses." Today a computer draws this in seconds. The first networks that were conditioned on a word (2006) drew single digits. Between the two lie many ideas: a label as ten more pixels, a discriminator that reads, one space for pictures and sentences, pictures made of tokens, attention from places to words. We build a small version of each, train it on the same faces and sentences, and ask the same question of all: *how much of the sentence is in the picture?*
+# "A happy person with long hair and sunglasses." Today a computer draws this in seconds. One of the first networks that were conditioned on a word (2006) drew single digits. Between the two lie many ideas: a label as ten more pixels, a discriminator that reads, one space for pictures and sentences, pictures made of tokens, attention from places to words. We build a small version of each, train it on the same faces and sentences, and ask the same question of all: *how much of the sentence is in the picture?*
 #
 # ## 1 · What does a sentence ask for?
 #
@@ -110,7 +110,7 @@ print(f"the same picture as a training person: {same[0]}, as a person left out: 
 assert same == (0, 6)
 
 # %% [markdown]
-# A **judge** looks at a picture and says which of these facts it shows. The judge is the classifier of lecture 05. No model of this lecture was trained with it: *a network that guides the pictures must not judge them*. The judge and the network of the Fréchet distance have themselves seen the last 113 people in their training. (On 516 faces that it had not seen, its card says how often the judge is right.) The judge tells glasses from none, a beard from none, five skins, 26 heads and 14 expressions apart.
+# A **judge** looks at a picture and says which of these facts it shows. The judge is the classifier of faces of lecture 02. No model of this lecture was trained with it: *a network that guides the pictures must not judge them*. The judge and the network of the Fréchet distance have themselves seen the last 113 people in their training. (The judge's card says how often it is right on 516 faces that it had not seen.) The judge tells glasses from none, a beard from none, five skins, 26 heads and 14 expressions apart.
 #
 # Its numbers need a ceiling and a floor. The ceiling is real faces with their own sentences. One floor is real faces with the sentences of other people, another is one picture for all sentences. **How many of the five facts does the picture of another person show, on average?**
 
@@ -148,7 +148,7 @@ assert max(grey.mean, stranger.mean) <= floor < 0.45 and ceiling.mean > 0.95
 figures.scoreboard(scores)
 
 # %% [markdown]
-# A uniform grey picture is a higher floor than a stranger (0.35 and 0.32). The judge must always give an answer, and of a grey picture it says "no glasses" and "no beard", which is true of 60 and 79 % of the people. A stranger's picture agrees in 52 and 68 %. One fixed face with the commonest of each fact would reach 0.38, and no other single picture more: this is what "the floor" means below. So a share of 0.7 for the beard means nothing, and the same share for the head means a lot. The table of section 10 repeats these three rows; elsewhere only this floor is given.
+# A uniform grey picture is a higher floor than a stranger (0.35 and 0.32). The judge must always give an answer, and of a grey picture it says "no glasses" and "no beard", which is true of 60 and 79 % of the people. A stranger's picture agrees in 52 and 68 %. One fixed face with the commonest value of each fact would reach 0.38, and no other single picture could reach more: this is what "the floor" means below. So a share of 0.7 for the beard means nothing, and the same share for the head means a lot. The table of section 10 repeats these three rows; elsewhere only this floor is given.
 #
 # The test sentences mention all five facts. Some pairs of a head and a skin never occur together in training; section 10 asks for them.
 
@@ -232,7 +232,7 @@ if full:
 plots.bars(reached, "log-likelihood of test digits, nats")
 
 # %% [markdown]
-# The changes of contrastive divergence are not the gradient of any function (Sutskever and Tieleman 2010). Still it ends at −20.80 nats a digit where the exact gradient ends at −20.76 (independent pixels: −24.9), in about a quarter of the time.
+# The changes of contrastive divergence are not the gradient of any function (Sutskever and Tieleman 2010). Still contrastive divergence ends at −20.80 nats a digit where the exact gradient ends at −20.76 (independent pixels: −24.9), in about a third of the time.
 #
 # Hinton, Osindero and Teh (2006) stacked such machines and gave the top one ten more visible units, one for each digit. To sample a five, hold the unit "5" on, start the other units from coin tosses, and let the top machine go up and down. This was one of the first networks that drew what a label asked for. Here the judge is a support vector machine on pixels. **After how many steps does the judge read the requested digit in most of the pictures?**
 
@@ -284,7 +284,7 @@ def names(pictures):
 sliders.strips("steps", stops, lambda pictures: f"the judge reads <b>{names(pictures)}</b>")
 
 # %% [markdown]
-# The columns request the digits 0 to 9. At 0 steps the judge reads the requested digit in 20 % of the pictures (by chance 10 %): what is shown of a state is its probabilities after one more way up and down, so the label has already been heard once. After 10 steps the share is 78 %, after 100 steps 88 %, and of real digits this judge reads 94.4 %. The label takes effect slowly. It is only ten of the top machine's 106 visible units, and each step starts from the picture of the step before. The fine-tuning of the whole stack with which the paper ends is left out here.
+# The columns request the digits 0 to 9. At 0 steps the judge reads the requested digit in 20 % of the pictures (by chance 10 %). This is above chance because a state is shown by the probabilities after one more pass up and down, and this pass already uses the label. After 10 steps the share is 78 %, after 100 steps 88 %; on real digits the judge is right in 94.4 %. The label takes effect slowly. Two likely reasons: it is only ten of the top machine's 106 visible units, and each step starts from the state of the step before. The fine-tuning of the whole stack with which the paper ends is left out here.
 
 # %% [markdown]
 # ### Looking at words while drawing
@@ -310,7 +310,7 @@ plots.grid(2 * placed.x - 1, width=3)
 #
 # The prior $P$ is a Gaussian with mean $\tanh(W_\mu h_{t-1})$ and standard deviation $\exp(\tanh(W_\sigma h_{t-1}))$. `write` places a grid of 8 × 8 Gaussians on the canvas; its position and stride depend on $h_t$ (DRAW, Gregor and others 2015).
 #
-# In training a second LSTM sees the picture $x$ and the error $x - \sigma(c_{t-1})$, and returns the Gaussian $Q(z_t \mid x, z_{<t})$ from which $z_t$ is sampled instead. The loss is the bound of lecture 02 with one KL term for each step:
+# In training a second LSTM sees the picture $x$ and the error $x - \sigma(c_{t-1})$, and returns the Gaussian $Q(z_t \mid x, z_{<t})$ from which $z_t$ is sampled instead. The loss is the negative bound of lecture 02 with one KL term for each step:
 #
 # $$\mathcal L = -\log p(x \mid z) + \sum_{t=1}^{T} \mathrm{KL}\big(Q(z_t \mid x, z_{<t}) \,\|\, P(z_t \mid h_{t-1})\big) .$$
 #
@@ -380,7 +380,7 @@ if full:
     assert seen < mean_seen + 0.05  # attention does not help here
 
 # %% [markdown]
-# The place is always right. The requested digit is read in 87 % of the pictures for pairs that occurred in training (ceiling 94 %, floor 10 %), but in only 20 % for pairs that did not. The paper shows samples for such pairs as its evidence that the model generalises; ours, which is smaller and trained for a minute, does not. Its place is right, so it understood half of the caption. What does it draw instead of the digit?
+# The place is always right. The requested digit is read in 87 % of the pictures for pairs that occurred in training (ceiling 94 %, floor 10 %), but in only 20 % for pairs that did not. The paper shows samples for such pairs as its evidence that the model generalises; ours, which is smaller and trained for a minute, hardly does: 20 % is above the floor, but far below 87 %. Its place is right, so it understood half of the caption. What does it draw instead of the digit?
 
 # %%
 _, crops = align_draw.found_places(canvases["attention"][-1][new])
@@ -394,9 +394,9 @@ if full:
     assert allowed > 0.6
 
 # %% [markdown]
-# Look up in the list which digit a "six at the bottom left", which never occurred, has become. The 79 % alone say little: seven or eight of the ten digits occur at each place, so a random digit would reach 74 %. But 20 % are the requested digit itself, so nearly all of the wrong digits (99 %, by chance 82 %) are digits that occurred there. The network learned the pairs: which digits occur at a place, and how they look there. Nothing in its loss asks it to keep the two apart.
+# In the list, the "six at the bottom left", which never occurred in training, has become a four in 14 of 15 pictures. The 79 % alone say little: seven or eight of the ten digits occur at each place, so a random digit would reach 74 %. But 20 % are the requested digit itself, so nearly all of the wrong digits (79 of the 80 %; by chance 82 of 100) are digits that occurred there. The network learned the pairs: which digits occur at a place, and how they look there. Nothing in its loss asks it to keep the two apart.
 #
-# The last two rows of the table are the control: with the mean of the words in every step, the same network does as well (also from a second seed). So attention is not needed here. A caption of ten words has only three that matter, and a mean of ten vectors of 64 numbers has room for all three. Whether attention helps with longer sentences is not measured here. What is attention used for, then?
+# The last two rows of the table are the control: with the mean of the words in every step, the same network does as well (also from a second seed). So attention is not needed here. A caption of ten words has only three that matter, and a mean of ten vectors of 64 numbers has room for all three. Whether attention helps with longer sentences is not measured here. What is attention used for, then? Each of the next two tables is for one caption: how much attention each word gets in each step, in per cent, and above it the canvas after this step.
 
 # %%
 two = [align_draw.caption(3, 0), align_draw.caption(4, 3, 1)]
@@ -423,7 +423,7 @@ if full:
 plots.curves(range(1, 7), share, "step", "share of the attention")
 
 # %% [markdown]
-# In the first step 86 % of the attention goes to the two words of the place (even share: 22 %), and what is painted is still faint. Later it spreads: 39 % to the place and 18 % to the digit (even share: 11 %). So the network attends first to where. The digit's share is no fixed number: in a second training, from another seed, it was the even share.
+# In the first step 86 % of the attention goes to the two words of the place (even share: 22 %), and what is painted is still faint. Later it spreads: 39 % to the place and 18 % to the digit (even share: 11 %). So the network attends to the place first. The digit's share depends on the training: in a second one, from another seed, it equalled the even share.
 
 # %% [markdown]
 # Do these shares tell which words the picture depends on? A test: hide words from the attention, while the LSTM reads the whole caption as before. **In how many pictures is the digit still read, if its word gets no attention at all?**
@@ -448,7 +448,7 @@ if full:
 # %% [markdown]
 # Without any attention to its word, the digit is read in 80 % of the pictures instead of 87 %. If *only* the words of the place can be attended to, it is still 76 %. The vectors of "left" or "top" come from an LSTM that has read the whole caption, and they carry the digit. So a share of attention says where the network takes its information from, not which word the information is about. Hiding the place does harm: the network was trained to look there.
 #
-# The pictures of alignDRAW for photographs were blurred, like those of the autoencoders of lecture 02, and the paper sharpens them with a GAN. On the faces of this course this network was tried too, and drew fog; it is not run here.
+# The pictures of alignDRAW for photographs were blurred, like those of the autoencoders of lecture 02, and the paper sharpens them with a GAN. On the faces of this course this network drew only blurred shapes; it is not run here.
 
 # %% [markdown]
 # ## 3 · One space for both
@@ -495,7 +495,7 @@ print(f"{contrastive_loss(torch.ones(n, 4), torch.ones(n, 4), 1.0):.2f}")
 card("clip_peeps32", "steps", "own", "time")
 
 # %% [markdown]
-# The network was never given the five facts as such, only whole sentences. Yet it can be asked about a single fact: "a person with long hair", "a person with a bun", …: the sentence with the largest cosine is its answer (**zero-shot classification**). **Which of three facts does it get right least often: the head, the skin or the expression (face)?**
+# With 500 sentences to choose from, the network finds the right one for 86 % of the faces (by chance 0.2 %). It was never given the five facts as such, only whole sentences. Yet it can be asked about a single fact: "a person with long hair", "a person with a bun", …: the sentence with the largest cosine is its answer (**zero-shot classification**). **Which of three facts does it get right least often: the head, the skin or the expression (face)?**
 
 # %%
 # Replace ... by one of: "head", "skin", "face"
@@ -537,13 +537,13 @@ single = sum(others.count(those) == 1 for those in others)
 print(f"of {len(others)} people, the other four facts and the colour single out {single}")
 
 # %% [markdown]
-# The baseline is always to give the commonest answer. The network is far above it for the head and the skin, clearly above it for the expression (41 %, baseline 12 %), and not above it for the beard (79 %, baseline 79 %, standard error 2 points). So its answers on beards are right no more often than a constant one. This does not prove that the embedding knows nothing of beards: answers of "a beard" for the right number of faces, but at random, would be right in only 67 %. How often it gives this answer is not shown. (The phrases were "no beard" and "a beard". In training, goatees and moustaches have phrases of their own; with all four the answer is right less often, in 65 %.) Of the other facts, the expression is furthest from a perfect answer.
+# The baseline is always to give the commonest answer. The network is far above it for the head, the skin and the glasses, clearly above it for the expression (41 %, baseline 12 %), and not above it for the beard (79 %, baseline 79 %, standard error 2 points). So its answers on beards are right no more often than a constant one. This does not prove that the embedding knows nothing of beards: a network that answered "a beard" for the right number of faces, but at random, would be right in only 67 %. How often this network answers "a beard" is not shown. (The phrases were "no beard" and "a beard". In training, goatees and moustaches have phrases of their own; with all four the answer is right less often, in 65 %.) Of the other facts, the expression is furthest from a perfect answer.
 #
-# Is the expression not needed in training, because the other facts tell everybody in a batch apart? No: of 128 people the other four facts and the colour single out 96, and fewer in training, where sentences leave facts out. So the loss does ask for the expression. More likely causes are that it is a matter of a few pixels with 14 classes, and that training was short; what would help is measured nowhere here. In any case a picture that is guided by this network will show the requested expression less reliably than the requested skin.
+# Is the expression not needed in training, because the other facts tell everybody in a batch apart? No: of 128 people the other four facts and the colour single out 96, and fewer in training, where sentences leave facts out. So the loss does ask for the expression. More likely causes are that it is a matter of a few pixels with 14 classes, and that training was short. What would help is not measured here. From pictures that are guided by this network, expect the requested skin more often than the requested expression.
 #
 # ## 4 · A discriminator that reads
 #
-# **StackGAN** (Zhang and others 2017) is a GAN conditioned on a sentence. The generator gets noise and the vector of the sentence; the discriminator sees a picture *and* the sentence. But what makes a discriminator read? A third kind of pair: a real picture with the sentence of another one (Reed and others 2016).
+# **StackGAN** (Zhang and others 2017) is a GAN conditioned on a sentence. The generator gets noise and the vector of the sentence (here the vector from the network of section 3); the discriminator sees a picture *and* the sentence. But what makes a discriminator read? A third kind of pair: a real picture with the sentence of another one (Reed and others 2016).
 #
 # ### Exercise 3 · The matching loss
 #
@@ -551,7 +551,7 @@ print(f"of {len(others)} people, the other four facts and the colour single out 
 #
 # $$-\overline{\log \sigma(D(x, t))} - \tfrac12\Big[\overline{\log\big(1 - \sigma(D(G(t), t))\big)} + \overline{\log\big(1 - \sigma(D(x, t'))\big)}\Big].$$
 #
-# The arguments are the three rows of logits in the order of the formula, `(B,)` each. Logits of ±90 occur, so do not take the logarithm of a sigmoid: in float32 that is $\log 0$. *Three lines, five minutes.*
+# The bars are means over the batch. The arguments are the three rows of logits in the order of the formula, `(B,)` each. Logits of ±90 occur, so do not take the logarithm of a sigmoid: in float32 that is $\log 0$. *Three lines, five minutes.*
 
 
 # %%
@@ -656,7 +656,7 @@ if full:
     assert gain.mean().abs() < 0.03  # the last one: another's sentence
 
 # %% [markdown]
-# This second stage, after 2,000 steps, does not do what it is for. Its pictures are sharper than real ones, but what is sharp is grain and contrast: the Fréchet distance to real faces grows from 17.6 to 20.8 (the floor is 4.2), and the judge finds less. It does not read either: with the sentence of another person it draws almost the same, and as many facts are found. So this second stage has learned edges and contrast, and nothing of the sentence that the judge can find.
+# This second stage, after 2,000 steps, does not do what it is for. Its pictures are sharper than real ones, but what is sharp is grain and contrast: the Fréchet distance to real faces grows from 17.6 to 20.8 (as many training faces: 4.2), and the judge finds fewer facts. It does not read either: with the sentence of another person it draws almost the same, and as many facts are found. So this second stage has learned edges and contrast, and nothing of the sentence that the judge can find.
 #
 # This is one short training, and no verdict on the idea: 2,000 steps of 32 are sixteen passes through our faces, where the paper trained each stage for 600 passes. Whether more steps would be enough is not measured here.
 #
@@ -699,7 +699,7 @@ for name, x in {"4 × 4 pixels, enlarged": small, "64 tokens": rebuilt}.items():
 plots.rows({"real": real[:10], "4 × 4 pixels": small[:10], "64 tokens": rebuilt[:10]})
 
 # %% [markdown]
-# With about as many bytes, a picture of 4 × 4 pixels keeps little (the floor of facts is 38 %, the ceiling 99 %). The 64 tokens keep most. Their share is the new ceiling: a network that draws tokens is not expected to do better than the row "rebuilt from tokens".
+# With about as many bytes, a picture of 4 × 4 pixels keeps little: 44 % of the facts are found (floor 38 %, ceiling 99 %). The 64 tokens keep most of the facts, 93 %. This share is the new ceiling: a network that draws tokens is not expected to do better than the row "rebuilt from tokens".
 #
 # How can such an encoder learn? The rounding is a step function, and its gradient is 0 almost everywhere.
 #
@@ -795,11 +795,11 @@ if full:
 figures.usage(counts)
 
 # %% [markdown]
-# After 60 steps the plain codebook and the one of moving averages each use about 20 of their 256 codes. With restarts, which here includes a start from the data, more than 160 are used. The error is 0.14 (0.15 with moving averages, 0.20 plain); one seed does not rank the first two. A code that is nearest to no place gets no gradient and stays where it is. These are single short runs. The codebook of this section was trained with restarts for 900 steps: it uses all 256 codes, with a perplexity of 159.
+# After 60 steps the plain codebook and the one of moving averages each use about 20 of their 256 codes. With restarts, which here includes a start from the data, more than 160 are used. The error is 0.14 (0.15 with moving averages, 0.20 plain); one seed does not rank restarts and moving averages. A code that is nearest to no place gets no gradient and stays where it is. These are single short runs. The codebook of this section was trained with restarts for 900 steps: it uses all 256 codes, with a perplexity of 159.
 #
 # ### With a discriminator
 #
-# A squared error is lowest at the mean of all pictures that fit the tokens, and such a mean is blurred. A **VQGAN** (Esser and others 2021) trains the decoder with a discriminator as well, which looks at patches of real and rebuilt pictures. The weight of its loss is the ratio of two gradients at the last layer, $\lambda = 0.8\,\lVert\nabla \mathcal L_{\text{rec}}\rVert / (\lVert\nabla \mathcal L_G\rVert + \delta)$, so that neither loss dominates (0.8 and $\delta = 10^{-4}$ are from the published code).
+# A squared error is lowest at the mean of all pictures that fit the tokens, and such a mean is blurred. A **VQGAN** (Esser and others 2021) trains the decoder with a discriminator as well, which looks at patches of real and rebuilt pictures. The weight of its loss is the ratio of two gradients at the last layer, $\lambda = 0.8\,\lVert\nabla \mathcal L_{\text{rec}}\rVert / (\lVert\nabla \mathcal L_G\rVert + \delta)$, where $\mathcal L_G$ is the loss of the decoder against the discriminator. With this weight neither loss dominates (0.8 and $\delta = 10^{-4}$ are from the published code).
 #
 # What does the discriminator add? We train the decoder of the codebook above on, twice: with the discriminator and without. All else is the same: the tokens, the faces and their order, the number of steps and the reconstruction loss $\mathcal L_{\text{rec}}$, which is the mean absolute error plus the squared distance of the first feature maps of the contrastive network. The discriminator joins after 50 steps.
 
@@ -852,7 +852,7 @@ assert ends["psnr", "with"][1] < ends["psnr", "without"][0]
 # %% [markdown]
 # In all three seeds the discriminator makes the rebuilt pictures sharper (0.75 … 0.77 of the sharpness of real pictures, 0.66 without it) and brings them nearer to real faces (Fréchet distance 1.5 … 1.8, without it 2.2 … 2.3). Its price is 0.2 … 0.3 dB of PSNR. The judge reads about as much in both (0.92 … 0.93 of the facts, 0.99 in real faces): the tokens are the same, and a decoder does not know more about a person than they say.
 #
-# The comparison with the untouched decoder is less flattering. Its Fréchet distance is 1.7 and its sharpness 0.66 (the row "as it was", for the 500 people; the study measured the first 387 of them). So the training without the discriminator increased the distance, and the discriminator does little more than win that back; only the sharpness is truly gained. Why the distance increased is not tested here; the reconstruction loss is another one than before (absolute instead of squared error, and features).
+# The comparison with the untouched decoder is less flattering. Its Fréchet distance is 1.7 and its sharpness 0.66 (the row "as it was", for the 500 people; the study measured the first 387 of them). So the training without the discriminator increased the distance, and the discriminator does little more than win that back; only the sharpness is truly gained. Why the distance increased is not tested here; the reconstruction loss is another one than before (absolute instead of squared error, and features). All the distances of this comparison are below that of training faces, 3.85, because the rebuilt pictures show the very people with whom they are compared.
 #
 # Look at λ on its logarithmic axis. λ is a ratio, so its fall to 0.01 says that the discriminator's gradient became about 80 times as large as that of the reconstruction loss; which of the two gradients changed is not shown. λ times the discriminator's gradient always has about 0.8 of the norm of the reconstruction loss's gradient at the last layer, by definition of λ.
 #
@@ -935,7 +935,7 @@ print(f"training faces, their own sentences: {heart.mean():.2f} nats a token")
 assert heart.mean() < 0.6 * own.mean()
 
 # %% [markdown]
-# If each token had to be guessed from how often its code occurs in training faces, it would cost as much as the first bar says, and less if the place is known as well (corners are white). The tokens before it lower the price to less than a third of that, even without a sentence. The right sentence saves 0.10 nats a token, 6.5 nats a picture. This is not little: the facts of a sentence have an entropy of at most 9.6 nats, so no sentence can save an ideal network more than 0.15 nats a token on average. The sentence of another person costs 9.3 nats a picture more than none. So the network does read; the tokens before save more because most of a picture does not depend on these facts. (On training faces with their own sentences it pays only 0.43 nats a token: it has begun to learn them by heart.)
+# If each token had to be guessed from how often its code occurs in training faces, it would cost 5.1 nats, or 3.6 if the place is known as well (corners are white). The tokens before it lower the price to 1.09, even without a sentence. The right sentence saves 0.10 nats a token, 6.5 nats a picture. This is not little: the facts of a sentence have an entropy of at most 9.6 nats, so no sentence can save an ideal network more than 0.15 nats a token on average. The sentence of another person costs 9.3 nats a picture more than none. So the network does read; the tokens before save more because most of a picture does not depend on these facts. (On training faces with their own sentences it pays only 0.43 nats a token: it has begun to learn them by heart.)
 #
 # To sample a picture is to choose 64 times. If each token is sampled from the whole distribution, an unlikely one comes up now and then, and all later tokens are conditioned on it. **Nucleus sampling** (Holtzman and others 2020) cuts the tail off: the nucleus is the smallest set of tokens that together hold at least the probability $p$.
 #
@@ -998,7 +998,7 @@ print(f"seconds a picture: {seconds[False]:.3f} and {seconds[True]:.3f}")
 assert torch.equal(sampled[False], sampled[True]) and seconds[True] < seconds[False]
 
 # %% [markdown]
-# The tokens are the same, and so are the logits up to the rounding of float32. 41 times fewer places are computed, but the time falls only to about a seventh; a likely reason is that one place at a time does not keep a processor busy.
+# The tokens are the same, and so are the logits up to the rounding of float32. With the cache, one place is computed instead of 41, but the time falls only to about a seventh; a likely reason is that one place at a time does not keep a processor busy.
 #
 # ### Guidance, and a network that reads its own pictures
 #
@@ -1030,7 +1030,7 @@ shown = {name: vq.pictures(image[:10]) for name, image in variants.items()}
 plots.rows(shown | {"who is asked for": real[:10]})
 
 # %% [markdown]
-# ± is one standard error over the pictures. Compare $w = 1$ with the floor, $w = 2$ and $w = 4$ with $w = 1$, and best of 4 with the mean of its own four samples. With $w = 2$ more facts are found than with $w = 1$, at no measurable cost in Fréchet distance (section 10). At $w = 4$ shapes fall apart, and facts are lost again. Best of 4 costs more than four times as much (four samples, each of them read once) and changes nothing in the sampling itself. What it gains comes from reading alone, and the network that reads is the one that draws, not the judge.
+# ± is one standard error over the pictures. Compare $w = 1$ with the floor, $w = 2$ and $w = 4$ with $w = 1$, and best of 4 with the mean of its own four samples. With $w = 2$ more facts are found than with $w = 1$. For these few pictures the difference is less than two standard errors; for the 500 of section 10 it is clear (0.64 and 0.58, ± 0.01 each), at no measurable cost in Fréchet distance. At $w = 4$ shapes fall apart, and facts are lost again. Best of 4 costs more than four times as much (four samples, each of them read once) and changes nothing in the sampling itself. What it gains comes from reading alone, and the network that reads is the one that draws, not the judge.
 #
 # As a reader, how good is it? The next cell lets it write the likeliest word each time ("greedy" captions) for real test faces, and counts how often what a caption says is true. The baseline is the commonest answer for the same faces.
 
@@ -1049,7 +1049,7 @@ for fact, each in said.items():
 print(*captions[:3], sep="\n")
 
 # %% [markdown]
-# Compare the two numbers of a line: what the network says of glasses and beards is worth something only as far as it is right more often than a caption of the same faces that always says "no": 29 against 23 of 36 for beards, 35 against 22 for glasses. Heads, skins and glasses are named correctly almost always; the expression, a matter of few pixels, is the hardest.
+# Compare the two numbers of each line. What the network says of glasses and beards is worth something only if it is right more often than a caption that always says "no": it is right in 35 of 36 captions against 22 for glasses, and in 29 of 36 against 23 for beards. (For beards the difference is six captions of 36, which may be chance.) Heads, skins and glasses are named correctly almost always. The expression, a matter of few pixels, is the hardest: right in 14 of 39.
 #
 # ## 7 · Many at once
 #
@@ -1104,7 +1104,7 @@ print(f"frequencies by place: {nats['frequencies by place']:.2f}")
 plots.curves(hide, costs, "hidden tokens of 64", "nats a hidden token", xticks=hide)
 
 # %% [markdown]
-# With all 64 tokens hidden and no sentence, only the frequencies by place are left: 3.6 nats, as in section 6. The sentence lowers this to 1.45. This saving is not comparable with the 0.1 nats of the next-token network: here each place is priced without the others, so what the sentence says of the head is saved again at each place. The more tokens are visible, the cheaper are the others, and the less a sentence adds.
+# With all 64 tokens hidden and no sentence, only the frequencies by place are left: 3.6 nats, as in section 6. The sentence lowers this to 1.45. This saving is not comparable with the 0.1 nats of the next-token network: here each place is priced without the others, so what the sentence says of the head is saved again at each place. The more tokens are visible, the less each hidden one costs, and the less a sentence adds.
 #
 # Sampling goes in **passes**: sample all hidden tokens, keep those of which the network is surest, and hide the others again. As in the published code, random (Gumbel) noise is added to the log-probabilities in this choice: it is large in the first pass and 0 in the last. After pass $i$ of $T$, $\lfloor 64 \cos(\pi i/2T) \rfloor$ places are still hidden.
 #
@@ -1154,7 +1154,7 @@ sliders.masked_film(
 )
 
 # %% [markdown]
-# **With guidance $w = 2$, what happens to the facts of a full sentence if all 64 tokens are drawn in a single pass?**
+# **With guidance $w = 2$, what happens to the facts of a full sentence if all 64 tokens are drawn in a single pass instead of eight?**
 
 # %%
 # Replace ... by one of: "nearly all are lost", "about half are lost", "few or none are lost"
@@ -1239,7 +1239,7 @@ plots.rows({name: x[:10] for name, x in climbed.items()})
 # %% [markdown]
 # The optimised pictures reach a higher cosine than real pairs. The judge, which took no part, finds more of the facts than at the start, but fewer than in real faces. With codes (0.70 and 0.62) the share is far above the floor of 0.38, so there the optimisation puts something of the sentence into the picture. With pixels (0.44 ± 0.04) it is not clearly above this floor, so the rise proves no reading. No clean face appears either: the pixels become noise on the old face, the codes become patches of skin and hair. The cutouts do not help the judge here (0.62 ± 0.04 of the facts with them, 0.70 ± 0.05 without). Pixels and codes moved at different learning rates, so their difference has more than one possible cause.
 #
-# This has two lessons. After optimisation a score no longer measures what it measured before: the cosine is above that of real faces (0.84 … 0.90, real 0.78), the facts are far below (0.44 … 0.70, real 0.99). So no network that takes part in a loss is a judge in this course. And even an independent judge proves little about such pictures: it too was trained on faces only, and may find as many facts in these pictures as in the output of a good generator (codes 0.70, the next-token network of section 6 0.65). Look at the pictures.
+# This has two lessons. After optimisation a score no longer measures what it measured before: the cosine is above that of real faces (0.84 … 0.90, real 0.78), the facts are far below (0.44 … 0.70, real 0.99). So no network that takes part in a loss is a judge in this lecture. And even an independent judge proves little about such pictures: it too was trained on faces only, and may find as many facts in these pictures as in the output of a good generator (codes 0.70, the next-token network of section 6 0.65). Look at the pictures.
 #
 # ## 9 · Attention from places to words
 #
@@ -1370,10 +1370,10 @@ plots.rows(found | {"real": real[:8]})
 # Read the table by columns, because each column ranks the methods differently.
 #
 # - **Head and skin** have a low floor, so here a high share means that the sentence was obeyed. The masked network and the latent flow are closest to the ceiling.
-# - **Face**: compare each method with the floor and with "rebuilt from tokens". The tokens keep the expression of most faces, so where a method stays at the floor, the tokens are not the reason. It is a matter of few pixels and of one word in a sentence.
+# - **Face**: compare each method with the floor and with "rebuilt from tokens". The tokens keep the expression of most faces, so where a method stays at the floor, the tokens are not the reason. The expression is a matter of few pixels and of one word in a sentence.
 # - **Glasses and beard**: there are two floors: always "no" (the grey picture, 0.60 and 0.79), and drawing them as often as they occur but at random (another's sentence, 0.52 and 0.68). Only a share above the higher floor shows by itself that a method reads. Below it the share does not decide: a method that draws beards at random in 10 % of its pictures would be right in 73 %, and one that reads but draws too many may fall below 68 %. How often each method draws them is not measured here.
 # - **Fréchet distance** ranks the methods in another order than the facts. A distance between two sets of pictures does not know which picture was drawn for which sentence: the next-token network is nearer to real faces than the latent flow, and finds fewer facts. Differences of one or two ± are not a ranking: the masked network (3.5 ± 0.2) and the training faces (3.8 ± 0.2) cannot be told apart.
-# - **Time**: each stage of StackGAN is a single forward pass (0 ms means less than half a millisecond). Guidance makes the next-token network slower because it runs it twice, and the masked network computes all places in each pass.
+# - **Time**: each stage of StackGAN is a single forward pass (0 ms means less than half a millisecond). With guidance the next-token network is slower because it is run twice for each token, and the masked network computes all places in each pass.
 #
 # ### Never together
 #
@@ -1433,7 +1433,7 @@ kinds = ["together in training", "never together"]
 figures.pairs_of_shares(pairs, kinds, "share of pictures with both head and skin")
 
 # %% [markdown]
-# In both sentences the skin was changed, so the difference comes from the pair and not from the change. For the next-token network it is large. A possible explanation is that in training the tokens of such a head were never followed by those of this skin. It is not tested here. The masked network loses much less: 0.10 ± 0.03 in this run, and 0.06 ± 0.03 with the next seed. Both are two to three standard errors above 0: some loss is likely, but its size is uncertain.
+# In both sentences the skin was changed, so the change alone does not explain the difference. For the next-token network it is large. A possible explanation is that in training the tokens of such a head were never followed by those of this skin. It is not tested here. The masked network loses much less: 0.10 ± 0.03 in this run, and 0.06 ± 0.03 with the next seed. Both are two to three standard errors above 0: some loss is likely, but its size is uncertain.
 #
 # ### Say it
 #
@@ -1487,7 +1487,7 @@ sliders.say_it(
 # - K. Gregor, I. Danihelka, A. Graves, D. J. Rezende, D. Wierstra. DRAW: a recurrent neural network for image generation. *ICML* 2015, arXiv:1502.04623.
 # - S. Reed, Z. Akata, X. Yan and others. Generative adversarial text to image synthesis. *ICML* 2016, arXiv:1605.05396.
 # - H. Zhang, T. Xu, H. Li and others. StackGAN: text to photo-realistic image synthesis with stacked generative adversarial networks. *ICCV* 2017, arXiv:1612.03242.
-# - A. van den Oord, O. Vinyals, K. Kavukcuoglu. Neural discrete representation learning. *NeurIPS* 2017, arXiv:1711.00937.
+# - A. van den Oord, O. Vinyals, K. Kavukcuoglu. Neural discrete representation learning. *NIPS* 2017, arXiv:1711.00937.
 # - P. Dhariwal, H. Jun, C. Payne and others. Jukebox: a generative model for music. arXiv:2005.00341, 2020.
 # - A. Holtzman, J. Buys, L. Du, M. Forbes, Y. Choi. The curious case of neural text degeneration. *ICLR* 2020, arXiv:1904.09751.
 # - A. Radford, J. W. Kim, C. Hallacy and others. Learning transferable visual models from natural language supervision. *ICML* 2021, arXiv:2103.00020.
