@@ -173,7 +173,7 @@ shown = torch.cat([model.mean.view(1, 3, 32, 32), pictures])
 plots.panels(dict(zip(names, shown, strict=True)), height=1.15)
 
 # %% [markdown]
-# **Claim.** The first two components describe almost only the head (hair and hats), the third the colour of the skin. Glasses come late and are spread over several components, since they
+# **Claim.** The first two components describe almost only the head (hair and hats), the third mostly the colour of the skin. Glasses come late and are spread over several components, since they
 # change few pixels. The table shows what share of a component's variance lies between the groups of an
 # attribute. The last row is the floor: the 27 expressions, shuffled among the faces.
 
@@ -506,7 +506,7 @@ plots.rows(
 # %% [markdown]
 # Strictly, `decode(noise)` is the *mean* of $p(x \mid z) = \mathcal N(\hat x, I)$. A sample of the model adds noise of standard deviation 1, as in the fourth row. Like most papers, we show means from here on.
 #
-# The **Fréchet distance** compares mean and covariance of a small network's features of faces (lecture 05). Its floor is the distance of as many other real faces. For a fair comparison the VAE's codes are drawn from a fitted Gaussian, too.
+# The **Fréchet distance** compares mean and covariance of a small network's features of faces (lecture 05). Its floor is the distance of as many other real faces. For a fair comparison we draw the VAE's codes twice: from its prior, and from a Gaussian with full covariance fitted to them.
 
 # %%
 net = metrics.FeatureNet("peeps")
@@ -545,7 +545,7 @@ plots.bars(
 )
 
 # %% [markdown]
-# **More than half of the autoencoder's distance above the floor came from the independence that we assumed.** With full covariance it even beats the VAE's prior, and is close to the VAE with full covariance. Is that due to the short training? Take the course's weights, trained for 3,000 steps (autoencoder) and 4,000 steps (VAE):
+# **More than half of the autoencoder's distance above the floor came from the independence that we assumed.** After the 1,200 steps of a laptop it even beats the VAE's prior with full covariance, and is close to the VAE with full covariance. Is that due to the short training? Take the course's weights, trained for 3,000 steps (autoencoder) and 4,000 steps (VAE):
 
 # %%
 longer_ae = load_weights("ae_peeps32", autoencoders.Autoencoder(nc=3, size=32, latent=32))
@@ -728,9 +728,9 @@ plots.rows(
 )
 
 # %% [markdown]
-# The two numbers of the code describe the hair, where a mistake changes most pixels, and not the face. So every face gets the same features: a faint pair of glasses, a hint of a beard, a mouth half open.
+# The two numbers of the code describe the hair and roughly the skin, where a mistake changes most pixels, and not the features. So every face gets the same features: a faint pair of glasses, a hint of a beard, a mouth half open.
 #
-# The loss causes this. Under squared error the best answer to a code is the **mean** of all pictures that share it. In the smallest case half of the
+# Nor is it the noise in training: at β = 0 (section 5) nothing stops σ from going to 0, and the error fell only from 215 to 203. The loss causes this. Under squared error the best answer to a code is the **mean** of all pictures that share it. In the smallest case half of the
 # pictures are −1, half +1, and the code does not say which. The best single answer is 0, which is *neither*.
 
 # %%
@@ -917,7 +917,7 @@ plots.rows(reddest)
 #
 # The encoder learns to put real pictures near the prior and generated ones away from it; the decoder learns to draw pictures that the encoder puts near the prior. Lectures 03 to 05 study such games.
 #
-# We compare three models with the encoder and decoder of section 5 and equal training: 800 steps of 64 faces, three seeds, learning rate 0.001. *Precision* is the share of the samples that lie among the real faces, *recall* the share of the real faces that lie among the samples (lecture 05). The table was measured beforehand (`course_lib/studies/judged.py`). You train the VAE; the other two come with the course.
+# We compare three models with the encoder and decoder of section 5 and equal training: 800 steps of 64 faces, three seeds, learning rate 0.001. (VAE/GAN's discriminator takes half of it, and its Adam has $\beta_1 = 0.5$, as is usual for GANs; the others have 0.9.) *Precision* is the share of the samples that lie among the real faces, *recall* the share of the real faces that lie among the samples (lecture 05). The table was measured beforehand (`course_lib/studies/judged.py`). You train the VAE; the other two come with the course.
 
 # %%
 torch.manual_seed(0)
@@ -967,7 +967,7 @@ assert max(scores["IntroVAE"]["precision"]) < min(scores["VAE"]["precision"])
 # - **DRAW** (Gregor and others 2015) is a recurrent VAE that paints on a canvas step by step, attending to one part of it at each step. **alignDRAW** (Mansimov and others 2016) added a caption, and drew "a stop sign is flying in blue skies", blurred but
 #   recognisable: often called the first modern text-to-image model.
 # - **VQ-VAE** (van den Oord and others 2017) makes the code discrete and learns its distribution afterwards. With a discriminator's loss added, it is one of the two compressors of latent diffusion models (Rombach
-#   and others 2022; lecture 07): there the VAE lives on.
+#   and others 2022; lecture 07). The other is a VAE with a tiny β: there the VAE lives on.
 #
 # ## To go further
 #

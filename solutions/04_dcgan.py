@@ -123,7 +123,7 @@ figures.numbers(
 # The output has one number per place of the window. Count the places along one side:
 #
 # - with `padding` $p$ on both sides the picture is $n + 2p$ wide;
-# - with `dilation` $d$ a kernel of $k$ weights spans $d(k-1) + 1$ pixels;
+# - with `dilation` $d$ neighbouring weights of the kernel lie on pixels that are $d$ apart (normally 1), so $k$ weights span $d(k-1) + 1$ pixels;
 # - so the window has room to move by $n + 2p - d(k-1) - 1$ pixels, in steps of `stride` $s$;
 # - a last step that does not fit is not taken.
 #
@@ -270,7 +270,7 @@ def receptive_field(layers):
 receptive_field = check("dcgan.receptive_field", receptive_field)
 
 # %% [markdown]
-# **DCGAN's discriminator has four convolutions of kernel 4 and stride 2. How many of the 64 pixels along one side does one number in the middle of the fourth map see?**
+# **The slides' discriminator begins with four convolutions of kernel 4 and stride 2. How many of the 64 pixels along one side does one number in the middle of the fourth map see?**
 
 # %%
 # Replace ... by a number
@@ -635,7 +635,7 @@ assert counts["kernel 4, stride 2"][2:-2, 2:-2].unique().tolist() == [4.0]
 figures.numbers(counts)
 
 # %% [markdown]
-# Kernel 4, which DCGAN uses, covers every pixel away from the edges four times. Is that enough? The four contributions to a pixel come from four different weights, and neighbouring pixels use *different* sets of weights, in a pattern that repeats every two pixels. The alternative, used in the student report (*Generative Models for Image Generation*), is to **enlarge, then convolve** (Odena and others 2016): all pixels share all weights.
+# Kernel 4, which the slides and this course use, covers every pixel away from the edges four times. (The paper's networks have kernel 5, which is not a multiple of the stride: its kernels overlap unevenly, as those of kernel 3 do.) Is kernel 4 enough? The four contributions to a pixel come from four different weights, and neighbouring pixels use *different* sets of weights, in a pattern that repeats every two pixels. The alternative, used in the student report (*Generative Models for Image Generation*), is to **enlarge, then convolve** (Odena and others 2016): all pixels share all weights.
 #
 # To test this, a constant map goes into both. **Claim.** With random weights the transposed convolution makes a pattern of period 2 from it; enlarge-and-convolve makes a constant.
 
@@ -714,11 +714,11 @@ assert min(at_two["DCGAN"]) > 10 and max(at_two["enlarge, convolve"]) < 3
 figures.spectra(pictures, {name: spectrum(some) for name, some in pictures.items()})
 
 # %% [markdown]
-# The bright dots in the first spectrum are the checkerboard artefact. The dots at the edges and corners (period 2) come from the last layer; the dots further in (periods 4, 8 and so on) come from the layers before it, whose patterns the later layers have enlarged. Training has to unlearn all of them. Real faces have a bright middle and a vertical line through it, but no dots. The Fourier transform takes the upper and lower borders for neighbours, and the neck, cut off at the lower border, does not continue at the upper one: this jump is part of the line.
+# The bright dots in the first spectrum are the checkerboard artefact. The dots at the left and upper edge, and in the corner between them (period 2), come from the last layer (−0.5 and +0.5 are the same frequency, drawn once, so the other two edges have none); the dots further in (periods 4, 8 and so on) come from the layers before it, whose patterns the later layers have enlarged. Training has to unlearn all of them. Real faces have a bright middle and a vertical line through it, but no dots. The Fourier transform takes the upper and lower borders for neighbours, and the neck, cut off at the lower border, does not continue at the upper one: this jump is part of the line.
 #
 # ## 6 · Faces
 #
-# The network of the printed table, exactly, learns the drawn faces at 64×64. One thing has to be added. A drawing has large areas of exactly one colour, and a fake has none: this alone lets $D$ tell them apart early. Against such a $D$ the non-saturating loss still gives $G$ large gradients (lecture 03), but unstable ones (Arjovsky and Bottou 2017).
+# The network of the printed table, exactly, learns the drawn faces at 64×64. The training needs more care than that of clothes; the first addition can be tested here. A drawing has large areas of exactly one colour, and a fake has none: this alone lets $D$ tell them apart early. Against such a $D$ the non-saturating loss still gives $G$ large gradients (lecture 03), but unstable ones (Arjovsky and Bottou 2017).
 # So $D$ looks through **noise**: Gaussian noise is added to every picture that it sees in training, real or fake (Sønderby and others 2017). **Claim.** At 32×32, with narrow networks and each of three seeds, the Fréchet distance after the same few steps is smaller with noise than without. The floor is the distance between training faces and held-out faces; the baseline is a generator without any training.
 
 # %%
@@ -766,7 +766,7 @@ assert max(far["noise 0.3"]) < min(far["no noise"]) < far["no training"][0]
 plots.rows({name: runs[0][:10] for name, runs in young.items()})
 
 # %% [markdown]
-# With noise all three runs come closer than any run without, but they are still far from the floor. Training to the end takes longer than a lecture, so the weights come with the course: 320,000 pictures (each training face many times) in not quite two hours on one core. Their card documents three parts. In the first, $D$ learns more slowly than $G$ (two rates for two players: Heusel and others 2017) and looks through the same noise. $G$ cannot learn the details that the noise hides from $D$, and these faces had speckles. In the second, $G$ goes on against a new $D$, and the noise begins to fall. In the third, it falls further, from 0.15 to 0.05. In addition, the pictures that $D$ sees, real or fake, are moved and recoloured at random, so that it cannot memorise its training faces (lecture 09 takes this up), and both rates fall to 0. On a GPU the cell trains the generator again, with the rates and the noise of the first part only.
+# With noise all three runs come closer than any run without, but they are still far from the floor. Training to the end takes longer than a lecture, so the weights come with the course: 320,000 pictures (each training face many times) in not quite two hours on one core. Their card documents three parts. In the first, $D$ learns more slowly than $G$ (two rates for two players: Heusel and others 2017) and looks through the same noise. But $G$ cannot learn the details that the noise hides from $D$: after this part the faces had speckles. In the second, $G$ goes on against a new $D$, and the noise begins to fall. In the third, it falls further, from 0.15 to 0.05. In this part, too, the pictures that $D$ sees, real or fake, are moved and recoloured at random, so that it cannot memorise its training faces (lecture 09 takes this up), and both rates fall to 0. On a GPU the cell trains the generator again, with the rates and the noise of the first part only: its faces and numbers differ from those in the text below, which are of the course's weights.
 
 # %%
 generator = dcgan.Generator(nz=128)
@@ -940,7 +940,7 @@ assert times["samples"] < 0.2 < 0.8 < times["training faces"]
 # %% [markdown]
 # Comparing like with like helps the skin on one side only: at +1 it stays on 63 % of the faces instead of 42 % (while 74 % wear glasses instead of 82 %), at −1 on 47 % instead of 51 %. The beards move almost as before, and the count gives a reason. Among training faces, glasses and beards are close to independent. The generator hardly ever draws both: where independence would give 8.0 % of the samples, the labeller finds 0.4 %. So there are almost no faces with both to compare with (only 6 of the 10 groups can be compared), and in its codes the direction away from glasses leads towards beards. The generator has lost a combination, as lecture 03's generators lost islands, and matching groups does not bring it back.
 #
-# Would more training have helped? The matched direction was also measured for generators saved during this one training run, with 300 codes, by the judge:
+# Did longer training help? The matched direction was also measured for generators saved during this one training run, with 300 codes, by the judge. The distances are of 258 samples. Only the generator of the last row comes with the course:
 #
 # | steps | Fréchet distance at 64×64 (floor 6.0) | glasses at −3, 0, +3 | facial hair at −3, 0, +3 |
 # |---|---|---|---|
@@ -951,7 +951,7 @@ assert times["samples"] < 0.2 < 0.8 < times["training faces"]
 # | part 3, 6,000 | 21.8 | 0, 28, 100 % | 90, 16, 21 % |
 # | part 3, 9,000: the course's weights | 21.9 | 0, 27, 100 % | 99, 23, 0 % |
 #
-# In the end the direction is stronger than at first (in between, at 4,000 steps of part 3, it was weaker again), but not cleaner. After 2,000 steps of part 3 it changed glasses far more than beards, in a generator that was further from real faces by the Fréchet distance; 4,000 steps later, 90 % of the faces had facial hair at −3. Nothing in the game asks for clean directions. Lecture 08 measures what comes along with an attribute, and lecture 09 builds a space of codes in which attributes are easier to separate.
+# The Fréchet distance did not fall after part 2 (21.3, and 21.9 at the end). In the end the direction is stronger than at first (in between, at 4,000 steps of part 3, it was weaker again), but not cleaner. After 2,000 steps of part 3 it changed glasses far more than beards, in a generator that was further from real faces by the Fréchet distance; 4,000 steps later, 90 % of the faces had facial hair at −3. Nothing in the game asks for clean directions. Lecture 08 measures what comes along with an attribute, and lecture 09 builds a space of codes in which attributes are easier to separate.
 #
 # ## To go further
 #

@@ -241,7 +241,7 @@ assert 255 < even["linear"] < 265 and 490 < even["cosine"] < 500
 figures.schedules({"linear": chain, "cosine": cosine})
 
 # %% [markdown]
-# Drag the time. *At which t can you no longer tell what it is? And with the linear schedule instead of the cosine (`noised(chain, …)`)?*
+# Drag the time. *At which t can you no longer tell what it is? And with the linear schedule instead of the cosine (`sliders.forward_process(chain, boot, seed(3))`)?*
 
 # %%
 sliders.forward_process(cosine, boot, seed(3))
@@ -434,7 +434,7 @@ plots.rows(
 # %% [markdown]
 # This is the whole idea in one picture; above each column stands $t$. From noise the best guess is the mean of everything, a blur. Move a little towards it; there is a little less noise; now fewer pictures fit, and the guess is a little sharper. The guess commits gradually: first to a rough shape, then to a kind of clothes, then to one picture. On the way it may change its mind: the first one is nearly a shoe at $t = 929$, and becomes a jacket.
 #
-# The same path again, over the map of all pictures (their first two principal components, lecture 02). *Drag the time. How many pictures does the guess average when it first leaves the middle? At which time is it decided?*
+# The same path again, over the map of all pictures (their first two principal components, lecture 02). Beside the map: $x_t$, its guess, and the six pictures with the largest weights in it; the smaller the weight, the darker the picture. *Drag the time. How many pictures does the guess average when it first leaves the middle? At which time is it decided?*
 #
 # How do you count the pictures in a weighted mean? By the **perplexity** of the weights, $e^{H}$ with the entropy $H = -\sum_i w_i \ln w_i$: it is $n$ for $n$ equal weights, and 1 if one picture has all the weight.
 
@@ -530,7 +530,7 @@ assert abs(variance["β"] - 0.9999) < 1e-5 and abs(variance["β̃"] - 0.99106738
 #
 # ### Exercise 8 · Spot the bug: pictures that stay grainy
 #
-# The next sampler is adapted from a textbook's notebook (Prince, *Understanding Deep Learning*, notebook 18.2, whose model is another one); the bug is in the original. It counts $t = T, \dots, 1$. Let it sample with the perfect network of section 2, in 20 steps:
+# The next sampler is adapted from a textbook's notebook (Prince, *Understanding Deep Learning*, notebook 18.2, where it runs with a different model); the bug is in the original. It counts $t = T, \dots, 1$. Let it sample with the perfect network of section 2, in 20 steps:
 
 # %%
 print(inspect.getsource(ddpm.denoise_as_published))
@@ -613,7 +613,7 @@ training_loss = check("ddpm.training_loss", training_loss)
 #
 # $$-\log p_\theta(x_0) \;\le\; \underbrace{\mathrm{KL}\big(q(x_T|x_0)\,\|\,N(0, I)\big)}_{\text{nearly 0, no weights}} \;+\; \sum_{t=2}^{T} \mathbb E\,\mathrm{KL}\big(q(x_{t-1}|x_t, x_0)\,\|\,p_\theta(x_{t-1}|x_t)\big) \;-\; \mathbb E \log p_\theta(x_0|x_1) .$$
 #
-# Each KL compares two Gaussians, the posterior of exercise 5 and the network's step. With fixed variances only the means depend on the network, and both means are linear in the noise. So each term is, up to a constant, a *weighted* squared error of the noise, with the weight $\beta_t^2 / \big(2\sigma_t^2\,\alpha_t(1-\bar\alpha_t)\big)$. Ho and others leave the weight out ($L_\text{simple}$). That gives more importance to large noise levels, made better pictures in their experiments, and is no longer a bound on the likelihood: a *reweighted* ELBO (Ho and others, equations 8 to 14).
+# Each KL compares two Gaussians, the posterior of exercise 5 and the network's step. With a fixed variance $\sigma_t^2$ of the network's step only the means depend on the network, and both means are linear in the noise. So each term is, up to a constant, a *weighted* squared error of the noise, with the weight $\beta_t^2 / \big(2\sigma_t^2\,\alpha_t(1-\bar\alpha_t)\big)$. Ho and others leave the weight out ($L_\text{simple}$). That gives more importance to large noise levels, made better pictures in their experiments, and is no longer a bound on the likelihood: a *reweighted* ELBO (Ho and others, equations 8 to 14).
 #
 # The predicted noise also has a second name. The **score** of the noisy data is the direction in which they become more probable, $\nabla_x \log p_t(x)$, and for the best answer (Vincent 2011; Song and others 2021)
 #
@@ -1029,7 +1029,7 @@ named_curves = {names[sampler]: of_steps for sampler, of_steps in curves.items()
 figures.by_steps(named_curves, study_floor, "Fréchet distance", guess)
 
 # %% [markdown]
-# (Filled markers are means of three seeds of the sampling noise, whose values are the small bars; the networks are the same. Hollow markers are single runs. Each run is judged by 200 pictures, so the floor is high.) With 10 steps ancestral sampling is worse than DDIM with every seed. DDIM gains nothing you could see from 20 steps on: what is left above the floor is mostly the network's error. With 200 and more steps the single run of ancestral sampling is a little better than DDIM's single run; other work finds the same (its noise corrects some of the errors made before), but one run does not show it.
+# (Filled markers are means of three seeds of the sampling noise, whose values are the small bars; the networks are the same. Hollow markers are single runs. Each run is judged by 200 pictures, so the floor is high.) With 10 steps ancestral sampling is worse than DDIM with every seed. DDIM gains nothing you could see from 20 steps on: what is left above the floor is mostly the network's error. With 200 and more steps the single run of ancestral sampling is a little better than DDIM's single run, but one run does not show it. (Its noise can correct errors made before. In table 1 of Song, Meng and Ermon 2021, at 1,000 steps, the variance of this noise decides: with $\beta_t$ ancestral sampling is ahead of DDIM; with the posterior's, which is used here, it is behind.)
 #
 # The curve of flow matching has the same shape, and it too is flat from 20 steps on. It lies lower: five of its steps do what DDIM does in 20. But this compares two *trainings*, 45,000 steps for `flow_fashion` and 4,000 for `ddpm_fashion`, and does not say which method needs fewer steps.
 #
@@ -1244,7 +1244,7 @@ plots.rows({name: pictures[:10].clamp(-1, 1) for name, pictures in sets.items()}
 # %% [markdown]
 # By both networks the step away from `early` helps most: the distance falls from 1.54 to 0.96, and by the other network from 7.05 to 2.04 (floor 0.60). Recall, the share of real clothes that have a sample near them, stays: 0.77 and 0.78. Classifier-free guidance makes more pictures recognisable, but recall falls to 0.71: it moves samples to the typical cases of a class. With `early`, both networks get the same label, so the difference of their answers does not point towards the class. So the correction can act on errors rather than on the choice of pictures.
 #
-# The rows of `flow_fashion` do the same with *your* network as the worse one: the course's weights go from 2.16 to 0.84 by the other network, close to the floor. The price is a second network in each step. And not every pair of networks works, nor every $w$. In trials not shown here, a network from a sixteenth of the training with $w = 2$ brought no gain: the first distance was larger than without guidance, the other about the same. A network from an eighth helped with $w = 2$; with $w = 3$ the first distance was larger than without guidance. (The quarter and $w = 2.5$ come from such trials, judged by the same two distances.)
+# The rows of `flow_fashion` do the same with *your* network as the worse one: the course's weights go from 2.16 to 0.84 by the other network, close to the floor. The price is a second network in each step. And not every pair of networks works, nor every $w$. In trials not shown here, a network from a sixteenth of the training with $w = 2$ brought no gain: the first distance was larger than without guidance, the other about the same. A network from an eighth helped with $w = 2$; with $w = 3$ the first distance was larger than without guidance. (The quarter and $w = 2.5$ come from such trials, judged by the same two distances. Of classifier-free guidance only one $w$ is shown here, and all of this is one training run: another $w$ or seed may change how large the differences are.)
 
 # %% [markdown]
 # ## 8 · Faces, and three things that diffusion can do
@@ -1381,7 +1381,7 @@ assert fits_small < 0.05 and quality[0] > quality[1] + 5
 assert sharp["16 × 16, enlarged"] < 0.75 * sharp["original"] < sharp["drawn"]
 
 # %% [markdown]
-# It generates *a* face that fits. These are drawings, composed of a few hundred parts, and few other faces fit: the PSNR is 28.5 dB, that of plain enlarging 17.3 dB. A small photograph fits very many large ones. Whatever is added there, an eyelash or a wrinkle, is invented, and looks as certain as the rest. Remember that before you "enhance" the picture of a suspect.
+# It generates *a* face that fits. These are drawings, composed of about a hundred parts in a few colours, and few other faces fit: the PSNR is 28.5 dB, that of plain enlarging 17.3 dB. A small photograph fits very many large ones. Whatever is added there, an eyelash or a wrinkle, is invented, and looks as certain as the rest. Remember that before you "enhance" the picture of a suspect.
 #
 # ## 9 · Diffusion in a latent space
 #
@@ -1497,7 +1497,7 @@ titles = ("Fréchet ↓", "precision ↑", "recall ↑", "ms an image ↓")
 figures.methods(compared, titles, floors={"frechet": table[0]["floor"]})
 
 # %% [markdown]
-# The second row shows where flow matching's lead over the plain DDPM comes from. From the plain DDPM to the velocity the network and the minutes stay the same; the prediction, the schedule and the weights of the loss change, and the mean distance falls from 14.5 to 5.0; flow matching has 4.4. So nearly all of the gain is reached *within* diffusion. Mind the steps, though. The machine was faster on the day of the velocity's runs, and they had about a third more steps in their time. That may explain a part of the gain, but hardly a factor of three.
+# The second row shows where flow matching's lead over the plain DDPM comes from. From the plain DDPM to the velocity the network and the minutes stay the same; the prediction, the schedule and the weights of the loss change, and the mean distance falls from 14.5 to 5.0; flow matching has 4.4. So nearly all of the gain is reached *without* flow matching's straight lines. Mind the steps, though. The machine was faster on the day of the velocity's runs, and they had about a third more steps in their time. That may explain a part of the gain, but hardly a factor of three.
 #
 # Flow matching is ahead of the velocity by distance and by precision (the samples look real) with every seed, and with fewer steps, but not by much. By recall (nothing is left out) their seeds overlap. The GAN is ahead of the plain DDPM by distance and precision, and behind flow matching by all three measures, with every seed. Against the velocity its distances and precisions overlap, and its recall is lower. And the GAN is more than a hundred times faster at sampling: one pass instead of 50 explains a factor of 50; the rest is a smaller, simpler network. (The diffusion models sample equally fast; that their milliseconds differ is again the machine's doing.)
 #

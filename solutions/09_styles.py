@@ -455,9 +455,9 @@ for i, (name, layers) in enumerate(list(SIZES.items())[:3]):
 figures.mixing(swapped(0, -1)[:8], rows)
 
 # %% [markdown]
-# Read the orange bars against those of the last row, which are chance. The copies of $w$ at 4 × 4 and at 8 × 8 change most heads; those at 16 × 16 and of the last colours change few heads and few skins. Only the 4 × 4 swap gives B's values more often than chance (heads 29 % against 2 %, skin 39 % against 17 %, glasses 70 % against 48 %). The 8 × 8 swap changes most heads, and only 1 % become B's. For its skins (19 %) and glasses (34 %) the last row cannot decide: a stranger replaces all copies, so this chance level is too high for a swap that leaves much of A in place.
+# Read the orange bars against those of the last row, which are chance. The copies of $w$ at 4 × 4 and at 8 × 8 change most heads; those at 16 × 16 and of the last colours change few heads and few skins. Only the 4 × 4 swap gives B's values clearly more often than chance (heads 29 % against 2 %, skin 39 % against 17 %, glasses 70 % against 48 %). The 8 × 8 swap changes most heads, and only 1 % become B's. For its skins (19 %) and glasses (34 %) the last row cannot decide: a stranger replaces all copies, so this chance level is too high for a swap that leaves much of A in place.
 #
-# So mixing is not exchanging: after a swap at 4 × 4 the head is most often neither A's nor B's. Several layers make a head together. When only one size is swapped, fewer pictures resemble a real face: precision falls from 0.93 to 0.81 (4 × 4) and 0.78 (8 × 8). If both sizes are swapped together, it is 0.92. The classifier has to name one of 47 heads for a broken picture, too, so "neither's" holds new heads and broken ones.
+# So mixing is not exchanging: after a swap at 4 × 4 the head is most often neither A's nor B's. Several layers make a head together. When only 4 × 4 or only 8 × 8 is swapped, fewer pictures resemble a real face: precision falls from 0.93 to 0.81 (4 × 4) and 0.78 (8 × 8). If both sizes are swapped together, it is 0.92. The classifier has to name one of 47 heads for a broken picture, too, so "neither's" holds new heads and broken ones.
 #
 # In the paper, layers of 64 × 64 and more decide the colours; this generator has none. Here the skin changes with the copies at 4 × 4 and 8 × 8.
 #
@@ -480,7 +480,7 @@ sliders.mixer(net, a, b, told)
 #
 # ### Exercise 6 · Truncate
 #
-# Return the point a share `psi` of the way from `mean` to `w`. Negative shares are allowed. *One line, two minutes.*
+# Start at `mean` and go the share `psi` of the way to `w`. Return the point that you reach. Negative shares are allowed. *One line, two minutes.*
 
 
 # %%
@@ -1165,7 +1165,7 @@ assert abs(reached / gain - 1) < 0.01
 # %% [markdown]
 # So a layer that is normalised in this way can still lengthen vectors, by a factor of up to 3 for kernels of 3 × 3.
 #
-# SAGAN's third part is two learning rates, a larger one for D (Heusel and others 2017). Does that help? In the smallest GAN (lecture 05's Dirac game, here with the penalty R1; Mescheder and others 2018) the answer can be computed: near the equilibrium, each round multiplies the distance to it by the largest |eigenvalue| of
+# SAGAN's third part is two learning rates, a larger one for D (Heusel and others 2017). Does that help? In the smallest GAN (lecture 05's Dirac game, here with the penalty R1; Mescheder and others 2018) the answer can be computed: near the equilibrium, and on average over many rounds, each round multiplies the distance to it by the largest |eigenvalue| of
 #
 # $$\begin{pmatrix} 1 & a/2 \\ -b/2 & 1 - \gamma b \end{pmatrix},$$
 #

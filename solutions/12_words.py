@@ -150,7 +150,7 @@ figures.scoreboard(scores)
 # %% [markdown]
 # A uniform grey picture is a higher floor than a stranger (0.35 and 0.32). The judge must always give an answer, and of a grey picture it says "no glasses" and "no beard", which is true of 60 and 79 % of the people. A stranger's picture agrees in 52 and 68 %. One fixed face with the commonest value of each fact would reach 0.38, and no other single picture could reach more: this is what "the floor" means below. So a share of 0.7 for the beard means nothing, and the same share for the head means a lot. The table of section 10 repeats these three rows; elsewhere only this floor is given.
 #
-# The test sentences mention all five facts. Some pairs of a head and a skin never occur together in training; section 10 asks for them.
+# The test sentences mention all five facts. Some pairs of a head and a skin never occur together in training; section 10 asks for them. Besides the last 113 people, 35 of the 387 test people have such a pair.
 
 # %%
 held_out = [(of["head"], of["skin"]) in words.HELD_OUT for of in asked]
@@ -284,7 +284,7 @@ def names(pictures):
 sliders.strips("steps", stops, lambda pictures: f"the judge reads <b>{names(pictures)}</b>")
 
 # %% [markdown]
-# The columns request the digits 0 to 9. At 0 steps the judge reads the requested digit in 20 % of the pictures (by chance 10 %). This is above chance because a state is shown by the probabilities after one more pass up and down, and this pass already uses the label. After 10 steps the share is 78 %, after 100 steps 88 %; on real digits the judge is right in 94.4 %. The label takes effect slowly. Two likely reasons: it is only ten of the top machine's 106 visible units, and each step starts from the state of the step before. The fine-tuning of the whole stack with which the paper ends is left out here.
+# The slider shows these chains again; its last two stops begin at a real digit instead of coin tosses and ask for a 7. In the figure above it, the columns request the digits 0 to 9. At 0 steps the judge reads the requested digit in 20 % of the pictures (by chance 10 %). This is above chance because a state is shown by the probabilities after one more pass up and down, and this pass already uses the label. After 10 steps the share is 78 %, after 100 steps 88 %; on real digits the judge is right in 94.4 %. The label takes effect slowly. Two likely reasons: it is only ten of the top machine's 106 visible units, and each step starts from the state of the step before. The fine-tuning of the whole stack with which the paper ends is left out here.
 
 # %% [markdown]
 # ### Looking at words while drawing
@@ -394,7 +394,7 @@ if full:
     assert allowed > 0.6
 
 # %% [markdown]
-# In the list, the "six at the bottom left", which never occurred in training, has become a four in 14 of 15 pictures. The 79 % alone say little: seven or eight of the ten digits occur at each place, so a random digit would reach 74 %. But 20 % are the requested digit itself, so nearly all of the wrong digits (79 of the 80 %; by chance 82 of 100) are digits that occurred there. The network learned the pairs: which digits occur at a place, and how they look there. Nothing in its loss asks it to keep the two apart.
+# In the list, the "six at the bottom left", which never occurred in training, has become a four in 14 of 15 pictures. The 79 % alone say little: seven or eight of the ten digits occur at each place, so a random digit would reach 74 %. But 20 % are the requested digit itself, so of the 80 % that are wrong nearly all (79 of 80) are digits that occurred there (by chance it would be 82 in 100). The network learned the pairs: which digits occur at a place, and how they look there. Nothing in its loss asks it to keep the two apart.
 #
 # The last two rows of the table are the control: with the mean of the words in every step, the same network does as well (also from a second seed). So attention is not needed here. A caption of ten words has only three that matter, and a mean of ten vectors of 64 numbers has room for all three. Whether attention helps with longer sentences is not measured here. What is attention used for, then? Each of the next two tables is for one caption: how much attention each word gets in each step, in per cent, and above it the canvas after this step.
 
@@ -935,7 +935,7 @@ print(f"training faces, their own sentences: {heart.mean():.2f} nats a token")
 assert heart.mean() < 0.6 * own.mean()
 
 # %% [markdown]
-# If each token had to be guessed from how often its code occurs in training faces, it would cost 5.1 nats, or 3.6 if the place is known as well (corners are white). The tokens before it lower the price to 1.09, even without a sentence. The right sentence saves 0.10 nats a token, 6.5 nats a picture. This is not little: the facts of a sentence have an entropy of at most 9.6 nats, so no sentence can save an ideal network more than 0.15 nats a token on average. The sentence of another person costs 9.3 nats a picture more than none. So the network does read; the tokens before save more because most of a picture does not depend on these facts. (On training faces with their own sentences it pays only 0.43 nats a token: it has begun to learn them by heart.)
+# If each token had to be guessed from how often its code occurs in training faces, it would cost 5.1 nats, or 3.6 if the place is known as well (corners are white). The tokens before it lower the price to 1.09, even without a sentence. The right sentence saves 0.10 nats a token, 6.5 nats a picture. This is not little: the facts of a sentence have an entropy of at most 9.6 nats, so no sentence can save an ideal network more than 0.15 nats a token on average. The sentence of another person costs 9.3 nats a picture more than none. So the network does read. That the tokens before save more does not contradict this: they show facts themselves, and the sentence can save only what they have not shown yet. (On training faces with their own sentences it pays only 0.43 nats a token: it has begun to learn them by heart.)
 #
 # To sample a picture is to choose 64 times. If each token is sampled from the whole distribution, an unlikely one comes up now and then, and all later tokens are conditioned on it. **Nucleus sampling** (Holtzman and others 2020) cuts the tail off: the nucleus is the smallest set of tokens that together hold at least the probability $p$.
 #
@@ -1030,7 +1030,7 @@ shown = {name: vq.pictures(image[:10]) for name, image in variants.items()}
 plots.rows(shown | {"who is asked for": real[:10]})
 
 # %% [markdown]
-# ± is one standard error over the pictures. Compare $w = 1$ with the floor, $w = 2$ and $w = 4$ with $w = 1$, and best of 4 with the mean of its own four samples. With $w = 2$ more facts are found than with $w = 1$. For these few pictures the difference is less than two standard errors; for the 500 of section 10 it is clear (0.64 and 0.58, ± 0.01 each), at no measurable cost in Fréchet distance. At $w = 4$ shapes fall apart, and facts are lost again. Best of 4 costs more than four times as much (four samples, each of them read once) and changes nothing in the sampling itself. What it gains comes from reading alone, and the network that reads is the one that draws, not the judge.
+# ± is one standard error over the pictures. Compare $w = 1$ with the floor, $w = 2$ and $w = 4$ with $w = 1$, and best of 4 with the mean of its own four samples. With $w = 2$ more facts are found than with $w = 1$. For these few pictures the difference is less than two standard errors; for the 500 of section 10 it is clear (0.64 and 0.58, ± 0.01 each), at no measurable cost in Fréchet distance. At $w = 4$ shapes fall apart, and no more facts are found than at $w = 1$. Best of 4 costs more than four times as much (four samples, each of them read once) and changes nothing in the sampling itself. What it gains comes from reading alone, and the network that reads is the one that draws, not the judge.
 #
 # As a reader, how good is it? The next cell lets it write the likeliest word each time ("greedy" captions) for real test faces, and counts how often what a caption says is true. The baseline is the commonest answer for the same faces.
 
@@ -1371,7 +1371,7 @@ plots.rows(found | {"real": real[:8]})
 #
 # - **Head and skin** have a low floor, so here a high share means that the sentence was obeyed. The masked network and the latent flow are closest to the ceiling.
 # - **Face**: compare each method with the floor and with "rebuilt from tokens". The tokens keep the expression of most faces, so where a method stays at the floor, the tokens are not the reason. The expression is a matter of few pixels and of one word in a sentence.
-# - **Glasses and beard**: there are two floors: always "no" (the grey picture, 0.60 and 0.79), and drawing them as often as they occur but at random (another's sentence, 0.52 and 0.68). Only a share above the higher floor shows by itself that a method reads. Below it the share does not decide: a method that draws beards at random in 10 % of its pictures would be right in 73 %, and one that reads but draws too many may fall below 68 %. How often each method draws them is not measured here.
+# - **Glasses and beard**: there are two floors: always "no" (the grey picture, 0.60 and 0.79), and drawing them as often as they occur but at random (another's sentence, 0.52 and 0.68). Only a share clearly above the higher floor, by two standard errors (0.04) or more, shows by itself that a method reads. Otherwise the share does not decide: a method that draws beards at random in 10 % of its pictures would be right in 73 %, and one that reads but draws too many may fall below 68 %. How often each method draws them is not measured here.
 # - **Fréchet distance** ranks the methods in another order than the facts. A distance between two sets of pictures does not know which picture was drawn for which sentence: the next-token network is nearer to real faces than the latent flow, and finds fewer facts. Differences of one or two ± are not a ranking: the masked network (3.5 ± 0.2) and the training faces (3.8 ± 0.2) cannot be told apart.
 # - **Time**: each stage of StackGAN is a single forward pass (0 ms means less than half a millisecond). With guidance the next-token network is slower because it is run twice for each token, and the masked network computes all places in each pass.
 #
@@ -1475,7 +1475,7 @@ sliders.say_it(
 # 1. **Longer.** `python -m course_lib.recipes masked_peeps32` trains the masked network; raise its number of steps. Which column of the table gains most?
 # 2. **More steps.** Give `climb` 200 steps and 32 cutouts. Does the judge follow the cosine?
 # 3. **Fill in.** Give `tokens.draw_masked` a `start` with the upper half of a face, and a sentence that contradicts it. Which of the two do the pictures follow?
-# 4. **Two words for one thing.** Ask CLIP for "sunglasses" and "glasses". Which facts does *your* prompt tell apart?
+# 4. **Two words for one thing.** Ask CLIP for "sunglasses" and "glasses". Does it tell the two apart, and does another wording of your prompt change this?
 # 5. **Best of n.** Let the reader choose among 16 samples. From which n on does best of n stop helping?
 #
 # ## References

@@ -2367,7 +2367,7 @@ BUG_SHORT_CHAIN = Exercise(
     allows=("dtype",),
     hints=(
         "How much of the picture is left after T = 200 such steps? Compute √ᾱ of the last.",
-        "1,000 betas of 0.01 on average add up to 10. With fifth as many steps, how large must "
+        "1,000 betas of 0.01 on average add up to 10. With a fifth as many steps, how large must "
         "they be for the same sum?",
         "Multiply both ends by 1000 / T. (Other schedules do as well, if they end below 2 %.)",
     ),
