@@ -48,9 +48,13 @@ def empty_on_the_cpu(step) -> None:
 
 @lectures
 def test_every_training_fits_into_the_memory_of_a_gpu_and_waits_for_nothing(source):
-    table = []
+    table, played = [], {}
 
     def train(step, batches, steps, *, watch=None, checkpoint=None, title=None):
+        if step in played:  # a training that goes on: its networks are on the CPU by now
+            found, names = played[step]
+            table.append(found)
+            return History({name: [] for name in names})
         gc.collect()
         memory.most = memory.now
         batch = next(iter(batches))
@@ -66,6 +70,7 @@ def test_every_training_fits_into_the_memory_of_a_gpu_and_waits_for_nothing(sour
             with pytest.raises((RuntimeError, ValueError), match="no data|item|meta"), _OneDevice():
                 watch()
         table[-1].memory = memory.most
+        played[step] = table[-1], [*losses]
         empty_on_the_cpu(step)
         return History({name: [] for name in losses})
 
