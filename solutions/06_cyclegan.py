@@ -75,7 +75,7 @@ home = device.choose().device  # networks are trained here, and looked at on the
 # ### Exercise 1 · Give a convolution the class
 #
 # A convolution takes maps, so the class becomes maps: one for each class, 1 everywhere if it is the picture's class, else 0. Append them **behind** the channels of `x`. `x` is `(B, C, H, W)`, `labels` is `(B,)` with whole numbers from 0, and
-# the result `(B, C + classes, H, W)`, floats as `x`. Codes get their class in the same way, as pictures of one pixel. *Two or three lines, five minutes.*
+# the result `(B, C + classes, H, W)`, floats as `x`. The generator's noise $z$ gets the class in the same way: it is treated as a picture of one pixel. *Two or three lines, five minutes.*
 
 
 # %%
@@ -562,7 +562,7 @@ assert l1_alone["sharpness"] < both["sharpness"] < truth["sharpness"] < gan_alon
 #
 # The true uncertainty is larger, for two reasons. The crops overlap, so they count for fewer than 200 independent ones. And each network was trained once: resampling crops does not show how much another seed would change.
 #
-# No number alone is "good". And mind the baseline: by PSNR and SSIM the mean colour (14.30 dB, 0.405) is ahead of both together (14.07 dB, 0.399), and L1 alone (14.34 dB, 0.435) is hardly ahead of it. Here the short run of 500 steps has 14.7 dB. Per crop it is ahead of both together after 4,000 steps by 0.3 ± 0.2 dB, and its difference from L1 alone, 0.1 ± 0.2 dB, is within the uncertainty. On another machine the same cell gave 0.5 ± 0.3 dB over L1 alone, so two runs of one method can differ by as much as L1 alone and both together do (not by as much as the GAN alone, which is 1.9 dB behind). A possible reason for a short run that is so good, not tested here: the long runs have begun to learn their part of one small Earth by heart, and the test regions are other places.
+# No number alone is "good". And mind the baseline: in the table, with one mean squared error over all crops, the mean colour (14.30 dB, SSIM 0.405) is close to both together (14.07 dB, 0.399) and to L1 alone (14.34 dB, 0.435). The uncertainty of these differences is not measured here, so they are no ranking; but by these two numbers no network is far ahead of a picture of one colour. Here the short run of 500 steps has 14.7 dB. Per crop it is ahead of both together after 4,000 steps by 0.3 ± 0.2 dB, and its difference from L1 alone, 0.1 ± 0.2 dB, is within the uncertainty. On another machine the same cell gave 0.5 ± 0.3 dB over L1 alone, so two runs of one method can differ by as much as L1 alone and both together do (not by as much as the GAN alone, which is 1.9 dB behind). A possible reason for a short run that is so good, not tested here: the long runs have begun to learn their part of one small Earth by heart, and the test regions are other places.
 #
 # Drag the curtain. *What did $G$ invent, and what did it read from the map?*
 
@@ -948,7 +948,7 @@ sliders.before_after(x[:60], to_y[:60])
 # %% [markdown]
 # Inside the region of the glasses, $G(x)$ is no closer to the true glasses than doing nothing is (0.142 against 0.143), because it cannot know which ones are right. $F(y)$ is closer to the true face (0.086).
 #
-# Head shape and skin survive. (The *colour* of the hair does not always: red hair turns brown in the first column, and the classifier knows only shapes.) The **expression does not**: the classifier finds it in 55 % of the people after putting glasses on, although it reads it in 91 % of the true counterparts, who wear glasses, too; and in 41 % after taking them off, against 99.5 %. Beards suffer as well, 92 and 94 % against 98 and 99 %. Neither the share with glasses nor the error of the rest has shown this; it takes a third measure.
+# The head shape survives in all, the skin in nearly all (99 and 96 %, against 99.5 % of the true counterparts). (The *colour* of the hair does not always: red hair turns brown in the first column, and the classifier knows only shapes.) The **expression does not**: the classifier finds it in 55 % of the people after putting glasses on, although it reads it in 91 % of the true counterparts, who wear glasses, too; and in 41 % after taking them off, against 99.5 %. Beards suffer as well, 92 and 94 % against 98 and 99 %. Neither the share with glasses nor the error of the rest has shown this; it takes a third measure.
 #
 # ### Return a change
 #
@@ -1143,7 +1143,7 @@ assert gained["in the place of the glasses"] > 0.6 > 0.4 > gained["everywhere el
 # %% [markdown]
 # Most of the message is inside the region of the glasses, 88 % of it, and it is visible: $F$ leaves traces of frames and dark lenses. The cycle loss rewards such traces, and $D_X$ lets them pass. Look for them in the second row of the pictures below; the third row, "change", shows how $F(y)$ differs from the true face without glasses, $F(y) - x$ (mean over the channels), with the region outlined.
 #
-# In the curves, compare each return trip with its own guess. A generator that returns a change passes the noise on, so both of its curves rise. The gap between them measures the message: 0.052 without noise, 0.051 with ±4, 0.023 with ±64.
+# In the curves, compare each return trip with its own guess. A generator that returns a change passes the noise on, so both of its curves rise. The gap between them shows whether a message came through: it is 0.052 without noise, 0.051 with ±4, 0.023 with ±64. (How much of the message is lost at ±64, the last number does not say: where the noise that is passed on is larger than an error, it hides this error, with a message or without.)
 #
 # Is Chu's finding wrong, then? No. Their networks were larger and trained for longer, so their discriminators may have let only faint traces pass; this is not tested here. The lesson is the same. **A small cycle loss may come from a message in the translation**, visible or hidden, and two measurements tell: a control without a message, and noise in between. The judges alone are a second control: no loss asked them for a return trip, and theirs is worse than guessing.
 
@@ -1224,7 +1224,7 @@ assert abs(gain.mean()) < 2 * gain.std() / len(gain) ** 0.5  # no difference sho
 plots.rows({"flat": a[:10], **{k: p[:10] for k, p in list(versions.items())[1:]}, "3D": b[:10]})
 
 # %% [markdown]
-# **This is a failure.** On emoji never seen the translation has an error of 0.059, doing nothing has 0.061. The gain is 0.0027 ± 0.0035 (two standard errors), and only 47 % of the emoji get closer to their true counterpart. Changing the colours alone, without any network, gains as much, 0.0026 ± 0.0014. So by this measure CycleGAN has shown nothing that a change of colours does not give, and where there should be shading the pictures show speckle. The other direction, 3D to flat, has an even larger error than doing nothing (0.0655 against 0.0614, on the card of the weights; the uncertainty was not measured there).
+# **This is a failure.** On emoji never seen the translation has an error of 0.059, doing nothing has 0.061. The gain is 0.0027 ± 0.0035 (two standard errors), and only 47 % of the emoji get closer to their true counterpart. Changing the colours alone, without any network, gains as much, 0.0026 ± 0.0014. So by this measure CycleGAN has shown nothing that a change of colours does not give, and the shading that it paints (lighter above, redder below) is covered with speckle. The other direction, 3D to flat, has an even larger error than doing nothing (0.0655 against 0.0614, on the card of the weights; the uncertainty was not measured there).
 #
 # Two possible reasons, not tested here: the two styles differ in drawing, too, not only in shading; and the pictures are so alike that there is little to gain. Where the baseline is as good as this, never show a result without it.
 #
@@ -1245,7 +1245,7 @@ if heaps:
     train(step, batches, 200 * epoch, watch=step.samples, checkpoint=f"runs/{heaps}")
 
 # %% [markdown]
-# What CycleGAN cannot do is as instructive. A horse becomes a zebra by its texture. Turning a dog into a cat fails: in the paper the picture hardly changes. The cycle loss is not what forbids such a change of shape, because what a translation removes can come back by a message, as in section 7. The authors suppose that their generators suit changes of *appearance* rather than of geometry. And the rider of a horse may get stripes, too, because the training set had no pictures of riders.
+# What CycleGAN cannot do is as instructive. A horse becomes a zebra by its texture. Turning a dog into a cat fails: in the paper the picture hardly changes. The cycle loss alone need not forbid such a change of shape, because what a translation removes can come back by a message, as in section 7. The authors suppose that their generators suit changes of *appearance* rather than of geometry. And the rider of a horse may get stripes, too, because the training set had no pictures of riders.
 #
 # ## Where it went
 #

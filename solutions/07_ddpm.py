@@ -969,7 +969,7 @@ assert all(abs(linear[steps] - value) < 1e-4 for steps, value in expected.items(
 assert all(abs(trailing[steps] - value) < 5e-3 for steps, value in euler.items())
 
 # %% [markdown]
-# On the cosine schedule DDIM comes as close to 1 as flow matching does with the same number of steps: 0, ½, 0.883, 0.988 against 0, ½, 0.879, 0.987. The gap to the linear schedule is one of *schedules* (the second line is the linear schedule with the cosine's spacing of the times: from ten steps on the spacing matters little). Straight lines have nothing to do with it.
+# On the cosine schedule DDIM comes as close to 1 as flow matching does with the same number of steps: 0, ½, 0.883, 0.988 against 0, ½, 0.879, 0.987. The gap to the linear schedule is one of *schedules* (the second line is the linear schedule with the cosine's spacing of the times: from ten steps on the spacing matters little). For these data straight lines have nothing to do with it.
 #
 # Ten times you start from the same $x_T$. **How many different pictures do DDIM and ancestral sampling make?**
 
@@ -993,7 +993,7 @@ plots.rows(tens)
 # %% [markdown]
 # So with DDIM $x_T$ is a *code* of the picture, as $z$ is for a GAN: you can walk between two of them.
 #
-# How many steps are enough? Ancestral sampling can skip times, too: the posterior of exercise 5 holds from $t$ to any earlier $s$, with $\bar\alpha_t/\bar\alpha_s$ for $\alpha_t$ (its variance is used here). The course's functions for both samplers also keep $\hat x_0$ within $[-1, 1]$, the range of the pixels.
+# How many steps are enough? Ancestral sampling can skip times, too: the posterior of exercise 5 holds from $t$ to any earlier $s$, with $\bar\alpha_s$ for $\bar\alpha_{t-1}$, $\bar\alpha_t/\bar\alpha_s$ for $\alpha_t$, and $1 - \bar\alpha_t/\bar\alpha_s$ for $\beta_t$ (its variance is used here). The course's functions for both samplers also keep $\hat x_0$ within $[-1, 1]$, the range of the pixels.
 #
 # Two questions before the curve. Ancestral sampling and DDIM, **10 steps each of the same model: which has the smaller Fréchet distance?** And with DDIM, **from 200 to 1,000 steps, what happens to it?**
 
@@ -1179,7 +1179,7 @@ figures.guidance_trade(weights, trade, of_real)
 # %% [markdown]
 # At $w = 1$ another network finds the requested class in four of five pictures, from $w = 2$ on in nearly all. The variety falls with every step of $w$, by nearly half from 1 to 5. The Fréchet distance is small at 1 and 2, and far larger at 0 and at 5 (500 pictures each, 10 steps of DDIM; this does not tell which of 1 and 2 is better).
 #
-# Without a label ($w = 0$) any clothes appear. With much guidance the pictures of a class become alike: at $w = 8$ the variety is 14, of real clothes 27. The Fréchet distance rewards both, right and varied, so it is best in between.
+# Without a label ($w = 0$) any clothes appear. With much guidance the pictures of a class become alike: at $w = 8$ the variety is 14, of real clothes 27. The Fréchet distance does not see the labels: any clothes would do, if they look real and each class is as frequent as in the data. So at $w = 0$ it is not large because the classes are wrong, but because these pictures look less real or their classes are not evenly spread (in training only one picture in ten came without a label). At $w = 5$ and 8 it is large because the pictures have become too alike and too typical.
 #
 # Play: steps, guidance, class, always from the same eight $x_T$. *Which class needs the most steps? What is wrong with the pictures at $w = 8$?*
 
@@ -1242,9 +1242,9 @@ if current() == "laptop":
 plots.rows({name: pictures[:10].clamp(-1, 1) for name, pictures in sets.items()})
 
 # %% [markdown]
-# By both networks the step away from `early` helps most: the distance falls from 1.54 to 0.96, and by the other network from 7.05 to 2.04 (floor 0.60). Recall, the share of real clothes that have a sample near them, stays: 0.77 and 0.78. Classifier-free guidance makes more pictures recognisable, but recall falls to 0.71: it moves samples to the typical cases of a class. With `early`, both networks get the same label, so the difference of their answers does not point towards the class. So the correction can act on errors rather than on the choice of pictures.
+# By both networks the step away from `early` helps most: the distance falls from 1.54 to 0.96, and by the other network from 7.05 to 2.04 (floor 0.60). Recall, the share of real clothes that have a sample near them, stays: 0.77 and 0.78. Classifier-free guidance makes more pictures recognisable, but recall falls to 0.71: it moves samples to the typical cases of a class. With `early`, both networks get the same label, so the label itself is not what their answers differ in. The correction can then act on errors more than on the choice of pictures.
 #
-# The rows of `flow_fashion` do the same with *your* network as the worse one: the course's weights go from 2.16 to 0.84 by the other network, close to the floor. The price is a second network in each step. And not every pair of networks works, nor every $w$. In trials not shown here, a network from a sixteenth of the training with $w = 2$ brought no gain: the first distance was larger than without guidance, the other about the same. A network from an eighth helped with $w = 2$; with $w = 3$ the first distance was larger than without guidance. (The quarter and $w = 2.5$ come from such trials, judged by the same two distances. Of classifier-free guidance only one $w$ is shown here, and all of this is one training run: another $w$ or seed may change how large the differences are.)
+# The rows of `flow_fashion` do the same with *your* network as the worse one: the distance of the course's weights falls from 0.48 to 0.38 (floor 0.15), and by the other network from 2.16 to 0.84 (floor 0.60). The price is a second network in each step. And not every pair of networks works, nor every $w$. In trials not shown here, a network from a sixteenth of the training with $w = 2$ brought no gain: the first distance was larger than without guidance, the other about the same. A network from an eighth helped with $w = 2$; with $w = 3$ the first distance was larger than without guidance. (The quarter and $w = 2.5$ come from such trials, judged by the same two distances. Of classifier-free guidance only one $w$ is shown here, and all of this is one training run: another $w$ or seed may change how large the differences are.)
 
 # %% [markdown]
 # ## 8 · Faces, and three things that diffusion can do
@@ -1347,7 +1347,7 @@ plots.rows(
 # %% [markdown]
 # ### Sharpening
 #
-# A model can also be conditioned on a *picture*. Concatenate the small one, enlarged, with $x_t$ as three more channels: that is all. Trained this way, the model generates a 32 × 32 face that fits a 16 × 16 one (Saharia and others 2021). The baseline is plain enlarging; a network trained on squared error alone would give the
+# A model can also be conditioned on a *picture*. Concatenate the small one, enlarged, with $x_t$ as three more channels: that is all. Trained this way, the model generates a 32 × 32 face that fits a 16 × 16 one (Saharia and others 2021). The baseline is plain enlarging; a network trained by squared error to give the large face at once, from the small one alone, would give the
 # mean of all faces that fit: a blur.
 
 # %%
