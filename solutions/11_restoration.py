@@ -395,7 +395,7 @@ if full:
     assert right(first, some.attributes, "skin") > 0.9
 
 # %% [markdown]
-# The 64 pixels determine the skin, but not the expression. A system that returns one sample hides this difference. Two samples show it. For a perfect sampler both columns would be equal, because the truth is one more draw: section 2's test again, in attributes. For glasses they are about equal; for the head the samples agree less often than they are right (95 against 99 %), though only by a few people; for the expression they agree more often, by 8 points, about 1.5 spreads of a difference of two such shares (± 5 %). And two samples of a model that is too sure agree too often, so "determine" rests on the right column.
+# The 64 pixels determine the skin, but not the expression. A system that returns one sample hides this difference. Two samples show it. For a perfect sampler both columns would be equal, because the truth is one more draw: section 2's test again, in attributes. For glasses they are about equal; for the head the samples agree less often than they are right (95 against 99 %), though only by a few people; for the expression they agree more often, by 8 points; the spread of such a difference is ± 5 points, so this may be chance. And two samples of a model that is too sure agree too often, so "determine" rests on the right column.
 #
 # ## 3 · Must looking real cost 3 dB?
 #
@@ -614,7 +614,7 @@ pulls = step.pull(data.load("peeps", size=side)[:16].floats().to(home))
 print({name: f"{pull:.4f}" for name, pull in pulls.items()})
 
 # %% [markdown]
-# These numbers are the first to look at when a GAN for restoration fails. Here D pulls with a tenth of the strength of each other part. With ten times its weight it would pull as hard as they do; the first task at the end tries that. In this lecture D lowers the patch distance where it pulls less hard than the pixels: here (with a tenth of their strength after 40 steps; the network judged below had the same weights of the losses for 350, and its pull was not measured), in section 7 (with three quarters) and in section 8 (with a fifth). With ten times that weight, the D of section 8 does harm.
+# These numbers are the first to look at when a GAN for restoration fails. Here D pulls with a tenth of the strength of each other part. With ten times its weight it would pull as hard as they do; the first task at the end tries that. Sections 7 and 8 print the pulls again. There D lowers the patch distance where it pulls less hard than the pixels (three quarters and a fifth of their strength), and in section 8 ten times that weight does harm. (The network with D that is judged below has the weights of the losses used here, but was trained for 350 steps; its pull was not measured.)
 #
 # What did each part bring? The four networks below went on from one common start, with the same pictures and the same number of steps. The first only continued with the L1 loss: it is the **control**, without which everything that comes from longer training would be credited to the new losses. The last two add one part each. (One of the four, L1 + features, was trained in float32, the others in bfloat16: their cards in `course_lib/pretrained` say so.)
 
@@ -1029,7 +1029,7 @@ plots.rows({"seen": enlarge(y, 4, "nearest")[:10], **{name: made[name][:10] for 
             "true": truth[:10]})  # fmt: skip
 
 # %% [markdown]
-# After equally many steps the network with the face prior has more real patches than the plain one. With random weights inside, it is behind in both PSNR and patches: what helps is the generator's knowledge, not its architecture. Now the third question. With the prior the reader names no more expressions than without it, within the spread of ± 3 %, and it takes the glasses from 41 % of their wearers, where the plain network takes them from 18 %. (The random prior takes them from 39 %, so this loss may come from the architecture.) After a longer training without any prior (the line *squared error*, from section 4) the reader names more.
+# After equally many steps the network with the face prior has more real patches than the plain one. With random weights inside, it is behind in both PSNR and patches: what helps here (100 steps, one seed each) is the generator's knowledge, not its architecture. Now the third question. With the prior the reader names no more expressions than without it, within the spread of ± 3 %, and it takes the glasses from 41 % of their wearers, where the plain network takes them from 18 %. (The random prior takes them from 39 %, so this loss may come from the architecture.) After a longer training without any prior (the line *squared error*, from section 4) the reader names more.
 #
 # PULSE (Menon and others 2020) uses a prior without any training: search for a code whose face, shrunk, looks like $y$. Whose face does it find?
 
@@ -1076,7 +1076,7 @@ for name, found in named.items():
     print(f"{name}: expression named correctly in {right(found, some.attributes, 'face'):.0%}")
 
 # %% [markdown]
-# The reader names the expression in 5 % of the found faces, no more often than guessing (7 %): the search has found somebody else. Of 47 people with the lightest or darkest skins 5 came out lighter and 10 darker. That is too few people, and only one prior, which draws the five skins about equally often: it does not say why. In 2020, a public demonstration of PULSE with a generator of photographs returned light faces for dark ones; its training pictures were the first suspect.
+# The reader names the expression in 5 % of the found faces, no more often than guessing (7 %): the search has found somebody else. Of the 47 people with one of the two lightest or two darkest skins, 5 came out lighter and 10 darker. That is too few people, and only one prior, which draws the five skins about equally often: it does not say why. In 2020, a public demonstration of PULSE with a generator of photographs returned light faces for dark ones; its training pictures were the first suspect.
 #
 # ## 7 · Noise
 #
@@ -1447,7 +1447,7 @@ shown |= {f"{name}: error": 8 * (fused[name] - scene) for name in list(fused)[2:
 plots.rows({name: x[every][:6].clamp(-1, 1) for name, x in shown.items()})
 
 # %% [markdown]
-# The exact minimum of the content loss is far behind one line of arithmetic, even with the best of four ξ. So no better minimiser of this term could rescue it: what decides is the loss. (FusionGAN itself was made for infrared and visible light, and its discriminator adds a term.) The trained networks begin at the one line. After 120 steps they are a few hundredths of a dB behind it, with D and without; with D and only the same number of seconds, about 0.1 dB. So they are as near as the one line, and no nearer. D has nothing to add here: its loss stays at 1.39 = 2 log 2, which is guessing, and the patches of the one line are more than a hundred times nearer to the truth's than those of other real scenes, so by this ruler almost no realness is left to win. (The setting favours the one line: it is given the exact weights of the grey sensor, and both pictures are without noise and fit each other exactly.) Move ξ between the two sources:
+# The exact minimum of the content loss is far behind one line of arithmetic, even with the best of four ξ. So no better minimiser of this term could rescue it: what decides is the loss. (FusionGAN itself was made for infrared and visible light, and its discriminator adds a term.) The trained networks begin at the one line. After 120 steps they are a few hundredths of a dB behind it, with D and without; with D and only the same number of seconds, about 0.1 dB. So they are as near as the one line, and no nearer. D adds nothing here: in these 120 steps its loss stays at 1.39 = 2 log 2, which is guessing (whether a D that learns longer finds something is not tried). And the patches of the one line are more than a hundred times nearer to the truth's than those of other real scenes, so by this ruler almost no realness is left to win. (The setting favours the one line: it is given the exact weights of the grey sensor, and both pictures are without noise and fit each other exactly.) Move ξ between the two sources:
 
 # %%
 
