@@ -391,7 +391,7 @@ names = list(moments)
 figures.game_strip(ring.points[:600], {name: moments[name] for name in names[-20::5]})
 
 # %% [markdown]
-# With equal learning rates, 6.7 of 8 islands are covered (mean of the last ten looks), with the faster $G$ 0.5. In this run its points move as one cloud (the strip), and in the last ten looks only 4 % of its samples are on an island. The losses do not show this: they are close to $\log 4 = 1.39$ and $\log 2 = 0.69$, the values of a *perfect* game. **Counting
+# With equal learning rates, 6.7 of 8 islands are covered (mean of the last ten looks), with the faster $G$ 0.5. In this run its points move as one cloud (the strip), and in the last ten looks only 4 % of its samples are on an island. The losses do not show this: they are close to $\log 4 = 1.39$ and $\log 2 = 0.69$, the values of a *perfect* game, where $D$ is ½ everywhere. **Counting
 # the samples does.** How many samples must you look at?
 #
 # **A generator never makes one of 10 classes, so a sheet of 16 samples lacks it. Of 100 such sheets from a *perfect* generator, how many lack that class too?**
@@ -528,7 +528,7 @@ counts, real_counts = (dict(zip(names, c, strict=True)) for c in (found, really)
 figures.class_counts(counts, 500, real_counts)
 
 # %% [markdown]
-# By this count, trousers (31) and sandals (21) are all but missing in this run, and the Fréchet distance did not say so. The counts are rough: the classifier doubts the class of 41 % of the samples (of 9 % of the real pictures), that is, gives no class a probability of 0.6 or more. A sheet of 16 samples would not show the gap: of 100 *real* sheets, about 19 show no trousers either.
+# By this count, trousers (31) and sandals (21) are almost missing in this run, and the Fréchet distance did not say so. The counts are rough: the classifier doubts the class of 41 % of the samples (of 9 % of the real pictures), that is, gives no class a probability of 0.6 or more. A sheet of 16 samples would not show the gap: of 100 *real* sheets, about 19 show no trousers either.
 #
 # **Has it only copied?** Look for the training pictures nearest to each sample.
 #
@@ -678,12 +678,12 @@ print(f"an untrained D says {says[0]:.2f} of data and {says[1]:.2f} of noise")
 assert all(abs(belief - 0.5) < 0.1 for belief in says)
 
 # %% [markdown]
-# A $D$ that has learned nothing also says ½ everywhere, and a rise of the generator's loss may only mean that $D$ improves. To judge $G$, train a *fresh*
+# A $D$ that has learned nothing also says about ½, on average, of data and of noise, and a rise of the generator's loss may only mean that $D$ improves. To judge $G$, train a *fresh*
 # discriminator on held-out pictures against samples, or measure a distance. Both can be compared with what two sets of real pictures give; the losses of the game depend on the opponent.
 #
 # ## 8 · VAE or GAN?
 #
-# The student report *Generative Models for Image Generation* (lecture 02) ends with pros and cons of the two. Check them with **your own measurements** from lecture 02 (faces) and this one (clothes). Which
+# The student report *Generative Models for Image Generation* (lecture 02) ends with pros and cons of the two. For the VAE: a picture can be compared with its reconstruction; decent results after little training; but blurred. For the GAN: the sharpest images; but no noise is known for a picture, and it draws style without an object. Check them with **your own measurements** from lecture 02 (faces: the table in section 10) and this one (clothes). Return a dictionary: each statement, with a pair of short texts, for the VAE and for the GAN. Which
 # statements do they support? Which need a comparison on the same data?
 
 # %%
@@ -713,7 +713,7 @@ for statement, numbers in (my_measurements() or {"(fill in my_measurements)": ("
     print(f"{statement:58}{numbers[0]:30}{numbers[1]}")
 
 # %% [markdown]
-# Two statements need no common data: a VAE can compare a picture with its reconstruction, because it encodes the picture in one pass; the GAN has no encoder, and a search for the noise takes 300 steps. Training time and sharpness do need it: even real faces (0.95) are sharper than real clothes (0.73). Each measured against its own data, the two are about equally sharp: VAE 42 % (0.40 of 0.95), GAN 41 % (0.30 of 0.73), and part of the GAN's sharpness is grain. So our numbers do not support "the sharpest images". "Style without an object" has no number for the VAE.
+# Two statements need no common data: a VAE can compare a picture with its reconstruction, because it encodes the picture in one pass; the GAN has no encoder, and a search for the noise takes 300 steps. Training time and sharpness do need it: even real faces (0.95) are sharper than real clothes (0.73). Each measured against its own data, the two are about equally sharp here: VAE 42 % (0.40 of 0.95, after 800 steps), GAN 41 % (0.30 of 0.73, one run of 5,000 steps), and part of the GAN's sharpness is grain. So our numbers do not support "the sharpest images". "Style without an object" has no number for the VAE.
 #
 # ## To go further
 #

@@ -228,7 +228,7 @@ assert back.shape == x[:8].shape and error > 0.8 * mean_grey
 plots.rows({"picture": x[:8], "down and up": back})
 
 # %% [markdown]
-# You can still make out the faces: each kernel is painted back on the place where it looked. But as a copy of the picture the result is hardly better than one single grey: its squared error is 0.69, that of the grey 0.75.
+# You can still make out the faces: each kernel is painted back on the place where it looked. But as a copy of the picture the result is, with these random weights, hardly better than one single grey: its squared error is 0.69, that of the grey 0.75.
 
 # %% [markdown]
 # ### Exercise 3 · Counting weights
@@ -564,7 +564,7 @@ with torch.no_grad():
 plots.grid(yours[:48])
 
 # %% [markdown]
-# `gan.AdversarialStep` plays the same round, except that $G$ learns from the fakes that $D$ has just seen. In addition it keeps a moving average of $G$'s weights, whose samples are usually better than those of the last step (Yazıcı and others 2019), and it computes in bfloat16 where the processor is fast at that. From here on the course's networks take over, and train ten times as long.
+# `gan.AdversarialStep` plays the same round, except that $G$ learns from the fakes that $D$ has just seen. In addition it keeps a moving average of $G$'s weights, whose samples are usually better than those of the last step (Yazıcı and others 2019), and it computes in bfloat16 where the processor is fast at that. From here on the course's networks take over, and train ten times as long. (On a GPU the network is wider and trains longer still: its numbers differ from those below.)
 
 # %%
 torch.manual_seed(0)
@@ -714,7 +714,7 @@ assert min(at_two["DCGAN"]) > 10 and max(at_two["enlarge, convolve"]) < 3
 figures.spectra(pictures, {name: spectrum(some) for name, some in pictures.items()})
 
 # %% [markdown]
-# The bright dots in the first spectrum are the checkerboard artefact. The dots at the left and upper edge, and in the corner between them (period 2), come from the last layer (−0.5 and +0.5 are the same frequency, drawn once, so the other two edges have none); the dots further in (periods 4, 8 and so on) come from the layers before it, whose patterns the later layers have enlarged. Training has to unlearn all of them. Real faces have a bright middle and a vertical line through it, but no dots. The Fourier transform takes the upper and lower borders for neighbours, and the neck, cut off at the lower border, does not continue at the upper one: this jump is part of the line.
+# The bright dots in the first spectrum are the checkerboard artefact. The dots at the left and upper edge, and in the corner between them (period 2), come from the last layer (−0.5 and +0.5 are the same frequency, drawn once, so the other two edges have none); the dots further in (periods 4, 8 and so on) come from the layers before it, whose patterns the later layers have enlarged. Real faces have a bright middle and a vertical line through it, but no dots: to look like them, the pictures must lose theirs in training. The Fourier transform takes the upper and lower borders for neighbours, and the neck, cut off at the lower border, does not continue at the upper one: this jump is part of the line.
 #
 # ## 6 · Faces
 #
@@ -766,7 +766,7 @@ assert max(far["noise 0.3"]) < min(far["no noise"]) < far["no training"][0]
 plots.rows({name: runs[0][:10] for name, runs in young.items()})
 
 # %% [markdown]
-# With noise all three runs come closer than any run without, but they are still far from the floor. Training to the end takes longer than a lecture, so the weights come with the course: 320,000 pictures (each training face many times) in not quite two hours on one core. Their card documents three parts. In the first, $D$ learns more slowly than $G$ (two rates for two players: Heusel and others 2017) and looks through the same noise. But $G$ cannot learn the details that the noise hides from $D$: after this part the faces had speckles. In the second, $G$ goes on against a new $D$, and the noise begins to fall. In the third, it falls further, from 0.15 to 0.05. In this part, too, the pictures that $D$ sees, real or fake, are moved and recoloured at random, so that it cannot memorise its training faces (lecture 09 takes this up), and both rates fall to 0. On a GPU the cell trains the generator again, with the rates and the noise of the first part only: its faces and numbers differ from those in the text below, which are of the course's weights.
+# With noise all three runs come closer than any run without, but they are still far from the floor. Training to the end takes longer than a lecture, so the weights come with the course: 320,000 pictures (each training face many times) in not quite two hours on one core. Their card documents three parts. In the first, $D$ learns more slowly than $G$ (two rates for two players: Heusel and others 2017) and looks through the same noise. But $G$ cannot learn the details that the noise hides from $D$: after this part the faces had speckles. In the second, $G$ goes on against a new $D$, and the noise begins to fall. In the third, it falls further, from 0.15 to 0.05. Only in this part, the pictures that $D$ sees, real or fake, are also moved and recoloured at random, so that it cannot memorise its training faces (lecture 09 takes this up), and both rates fall to 0. On a GPU the cell trains the generator again, with the rates and the noise of the first part only: its faces and numbers differ from those in the text below, which are of the course's weights.
 
 # %%
 generator = dcgan.Generator(nz=128)
