@@ -558,7 +558,7 @@ assert (resampled["the GAN alone"] > resampled["both"]).float().mean() > 0.95
 assert l1_alone["sharpness"] < both["sharpness"] < truth["sharpness"] < gan_alone["sharpness"]
 
 # %% [markdown]
-# Four measures, three stories. By PSNR and SSIM, which ask whether each pixel is right, L1 alone is the best of the three (ahead of both together by 0.23 ± 0.15 dB per crop; ± means two standard errors), and its pictures have a twentieth of the truth's sharpness. (Section 3's reason again: where the map does not tell what each pixel is, L1 asks for the median of all that it could be, and this median has no detail. That is the blur.) The GAN alone has nearly twice the truth's: it is over-sharp, and its sharpness is a checkerboard artefact. The Fréchet distance, which asks whether the *set* could be satellite pictures, puts the GAN alone last, 2.0 ± 1.0 behind both together. Between L1 alone (3.90) and both (3.74) it decides nothing: resampled, their difference is 0.0 ± 0.8. A difference without its uncertainty is no ranking.
+# Four measures, three stories. By PSNR and SSIM, which ask whether each pixel is right, L1 alone is the best of the three (ahead of both together by 0.23 ± 0.15 dB per crop; ± means two standard errors), and its pictures have a twentieth of the truth's sharpness. (Section 3's reason again: where the map does not tell what each pixel is, L1 asks for the median of all that it could be, and this median has no detail. That is the blur.) The GAN alone has nearly twice the truth's: it is over-sharp, and its pictures show a checkerboard artefact. The Fréchet distance, which asks whether the *set* could be satellite pictures, puts the GAN alone last, 2.0 ± 1.0 behind both together. Between L1 alone (3.90) and both (3.74) it decides nothing: resampled, their difference is 0.0 ± 0.8. A difference without its uncertainty is no ranking.
 #
 # The true uncertainty is larger, for two reasons. The crops overlap, so they count for fewer than 200 independent ones. And each network was trained once: resampling crops does not show how much another seed would change.
 #
@@ -1065,7 +1065,7 @@ sliders.trainings(x[:10], found, told)
 # Look at the other round trip. A face with dark glasses: $F$ takes them off, $G$ puts glasses on again, and dark ones come back. How does $G$ know that they were dark? A face without glasses does not tell.
 #
 # Chu and others (2017) asked this about maps that CycleGAN had made of satellite pictures, and found the answer *hidden*: $F$ had written the details into faint differences that no eye sees and $G$ reads. That is **steganography**. Their test: add a little noise to the
-# picture in between, here ±4 of 255 grey levels. **What happens to the return trip?**
+# picture in between, here ±4 of 255 grey levels. **What happens to the return trip of `glasses_on` and `glasses_off` ($\lambda = 10$)?**
 
 # %%
 # Replace ... by one of: "nothing", "its error grows by the noise, not more", "its error grows many times"
@@ -1143,7 +1143,7 @@ assert gained["in the place of the glasses"] > 0.6 > 0.4 > gained["everywhere el
 # %% [markdown]
 # Most of the message is inside the region of the glasses, 88 % of it, and it is visible: $F$ leaves traces of frames and dark lenses. The cycle loss rewards such traces, and $D_X$ lets them pass. Look for them in the second row of the pictures below; the third row, "change", shows how $F(y)$ differs from the true face without glasses, $F(y) - x$ (mean over the channels), with the region outlined.
 #
-# In the curves, compare each return trip with its own guess. A generator that returns a change passes the noise on, so both of its curves rise. The gap between them shows whether a message came through: it is 0.052 without noise, 0.051 with ±4, 0.023 with ±64. (How much of the message is lost at ±64, the last number does not say: where the noise that is passed on is larger than an error, it hides this error, with a message or without.)
+# In the curves, compare each return trip with its own guess. A generator that returns a change passes the noise on, so both of its curves rise. The gap between the two shows whether a message came through: for this generator it is 0.052 without noise, 0.051 with ±4, 0.023 with ±64. (How much of the message is lost at ±64, the last number does not say: where the noise that is passed on is larger than an error, it hides this error, with a message or without.)
 #
 # Is Chu's finding wrong, then? No. Their networks were larger and trained for longer, so their discriminators may have let only faint traces pass; this is not tested here. The lesson is the same. **A small cycle loss may come from a message in the translation**, visible or hidden, and two measurements tell: a control without a message, and noise in between. The judges alone are a second control: no loss asked them for a return trip, and theirs is worse than guessing.
 
