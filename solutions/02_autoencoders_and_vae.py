@@ -545,7 +545,7 @@ plots.bars(
 )
 
 # %% [markdown]
-# **More than half of the autoencoder's distance above the floor came from the independence that we assumed.** After the 1,200 steps of a laptop it even beats the VAE's prior with full covariance, and is close to the VAE with full covariance. Is that due to the short training? Take the course's weights, trained for 3,000 steps (autoencoder) and 4,000 steps (VAE):
+# **More than half of the autoencoder's distance above the floor came from the independence that we assumed.** After the 1,200 steps of a laptop the autoencoder with full covariance even beats the prior of the VAE, and is close to the VAE with full covariance. Is that due to the short training? Take the course's weights, trained for 3,000 steps (autoencoder) and 4,000 steps (VAE):
 
 # %%
 longer_ae = load_weights("ae_peeps32", autoencoders.Autoencoder(nc=3, size=32, latent=32))
@@ -621,7 +621,7 @@ figures.code_planes(planes, x_test)
 
 # %% [markdown]
 # At β = 0 the prior plays no part: codes may lie anywhere. As β grows, they move
-# into the circle, and every place in it decodes to a face. At β = 300 information in the code costs more than any improvement in the picture is worth. Every face gets nearly the same Gaussian, and every point decodes to nearly the mean face: **posterior
+# into the circle, so samples from the prior show more different faces: the spread printed above grows from β = 0 to β = 10. At β = 300 information in the code costs more than any improvement in the picture is worth. Every face gets nearly the same Gaussian, and every point decodes to nearly the mean face: **posterior
 # collapse**.
 #
 # **Why are so many codes outside the circle at β = 1?** Compare the values printed in training: from β = 10 to β = 1 the KL rises by a few nats, but the reconstruction error, a sum over 3,072 numbers, falls by more. So at β = 1 it pays to spread the codes and to make σ small. The distribution of all codes together, the **aggregate posterior**, then differs from
@@ -688,7 +688,7 @@ sliders.latent_plane(report)
 # %% [markdown]
 # ## 7 · Why are VAE pictures blurred?
 #
-# The reconstructions of the 2-latent VAE are sharp in the hair and blurred in the face. Look only at eyes, nose and mouth. One suspect is the noise $\varepsilon$. **Switch it off: decode μ instead of a random z. How
+# The reconstructions of the 2-latent VAE are mostly sharp in the hair and blurred in the face. Look only at eyes, nose and mouth. One suspect is the noise $\varepsilon$. **Switch it off: decode μ instead of a random z. How
 # sharp are the faces then?** Sharpness is the variance of the Laplacian: 0 for a picture of one colour, high for noise (grain counts as sharp).
 
 # %%
@@ -730,7 +730,7 @@ plots.rows(
 # %% [markdown]
 # The two numbers of the code describe the hair and roughly the skin, where a mistake changes most pixels, and not the features. So every face gets the same features: a faint pair of glasses, a hint of a beard, a mouth half open.
 #
-# Nor is it the noise in training: at β = 0 (section 5) nothing stops σ from going to 0, and the error fell only from 215 to 203. The loss causes this. Under squared error the best answer to a code is the **mean** of all pictures that share it. In the smallest case half of the
+# Nor is it the noise in training: at β = 0 (section 5) nothing stops σ from going to 0, and the error of that smaller network fell only from 215 to 203. The explanation is the loss, together with a code that leaves much open. Under squared error the best answer to a code is the **mean** of all pictures that share it. In the smallest case half of the
 # pictures are −1, half +1, and the code does not say which. The best single answer is 0, which is *neither*.
 
 # %%

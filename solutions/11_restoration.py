@@ -395,7 +395,7 @@ if full:
     assert right(first, some.attributes, "skin") > 0.9
 
 # %% [markdown]
-# The 64 pixels determine the skin, but not the expression. A system that returns one sample hides this difference. Two samples show it. For a perfect sampler both columns would be equal, because the truth is one more draw: section 2's test again, in attributes. For glasses they are about equal; for the head the samples agree less often than they are right (95 against 99 %), though only by a few people; for the expression they agree more often, by 8 points; the spread of such a difference is ± 5 points, so this may be chance. And two samples of a model that is too sure agree too often, so "determine" rests on the right column.
+# The 64 pixels determine the skin, but not the expression. A system that returns one sample hides this difference. Two samples show it. For a perfect sampler both columns would be about equal, because the truth is one more draw (not exactly, as the reader makes mistakes): section 2's test again, in attributes. For glasses they are about equal; for the head the samples agree less often than they are right (95 against 99 %), though only by a few people; for the expression they agree more often, by 8 points; the spread of such a difference is ± 5 points, so this may be chance. If a model is too sure, its two samples agree too often. So agreement alone does not prove that the pixels determine the skin; the right column does (98 % are right).
 #
 # ## 3 · Must looking real cost 3 dB?
 #
@@ -576,7 +576,7 @@ assert factors[0] > 1.7 and factors[0] > factors[2] > factors[3] > factors[4]
 #
 # ### Exercise 6 · Relativistic losses
 #
-# `real` and `fake` are scores `(B,)`. Return both losses, each the sum of two halves. They must stay finite for scores of hundreds, and gradients must reach both arguments, through the means too. *Four lines, five minutes.*
+# `real` and `fake` are scores `(B,)`. Return both losses, each the sum of its two terms, as in the formulas. They must stay finite for scores of hundreds, and gradients must reach both arguments, through the means too. *Four lines, five minutes.*
 
 
 # %%
@@ -1502,7 +1502,7 @@ if full:
 # | Real-ESRGAN | random damage, twice; a U-Net discriminator | three networks, one change at a time, on three kinds of damage; what the map knows |
 # | GFP-GAN | a face generator inside, half of its maps changed | beside the same with random weights |
 # | PULSE | a search in a face generator | whether the found face fits, and whose it is |
-# | DDNM, RePaint | a diffusion model made to agree with what is known | error, patches, identity; calibration by the factor 2 |
+# | DDNM, RePaint | a diffusion model made to agree with what is known | error, patches, attributes; for DDNM, whether two samples agree (the factor 2 was tested on denoising alone) |
 # | context encoder, partial convolutions | a hole filled by a network, or from its edge | beside copies of other people |
 # | denoising GAN | a discriminator for denoised pictures | beside the same network trained as long without it, blur, total variation |
 # | FusionGAN | slopes of one sensor, values of another | the exact minimum of its loss beside one line |
