@@ -106,7 +106,7 @@ assert abs(kept["mended"] - 0.99**500) < 0.04
 figures.spread_over_steps(variances)
 
 # %% [markdown]
-# With the slide's step the picture is still there at full size, under noise whose variance grows without end. Sampling would have to start from noise of exactly that variance. (Some models do: the *variance-exploding* process of Song and others 2021.) The corrected step makes the picture a little *fainter* and adds a little noise.
+# With the slide's step the picture is still there at full size, under noise whose variance grows without end. Sampling would have to start from noise of about that variance. (Some models do: the *variance-exploding* process of Song and others 2021.) The corrected step makes the picture a little *fainter* and adds a little noise.
 # The variance stays at 1, and the picture disappears:
 #
 # $$x_t = \sqrt{1-\beta_t}\; x_{t-1} + \sqrt{\beta_t}\;\epsilon, \qquad \epsilon \sim N(0, I), \qquad t = 1, \dots, T.$$
@@ -1061,7 +1061,7 @@ assert same < 0.6 * other
 # %% [markdown]
 # One step gives roughly the mean of the class, as section 2 says, with grain on it. A likely reason: the training of `ddpm_fashion` gives errors near pure noise next to no weight (Hang and others 2023), and flow matching rarely trains there.
 #
-# And two networks, trained apart with two losses, make much the same picture of the same noise. The reason: DDIM and flow matching solve the *same* differential equation. Let the steps of DDIM become infinitely small. What remains is the **probability-flow ODE** (Song and others 2021): every $x_t$ moves by a rescaling and along the score, without any noise,
+# And two networks, trained apart with two losses, make much the same picture of the same noise in most columns (not in the last one: there the two differ). The reason: DDIM and flow matching solve the *same* differential equation. Let the steps of DDIM become infinitely small. What remains is the **probability-flow ODE** (Song and others 2021): every $x_t$ moves by a rescaling and along the score, without any noise,
 #
 # $$\frac{dx}{dt} = f(t)\,x - \tfrac12\,g(t)^2\,\nabla_x \log p_t(x) ,$$
 #
@@ -1244,7 +1244,7 @@ plots.rows({name: pictures[:10].clamp(-1, 1) for name, pictures in sets.items()}
 # %% [markdown]
 # By both networks the step away from `early` helps most: the distance falls from 1.54 to 0.96, and by the other network from 7.05 to 2.04 (floor 0.60). Recall, the share of real clothes that have a sample near them, stays: 0.77 and 0.78. Classifier-free guidance makes more pictures recognisable, but recall falls to 0.71: it moves samples to the typical cases of a class. With `early`, both networks get the same label, so the label itself is not what their answers differ in. The correction can then act on errors more than on the choice of pictures.
 #
-# The rows of `flow_fashion` do the same with *your* network as the worse one: the distance of the course's weights falls from 0.48 to 0.38 (floor 0.15), and by the other network from 2.16 to 0.84 (floor 0.60). The price is a second network in each step. And not every pair of networks works, nor every $w$. In trials not shown here, a network from a sixteenth of the training with $w = 2$ brought no gain: the first distance was larger than without guidance, the other about the same. A network from an eighth helped with $w = 2$; with $w = 3$ the first distance was larger than without guidance. (The quarter and $w = 2.5$ come from such trials, judged by the same two distances. Of classifier-free guidance only one $w$ is shown here, and all of this is one training run: another $w$ or seed may change how large the differences are.)
+# The rows of `flow_fashion` (from another noise than the rows above) do the same with *your* network as the worse one: the distance of the course's weights falls from 0.48 to 0.38 (floor 0.15), and by the other network from 2.16 to 0.84 (floor 0.60). The price is a second network in each step. And not every pair of networks works, nor every $w$. In trials not shown here, a network from a sixteenth of the training with $w = 2$ brought no gain: the first distance was larger than without guidance, the other about the same. A network from an eighth helped with $w = 2$; with $w = 3$ the first distance was larger than without guidance. (The quarter and $w = 2.5$ come from such trials, judged by the same two distances. Of classifier-free guidance only one $w$ is shown here, and all of this is one training run: another $w$ or seed may change how large the differences are.)
 
 # %% [markdown]
 # ## 8 · Faces, and three things that diffusion can do
