@@ -965,7 +965,7 @@ marked = auditing.embed_watermark(unmarked[:1000], key)
 figures.p_values({"unmarked": p, "marked": auditing.detect_watermark(marked, key)})
 
 # %% [markdown]
-# The line of the unmarked pictures follows the dotted line of chance, and a binomial test refutes none of the three levels at a thousandth (the smallest of the three p-values is 0.02; the test takes the 50,000 results as independent). With 50,000 tests it would have noticed 1.2 % instead of 1 %.
+# The line of the unmarked pictures follows the dotted line of chance, and a binomial test refutes none of the three levels at a thousandth (the smallest of the three p-values is 0.02; the test takes the 50,000 results as independent). With 50,000 tests it would most likely have noticed 1.2 % instead of 1 %.
 #
 # A picture that was never marked is tested with 1,000 *keys*, of 1,000 companies. **What is the smallest p-value, about?**
 
@@ -1028,7 +1028,7 @@ assert min(share for attack, share in survived.items() if attack != "crop 0.9") 
 assert lasting["strength 0.025"]["resize ½"][0] < 0.5
 
 # %% [markdown]
-# Without an attack, every mark is found. At strength 0.05 (30 dB) it is found in 95 to 100 % of the pictures after each treatment but one, JPEG of quality 30 among them. The faint mark of 36 dB is lost in more than half of the pictures that were made half as large. The strong one, 24 dB, lasts no longer than the middle one. (A likely reason is clipping: a white background cannot get whiter, so part of the mark is lost.)
+# Without an attack, every mark is found. At strength 0.05 (30 dB) it is found in 95 to 100 % of the pictures after each treatment except cropping, even after JPEG of quality 30. The faint mark of 36 dB is lost in more than half of the pictures that were made half as large. The strong one, 24 dB, lasts no longer than the middle one. (A likely reason is clipping: a white background cannot get whiter, so part of the mark is lost.)
 #
 # Cropping defeats all three: keep the middle nine tenths of the width and of the height, enlarge them, and the mark is found no more often than by chance. Is it destroyed? Lay the cropped picture back into its place in the original, which the owner still has:
 
@@ -1102,7 +1102,7 @@ print(said)
 assert list(said.values()) == ["holds", "broken", "broken", "no claim"]
 
 # %% [markdown]
-# Both the watermark and the signature can be forged by whoever has the key. But with public keys everyone can test a signature without the key that makes it, and this watermark can be tested only with the key that forges it. In turn, a signature is lost in the first program that does not know it, and the watermark outlives that program. They fail in different ways; that is why people propose to use both.
+# Both the watermark and the signature can be forged by whoever has the key. But with public keys everyone can test a signature without the key that makes it, and this watermark can be tested only with the key that forges it. In turn, a signature is lost in the first program that does not know it, and the watermark outlives that program unless it crops the picture. They fail in different ways; that is why people propose to use both.
 #
 # ### To discuss
 #
