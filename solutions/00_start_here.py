@@ -226,7 +226,7 @@ assert named.all()
 plots.rows({f"pair {i + 1}": film for i, film in enumerate(films)})
 
 # %% [markdown]
-# At all six ends the classifier names the right one of 47 hairstyles and hats. Now you: choose two people and the percentage. *Where do the faces fall apart?*
+# At all six ends the classifier names the right one of 47 hairstyles and hats (three pairs, fixed in the code: an example, not a rate). Now you: choose two people and the percentage. *Where do the faces fall apart?*
 
 # %%
 sliders.morph(vae, people.floats()[:40])

@@ -153,7 +153,7 @@ plots.panels({"the sample": patch, "grown from it": grown})
 # Every pixel of the wall on the right was copied from the sample on the left, one at a time. *Where did the copying go wrong?* A wrong
 # pixel is a neighbour of the next one, so mistakes grow.
 #
-# A method that searches and copies its data is called **non-parametric**; a formula with a few numbers, like Perlin's, is **parametric**. Most of this course fits the
+# A method that keeps its data and uses them directly, as this one does, is called **non-parametric**; a formula with a fixed set of numbers, like Perlin's, is **parametric**. Most of this course fits the
 # parameters of a *probability distribution* to data, and then samples from it.
 #
 # ## 3 · Sampling from the Gaussian
@@ -466,7 +466,7 @@ plots.rows(
 
 # %% [markdown]
 # With equally many windows, as in the rankings, blurred averages beat *real images*, which are perfect samples. The comparison hides that k-means saw 20 times as many images:
-# its 1,000 centres do as well as all 20,000 images that they summarise (half of the centres average 19 images or more; 7 % are single images). For most new pictures the nearest average is closer than the nearest real image,
+# its 1,000 centres do as well as all 20,000 images that they summarise (half of the centres average 19 images or more; 7 % are single images). In squared distance, the average of a cluster of similar pictures is on average closer to a new picture of that kind than one picture of the cluster is: the differences cancel,
 # and closeness is all that Parzen windows measure. The ranking could be trusted only if the windows were narrower than the differences that a person can see, and that takes dense sampling. So **never rank image models by Parzen likelihood.**
 #
 # ## 8 · Compare samples with samples

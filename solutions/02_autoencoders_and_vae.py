@@ -730,7 +730,7 @@ plots.rows(
 # %% [markdown]
 # The two numbers of the code describe the hair and roughly the skin, where a mistake changes most pixels, and not the features. So every face gets the same features: a faint pair of glasses, a hint of a beard, a mouth half open.
 #
-# Nor is it the noise in training: at β = 0 (section 5) nothing stops σ from going to 0, and the error of that smaller network fell only from 215 to 203. The explanation is the loss, together with a code that leaves much open. Under squared error the best answer to a code is the **mean** of all pictures that share it. In the smallest case half of the
+# Nor is it the noise in training: at β = 0 (section 5) nothing stops σ from going to 0, and the reconstruction error of the smaller network there fell only from 215 (β = 1) to 203. The explanation is the loss, together with a code that leaves much open. Under squared error the best answer to a code is the **mean** of all pictures that share it. In the smallest case half of the
 # pictures are −1, half +1, and the code does not say which. The best single answer is 0, which is *neither*.
 
 # %%
@@ -958,7 +958,7 @@ assert max(scores["IntroVAE"]["precision"]) < min(scores["VAE"]["precision"])
 
 # %% [markdown]
 # After equal training both rivals beat the VAE in Fréchet distance and recall, in all three seeds: the distance falls from 16.0 … 17.2 to 13.0 … 14.0 with VAE/GAN and 10.8 … 11.6 with IntroVAE. The recalls of the two rivals overlap, a tie. But the VAE's samples look cleaner, and its precision is higher: the rivals' samples are more varied, and look burnt. IntroVAE also has the lowest reconstruction error. VAE/GAN's is the highest, because pixel error was not part of its loss, and its sharpness
-# (0.95 … 0.99) is partly grain. Longer training helps the VAE more than either judge does: after 4,000 steps of 128 faces, ten times as many, at twice the learning rate, it reaches 8.0 … 8.8 (three draws of one model; floor 2.9). The rivals were not trained like that.
+# (0.95 … 0.99) is partly grain. Longer training, with larger batches and a larger learning rate, helps the VAE more than either judge does: after 4,000 steps of 128 faces, ten times as many, at twice the learning rate, it reaches 8.0 … 8.8 (three draws of one model; floor 2.9). The rivals were not trained like that.
 #
 # ## What came before and after
 #
