@@ -1389,7 +1389,7 @@ assert scores_of["ten pictures, repeated"] > 9 > 1.3 * real_score and ten > 20 *
 assert abs(scores_of["copies of training pictures"] - real_score) < 0.1 * real_score
 
 # %% [markdown]
-# Ten pictures score 9.3 and beat the real data with 6.2: a generator that makes one good picture for each class would win every comparison by this score. The reason is that the formula contains no real data: it asks whether the classifier is sure, and it cannot see variety *within* a class
+# Ten pictures score 9.3 and beat the real data with 6.2: a generator that makes one good picture for each class wins against all the real pictures by this score. The reason is that the formula contains no real data: it asks whether the classifier is sure, and it cannot see variety *within* a class
 # (Barratt and Sharma 2018). The Fréchet distance compares with real pictures, and puts the ten pictures far from the floor. Copies of the training set score as much as new pictures, as they do by every measure above.
 #
 # ### Two pictures: PSNR and SSIM
@@ -1582,7 +1582,7 @@ print("with rates up to 0.001 only:", ", ".join(sorted(names, key=until.get)))
 
 # %% [markdown]
 # - Nothing broke. But a run that did not break may still have learned nothing.
-# - For every loss but BEGAN a smaller and a larger rate than its best were run, too: the best lies *inside* the grid. A first version of this study ended at 0.001. There all losses were best at the largest rate, and the ranking was that of the last line: the hinge first, WGAN-GP fifth. With larger rates minimax and WGAN-GP overtake the hinge (5.8, 6.1 and 6.3; the last two are not apart, see below). So where a grid ends can decide who wins. Before you believe a comparison, look for the best rate of each method: is it at the end of its grid?
+# - For every loss but BEGAN a smaller and a larger rate than its best were run, too: the best lies *inside* the grid. A first version of this study ended at 0.001. There all losses were best at the largest rate, and the ranking was that of the last line: the hinge first, WGAN-GP fifth. With larger rates minimax and WGAN-GP overtake the hinge (5.8, 6.1 and 6.3; five seeds do not decide between the three, see below). So where a grid ends can decide who wins. Before you believe a comparison, look for the best rate of each method: is it at the end of its grid?
 # - Minimax improves from rate 0.0003 to 0.001 by a factor of 7, and goes on improving until 0.01. At 0.03 two of five seeds are lost (about 100, more than noise), and a third is far behind (28).
 # - BEGAN is still poor: its best mean is 49.7, at the largest rate that we ran (noise has 80). Its thermostat starts at 0 and gains at most $0.001\cdot 0.75\, L_\text{real}$ a round, as in section 4. So in 1,000 rounds $k$ stays below the mean of $0.75\, L_\text{real}$, and while $k$ is small $G$ may make whatever an autoencoder reconstructs easily. The budget is probably too small for BEGAN with its
 #   published $\lambda_k$; this does not say that BEGAN is bad.
@@ -1665,7 +1665,7 @@ print(f"holds the truth in {holds:.0%}")
 assert 0.75 < holds < 0.9
 
 # %% [markdown]
-# Only about 83 % of the intervals hold it. So "apart by more than their uncertainty", in the next cell, is too bold for pairs that are barely apart.
+# Only about 83 % of the intervals hold it. So "apart by more than their uncertainty", in the next cell, is too bold for pairs that are barely apart: Welch's test does not part minimax from hinge or non-saturating, nor non-saturating from least squares.
 
 # %% tags=["quality"]
 pairs = [(i, j) for j in range(len(names)) for i in range(j)]
