@@ -7,6 +7,7 @@ computed and all is counted; on the CPU with a few pictures; on a GPU where ther
 import gc
 import math
 import re
+from weakref import WeakKeyDictionary
 
 import pytest
 import torch
@@ -48,7 +49,7 @@ def empty_on_the_cpu(step) -> None:
 
 @lectures
 def test_every_training_fits_into_the_memory_of_a_gpu_and_waits_for_nothing(source):
-    table, played = [], {}
+    table, played = [], WeakKeyDictionary()  # a step that is over gives its memory back
 
     def train(step, batches, steps, *, watch=None, checkpoint=None, title=None):
         if step in played:  # a training that goes on: its networks are on the CPU by now

@@ -73,9 +73,10 @@ def losses_by_score(
         same = (first for first in groups if torch.allclose(losses[first], loss, atol=1e-5))
         groups.setdefault(next(same, name), []).append(name)
     for first, names in groups.items():
-        look, kept = _look(first) | {"label": ",\n".join(names)}, scores == scores
+        look, least = _look(first) | {"label": ",\n".join(names)}, scores.min()
         if first == "began":  # its score is an autoencoder's error: never negative, small is real
-            look["label"], kept = "began (0: real)", scores >= 0
+            look["label"], least = "began (0: real)", 0
+        kept = scores >= least
         left.plot(scores[kept], losses[first][kept], **look)
         right.plot(scores[kept], pushes[first][kept], **look)
     for axes, label in ((left, "loss of G"), (right, "push on the score")):
@@ -324,15 +325,8 @@ def scorecard(table: Mapping[str, Mapping[str, float]], floor: str, logs: Sequen
         else:
             axes.set_xlim(0, 1.35 * max(*values, 1e-9))
         for y, value in enumerate(values):
-            text = (
-                "0"
-                if abs(value) < 5e-4
-                else f"{value:#.2g}"
-                if value < 9.95
-                else f"{value:.1f}"
-                if value < 99
-                else f"{value:.0f}"
-            )
+            digits = "#.2g" if value < 9.95 else ".1f" if value < 99 else ".0f"
+            text = "0" if abs(value) < 5e-4 else f"{value:{digits}}"
             place = {"xytext": (3, 0), "textcoords": "offset points", "va": "center"}
             axes.annotate(text, (max(value, left), y), fontsize=8, **place)
         axes.set_title(measure)

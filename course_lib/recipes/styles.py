@@ -60,8 +60,14 @@ def style_peeps32(
     plain = faces.batches(batch, home, torch.Generator().manual_seed(seed))
     seconds = part(1, step, plain)
 
+    first = round_weights(step.ema.model.cpu())
+    then = likeness(lambda n, generator: first.sample(n, generator=generator), held_out)
+    then |= qualities(first, held_out, n)
+    heads = then[f"found among {n:,} by `classifier_peeps`"].partition(",")[0]
+    apart = then["the same, in the classifier's features"].partition(" ")[0]
+
     torch.manual_seed(seed + 7)
-    new = players(round_weights(step.ema.model.cpu()).train().requires_grad_(True))
+    new = players(first.train().requires_grad_(True))
     step = InclusiveStep(*new, projected=fixed_heads().to(home), alone=600, **SETTINGS)
     batches = ByHead(faces, batch, home, seed + 7, step.ema.model)
     seconds += part(2, step, batches)
@@ -75,8 +81,8 @@ def style_peeps32(
         "what": f"a style-based generator, channels {WIDE}; average of its weights",
         "data": f"peeps, {len(faces):,} training images; measured on {len(held_out):,} others",
         "steps": f"{steps[0]:,} of {batch} images, non-saturating, Adam 0.002, EMA 0.999; R1 0.3, "
-        "mixing 0.5; beside D heads on `ae_peeps32`'s encoder (37 of 47 heads then, and 65.84 in "
-        "the classifier's features). Then against new discriminators, "
+        f"mixing 0.5; beside D heads on `ae_peeps32`'s encoder ({heads} then, and {apart} in the "
+        "classifier's features). Then against new discriminators, "
         f"faces with heads that are lacking shown more often: {steps[1]:,}, and "
         f"{sum(steps[2:]):,} in which fakes are also moved towards the real faces next to them, "
         "rates falling at the end",
