@@ -862,6 +862,7 @@ fresh = torch.randn(pick(smoke=120, laptop=500, gpu=500), 128, generator=seed(2)
 strengths = [-3, -2, -1, 0, 1, 2, 3]
 
 
+# %%
 def shares(with_glasses, without):
     """What the two networks find in 500 new faces, moved along a direction, by strength."""
     found = {"glasses (judge)": [], "glasses (labeller)": [], "facial hair (judge)": []}
@@ -882,6 +883,7 @@ def shares(with_glasses, without):
     return found
 
 
+# %%
 plain = shares(codes[wears], codes[~wears])
 alike = (label["skin"].bincount().double() / len(drawn)).square().sum()
 print(f"two unrelated samples have the same skin in {alike:.0%}")
