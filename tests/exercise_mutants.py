@@ -293,13 +293,14 @@ def ignoring(calls: Calls) -> Wrong:
         if parameter.default is not parameter.empty:
             yield f"{name} is its default", of_arguments(calls, lambda g, n=name: g.pop(n, None))
         if any(map(floating, values)):
+            tensors = [value for value in values if isinstance(value, Tensor)]
             for word, f in {
                 "zero": torch.zeros_like,
                 "clamped to [-1, 1]": lambda v: v.clamp(-1, 1),
                 "made positive": torch.abs,
                 "detached": torch.detach,
             }.items():
-                if word == "detached" and not any(v.requires_grad for v in values):
+                if word == "detached" and not any(v.requires_grad for v in tensors):
                     continue
                 if name in POSITIVE and word in ("made positive", "clamped to [-1, 1]"):
                     continue
@@ -314,7 +315,7 @@ def ignoring(calls: Calls) -> Wrong:
 
 def changing(name: str, f: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
     def change(given):
-        if name in given:
+        if isinstance(given.get(name), Tensor | torch.Generator):
             given[name] = f(given[name])
 
     return change

@@ -27,7 +27,7 @@ def multiplied_by_ones(x, labels, classes):
 
 
 def filled_in(x, labels, classes):
-    result = torch.zeros(len(x), x.shape[1] + classes, *x.shape[2:])
+    result = torch.zeros(len(x), x.shape[1] + classes, *x.shape[2:], dtype=x.dtype)
     result[:, : x.shape[1]] = x
     for i, label in enumerate(labels.tolist()):
         result[i, x.shape[1] + label] = 1

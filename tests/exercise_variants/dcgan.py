@@ -163,8 +163,6 @@ def without_gradients(module, generator=None):
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             layer.weight.copy_(0.02 * torch.randn(layer.weight.shape, generator=generator))
-            if layer.bias is not None:
-                layer.bias.zero_()
         if isinstance(layer, nn.BatchNorm2d):
             layer.weight.copy_(1 + 0.02 * torch.randn(layer.weight.shape, generator=generator))
             layer.bias.zero_()

@@ -74,7 +74,7 @@ def masked(real_scores, fake_scores):
 
 
 def outputs_of_ones(critic, points, target=1.0):
-    points = points.clone().requires_grad_(True)
+    points = points.clone().detach().requires_grad_(True)
     scores = critic(points)
     slope = torch.autograd.grad(
         outputs=scores,
@@ -88,7 +88,7 @@ def outputs_of_ones(critic, points, target=1.0):
 
 
 def squares_added_up(critic, points, target=1.0):
-    points.requires_grad_()
+    points = points.detach().requires_grad_()
     slope = torch.autograd.grad(critic(points).sum(), points, create_graph=True)[0]
     length = (slope.square().sum(dim=tuple(range(1, slope.ndim))) + 1e-12).sqrt()
     return F.mse_loss(length, torch.full_like(length, target))
@@ -104,7 +104,7 @@ def image_by_image(critic, points, target=1.0):
 
 
 def by_functional_gradients(critic, points, target=1.0):
-    slopes = torch.func.vmap(torch.func.grad(lambda point: critic(point[None])[0]))(points)
+    slopes = torch.func.vmap(torch.func.grad(lambda point: critic(point[None])[0]))(points.detach())
     return (slopes.flatten(1).norm(dim=1) - target).pow(2).mean()
 
 
@@ -117,7 +117,7 @@ def reshaped(critic, points, weight=10.0):
 
 
 def all_axes_but_the_first(critic, points, weight=10.0):
-    return weight * squares_added_up(critic, points, 1.0)
+    return weight * squares_added_up(critic, points.requires_grad_(), 1.0)
 
 
 def weight_before_the_mean(critic, points, weight=10.0):
@@ -189,13 +189,13 @@ def uniform_in_place(real, fake, generator):
 def thermostat_of_tensors(k, real_error, fake_error, gamma=0.75, lambda_k=0.001):
     with torch.no_grad():
         gap = gamma * real_error - fake_error
-        return torch.clamp(k + lambda_k * gap, 0, 1), real_error + gap.abs()
+        return float(torch.clamp(k + lambda_k * gap, 0, 1)), float(real_error + gap.abs())
 
 
 def detached(k, real_error, fake_error, gamma=0.75, lambda_k=0.001):
     gap = gamma * real_error - fake_error
     k = k + lambda_k * gap.detach()
-    return k.clamp(0.0, 1.0).item(), (real_error + torch.abs(gap)).detach()
+    return k.clamp(0.0, 1.0).item(), (real_error + torch.abs(gap)).item()
 
 
 def numpy_clip(k, real_error, fake_error, gamma=0.75, lambda_k=0.001):
@@ -207,7 +207,7 @@ def the_courses_balance(k, real_error, fake_error, gamma=0.75, lambda_k=0.001):
     balance = gan_losses.BeganBalance(gamma, lambda_k)
     balance.load_state_dict({"k": torch.tensor(k)})
     convergence = balance.update(real_error[None], fake_error[None])
-    return balance.k, convergence
+    return balance.k.item(), convergence.item()
 
 
 def by_data(module, limit):

@@ -210,7 +210,7 @@ def copied_first(state_a, state_b, alpha):
 def in_double(state_a, state_b, alpha):
     from collections import OrderedDict
 
-    pairs = ((k, a, b) for (k, a), b in zip(state_a.items(), state_b.values(), strict=True))
+    pairs = ((k, a, state_b[k]) for k, a in state_a.items())
     return OrderedDict(
         (
             k,

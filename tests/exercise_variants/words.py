@@ -116,11 +116,10 @@ def row_by_row(logits, p):
     return torch.stack(found).view_as(logits)
 
 
-def by_the_least_share(logits, p):
-    shares = logits.softmax(-1)
-    ranked = shares.sort(-1, descending=True).values
-    size = (ranked.cumsum(-1) - ranked < p).sum(-1, keepdim=True)
-    return torch.where(shares >= ranked.gather(-1, size - 1), logits, -torch.inf)
+def by_rank(logits, p):
+    shares, order = logits.softmax(-1).sort(-1, descending=True)
+    size = (shares.cumsum(-1) - shares < p).sum(-1, keepdim=True)
+    return torch.where(order.argsort(-1) < size, logits, -torch.inf)
 
 
 def masked_by_where(tokens, u, ranks, mask):
@@ -171,7 +170,7 @@ VARIANTS = {
         with_transposed_classes,
         tokens.next_token_loss,
     ],
-    "words.nucleus": [row_by_row, by_the_least_share, tokens.nucleus],
+    "words.nucleus": [row_by_row, by_rank, tokens.nucleus],
     "words.masked_input": [masked_by_where, tokens.masked_input],
     "words.keep_surest": [by_topk, tokens.keep_surest],
     "words.cross_attention": [

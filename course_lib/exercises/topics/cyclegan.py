@@ -2,7 +2,8 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -51,6 +52,17 @@ def _along_the_batch(x: Tensor, labels: Tensor, classes: int) -> Tensor:
 
 def _conditioned(label: str, shape: tuple, labels: list[int], classes: int) -> Probe:
     return call(label, normal(*shape, seed=classes), torch.tensor(labels), classes, grad=(0,))
+
+
+def _in_double(label: str, shape: tuple, labels: list[int], classes: int) -> Probe:
+    x = normal(*shape, seed=classes, dtype=torch.float64)
+
+    def observe(candidate: Callable) -> dict[str, Any]:
+        result = candidate(x.clone(), torch.tensor(labels), classes)
+        return {"result": result, "dtype": getattr(result, "dtype", None)}
+
+    sentence = "Your result is of another type than x: a network that takes x refuses it."
+    return Probe(label, observe, explain={"dtype": sentence})
 
 
 _ZERO = torch.tensor([0])
@@ -179,11 +191,18 @@ CONDITION_ON_CLASS = Exercise(
             "Your maps run backwards: label 0 fills the last one. It is the first behind the "
             "picture.",
         ),
+        Mistake(
+            "always float32",
+            lambda x, labels, classes: translation.condition_on_class(x, labels, classes).float(),
+            "The result is float32, whatever x is. A picture in float64 is rounded to seven "
+            "digits, and a network in float64, which takes x, refuses your result.",
+        ),
     ),
     probes=(
         _conditioned("3 pictures of 2 channels, 4 classes", (3, 2, 4, 5), [2, 0, 3], 4),
         _conditioned("2 grey pictures, 5 classes, labels 0 and 1", (2, 1, 2, 2), [0, 1], 5),
         _conditioned("one code as a map of one pixel", (1, 6, 1, 1), [1], 2),
+        _in_double("2 grey pictures in float64, 3 classes", (2, 1, 2, 2), [2, 0], 3),
     ),
 )
 
@@ -491,6 +510,7 @@ PATCH_RECEPTIVE_FIELD = Exercise(
         call("2 layers", 2),
         call("4 layers", 4),
         call("5 layers", 5),
+        call("8 layers", 8),
     ),
 )
 
@@ -703,6 +723,7 @@ PIX2PIX_LOSS = Exercise(
         _pix2pix_case("2 pictures, 3 × 3 patches", (2, 3, 3), (3, 4, 4), 0),
         _pix2pix_case("one grey picture, 1 × 4 patches, λ = 10", (1, 1, 4), (1, 5, 6), 10, l1=10.0),
         _pix2pix_case("3 pictures, one patch each, λ = 0.5", (3, 1, 1), (3, 2, 2), 20, l1=0.5),
+        _pix2pix_case("one picture, 2 × 2 patches, λ = 0", (1, 2, 2), (3, 3, 2), 40, l1=0.0),
         call(
             "scores of −200 and 200",
             torch.tensor([-200.0, 200.0]).view(2, 1, 1, 1),
@@ -746,19 +767,26 @@ def identity_loss(
 class _Painter(nn.Module):
     """A small translation: a matrix for the colours of a pixel, and tanh."""
 
-    def __init__(self, channels: int, seed: int):
+    def __init__(self, channels: int, seed: int, bend: Callable[[Tensor], Tensor] = torch.tanh):
         super().__init__()
         self.weight = nn.Parameter(normal(channels, channels, seed=seed))
+        self.bend = bend
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.tanh(torch.einsum("oc,bchw->bohw", self.weight, x))
+        return self.bend(torch.einsum("oc,bchw->bohw", self.weight, x))
 
 
-def _there_and_back(label: str, *shape: int, more: int = 0, seed: int) -> Probe:
+def _there_and_back(
+    label: str,
+    *shape: int,
+    more: int = 0,
+    seed: int,
+    bend: Callable[[Tensor], Tensor] = torch.tanh,
+) -> Probe:
     """The loss, and what each generator learns from it; `more` pictures in y than in x."""
 
     def observe(candidate: Callable) -> dict[str, Any]:
-        g, f = (_Painter(shape[1], seed=seed + i) for i in (1, 2))
+        g, f = (_Painter(shape[1], seed + i, bend) for i in (1, 2))
         x = 2 * normal(*shape, seed=seed + 3)
         y = 2 * normal(shape[0] + more, *shape[1:], seed=seed + 4)
         loss = candidate(x, y, g, f)
@@ -833,6 +861,9 @@ _CYCLE_PROBES = (
     _there_and_back("2 pictures of 3 channels", 2, 3, 4, 4, seed=0),
     _there_and_back("one grey picture", 1, 1, 3, 5, seed=10),
     _there_and_back("x of 3 pictures, y of 5", 3, 2, 1, 3, more=2, seed=20),
+    _there_and_back(
+        "2 pictures, generators that leave [−1, 1]", 2, 3, 2, 2, seed=30, bend=_unchanged
+    ),
 )
 
 CYCLE_LOSS = Exercise(
@@ -961,6 +992,14 @@ CYCLE_LOSS = Exercise(
             "λ is in your loss already. If every round trip ends 1 higher, the loss is "
             "{expected}; you say {got}. λ comes where all losses are added up.",
             example(_PIXEL, _PIXEL, _one_more, _unchanged, gives=20.0),
+        ),
+        Mistake(
+            "cut off on the way",
+            lambda x, y, g, f: _apart(f(g(x).clamp(-1, 1)), x) + _apart(g(f(y).clamp(-1, 1)), y),
+            "You cut the pictures off at ±1 before they go back. Let generator_xy add 1 to a pixel "
+            "of ½, and generator_yx take 1 away: nothing is lost, and the loss is {expected}; you "
+            "say {got}.",
+            example(_PIXEL + 0.5, _PIXEL + 0.5, _one_more, _one_less, gives=0.5),
         ),
     ),
     probes=_CYCLE_PROBES,
@@ -1182,6 +1221,25 @@ class _WithAPast(_Buffer):
         return torch.cat([self.one(image[None]) for image in images])
 
 
+class _KeptWithAPast(_Buffer):
+    def __call__(self, images):
+        return torch.cat([self.one(image[None]) for image in images]).detach()
+
+
+class _AtOnce(_Buffer):
+    """All old pictures of a batch are looked up before the first new one is kept."""
+
+    def __call__(self, images):
+        self.before = None
+        return super().__call__(images)
+
+    def swap(self, image):
+        self.before = self.before or list(self.images)
+        i = int(torch.randint(len(self.images), ()))
+        self.images[i] = image
+        return self.before[i]
+
+
 class _AList(_Buffer):
     def __call__(self, images):
         return [self.one(image[None].detach()) for image in images]
@@ -1256,9 +1314,18 @@ def _learning(start: int, n: int) -> Tensor:
     return _numbered(start, n) + torch.zeros((), requires_grad=True)
 
 
+def _kept(value: Any) -> Iterator[Tensor]:
+    """All tensors that a buffer holds, wherever it has put them."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (list, tuple, deque, dict)):
+        for entry in value.values() if isinstance(value, dict) else value:
+            yield from _kept(entry)
+
+
 def _filling(make: Callable, capacity: int, batch: int, buffers: int = 20) -> dict[str, Any]:
     """Batches until the buffer is full, and a little more; once again for each of many buffers."""
-    runs, kinds, learning, changed = [], set(), False, False
+    runs, kinds, learning, changed, past = [], set(), False, False, False
     for _ in range(buffers):
         buffer, run = make(), []
         for start in range(0, capacity + 1, batch):
@@ -1269,6 +1336,7 @@ def _filling(make: Callable, capacity: int, batch: int, buffers: int = 20) -> di
             changed |= not images.equal(_numbered(start, batch))
             run += _given(result, batch)
         runs.append(run)
+        past |= any(image.requires_grad for image in _kept(getattr(buffer, "__dict__", {})))
     after = range(capacity, len(runs[0]))
     return {
         "what comes out": ", or ".join(sorted(kinds)),
@@ -1280,6 +1348,7 @@ def _filling(make: Callable, capacity: int, batch: int, buffers: int = 20) -> di
             any(run[i] != i for run in runs) for i in after
         ],
         "what comes out has a gradient": learning,
+        "what is kept has a gradient": past,
     }
 
 
@@ -1318,16 +1387,18 @@ def _exchanging(candidate: Callable, capacity: int = 10, rounds: int = 2000) -> 
 def _batches_of_eight(candidate: Callable, capacity: int = 10) -> dict[str, Any]:
     buffer = candidate(capacity)
     buffer(_numbered(0, capacity))
-    mixed, learning, kinds = 0, False, set()
+    mixed, learning, kinds, all_given = 0, False, set(), []
     for i in range(capacity, capacity + 8 * 100, 8):
         result = buffer(_learning(i, 8))
         kinds.add(describe(result))
         learning |= isinstance(result, Tensor) and result.requires_grad
         given = _given(result, 8)
+        all_given += given
         straight = [number == i + j for j, number in enumerate(given)]
         mixed += any(straight) and not all(straight)
     return {
         "what comes out": ", or ".join(sorted(kinds)),
+        "pictures given twice": len(set(all_given)) < len(all_given),
         "each picture of a batch has its own lot": mixed > 60,
         "what comes out has a gradient": learning,
     }
@@ -1342,6 +1413,8 @@ _OF_A_BUFFER = {
     "the pictures that follow are exchanged at times": "Of twenty full buffers none has exchanged "
     "the picture at one of these places, though each has a chance of ½.",
     "what comes out has a gradient": "What comes out still has its gradient.",
+    "what is kept has a gradient": "What the buffer keeps still has its gradient, and with it the "
+    "whole graph of the step that made it.",
     "old pictures come back": "Over 2,000 rounds no old picture came back.",
     "a new picture comes straight back": "A full buffer gives each new picture straight back with "
     "probability ½; yours has another.",
@@ -1495,6 +1568,18 @@ IMAGE_BUFFER = Exercise(
             _NeverTheLast,
             "One place is never drawn: the picture in it never comes out. `randrange(n)` ends "
             "before n already.",
+        ),
+        Mistake(
+            "kept with a past",
+            _KeptWithAPast,
+            "What comes out has no gradient, but what is kept still has one: each of 50 pictures "
+            "holds the whole graph of the step that made it in memory.",
+        ),
+        Mistake(
+            "all at once",
+            _AtOnce,
+            "Right for one picture at a time. Two pictures of one batch may draw the same place: "
+            "then the old picture comes out twice, and the first of the two is lost.",
         ),
     ),
     probes=(
@@ -1873,6 +1958,7 @@ GENERATOR_UPDATE = Exercise(
             identity=1.0,
         ),
         _round("2 other pictures, λ = 10, identity ½", 2, 3, 4, 4, seed=60),
+        _round("2 pictures, λ = 0, identity ½", 2, 3, 3, 2, seed=80, cycle=0.0),
     ),
 )
 
@@ -2063,9 +2149,13 @@ LINEAR_DECAY = Exercise(
         ),
     ),
     probes=(
-        *(call(f"epoch {e} of 100 + 100", e, 100, 100) for e in (0, 99, 100, 101, 150, 200, 250)),
+        *(
+            call(f"epoch {e} of 100 + 100", e, 100, 100, atol=0)
+            for e in (0, 99, 100, 101, 150, 200, 250)
+        ),
         call("epoch 3 of 0 + 4", 3, 0, 4),
         call("half-way through epoch 2 of 1 + 3", 2.5, 1, 3),
+        call("epoch 1,234 of 1,000 + 7,000", 1234, 1000, 7000, rtol=1e-6, atol=0),
     ),
 )
 

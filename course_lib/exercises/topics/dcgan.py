@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
@@ -974,6 +975,20 @@ def _the_module_itself(module, generator=None):
         _init_wrong()(module, generator)
 
 
+def _biases_of_convolutions_too(module, generator=None):
+    _init_wrong()(module, generator)
+    for layer in module.modules():
+        if isinstance(layer, _CONVS) and layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+
+
+def _new_parameters(module, generator=None):
+    _init_wrong()(module, generator)
+    for layer in module.modules():
+        if isinstance(layer, (*_CONVS, nn.BatchNorm2d)):
+            layer.weight = nn.Parameter(layer.weight.detach().clone())
+
+
 def _nothing(*arguments: Any) -> None:
     pass
 
@@ -1014,13 +1029,42 @@ def _started_norms(candidate: Callable) -> dict[str, Any]:
 def _started_by_a_generator(candidate: Callable) -> dict[str, Any]:
     drawn = []
     for seed in (1, 1, 2):
-        net = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4))
+        conv, equal = (nn.Conv2d(3, 4, 3, bias=False) for _ in range(2))
+        net = nn.Sequential(conv, nn.BatchNorm2d(4), equal)
         candidate(net, seeded(seed))
         drawn.append(torch.cat([p.detach().flatten() for p in net.parameters()]))
     first, again, other = drawn
     return {
         "the same seed gives the same weights": torch.equal(first, again),
         "another seed gives other weights": not torch.equal(first, other),
+        "two equal layers begin alike": torch.equal(conv.weight, equal.weight),
+    }
+
+
+def _started_again(candidate: Callable) -> dict[str, Any]:
+    layers = {
+        "conv": nn.Conv2d(2, 2, 4),
+        "transposed": nn.ConvTranspose2d(2, 2, 4),
+        "batch": nn.BatchNorm2d(2),
+        "group": nn.GroupNorm(1, 2),
+        "linear": nn.Linear(2, 2),
+    }
+    net = nn.Sequential(OrderedDict(layers))
+    for value in net.state_dict().values():
+        value.fill_(3)
+    before, parameters = copy.deepcopy(net.state_dict()), list(net.parameters())
+    candidate(net)
+
+    after = net.state_dict()
+    new = {n for n, v in before.items() if n not in after or not torch.equal(v, after[n])}
+    return {
+        "biases of BatchNorm are 0": not net.batch.bias.any(),
+        "biases of convolutions stay": new.isdisjoint({"conv.bias", "transposed.bias"}),
+        "GroupNorm and Linear stay": not any(n.startswith(("group", "linear")) for n in new),
+        "statistics of BatchNorm stay": new.isdisjoint({"batch.running_mean", "batch.running_var"}),
+        "its parameters are the same objects": (
+            [*map(id, net.parameters())] == [*map(id, parameters)]
+        ),
     }
 
 
@@ -1232,11 +1276,54 @@ INIT_WEIGHTS = Exercise(
             _init_wrong(_bell(0.0, 0.2)),
             "The kernels scatter by 0.2, ten times as far as they should.",
         ),
+        Mistake(
+            "BatchNorm's weights left out",
+            _init_wrong(norm=lambda w, b, g: nn.init.zeros_(b)),
+            "BatchNorm keeps its weights, and only its biases are set. In a new network all its "
+            "weights are exactly 1: their spread is 0, and should be 0.02.",
+        ),
+        Mistake(
+            "BatchNorm's bias left out",
+            _init_wrong(norm=lambda w, b, g: _bell(1.0, 0.02)(w, g)),
+            "The biases of BatchNorm stay as they were. In a new network they are 0 already; in "
+            "one that has learned they are not, and it does not begin at 0.",
+        ),
+        Mistake(
+            "biases of convolutions, too",
+            _biases_of_convolutions_too,
+            "The biases of convolutions have changed as well. Only their weights get new numbers.",
+        ),
+        Mistake(
+            "new parameters",
+            _new_parameters,
+            "The layers hold new parameters, and the old ones are left as they were. An optimizer "
+            "that was made before still holds those: it moves them, and the network never learns.",
+        ),
     ),
     probes=(
         Probe("a network with layers inside layers", _started_convolutions, 0.03, 5e-4),
         Probe("a BatchNorm of 100,000 channels", _started_norms, 0.03, 5e-4),
-        Probe("a generator of seed 1, the same again, one of seed 2", _started_by_a_generator),
+        Probe(
+            "a generator of seed 1, the same again, one of seed 2",
+            _started_by_a_generator,
+            explain={
+                "two equal layers begin alike": "With the given generator two layers of one shape "
+                "begin with the same numbers."
+            },
+        ),
+        Probe(
+            "a network that has been used before: all its numbers are 3",
+            _started_again,
+            explain={
+                "biases of BatchNorm are 0": "BatchNorm should begin with biases of 0, whatever "
+                "they were before.",
+                "biases of convolutions stay": "Of a convolution only the weights get new numbers.",
+                "GroupNorm and Linear stay": "Other layers should stay as they are, their biases, "
+                "too.",
+                "statistics of BatchNorm stay": "BatchNorm's running mean and variance have "
+                "changed; it gets new weights and biases, no more.",
+            },
+        ),
     ),
 )
 
@@ -1322,12 +1409,17 @@ def _has_gradient(net: nn.Module) -> bool:
     return any(p.grad is not None and bool(p.grad.any()) for p in net.parameters())
 
 
-def _round(player: str, batch: int, seed: int, nc: int = 2) -> Probe:
-    """One update of D ("D") or G ("G"), with gradients left over from the update before."""
+def _round(player: str, batch: int, seed: int, nc: int = 2, sure: bool = False) -> Probe:
+    """One update of D ("D") or G ("G"), with gradients left over from the update before.
+
+    sure: the scores are about −24. (Below −27 `binary_cross_entropy`, too, loses its gradient.)
+    """
     other = "G" if player == "D" else "D"
 
     def observe(candidate: Callable) -> dict[str, Any]:
         nets = dict(zip("GD", _players(seed, nc), strict=True))
+        if sure:
+            nets["D"].register_forward_hook(lambda _, args, scores: scores / 10 - 24)
         real, noise = normal(batch, nc, 16, 16, seed=seed + 1).tanh(), normal(batch, 6, seed=seed)
         fake = copy.deepcopy(nets["G"])(noise).detach()
         before = {name: _flat(net) for name, net in nets.items()}
@@ -1358,6 +1450,7 @@ def _round(player: str, batch: int, seed: int, nc: int = 2) -> Probe:
         return seen
 
     label = f"an update of {player} on {batch} pictures, with gradients left by the one before"
+    label += ", where D is sure that they are fakes: scores of about −24" * sure
     explain = {
         "D judged": "D must see these batches, each once.",
         "loss": "The loss before the step has another value.",
@@ -1366,6 +1459,11 @@ def _round(player: str, batch: int, seed: int, nc: int = 2) -> Probe:
         "both in training mode": "A network is left in evaluation mode.",
         "both can learn": "Weights are left frozen: the next update will not move them.",
     }
+    if sure:
+        explain["loss"] = (
+            "A score of −24 costs 24, and −25 costs 25: where your loss does not tell them apart, "
+            "no gradient reaches G."
+        )
     return Probe(label, observe, rtol=1e-3, atol=1e-4, explain=explain)
 
 
@@ -1843,7 +1941,12 @@ GENERATOR_UPDATE = Exercise(
             "log 2 = 0.693.",
         ),
     ),
-    probes=(_round("G", 4, seed=4), _round("G", 2, seed=5, nc=1), _round("G", 4, seed=6)),
+    probes=(
+        _round("G", 4, seed=4),
+        _round("G", 2, seed=5, nc=1),
+        _round("G", 4, seed=6),
+        _round("G", 3, seed=7, sure=True),
+    ),
 )
 
 

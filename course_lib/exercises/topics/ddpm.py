@@ -284,6 +284,16 @@ COSINE_BETAS = Exercise(
         call("ten steps, s = 0.1", 10, 0.1),
         call("six steps, s = 0.03", 6, 0.03),
         call("1,000 steps", 1000, atol=1e-6, rtol=1e-3),
+        call(
+            "1,000 steps, the smallest betas digit by digit",
+            1000,
+            atol=0.0,
+            rtol=3e-4,
+            explain={
+                "result": "Your smallest betas are right to about three digits: where the quotient "
+                "is 0.99996, a number of 7 digits keeps few of what is missing to 1."
+            },
+        ),
     ),
 )
 
@@ -810,6 +820,7 @@ TIMESTEP_EMBEDDING = Exercise(
     id="ddpm.timestep_embedding",
     title="Tell the network the time",
     reference=timestep_embedding,
+    allows=("dtype",),
     hints=(
         "A clock with many hands: the fastest turns by 1 radian a step, the slowest takes tens of "
         "thousands of steps for a round. How many different hands fit into `dim` numbers, if each "
@@ -975,9 +986,11 @@ def _solved(xt: Tensor, a: Tensor, eps: Tensor) -> Tensor:
     return (xt - (1 - a).sqrt() * eps) / a.sqrt()
 
 
-def _guess_probe(label: str, n: int, shape: tuple, t: list, seed: int, bars: Tensor) -> Probe:
+def _guess_probe(
+    label: str, n: int, shape: tuple, t: list, seed: int, bars: Tensor, atol: float = 1e-5
+) -> Probe:
     xt, eps = normal(n, *shape, seed=seed), 1.5 * normal(n, *shape, seed=seed + 1)
-    return call(label, xt, torch.tensor(t), eps, bars, rtol=1e-3)
+    return call(label, xt, torch.tensor(t), eps, bars, rtol=1e-3, atol=atol)
 
 
 def _unmixed(xt: float, eps: float, bar: float, gives: float) -> Any:
@@ -1134,6 +1147,9 @@ PREDICT_X0 = Exercise(
         _guess_probe("1 picture of 3 × 3 × 2, t = 1", 1, (3, 3, 2), [1], 3, _ALPHA_BAR),
         _guess_probe("1 other picture, t = 3, other ᾱ", 1, (3, 3, 2), [3], 7, _ALPHA_BAR.square()),
         _guess_probe("2 pictures, T = 1000, t = 10, 500", 2, (1, 3, 3), [10, 500], 5, _LONG_BAR),
+        _guess_probe(
+            "1 picture, T = 1000, t = 999, the end", 1, (1, 2, 2), [999], 9, _LONG_BAR, atol=0.01
+        ),
     ),
 )
 
@@ -2420,7 +2436,7 @@ BUG_SHORT_CHAIN = Exercise(
             example(200, gives=1000, pick=len),
         ),
     ),
-    probes=(_short_probe(200), _short_probe(100), _short_probe(50)),
+    probes=(_short_probe(200), _short_probe(100), _short_probe(50), _short_probe(30)),
 )
 
 

@@ -1265,6 +1265,7 @@ MMD2 = Exercise(
             1 + normal(9, 5, seed=5, dtype=torch.float64),
             [0.5, 2.0, 4.0],
         ),
+        _mmd("x = (0, 0, 1) with two equal points, y = (3, 5)", _col(0, 0, 1), _col(3, 5), [1.0]),
     ),
 )
 

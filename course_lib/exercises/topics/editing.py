@@ -65,6 +65,8 @@ def _gradient(result: Any, leaves: list[Tensor]) -> list[Tensor]:
 
 _SHOWN_A = [torch.tensor([[3.0, 1.0], [4.0, 2.0]]).view(1, 2, 1, 2)]
 _SHOWN_B = [torch.tensor([[8.0, 1.0], [6.0, 2.0]]).view(1, 2, 1, 2)]
+_SHORT_A = [torch.tensor([[3e-5, 1.0], [4e-5, 2.0]]).view(1, 2, 1, 2)]
+_SHORT_B = [torch.tensor([[4e-5, 1.0], [3e-5, 2.0]]).view(1, 2, 1, 2)]
 
 
 def _unit(m: Tensor, axes: Any = 1) -> Tensor:
@@ -209,8 +211,18 @@ PERCEPTUAL_DISTANCE = Exercise(
         Mistake(
             "something beside the root",
             _perceptual(unit=lambda m: m / (m.square().sum(1, keepdim=True).sqrt() + 1e-8)),
-            "The values are right. But where a place has features of zero, as white paper has, the "
-            "gradient is not a number: the slope of a root at 0 is infinite.",
+            "Where vectors are long, the values are right. But where a place has features of zero, "
+            "as white paper has, the gradient is not a number: the slope of a root at 0 is "
+            "infinite.",
+        ),
+        Mistake(
+            "length 1 however short",
+            _perceptual(unit=lambda m: F.normalize(m, dim=1)),
+            "All your vectors get length 1, however short they were: a place where the network "
+            "sees next to nothing counts as much as any other. For the places (0.00003, 0.00004), "
+            "(1, 2) against (0.00004, 0.00003), (1, 2) you say {got:.2g} instead of "
+            "{expected:.2g}.",
+            example(_SHORT_A, _SHORT_B, pick=_at(0), gives=0.04),
         ),
     ),
     probes=(
@@ -230,6 +242,11 @@ PERCEPTUAL_DISTANCE = Exercise(
             values=False,
         ),
         call("one picture against itself", _TWO_MAPS[0], _TWO_MAPS[0]),
+        call(
+            "one map with the places (0.00003, 0.00004), (1, 2) and (0.00004, 0.00003), (1, 2)",
+            _SHORT_A,
+            _SHORT_B,
+        ),
     ),
 )
 
@@ -356,6 +373,19 @@ def _best_so_far(synthesis, x, start, steps, lr):
     return best
 
 
+def _until_near(synthesis, x, start, steps, lr):
+    ws = start.clone().requires_grad_()
+    step = torch.optim.Adam([ws], lr)
+    for _ in range(steps):
+        error = F.mse_loss(synthesis(ws), x)
+        if error.item() < 1e-3:
+            break
+        step.zero_grad()
+        error.backward()
+        step.step()
+    return ws.detach()
+
+
 def _tied(synthesis, x, start, steps, lr):
     """One w for all layers."""
     one = _inverting(begin=lambda s: s.mean(1, keepdim=True))
@@ -463,6 +493,12 @@ INVERT = Exercise(
             "You return the best code that you measured, and you never measure the code after the "
             "last step. The code after `steps` steps was asked.",
         ),
+        Mistake(
+            "stops when it is near",
+            _until_near,
+            "From a start whose picture is nearly right your code takes fewer than `steps` steps: "
+            "who asks for a hundred does not get the code after a hundred.",
+        ),
     ),
     probes=(
         call("w → A w with three rows, one step of 0.1", _tall, _ASKED, _ZERO + 3, 1, 0.1),
@@ -498,6 +534,14 @@ INVERT = Exercise(
         ),
         _of_a_network("a small network, 10 steps of 0.1", 10, 0.1),
         _of_a_network("a start that is one w seen by three layers", 4, 0.03, expanded=True),
+        call(
+            "a start whose picture is nearly right, 3 steps of 0.01",
+            _tall,
+            _tall(_ZERO + 1),
+            _ZERO + 1.0001,
+            3,
+            0.01,
+        ),
     ),
 )
 
@@ -1584,6 +1628,15 @@ CHANNEL_RELEVANCE = Exercise(
             lambda up, down, text: F.normalize(up - down, dim=2) @ text,
             "You return a number for each channel and picture. One for each channel was asked.",
         ),
+        Mistake(
+            "silent for one picture",
+            _relevant(
+                mean=lambda d: (d / d.norm(dim=2, keepdim=True)).mean(1),
+                product=lambda way, text: (way @ text / way.norm(dim=1)).nan_to_num(),
+            ),
+            "One picture that stays as it is silences all the others: a channel that changes all "
+            "pictures but one has no relevance any more.",
+        ),
     ),
     probes=(
         call("one channel, two pictures", _UP, _DOWN, _TEXT),
@@ -1597,6 +1650,11 @@ CHANNEL_RELEVANCE = Exercise(
         call("two channels that do the same", normal(1, 3, 4, seed=112).repeat(2, 1, 1),
              normal(1, 3, 4, seed=113).repeat(2, 1, 1), _one(normal(4, seed=114))),
         call("embeddings that agree", *(0.2 * m + 1 for m in _CHANNELS[:2]), _CHANNELS[2]),
+        call("one channel that changes the first of two pictures", _UP,
+             torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]), _TEXT),
+        call("embeddings around 3 that change by 0.001, 0.1 and 1", 3 + normal(2, 3, 4, seed=115)
+             * torch.tensor([0.001, 0.1, 1.0]).view(1, 3, 1), torch.full((2, 3, 4), 3.0),
+             _one(normal(4, seed=116)), atol=2e-3),
     ),
 )  # fmt: skip
 

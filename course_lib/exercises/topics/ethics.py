@@ -46,6 +46,12 @@ def _called_copies(decide: Callable, distinct: bool = True) -> Callable:
     return rate
 
 
+def _below_the_next_number(distances: Tensor, threshold: float) -> Tensor:
+    """Whether the nearest is below the next distance that is another number."""
+    rows = [row.unique() for row in distances]
+    return torch.stack([row[0] < threshold * row[min(1, len(row) - 1)] for row in rows])
+
+
 def _made(label: str, parts: dict[str, int], threshold: float, seed: int, **look: float) -> Probe:
     """Copies with noise, doubtful ones and strangers, at a contrast around a grey, some planted."""
     contrast, grey, noise = look.get("contrast", 0.5), look.get("grey", 0.0), look.get("noise", 0.1)
@@ -66,6 +72,7 @@ _PIXELS, _TWO_WAYS = (
     torch.zeros(1, 1, 1, 2),
     torch.tensor([[5.0, 0.0], [6.4, 6.4]]).view(2, 1, 1, 2),
 )
+_BETWEEN = torch.tensor([1.0, -1.0, 10.0]).view(3, 1, 1, 1)
 
 MEMORISATION_RATE = Exercise(
     id="ethics.memorisation_rate",
@@ -274,6 +281,14 @@ MEMORISATION_RATE = Exercise(
             "alone. In a set of two kinds, shoes and shirts, every shoe is nearer to some shoe "
             "than to the mean, and called a copy.",
         ),
+        Mistake(
+            "equal distances once",
+            _called_copies(_below_the_next_number, distinct=False),
+            "Two different training images that are equally far away count as one for you. A "
+            "picture at 0, between training images at −1 and 1, is a copy of neither; with a third "
+            "one at 10 you say {got:.0f}.",
+            example(_PIXEL, _BETWEEN, 0.5, gives=1.0),
+        ),
     ),
     probes=(
         _made("4 copies among 9 images", dict(copies=4, doubtful=0, strangers=5), 0.5, seed=1),
@@ -325,6 +340,7 @@ MEMORISATION_RATE = Exercise(
             torch.tensor([[5.0, 0.0], [8.0, 8.0]]).view(2, 1, 1, 2),
             0.5,
         ),
+        call("one image, two different ones equally near", _PIXEL, _BETWEEN, 0.5),
     ),
 )
 
@@ -1255,6 +1271,7 @@ EMBED_WATERMARK = Exercise(
             torch.tensor([0.8]),
             1.0,
         ),
+        call("3 images, 3 coefficients, step 0.5", normal(3, 3, seed=4), _OFFSETS[:3], 0.5),
     ),
 )
 

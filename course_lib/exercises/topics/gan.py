@@ -1829,6 +1829,7 @@ NEAREST_NEIGHBOURS = Exercise(
         _neighbours("4 queries, 6 images, k = 3", 4, 6, 3, (1, 3, 3), seed=5),
         _neighbours("2 queries, 4 images, all of them", 2, 4, 4, (1, 5, 5), seed=7),
         _neighbours("3 other queries, 9 images of 1 × 4 × 4, k = 4", 3, 9, 4, (1, 4, 4), seed=9),
+        _neighbours("3 queries, 2,500 images of 1 × 3 × 3, k = 4", 3, 2500, 4, (1, 3, 3), seed=11),
     ),
 )
 

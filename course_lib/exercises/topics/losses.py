@@ -1038,28 +1038,39 @@ class _Curved(nn.Module):
         return (x.flatten(1) @ self.first).tanh() @ self.second
 
 
-def _penalty(label: str, make: Callable[[], nn.Module], points: Tensor, **options: float) -> Probe:
+def _penalty(
+    label: str,
+    make: Callable[[], nn.Module],
+    points: Tensor,
+    made: bool = False,
+    **options: float,
+) -> Probe:
+    """`made`: the points come from a generator, which may hear nothing of the penalty."""
+
     def observe(candidate: Callable) -> dict[str, Any]:
-        critic = make()
-        penalty = candidate(critic, points.clone(), **options)
-        weights = list(critic.parameters())
+        critic, generator = make(), torch.ones(points.shape[1:], requires_grad=True)
+        penalty = candidate(critic, points * generator if made else points.clone(), **options)
+        weights = [*critic.parameters(), generator]
         seen = {
             "penalty": penalty,
-            "weights had a gradient": any(w.grad is not None for w in weights),
+            "weights had a gradient": any(w.grad is not None for w in weights[:-1]),
         }
         grads: Any = [None] * len(weights)
         if isinstance(penalty, Tensor) and penalty.requires_grad:
             grads = torch.autograd.grad(penalty.sum(), weights, allow_unused=True)
-        filled = [
+        *filled, heard = [
             torch.zeros_like(w) if g is None else g for w, g in zip(weights, grads, strict=True)
         ]
-        return seen | {"gradient of the critic's weights": torch.cat([g.flatten() for g in filled])}
+        seen |= {"gradient of the critic's weights": torch.cat([g.flatten() for g in filled])}
+        return seen | {"gradient of what made the points": heard} if made else seen
 
     explain = {
         "weights had a gradient": "After your function the critic's weights hold a gradient that "
         "nobody asked for: the optimiser's next step would add it to its own.",
         "gradient of the critic's weights": "The penalty has the right value, but what the critic "
         "learns from it is something else.",
+        "gradient of what made the points": "A gradient of your penalty runs on into the generator "
+        "that made the points.",
     }
     return Probe(label, observe, rtol=1e-3, atol=1e-4, explain=explain)
 
@@ -1175,6 +1186,12 @@ def _without_graph(critic, points, target=1.0):
     return (_norms(_slope(critic, points, graph=False)) - target).square().mean()
 
 
+def _with_a_past(critic, points, target=1.0):
+    points = points.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
+    return (_norms(slope) - target).square().mean()
+
+
 def _by_backward(critic, points, target=1.0):
     points = points.detach().requires_grad_()
     critic(points).sum().backward(create_graph=True)
@@ -1193,14 +1210,13 @@ GRADIENT_PENALTY = Exercise(
     id="losses.gradient_penalty",
     title="Hold the critic's slope at 1",
     reference=gradient_penalty,
-    allows=("requires_grad of `points`",),
     hints=(
         "How steep is the critic at one picture, if every pixel may change? That is one number a "
         "picture: the length of the gradient of its score in all its pixels. How many numbers do "
         "you have for 4 pictures of 28 × 28?",
         "`torch.autograd.grad(scores.sum(), points, ...)` gives all gradients at once, in the "
-        "shape of `points`, which must ask for them with `.requires_grad_()`. The critic is to "
-        "learn from the penalty: so the gradient itself must remember how it was made "
+        "shape of `points`, which must ask for them with `.detach().requires_grad_()`. The critic "
+        "is to learn from the penalty: so the gradient itself must remember how it was made "
         "(`create_graph`).",
         "Flatten the gradients to (B, pixels), take the norm along the pixels, subtract the "
         "target, square, and average over the batch. In this order.",
@@ -1426,8 +1442,23 @@ GRADIENT_PENALTY = Exercise(
             "{got}: that is the side on which a critic runs away.",
             _steep(4.0, gives=0.0),
         ),
+        Mistake(
+            "on into what made the points",
+            _with_a_past,
+            "The number is right, but a gradient of your penalty runs on into whatever made the "
+            "points: their generator would learn to put them where the critic has slope 1, like "
+            "data or not.",
+        ),
     ),
-    probes=_penalty_probes(target=(2.5, 0.0)),
+    probes=(
+        *_penalty_probes(target=(2.5, 0.0)),
+        _penalty(
+            "3 points of the plane that a generator made, a curved critic",
+            lambda: _Curved(2, 11),
+            normal(3, 2, seed=12),
+            made=True,
+        ),
+    ),
 )
 
 
@@ -1887,11 +1918,15 @@ def _balance(label: str, k: float, real: float, fake: float, *options: float) ->
             "the new k": float(new_k),
             "M": float(convergence),
             "k remembers how it was made": isinstance(new_k, Tensor) and new_k.requires_grad,
+            "k and M are plain numbers": not isinstance(new_k, Tensor)
+            and not isinstance(convergence, Tensor),
         }
 
     explain = {
         "k remembers how it was made": "Your k drags the history of both errors along: D's next "
-        "loss, L_real − k · L_fake, would send a gradient back through it."
+        "loss, L_real − k · L_fake, would send a gradient back through it.",
+        "k and M are plain numbers": "You return a tensor of one number where a plain number is "
+        "asked.",
     }
     return Probe(label, observe, rtol=1e-4, atol=1e-7, explain=explain)
 
@@ -1915,6 +1950,11 @@ def _thermostat(
 def _with_history(k, real_error, fake_error, gamma=0.75, lambda_k=0.001):
     gap = gamma * real_error - fake_error
     return (k + lambda_k * gap).clamp(0, 1), (real_error + gap.abs()).item()
+
+
+def _as_tensors(k, real_error, fake_error, gamma=0.75, lambda_k=0.001):
+    gap = (gamma * real_error - fake_error).detach()
+    return (k + lambda_k * gap).clamp(0, 1), real_error.detach() + gap.abs()
 
 
 def _next(
@@ -2116,6 +2156,12 @@ BEGAN_UPDATE = Exercise(
             "L_real = 0.2 and L_fake = 0.1 M is {expected}; you say {got:.4f}.",
             _next(0.0, 0.2, 0.1, pick=1, gives=0.2025),
         ),
+        Mistake(
+            "tensors",
+            _as_tensors,
+            "Both values are right, and both are tensors of one number. Plain numbers are asked, "
+            "which a table, a file or a plot takes as they are.",
+        ),
     ),
     probes=(
         _balance("k = 0, L_real = 0.2, L_fake = 0.1", 0.0, 0.2, 0.1),
@@ -2140,9 +2186,34 @@ def clip_weights(module: nn.Module, limit: float) -> None:
         parameter.clamp_(-limit, limit)
 
 
+class _Shift(nn.Module):
+    """A layer whose weights have a name of their own."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.shift
+
+
 def _network() -> nn.Module:
     inner = nn.Sequential(nn.ReLU(), nn.Linear(8, 3, bias=False))
-    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), inner, nn.Linear(3, 2))
+    return _filled(nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), inner, nn.Linear(3, 2)))
+
+
+def _shifting() -> nn.Module:
+    return _filled(nn.Sequential(nn.Linear(3, 4), _Shift(4)))
+
+
+def _half_frozen() -> nn.Module:
+    layer = _filled(nn.Linear(3, 4))
+    layer.bias.requires_grad_(False).grad = None
+    return layer
+
+
+def _filled(net: nn.Module) -> nn.Module:
+    """With weights and gradients that are the same on every run."""
     with torch.no_grad():
         for seed, value in enumerate(net.state_dict().values()):
             if value.is_floating_point():
@@ -2152,21 +2223,25 @@ def _network() -> nn.Module:
     return net
 
 
-def _clipped(label: str, limit: float) -> Probe:
+def _clipped(label: str, limit: float, make: Callable[[], nn.Module] = _network) -> Probe:
     def observe(candidate: Callable) -> dict[str, Any]:
-        net = _network()
+        net = make()
         before = list(net.parameters())
+        learning = [p.requires_grad for p in before]
         candidate(net, limit)
         after = list(net.parameters())
-        norm = net[1]
+        averages = [b for b in net.buffers() if b.is_floating_point()]
+        gradients = [p.grad.flatten() for p in before if p.grad is not None]
         return {
             "weights and biases": torch.cat([p.detach().flatten() for p in after]),
-            "BatchNorm's running averages": torch.cat([norm.running_mean, norm.running_var]),
+            "BatchNorm's running averages": torch.cat([torch.zeros(0), *averages]),
             "the optimiser still knows the weights": all(
                 a is b for a, b in zip(before, after, strict=True)
             ),
-            "weights can learn": all(p.requires_grad for p in after),
-            "gradients": torch.cat([torch.zeros(0)] + [p.grad.flatten() for p in before]),
+            "weights can learn": all(
+                p.requires_grad for p, did in zip(after, learning, strict=True) if did
+            ),
+            "gradients": torch.cat([torch.zeros(0), *gradients]),
         }
 
     explain = {
@@ -2193,6 +2268,20 @@ def _clip_wrong(change: Callable[[Tensor, float], Tensor]) -> Callable:
 def _clip_named(module: nn.Module, limit: float) -> None:
     for name, parameter in module.named_parameters():
         if name.endswith("weight"):
+            parameter.clamp_(-limit, limit)
+
+
+@torch.no_grad()
+def _clip_usual_names(module: nn.Module, limit: float) -> None:
+    for name, parameter in module.named_parameters():
+        if name.endswith(("weight", "bias")):
+            parameter.clamp_(-limit, limit)
+
+
+@torch.no_grad()
+def _clip_learning(module: nn.Module, limit: float) -> None:
+    for parameter in module.parameters():
+        if parameter.requires_grad:
             parameter.clamp_(-limit, limit)
 
 
@@ -2454,8 +2543,26 @@ CLIP_WEIGHTS = Exercise(
             "becomes {got:.5f}.",
             _held(0.004, 0.01, gives=4e-5),
         ),
+        Mistake(
+            "by their names",
+            _clip_usual_names,
+            "What is called neither `weight` nor `bias` stays as it is. A network may give its "
+            "parameters any name, and the critic grows steep through the one that was left out.",
+        ),
+        Mistake(
+            "frozen weights left out",
+            _clip_learning,
+            "Weights that ask for no gradient stay as they are: they do not learn, but they are as "
+            "steep as before.",
+        ),
     ),
-    probes=(_clipped("limit ½", 0.5), _clipped("limit 0.01", 0.01), _clipped("limit 10", 10.0)),
+    probes=(
+        _clipped("limit ½", 0.5),
+        _clipped("limit 0.01", 0.01),
+        _clipped("limit 10", 10.0),
+        _clipped("limit 0.1, a parameter named `shift`", 0.1, _shifting),
+        _clipped("limit 0.1, a Linear layer by itself, its bias frozen", 0.1, _half_frozen),
+    ),
 )
 
 
@@ -3449,7 +3556,14 @@ BUG_PENALTY_OF_BATCHES = Exercise(
         ),
         *_PENALTY_MISTAKES,
     ),
-    probes=_penalty_probes(weight=(3.0, 0.5)),
+    probes=(
+        *_penalty_probes(weight=(3.0, 0.5)),
+        _penalty(
+            "one image three times and another once, a curved critic",
+            lambda: _Curved(4, 11),
+            normal(2, 1, 2, 2, seed=12)[[0, 0, 0, 1]],
+        ),
+    ),
 )
 
 
@@ -3458,8 +3572,10 @@ def _on_the_line(label: str, shape: tuple[int, ...], sign: float, atol: float) -
     real, fake = sign * (2 + uniform(*shape, seed=80)), -sign * (2 + uniform(*shape, seed=81))
 
     def observe(candidate: Callable) -> dict[str, Any]:
-        points, again, other = (
-            candidate(real.clone(), fake.clone(), seeded(seed)) for seed in (89, 89, 90)
+        first = seeded(89)
+        points, second, again, other = (
+            candidate(real.clone(), fake.clone(), generator)
+            for generator in (first, first, seeded(89), seeded(90))
         )
         if not isinstance(points, Tensor) or points.shape != shape:
             return {"points": points}
@@ -3470,8 +3586,11 @@ def _on_the_line(label: str, shape: tuple[int, ...], sign: float, atol: float) -
             "shares lie between 0 and 1": bool(alpha.min() > -1e-3 and alpha.max() < 1 + 1e-3),
             "the same seed gives the same points": torch.equal(points, again),
             "another seed gives other points": not torch.equal(points, other),
+            "a second batch gets other points": not torch.equal(points, second),
         }
         if shape[0] > 1:
+            both = torch.stack([torch.arange(len(images)).to(images), images])
+            seen["shares follow the order of the batch"] = bool(both.corrcoef()[0, 1].abs() > 0.5)
             seen["images differ in their share of the way"] = bool(images.std() > 1e-3)
             seen |= {"mean share of the way": images.mean(), "spread of the shares": images.std()}
         return seen
@@ -3484,6 +3603,11 @@ def _on_the_line(label: str, shape: tuple[int, ...], sign: float, atol: float) -
         "points: is the given one used?",
         "another seed gives other points": "Generators of different seeds give the same points: is "
         "the given one used?",
+        "a second batch gets other points": "Two batches, one after the other with the same "
+        "generator, go the same shares of the way.",
+        "shares follow the order of the batch": "For each pair all shares from 0 to 1 should be "
+        "equally likely. Yours follow the pair's place in the batch: the first pairs stay at one "
+        "end of the way, the last ones at the other.",
         "images differ in their share of the way": "All images have gone the same share of the "
         "way.",
         "mean share of the way": "The shares of the way are not all equally likely between 0 and "
@@ -3628,6 +3752,22 @@ BUG_POINTS_BETWEEN = Exercise(
             _at(lambda real, g: 2 * torch.rand(len(real), 1, 1, 1, generator=g) - 1),
             "The shares begin below 0: half of the points lie beyond the real image, away from "
             "the fake.",
+        ),
+        Mistake(
+            "seeded anew",
+            _at(
+                lambda real, g: torch.rand(
+                    len(real), 1, 1, 1, generator=g.manual_seed(g.initial_seed())
+                )
+            ),
+            "You set the generator back to its seed: the second batch goes the same shares of the "
+            "way as the first, and so does every batch of a training.",
+        ),
+        Mistake(
+            "in order",
+            _at(lambda real, g: torch.rand(len(real), generator=g).sort().values.view(-1, 1, 1, 1)),
+            "Your shares rise from the first pair of the batch to the last: the first point always "
+            "lies near its real image, the last one near its fake.",
         ),
     ),
     probes=(

@@ -349,6 +349,7 @@ PRICE_OF_BLENDING = Exercise(
         call("errors 0.2 and 0.5, a = 1", 0.2, 0.5, 1.0),
         call("errors 0.03 and 0.04, a = 0.9", 0.03, 0.04, 0.9),
         call("a mean without error, a = 0.4", 0.0, 2.0, 0.4),
+        call("errors 0.00002 and 0.00003, a = 0.7", 2e-5, 3e-5, 0.7, atol=1e-9),
     ),
 )
 
@@ -926,6 +927,15 @@ PERCEPTUAL_LOSS = Exercise(
             _TRUNK,
             [3],
         ),
+        call(
+            "a network in training mode, whose layers are a network and Dropout, taps 0 and 1",
+            normal(4, 2, 6, 7, seed=151),
+            normal(4, 2, 6, 7, seed=152),
+            # Dropout of all numbers, not of some by chance: it does the same each time.
+            nn.Sequential(_trunk(2, 3, seed=153), nn.Dropout(1.0)).train(),
+            [0, 1],
+            grad=(0, 1),
+        ),
     ),
     allows=("training mode of `trunk`",),  # the text asks for evaluation, and no more
 )
@@ -1158,6 +1168,13 @@ def _between_kernels_alone(state_a, state_b, alpha):
     return {key: _blend(a, state_b[key], alpha) if a.ndim > 1 else a for key, a in state_a.items()}
 
 
+def _between_in_turn(state_a, state_b, alpha):
+    return {
+        key: _blend(a, b, alpha) if a.is_floating_point() else a
+        for (key, a), b in zip(state_a.items(), state_b.values(), strict=True)
+    }
+
+
 def _state(seed: int, seen: int) -> dict[str, Tensor]:
     """As of a convolution with batch norm."""
     return {
@@ -1173,6 +1190,8 @@ def _state(seed: int, seen: int) -> dict[str, Tensor]:
 
 _STATE_A = {"w": torch.tensor([1.0, 2.0]), "n.num_batches_tracked": torch.tensor(10)}
 _STATE_B = {"w": torch.tensor([3.0, 0.0]), "n.num_batches_tracked": torch.tensor(21)}
+_SEEN = torch.tensor([10, 21], dtype=torch.int32)
+_FINE = torch.tensor([[0.1, 0.2], [0.3, -0.4]], dtype=torch.float64)
 
 BETWEEN = Exercise(
     id="restoration.between",
@@ -1250,6 +1269,12 @@ BETWEEN = Exercise(
             _between_wrong(lambda a, b, t: a if t < 0.5 else b),
             "You return one of both networks. Nothing lies between.",
         ),
+        Mistake(
+            "paired in turn",
+            _between_in_turn,
+            "You pair the tensors of both states in turn. Where the second one has its names in "
+            "another order, a weight is blended with a weight of another place.",
+        ),
     ),
     probes=(
         call("two numbers and a counter, α = ¼", _STATE_A, _STATE_B, 0.25),
@@ -1257,6 +1282,26 @@ BETWEEN = Exercise(
         call("α = 1", _STATE_A, _STATE_B, 1.0),
         call("a convolution and a batch norm, α = 0.6", _state(61, 300), _state(71, 200), 0.6),
         call("a convolution and a batch norm, α = 0.1", _state(81, 7), _state(91, 8), 0.1),
+        call(
+            "a counter with another name, of int32, α = ½",
+            {"n.seen": _SEEN[0]},
+            {"n.seen": _SEEN[1]},
+            0.5,
+        ),
+        call(
+            "two numbers of float64, α = ½",
+            {"w": _FINE[0]},
+            {"w": _FINE[1]},
+            0.5,
+            rtol=1e-9,
+            atol=1e-12,
+        ),
+        call(
+            "the names of the second state in another order, α = ¼",
+            {"v": torch.tensor([5.0, 7.0])} | _STATE_A,
+            _STATE_B | {"v": torch.tensor([9.0, -3.0])},
+            0.25,
+        ),
     ),
 )
 
@@ -1373,6 +1418,7 @@ GAUSSIAN_KERNEL = Exercise(
         call("7 × 7, s1 = 0.7, s2 = 4, θ = −1", 7, 0.7, 4.0, -1.0),
         call("one pixel", 1, 1.5, 1.0, 0.5),
         call("9 × 9, s1 = 3, s2 = 1, θ = 2.5", 9, 3.0, 1.0, 2.5),
+        call("3 × 3, s1 = 0.3, s2 = 0.4, θ = 0", 3, 0.3, 0.4, 0.0),
     ),
 )
 

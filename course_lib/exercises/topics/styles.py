@@ -114,6 +114,7 @@ EQUALIZED = Exercise(
         call("a matrix (3, 5), gain 0.5", normal(3, 5, seed=3), 0.5, grad=(0,)),
         call("one output, 3 channels, 5 × 3", 10 * normal(1, 3, 5, 3, seed=4), gain=2.0),
         call("two outputs of one channel, 3 × 3", normal(2, 1, 3, 3, seed=5)),
+        call("a kernel in one dimension, (2, 3, 5)", normal(2, 3, 5, seed=6)),
     ),
 )
 
@@ -880,6 +881,7 @@ PERCEPTUAL_PATH_LENGTH = Exercise(
         call("features twice as large", _bent, _doubled, *_TWO, 0.1, rtol=2e-3),
         call("t = 0", _bent, _same, _TWO[0], _TWO[1], torch.zeros(2), 0.05, rtol=2e-3),
         call("three pairs, the step left out", _bent, _same, *_THREE, rtol=2e-3),
+        call("t = 1", _bent, _same, _TWO[0], _TWO[1], torch.ones(2), 0.05, rtol=2e-3),
     ),
 )
 
@@ -887,7 +889,7 @@ PERCEPTUAL_PATH_LENGTH = Exercise(
 # --- adaptive_probability -------------------------------------------------------------------------
 
 _SURE, _TENTHS = torch.ones(4), torch.tensor([0.1] * 9 + [-5.0])
-_MOST = torch.tensor([2.0] * 81 + [-2.0] * 19)
+_MOST, _ZEROS = torch.tensor([2.0] * 81 + [-2.0] * 19), torch.tensor([3.0, 2.0, 0.0, 0.0])
 
 
 def _adapt(r, clip: bool = True, step: Any = None, sign: float = 1.0):
@@ -975,6 +977,8 @@ ADAPTIVE_PROBABILITY = Exercise(
         call("a single score", 0.5, torch.tensor([3.0]), 10, 0.6, 1000),
         call("another target", 0.3, torch.tensor([1.0, 1.0, -1.0]), 10, 0.2, 1000),
         call("the paper's numbers", 0.1, normal(256, seed=1) + 3, 256),
+        call("two above 0, two of exactly 0", 0.5, _ZEROS, 100, 0.6, 1000),
+        call("two above 0, two of exactly 0, target 0.2", 0.5, _ZEROS, 100, 0.2, 1000),
     ),
 )
 

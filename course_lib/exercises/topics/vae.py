@@ -207,6 +207,7 @@ PCA_COMPONENTS = Exercise(
         _components("60 points in 5-D, k = 3", _cloud(60, 5, seed=3), 3),
         _components("fewer points than dimensions: 7 points in 12-D, k = 1", _cloud(7, 12, 5), 1),
         _components("all directions of 6 points about 0 in 3-D", _cloud(6, 3, seed=7, centre=0), 3),
+        _components("300 points in 4-D, k = 2", _cloud(300, 4, seed=9), 2),
     ),
 )
 
@@ -395,6 +396,11 @@ def _in_units_of_sigma(candidate: Callable) -> dict[str, Any]:
     return {"z divided by σ": torch.as_tensor(z) / _std(logvar)}
 
 
+def _while_nothing_is_trained(candidate: Callable) -> dict[str, Any]:
+    with torch.no_grad():
+        return {"result": candidate(*(normal(2, 3, seed=seed) for seed in (10, 11, 12)))}
+
+
 REPARAMETERISE = Exercise(
     id="vae.reparameterise",
     title="The reparameterisation trick: a draw that lets the gradient through",
@@ -550,6 +556,14 @@ REPARAMETERISE = Exercise(
             "μ = 0, logvar from −12 to 25",
             _in_units_of_sigma,
             explain={"z divided by σ": _ANY_NUMBER},
+        ),
+        Probe(
+            "2 images, 3 latents, under torch.no_grad()",
+            _while_nothing_is_trained,
+            explain={
+                "result": "Only gradients are switched off here. z should be the same draw: "
+                "later cells show faces decoded from such draws."
+            },
         ),
     ),
 )

@@ -11,7 +11,7 @@ from course_lib.attention import cross_attention
 from course_lib.boltzmann import cd_gradient
 from course_lib.codebooks import codebook_loss, nearest_code, perplexity, straight_through
 from course_lib.contrastive import contrastive_loss
-from course_lib.exercises.engine import Exercise, Mistake, Question, call, example
+from course_lib.exercises.engine import Exercise, Mistake, Probe, Question, call, example
 from course_lib.exercises.probing import normal, uniform
 from course_lib.text_to_image import matching_loss
 from course_lib.tokens import keep_surest, masked_input, next_token_loss, nucleus
@@ -625,6 +625,7 @@ CONTRASTIVE_LOSS = Exercise(
         call("one pair", normal(1, 4, seed=61), normal(1, 4, seed=62), 3.0),
         call("three other pairs", normal(3, 2, seed=65), 4 * normal(3, 2, seed=66), 2.0),
         call("six pairs", 3 * normal(6, 5, seed=63), normal(6, 5, seed=64), 14.3, grad=[0, 1]),
+        call("three pairs, the scale a tensor that is learned", _A, _B, T(5.0), grad=[2]),
     ),
 )
 
@@ -648,6 +649,11 @@ def _matching(halves=True, thirds=False, third=True, wrong=1, sign=1, sigmoid=Fa
 def _logs(real_right: Tensor, fake_right: Tensor, real_wrong: Tensor) -> Tensor:
     wrong = sum(-(1 - s.sigmoid()).log().mean() for s in (fake_right, real_wrong))
     return -real_right.sigmoid().log().mean() + wrong / 2
+
+
+def _exponentials(real_right: Tensor, fake_right: Tensor, real_wrong: Tensor) -> Tensor:
+    wrong = sum(s.exp().log1p().mean() for s in (fake_right, real_wrong))
+    return (-real_right).exp().log1p().mean() + wrong / 2
 
 
 _SCORES = T([2.0, 1]), T([-1.0, 0.5]), T([0.5, -2])
@@ -725,6 +731,12 @@ MATCHING_LOSS = Exercise(
             lambda a, b, c: F.softplus(-b).mean() + 0 * (a + c).sum(),
             "That is what the generator minimises: it wants D to say yes to its fakes.",
         ),
+        Mistake(
+            "the exponential of a logit",
+            _exponentials,
+            "The formula is right. But of a logit of 90 the exponential is ∞ in float32, and so is "
+            "your loss.",
+        ),
     ),
     probes=(
         call("two pairs", *_SCORES, grad=[0, 1, 2]),
@@ -733,6 +745,7 @@ MATCHING_LOSS = Exercise(
         call("two alike", T([0.7, 0.7]), T([0.7, 0.7]), T([-1.0, -1.0]), grad=[0, 1, 2]),
         call("two other pairs", T([-3.0, 1.5]), T([2.5, -0.2]), T([1.8, 0.1]), grad=[0, 1, 2]),
         call("five pairs", *(normal(5, seed=s) for s in (71, 72, 73)), grad=[0, 1, 2]),
+        call("one pair, scores of ±90", T([-90.0]), T([90.0]), T([90.0]), grad=[0, 1, 2]),
     ),
 )
 
@@ -893,6 +906,12 @@ def _gathered(logits: Tensor, p: float) -> Tensor:
     return logits.masked_fill((shares.cumsum(-1) - shares >= p).gather(-1, order), -math.inf)
 
 
+def _how_many_of_two(candidate: Callable) -> dict[str, int]:
+    """Which of the two is kept, no text says."""
+    kept = torch.as_tensor(candidate(T([1.0, 1.0]), 0.5)) > -math.inf
+    return {"tokens kept": int(kept.sum())}
+
+
 _ROWS = T([[0.15, 0.5, 0.05, 0.3], [0.05, 0.93, 0.015, 0.005]]).log()
 
 NUCLEUS = Exercise(
@@ -981,6 +1000,14 @@ NUCLEUS = Exercise(
         call("all of them", _ROWS, 1.0),
         call("a batch of one", normal(1, 5, seed=92), 0.5),
         call("three axes", 3 * normal(2, 3, 7, seed=91), 0.7),
+        Probe(
+            "two equal logits, p = 0.5",
+            _how_many_of_two,
+            explain={
+                "tokens kept": "Each of two equal logits has the probability 0.5: one alone holds "
+                "p, and the nucleus is the smallest set that does."
+            },
+        ),
     ),
 )
 
