@@ -64,13 +64,13 @@ def traces(names):
     return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 
 
-def test_lecture_01_alone_in_a_folder_installs_the_course_and_runs_to_its_end(machine, tmp_path):
+def test_a_lecture_alone_in_a_folder_installs_the_course_and_runs_to_its_end(machine, tmp_path):
     versions, found = look(machine)
     assert found == []
     before = traces(["torch", "torchvision", "numpy"])
     assert len(before) > 1000
 
-    lecture = build.ROOT / "notebooks" / "01_parzen_windows.ipynb"
+    lecture = build.ROOT / "notebooks" / "00_start_here.ipynb"
     notebook = nbformat.read(lecture, as_version=4)
     kernel = AsyncKernelManager(kernel_name="python3")
     kernel.kernel_spec.argv[0] = str(python_of(machine))

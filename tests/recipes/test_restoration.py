@@ -1,9 +1,12 @@
 """The recipes of lecture 11, each for two steps."""
 
+import pytest
+
 from course_lib import pretrained
 from course_lib.recipes import restoration
 
 
+@pytest.mark.everywhere
 def test_every_recipe_trains_measures_and_writes(elsewhere, capsys):
     for recipe in restoration.RECIPES:  # those that others start from come first
         recipe(steps=2)

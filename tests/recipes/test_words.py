@@ -1,10 +1,13 @@
 """The recipes of lecture 12, each for two steps."""
 
+import pytest
+
 from course_lib import pretrained
 from course_lib.codebooks import VQAutoencoder
 from course_lib.recipes import words
 
 
+@pytest.mark.everywhere
 def test_every_recipe_trains_measures_and_writes(elsewhere, capsys):
     for recipe in words.RECIPES:  # those that others need come first
         recipe(steps=2, n=8)
