@@ -28,7 +28,7 @@ PEERS = ["torch-fidelity", "denoising-diffusion-pytorch", "diffusers"]
 COMMANDS = {  # name: the environment, and what its Python is told, one call after the other
     "lab": (".venv", [LAB]),
     "test": (".venv-test", [["tests/run.py"]]),
-    "lectures": (".venv-test", ["-m course_lib.build --execute".split()]),
+    "lectures": (".venv-test", ["-m course_lib.build --execute --float32".split()]),
     "class": (".venv-test", ["-m jupyterhub --config=classroom/jupyterhub_config.py".split()]),
     "address": (".venv-test", ["-m course_lib.build --address".split()]),
     "benchmark": (

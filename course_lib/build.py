@@ -1,4 +1,4 @@
-"""Makes the notebooks: `python -m course_lib.build [--check] [--execute] [NN …]`.
+"""Makes the notebooks: `python -m course_lib.build [--check] [--execute] [--float32] [NN …]`.
 
 `solutions/NN_topic.py`, in jupytext's percent format with the exercises solved, becomes
 
@@ -7,6 +7,8 @@
 - `notebooks/NN_topic.ipynb`, what a student opens: no outputs, every solution replaced by `...`;
 - `solutions/NN_topic.png`, what the cell with the tag "cover" shows, for the README;
 - a row of the README's table of times: what the cells with the tag "quality" print goes there.
+  `--float32` runs the solved notebook once more, as a processor with AVX2 and without bfloat16
+  does: its claims must hold there too, and its time is the table's second one.
 
 A source writes `{{badge}}` where "Open in Colab" belongs, and its first code cell is `# {{setup}}`.
 Both are filled in with the repository's address, which stands in pyproject.toml and nowhere else.
@@ -16,6 +18,7 @@ A student's notebook with exercises ends with a cell that shows all of them, whi
 
 import argparse
 import base64
+import copy
 import hashlib
 import io
 import os
@@ -37,6 +40,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 SIZE_LIMIT = 3_000_000  # bytes of a solved notebook
 LIMITS = {"minutes": 10, "gigabytes": 4}  # of one lecture at laptop scale
+ORDINARY = {"COURSE_BFLOAT16": "off", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -205,14 +209,18 @@ def solved(source: Path, root: Path = ROOT) -> NotebookNode:
     return notebook
 
 
-def execute(notebook: NotebookNode, folder: Path) -> NotebookNode:
+def execute(
+    notebook: NotebookNode, folder: Path, settings: dict[str, str] | None = None
+) -> NotebookNode:
     """Runs a solved notebook in `folder`, with this Python, and keeps what a reader should see.
 
     Its metadata "run" then holds the scale, the seconds and, on Linux, the peak of memory.
+    settings: of the environment, beside those of this process.
     """
     kernel = AsyncKernelManager(kernel_name="python3")
     kernel.kernel_spec.argv[0] = sys.executable  # a kernel of that name may belong to another one
-    environment = {"COURSE_SCALE": "laptop", **os.environ, "COURSE_EXPECT": "correct"}
+    environment = {"COURSE_SCALE": "laptop", **os.environ, **(settings or {})}
+    environment["COURSE_EXPECT"] = "correct"
     client = NotebookClient(
         notebook,
         km=kernel,
@@ -273,16 +281,22 @@ def qualities(notebook: NotebookNode) -> list[str]:
 
 def measured(root: Path = ROOT) -> str:
     """The README's table of times, memory and qualities, from the solved notebooks."""
-    rows = ["| lecture | minutes | memory | measured there |", "|---|---|---|---|"]
-    total = 0
+    rows = ["| lecture | minutes | in float32 | memory | measured there |", "|---|---|---|---|---|"]
+    runs = []
     for source in sources(root):
         notebook = solved(source, root)
-        run = notebook.metadata.get("run", {})
-        total += run.get("seconds", 0)
-        took = f"{run['seconds'] / 60:.1f} | {run['gigabytes']} GB" if run else "– | –"
-        found = "<br>".join(qualities(notebook)).replace("|", "\\|")
-        rows.append(f"| {source.stem[:2]} | {took} | {found} |")
-    return "\n".join([*rows, f"| all | {total / 60:.0f} | | |"]) + "\n"
+        runs.append(run := notebook.metadata.get("run", {}))
+        cells = [minutes([run], "seconds", ".1f"), minutes([run], "float32_seconds", ".1f")]
+        cells.append(f"{run['gigabytes']} GB" if "gigabytes" in run else "–")
+        cells.append("<br>".join(qualities(notebook)).replace("|", "\\|"))
+        rows.append(f"| {source.stem[:2]} | {' | '.join(cells)} |")
+    totals = [minutes(runs, key, ".0f") for key in ("seconds", "float32_seconds")]
+    return "\n".join([*rows, f"| all | {' | '.join(totals)} | | |"]) + "\n"
+
+
+def minutes(runs: list[dict], key: str, form: str) -> str:
+    """The sum of all runs; "–" where one was not measured."""
+    return f"{sum(run[key] for run in runs) / 60:{form}}" if all(key in r for r in runs) else "–"
 
 
 def to_text(notebook: NotebookNode) -> str:
@@ -290,14 +304,18 @@ def to_text(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook) + "\n"
 
 
-def build(source: Path, root: Path = ROOT, run: bool = False) -> None:
+def build(source: Path, root: Path = ROOT, run: bool = False, float32: bool = False) -> None:
     """Writes both notebooks of a source; with `run` the solved one is executed first.
 
+    float32: after that (or without) it is executed as on an ordinary processor, for its time alone.
     Raises ValueError where the solved notebook is larger than people can read on the web.
     """
     blank, filled = to_text(student(source, root)), solved(source, root)
     if run:
         filled = execute(filled, source.parent)
+    if float32:
+        again = execute(copy.deepcopy(filled), source.parent, ORDINARY)
+        filled.metadata.setdefault("run", {})["float32_seconds"] = again.metadata.run.seconds
     size = len(to_text(filled).encode())
     if size > SIZE_LIMIT:
         largest = max(filled.cells, key=lambda cell: len(str(cell.get("outputs"))))
@@ -345,7 +363,8 @@ def beyond_limits(root: Path = ROOT, wanted: list[str] | None = None) -> list[st
     found = []
     for source in sources(root, wanted):
         run = solved(source, root).metadata.get("run", {})
-        took = {"minutes": run.get("seconds", 0) / 60, "gigabytes": run.get("gigabytes", 0)}
+        longest = max(run.get("seconds", 0), run.get("float32_seconds", 0))
+        took = {"minutes": longest / 60, "gigabytes": run.get("gigabytes", 0)}
         for unit, limit in LIMITS.items():
             if run.get("scale") == "laptop" and took[unit] > limit:
                 found.append(f"{source.stem} took {took[unit]:.1f} {unit}, more than {limit}")
@@ -357,6 +376,7 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(prog="course_lib.build", description="Makes the notebooks.")
     parser.add_argument("--check", action="store_true", help="only say which notebooks are stale")
     parser.add_argument("--execute", action="store_true", help="run the solved notebooks too")
+    parser.add_argument("--float32", action="store_true", help="time them without bfloat16 as well")
     parser.add_argument("--address", metavar="URL", help="first give this copy its address")
     parser.add_argument("numbers", nargs="*", metavar="NN", help="lectures; all without any")
     options = parser.parse_args(arguments)
@@ -365,12 +385,13 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
             rename(root, options.address)
         for source in sources(root, options.numbers) if not options.check else ():
             print(source.stem, flush=True)
-            build(source, root, run=options.execute)
+            build(source, root, run=options.execute, float32=options.float32)
             write_table(root)
         problems = stale(root, options.numbers)
-        problems += beyond_limits(root, options.numbers) if options.execute else []
+        ran = options.execute or options.float32
+        problems += beyond_limits(root, options.numbers) if ran else []
         print("\n".join(problems) or "The notebooks match their sources.")
-        return int(bool(problems) and (options.check or options.execute))
+        return int(bool(problems) and (options.check or ran))
     except (ValueError, CellExecutionError, DeadKernelError) as error:
         print(error, file=sys.stderr)
         return 1

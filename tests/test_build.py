@@ -263,10 +263,45 @@ def test_the_readme_gets_time_memory_and_what_the_cells_of_quality_print(execute
     text = (executed / "README.md").read_text()
     assert text.startswith("# Some course\n") and text.endswith("\nThe end.\n")
     row = next(line for line in text.splitlines() if line.startswith("| 01 |"))
-    assert re.fullmatch(r"\| 01 \| \d\.\d \| 0\.[1-9] GB \| twice 3 is 6 \|", row)
+    assert re.fullmatch(r"\| 01 \| \d\.\d \| – \| 0\.[1-9] GB \| twice 3 is 6 \|", row)
 
 
-@pytest.mark.parametrize("key, words", [("seconds", "60.0 minutes"), ("gigabytes", "3600.0 giga")])
+def test_a_run_as_on_an_ordinary_processor_keeps_its_time_and_nothing_else(executed, tmp_path):
+    root = shutil.copytree(executed, tmp_path / "course")
+    before = notebook(root, "solutions")
+    edit(root, 'os.environ["COURSE_SCALE"]', 'os.environ.get("COURSE_BFLOAT16")')
+    assert build.main(["--execute", "--float32"], root) == 0
+    after = notebook(root, "solutions")
+    (output,) = cell_with(after, "print(os.environ").outputs
+    assert output.text == "None correct solutions\n"  # of the run before
+    assert set(after.metadata.run) == {*before.metadata.run, "float32_seconds"}
+    row = next(line for line in (root / "README.md").read_text().splitlines() if "| 01 |" in line)
+    assert re.fullmatch(r"\| 01 \| \d\.\d \| \d\.\d \| .*", row)
+
+    edit(
+        root,
+        'os.environ.get("COURSE_BFLOAT16")',
+        '{}["on"] if "off" in os.environ.get("COURSE_BFLOAT16", "") else 1',
+    )
+    assert build.main(["--execute"], root) == 0
+    assert "float32_seconds" not in notebook(root, "solutions").metadata.run
+    assert build.main(["--float32"], root) == 1  # a claim that holds in bfloat16 alone
+
+
+def test_what_one_lecture_lacks_has_no_sum():
+    runs = [{"seconds": 60, "float32_seconds": 90}, {"seconds": 30}]
+    assert build.minutes(runs, "seconds", ".1f") == "1.5"
+    assert build.minutes(runs, "float32_seconds", ".1f") == "–"
+
+
+@pytest.mark.parametrize(
+    "key, words",
+    [
+        ("seconds", "60.0 minutes"),
+        ("float32_seconds", "60.0 minutes"),
+        ("gigabytes", "3600.0 giga"),
+    ],
+)
 def test_a_run_longer_or_larger_than_a_laptop_bears_is_named(executed, tmp_path, key, words):
     root = shutil.copytree(executed, tmp_path / "course")
     path = root / "solutions" / "01_lecture.ipynb"
