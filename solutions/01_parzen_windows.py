@@ -568,7 +568,7 @@ assert abs(sum(estimates) / 400) < 0.003 and negative > 0.3
 # ### Exercise 6 · Proxy A-distance
 #
 # Any classifier will do, such as scikit-learn's linear one: `classifier = RidgeClassifier(alpha=100.0).fit(pictures, labels)`. Then
-# `classifier.score(other_pictures, other_labels)` is its share of right answers. Train on a random half of the pictures, chosen with `generator`, and measure on the other half.
+# `classifier.score(other_pictures, other_labels)` is its share of right answers. Train on a random half of all pictures, chosen with `generator`, and measure on the other half.
 # *Seven lines, ten minutes.*
 
 

@@ -432,9 +432,10 @@ for stop in alone:
 minimax, non_saturating = sizes["minimax"], sizes["non_saturating"]
 print(
     f"norm of G's gradient: minimax {max(minimax):.2f} at its largest, {minimax[-1]:.4f} at the "
-    f"end; non-saturating {non_saturating[-1]:.1f} at the end"
+    f"end; non-saturating {non_saturating[0]:.2f} at first, {non_saturating[-1]:.1f} at the end"
 )
 assert minimax[-1] < 0.1 * max(minimax) and non_saturating[-1] > 100 * minimax[-1]
+assert non_saturating[-1] > 2 * non_saturating[0]
 figures.vanishing(alone, sizes)
 
 # %% [markdown]
@@ -698,7 +699,7 @@ def my_measurements():
     search, found_least = errors["the GAN's best"], min(found)
     return {  # the VAE: lecture 02, section 10, 800 steps
         "VAE +: a picture can be compared with its reconstruction": ("error 0.026", "no encoder"),
-        "VAE +: decent results after little training": ("about 1 min", "about 2 min"),
+        "VAE +: decent results after little training": ("under 1 min", "about 2 min"),
         "VAE −: blurred": ("sharpness 0.40, real 0.95", f"{sharp[0]:.2f}, real {sharp[1]:.2f}"),
         "GAN +: the sharpest images": ("as above", "as above: grain"),
         "GAN −: no noise is known for a picture": ("one pass", f"300 steps, error {search:.3f}"),

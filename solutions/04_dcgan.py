@@ -110,8 +110,8 @@ figures.numbers(
     {
         "channel 1": two_channels[0],
         "channel 2": two_channels[1],
-        "filter 1": by_hand[0],
-        "filter 2": by_hand[1],
+        "output of filter 1": by_hand[0],
+        "output of filter 2": by_hand[1],
     }
 )
 
@@ -257,7 +257,7 @@ conv2d_params = check("dcgan.conv2d_params", conv2d_params)
 
 # %%
 def receptive_field(layers):
-    """How many input pixels, along one side, one output pixel depends on"""
+    """The stretch of input, in pixels along one side, that one output pixel depends on"""
     ### BEGIN SOLUTION
     field, step = 1, 1
     for kernel, stride in layers:
@@ -340,7 +340,7 @@ generator_block = check("dcgan.generator_block", generator_block)
 # %% [markdown]
 # ### Exercise 6 · First weights
 #
-# Write a function that is called once, with a whole network. For every layer inside `module`, however deep: convolutions, also transposed ones, get weights from $\mathcal N(0, 0.02^2)$; BatchNorm gets weights from $\mathcal N(1, 0.02^2)$ and bias 0. Other layers stay as they are.
+# Write a function that is called once, with a whole network. For every layer inside `module`, however deep: convolutions, also transposed ones, get weights from $\mathcal N(0, 0.02^2)$; BatchNorm gets weights from $\mathcal N(1, 0.02^2)$ and bias 0. All else stays as it is: other layers, the biases of convolutions, BatchNorm's running mean and variance.
 # `nn.init.normal_(tensor, mean, std, generator=generator)` fills a tensor in place; all numbers come from the given generator. *Six lines, six minutes.*
 
 
@@ -495,7 +495,7 @@ except ValueError as error:
 #
 # ### Exercise 7 · The discriminator's turn
 #
-# Real pictures should get 1, fakes 0; each batch goes through $D$ by itself (BatchNorm would otherwise mix them). The loss is that of lecture 03, the sum of the two means. $G$ must not move, and no gradient may be left in it. Clear $D$'s old gradients. Return the loss, detached.
+# Real pictures should get 1, fakes 0; each batch goes through $D$ by itself (BatchNorm would otherwise mix them). The loss is that of lecture 03, the sum of the two means. $G$ must not move, and this update may leave no gradient in it. Clear $D$'s old gradients. Return the loss, detached.
 # `binary_cross_entropy_with_logits` takes scores. *Six lines, six minutes.*
 
 
@@ -887,7 +887,8 @@ def shares(with_glasses, without):
 plain = shares(codes[wears], codes[~wears])
 alike = (label["skin"].bincount().double() / len(drawn)).square().sum()
 print(f"two unrelated samples have the same skin in {alike:.0%}")
-print(f"{'times the direction':22}", " ".join(f"{strength:+4}" for strength in strengths))
+header = f"{'times the direction':22} " + " ".join(f"{strength:+4}" for strength in strengths)
+print(header)
 for name, values in plain.items():
     print(f"{name:22}", " ".join(f"{value:4.0%}" for value in values))
 for name in ("glasses (judge)", "glasses (labeller)"):
@@ -917,30 +918,39 @@ for value in group.unique():
     ours, others = codes[wears & (group == value)], codes[~wears & (group == value)]
     if min(len(ours), len(others)) >= 10:
         pairs.append(ours.mean(0) - others.mean(0))
-print(f"{len(pairs)} of {len(group.unique())} groups can be compared")
 matched = torch.stack(pairs).mean(0)
 mixed = codes[wears].mean(0) - codes[~wears].mean(0)
 matched *= mixed.norm() / matched.norm()
 like = shares(matched[None], torch.zeros(1, 128))
+print(header)
 for name, values in like.items():
     print(f"{name:22}", " ".join(f"{value:4.0%}" for value in values))
 kept = [
     dict(zip(strengths, found["skin as before (judge)"], strict=True)) for found in (like, plain)
 ]
+print(f"{len(pairs)} of {len(group.unique())} groups could be compared")
 assert kept[0][1] > kept[1][1]
 plots.curves(strengths, like, "times the matched direction", "share of 500 faces", ylim=(0, 1))
 
 # %% tags=["quality"]
 worn, hair = (faces.attributes[name].bool() for name in ("glasses", "facial_hair"))
+parts = faces.floats().split(500)
+seen = tuple(
+    torch.cat([labeller.classify(part, name) for part in parts]).bool()
+    for name in ("glasses", "facial_hair")
+)
+counted = {"training faces": (worn, hair), "the same, by the labeller": seen}
+counted["samples, by the labeller"] = wears, bearded
 times = {}
-for name, (a, b) in {"training faces": (worn, hair), "samples": (wears, bearded)}.items():
+for name, (a, b) in counted.items():
     together, one, other = (part.double().mean().item() for part in (a & b, a, b))
     times[name] = together / (one * other)
-    print(f"{name:14} {together:.1%} with both; if they were independent {one * other:.1%}")
-assert times["samples"] < 0.2 < 0.8 < times["training faces"]
+    print(f"{name:25} {together:.1%} with both; if they were independent {one * other:.1%}")
+real, labelled, drawn_so = times.values()
+assert drawn_so < 0.2 < 0.8 < min(real, labelled)
 
 # %% [markdown]
-# Comparing like with like helps the skin on one side only: at +1 it stays on 63 % of the faces instead of 42 % (while 74 % wear glasses instead of 82 %), at −1 on 47 % instead of 51 %. The beards move almost as before, and the count gives a reason. Among training faces, glasses and beards are close to independent. The generator hardly ever draws both: where independence would give 8.0 % of the samples, the labeller finds 0.4 %. So there are almost no faces with both to compare with (only 6 of the 10 groups can be compared), and in its codes the direction away from glasses leads towards beards. The generator has lost a combination, as lecture 03's generators lost islands, and matching groups does not bring it back.
+# Comparing like with like helps the skin on one side only: at +1 it stays on 63 % of the faces instead of 42 % (while 74 % wear glasses instead of 82 %), at −1 on 47 % instead of 51 %. The beards move almost as before, and the count gives a reason. Among training faces, glasses and beards are close to independent, by their true labels and by the labeller's. The generator hardly ever draws both: where independence would give 8.0 % of the samples, the labeller finds 0.4 %. So there are almost no faces with both to compare with (only 6 of the 10 groups can be compared), and in its codes the direction away from glasses leads towards beards. The generator has lost a combination, as lecture 03's generators lost islands, and matching groups does not bring it back.
 #
 # Did longer training help? The matched direction was also measured for generators saved during this one training run, with 300 codes, by the judge. The distances are of 258 samples. Only the generator of the last row comes with the course:
 #

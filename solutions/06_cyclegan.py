@@ -75,7 +75,7 @@ home = device.choose().device  # networks are trained here, and looked at on the
 # ### Exercise 1 · Give a convolution the class
 #
 # A convolution takes maps, so the class becomes maps: one for each class, 1 everywhere if it is the picture's class, else 0. Append them **behind** the channels of `x`. `x` is `(B, C, H, W)`, `labels` is `(B,)` with whole numbers from 0, and
-# the result `(B, C + classes, H, W)`, floats as `x`. The generator's noise $z$ gets the class in the same way: it is treated as a picture of one pixel. *Two or three lines, five minutes.*
+# the result `(B, C + classes, H, W)`, of the dtype of `x`. The generator's noise $z$ gets the class in the same way: it is treated as a picture of one pixel. *Two or three lines, five minutes.*
 
 
 # %%
@@ -602,7 +602,7 @@ assert abs(kept - swapped) < 1e-5
 # %% [markdown]
 # ### Exercise 5 · Mend it
 #
-# `x`, `target` and `fake` are `(B, C, H, W)`. `discriminator` takes $x$ and a picture together, in this order, and returns scores. Keep what is right: log-loss from scores, 1 for true pairs, 0 for fakes, no gradient into the fake, and the half. Scores may be large. *Five
+# `x`, `target` and `fake` are `(B, C, H, W)`. `discriminator` takes $x$ and a picture as the channels of one picture, in this order, and returns scores. Keep what is right: log-loss from scores, 1 for true pairs, 0 for fakes, no gradient into the fake, and the half. Scores may be large. *Five
 # lines, of which two change; five minutes.*
 
 
@@ -723,7 +723,7 @@ identity_loss = check("cyclegan.identity_loss", identity_loss)
 # %% [markdown]
 # ### Exercise 8 · A buffer of past fakes
 #
-# Two players that only know the last move run in circles (lecture 03). So $D$ is also shown fakes of the past (Shrivastava and others 2017). A buffer keeps 50 pictures. It gets a batch `(B, C, H, W)` and returns a batch of the same shape. For *each picture* of the batch by itself:
+# Two players that only know the last move run in circles (lecture 03). So $D$ is also shown fakes of the past (Shrivastava and others 2017). A buffer keeps 50 pictures. It gets a batch `(B, C, H, W)` and returns a batch of the same shape, in the same order. For *each picture* of the batch by itself:
 #
 # - while the buffer is not full, the picture is kept and also returned at once;
 # - when it is full, with probability ½ the picture is returned at once and not kept; else it replaces a random one of the buffer, and *that* one is returned.
@@ -784,7 +784,7 @@ assert abs(share - 0.5) < 0.03 and abs(waited.mean() - 100) < 10
 # $$\mathbb E\big(D_Y(G(x)) - 1\big)^2 + \mathbb E\big(D_X(F(y)) - 1\big)^2 \;+\; \lambda\, L_\text{cyc} \;+\; \lambda\,\iota\, L_\text{id},$$
 #
 # with $\lambda$ = `cycle` = 10 and $\iota$ = `identity` = ½. Scores are maps of verdicts, and each mean goes over all of them. `g_optimizer` holds the weights of both generators and of nothing else. Gradients may be left over from $D$'s step before. Return
-# the loss before the step, detached. The discriminators keep their weights in this step, and must still be able to learn afterwards. You may call your functions from above. (They compute $G(x)$ and $F(y)$ a second time; the library's step computes each once and shares it.) *Eight lines, ten minutes.*
+# the whole loss as it was before the step, detached. The discriminators keep their weights in this step, and must still be able to learn afterwards. You may call your functions from above. (They compute $G(x)$ and $F(y)$ a second time; the library's step computes each once and shares it.) *Eight lines, ten minutes.*
 
 
 # %%
@@ -1036,6 +1036,9 @@ print(guess.reveal("good faces with glasses, of somebody else"))
 assert standing["judges alone"][1] > 0.8
 assert standing["judges alone"][0] > 3 * standing["λ = 10"][0]
 figures.changed_and_kept(standing, 0.95, 0.03, "share with glasses")
+
+# %%
+plots.rows({"before": x[:10]} | {title: pictures[:10] for title, pictures in there.items()})
 
 # %% [markdown]
 # With the discriminators alone the glasses are there, and the rest of the picture is off by five times as much (0.139 against 0.027). No loss asks $G$ to leave the face as it was. Only 4 % keep their expression, about what guessing one of 27 gives, and four people in ten get another head shape. But this comparison changes *two* losses at once, the cycle and the identity loss. Which of them holds the face in place? Change one thing at a time. These runs are shorter (400 steps), and their networks are narrower (12 filters). There are two seeds of each, and the results are stored (`python -m course_lib.studies.glasses`):

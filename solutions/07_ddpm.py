@@ -100,7 +100,7 @@ for _ in range(1000):
 
 print(guess.reveal("1,001"))
 kept = {"slide": (slide * pixels).mean().item(), "mended": (mended * pixels).mean().item()}
-print("size of the first pixels in the last ones:", {k: f"{v:.4f}" for k, v in kept.items()})
+print("size of the first pixels in the last ones:", {k: f"{v:.2f}" for k, v in kept.items()})
 assert abs(slide.var() - 1001) < 50 and abs(mended.var() - 1) < 0.05
 assert abs(kept["mended"] - 0.99**500) < 0.04
 figures.spread_over_steps(variances)
@@ -311,7 +311,7 @@ short_betas = check("ddpm.bug_short_chain", short_betas)
 #
 # ### Exercise 5 · The posterior
 #
-# `x0` and `xt` have the same shape, any shape; `t` is an int, the index (0 for the formula's $t = 1$), `betas` is `(T,)`. Return mean and variance; the variance is one number. Beware: in Python `alpha_bar[-1]` is the last entry. *Five lines, eight minutes.*
+# `x0` and `xt` have the same shape, any shape; `t` is an int, the index (0 for the formula's $t = 1$), `betas` is `(T,)`. Return mean and variance; the variance is one number, a tensor of shape `()`. Beware: in Python `alpha_bar[-1]` is the last entry. *Five lines, eight minutes.*
 
 
 # %%
@@ -340,7 +340,7 @@ golden = {
 }
 for t, numbers in golden.items():
     of_x0, of_xt = posterior(one, zero, t, betas)[0], posterior(zero, one, t, betas)[0]
-    print(f"t = {t:3}: {of_x0.item():.7g} of x₀, {of_xt.item():.7g} of x_t")
+    print(f"index {t:3}: {of_x0.item():.7g} of x₀, {of_xt.item():.7g} of x_t")
     assert all(
         math.isclose(a, b, rel_tol=1e-3)
         for a, b in zip((of_x0.item(), of_xt.item()), numbers, strict=True)
@@ -521,7 +521,7 @@ for t in reversed(range(1000)):
     factor = ddpm_step(one, t, (1 - a).sqrt() * one, zero, betas).item()
     added = ddpm_step(zero, t, zero, one, betas).item() ** 2
     variance["β"] = factor**2 * variance["β"] + added
-    variance["β̃"] = factor**2 * variance["β̃"] + posterior(one, one, t, betas)[1].item()
+    variance["β̃"] = factor**2 * variance["β̃"] + float(posterior(one, one, t, betas)[1])
 print({name: f"{value:.6f}" for name, value in variance.items()})
 assert abs(variance["β"] - 0.9999) < 1e-5 and abs(variance["β̃"] - 0.99106738) < 1e-5
 
@@ -714,7 +714,7 @@ visits = island.bincount(minlength=8)
 print(f"modes covered: {modes} of 8; points nearest to each: {visits.tolist()}")
 print(f"within 3 σ of a centre: {share:.0%}; half of the points within {apart.median():.2f}")
 assert modes == 8 and (visits / visits.float().mean() - 1).abs().max() < 0.25
-assert apart.median() < 0.15
+assert apart.median() < pick(smoke=0.25, laptop=0.15, gpu=0.15)
 figures.points_in_steps(ring.points[:600], {k: points[:600] for k, points in looks.items()})
 
 # %% [markdown]
@@ -745,10 +745,10 @@ for name, of in (("best", perfect_in_the_plane), ("network", student)):
 exact = gan.modes_covered(walk_back(2500, perfect_in_the_plane)[0], ring.centers, ring.sigma)[1]
 print(f"loss: best possible {losses['best']:.4f}, network {losses['network']:.4f}, 0 as answer 1")
 print(f"points within 3 σ of a centre: best possible {exact:.0%}, network {share:.0%}")
-assert losses["best"] < losses["network"] < 1.1 * losses["best"] and share < exact - 0.2
+assert losses["best"] < losses["network"] < 1.1 * losses["best"] and share < exact - 0.1
 
 # %% [markdown]
-# The network's loss is 0.146 where the best possible one is 0.141: 3 % more. (The 0.141 that the training printed is the mean of its last 100 batches, other points with other noise; only losses on the same points and noise can be compared this closely.) Yet of the best answer's points all lie within 3 σ of a centre, and of the network's only 58 %.
+# The network's loss is 0.146 where the best possible one is 0.141: 3 % more. (The 0.141 that the training printed is the mean of its last 100 batches, other points with other noise; only losses on the same points and noise can be compared this closely.) Yet of the best answer's points all lie within 3 σ of a centre, and of the network's only 58 %. (All numbers of this part belong to the course's schedule; another correct answer to exercise 4 gives others.)
 #
 # So the loss of a diffusion model, unlike a GAN's, has a floor that it falls towards, but it measures the quality of the samples badly. Nearly all of it is noise that no network can predict: at small $t$ the noise is about as large as the islands are wide, and cannot be separated from them; at middle $t$ the islands overlap, and nothing tells from which one a point came. What matters is the small rest above the floor. Compare samples, not losses.
 #
@@ -1221,11 +1221,11 @@ ways = {
 }
 sets = {"as trained": samples}
 for name, way in ways.items():  # from the same noise as in section 5
-    sets[name] = few_steps.draw(kind, way, labels, pick(smoke=10, laptop=20, gpu=50), seed(11))
+    sets[name] = few_steps.draw(kind, way, labels, pick(smoke=3, laptop=20, gpu=50), seed(11))
 sets["flow_fashion"] = of_course["flow"]
 if kind == "flow":  # and the same with yours as the worse one
     way, name = away_from(mine, flow, 2.0), "flow_fashion, w = 2"
-    sets[name] = few_steps.draw(kind, way, labels, pick(smoke=10, laptop=20, gpu=50), seed(12))
+    sets[name] = few_steps.draw(kind, way, labels, pick(smoke=3, laptop=20, gpu=50), seed(12))
 cards = {name: card(pictures, labels) for name, pictures in sets.items()}
 cards["real clothes"] = card(fashion[:n].floats(), fashion.labels[:n])
 for name, (first, second, precision, recall, right) in cards.items():

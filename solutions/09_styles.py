@@ -543,7 +543,7 @@ sliders.truncation(
 #
 # ### Exercise 7 · Path length
 #
-# `w0` and `w1` are `(B, d)`, `t` is `(B,)`. Return a number for each pair. *Four lines, six minutes.*
+# `w0` and `w1` are `(B, d)`, `t` is `(B,)`. `generate` takes all B codes at once, and `features` returns one row for each picture. Return a number for each pair. *Four lines, six minutes.*
 
 
 # %%
@@ -771,7 +771,7 @@ guess = predict("styles.stranger", ...)
 #
 # ### Exercise 9 · The controller
 #
-# `real_scores` are $D(x)$ for a batch of training pictures, `images` is the number of pictures since the last update, and `span` the number of pictures that takes $p$ from 0 to 1. Return the next $p$: up by `images / span` where $r$ is above the target, down where it is below, and always a probability. *Three lines, five minutes.*
+# `real_scores` are $D(x)$ for a batch of training pictures, `images` is the number of pictures since the last update, and `span` the number of pictures that takes $p$ from 0 to 1. Return the next $p$: up by `images / span` where $r$ is above the target, down where it is below, unchanged where both are equal, and always a probability. The sign of 0 is 0. *Three lines, five minutes.*
 
 
 # %%
@@ -889,7 +889,7 @@ figures.leaks(probabilities, smallest)
 #
 # ### Exercise 10 · Upsample, activate, downsample
 #
-# `x` is `(…, n)`, a circular signal; $n$ may be odd. Resample it to `factor * n` places by the Fourier transform, apply `act`, remove all frequencies of $n/2$ and above, and return to $n$ places. (Mind the scale: `rfft` sums over places.) *Five lines, ten minutes.*
+# `x` is `(…, n)`, a circular signal; $n$ may be odd. Resample it to `factor * n` places by the Fourier transform, apply `act`, remove all frequencies of $n/2$ and above, and return to $n$ places. (Mind the scale: `rfft` sums over places. On the way up you may treat the frequency $n/2$ of an even $n$ as you like.) *Five lines, ten minutes.*
 
 
 # %%

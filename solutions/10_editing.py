@@ -410,7 +410,7 @@ sliders.inversion(x[:1], stops, lambda y: f"{decibels(y, x[:1]).item():.1f} dB")
 #
 # $$R(n) = \sum_{\text{scales}} \Big( \big(\operatorname{mean}(n \cdot n_{\to})\big)^2 + \big(\operatorname{mean}(n \cdot n_{\downarrow})\big)^2 \Big),$$
 #
-# where $n_\to$ and $n_\downarrow$ are the map shifted by one position; what leaves at one edge enters at the other. The scales are the map itself, the map averaged over blocks of 2 × 2, and so on down to 8 × 8. (The paper also doubles each averaged map, so that white noise keeps variance 1; the authors' code does not, and neither do we.)
+# where $n_\to$ and $n_\downarrow$ are the map shifted by one position; what leaves at one edge enters at the other. The scales are the map itself, the map averaged over blocks of 2 × 2, this one averaged again, and so on, until a map has 8 × 8 positions. (The paper also doubles each averaged map, so that white noise keeps variance 1; the authors' code does not, and neither do we.)
 #
 # ### Exercise 4 · Noise regulariser
 #
@@ -987,7 +987,7 @@ plots.rows(rows)
 #
 # ### Exercise 9 · Channel relevance
 #
-# `up` and `down` are `(C, P, e)`: the embeddings of P pictures with each of C channels moved. `text` is `(e,)`, of length 1. Each picture has one vote: its difference is normalised before the mean. A channel that changes nothing has relevance 0. *Three lines, eight minutes.*
+# `up` and `down` are `(C, P, e)`: the embeddings of P pictures with each of C channels moved. `text` is `(e,)`, of length 1. Each picture has one vote: its difference is normalised before the mean. A picture that a channel does not change has no vote; a channel that changes nothing has relevance 0. *Three lines, eight minutes.*
 
 
 # %%
@@ -1285,7 +1285,7 @@ for edges in ("reflect", "zeros"):
 #
 # ### Exercise 10 · SPADE
 #
-# `x` is `(B, C, h, w)`. `labels` is `(B, K, H, W)`, with a channel for each kind, and has another size: resize it to the size of x by the nearest neighbour. `scale_of` and `shift_of` compute γ and β from the resized labels. Mean and variance are those of each map of each picture; the variance divides by the number of positions (lecture 06's InstanceNorm; the paper takes them over the whole batch. The paper writes γ; its code has 1 + γ). *Five lines, eight minutes.*
+# `x` is `(B, C, h, w)`. `labels` is `(B, K, H, W)`, with a channel for each kind, and has another size: resize it to the size of x by the nearest neighbour (`nearest`). `scale_of` and `shift_of` compute γ and β from the resized labels. Mean and variance are those of each map of each picture; the variance divides by the number of positions (lecture 06's InstanceNorm; the paper takes them over the whole batch. The paper writes γ; its code has 1 + γ). *Five lines, eight minutes.*
 
 
 # %%

@@ -660,7 +660,7 @@ figures.plane(places, (floors[0], floors[-1]), marked=("copy", "nearest", "bicub
 #
 # ### Exercise 7 · A network between two networks
 #
-# ESRGAN's last idea is to blend *weights*, not pictures: $(1 - \alpha)\,\theta_a + \alpha\,\theta_b$. States are dictionaries of tensors; those of whole numbers are counters and come from `state_a`. Change neither state. *Four lines, five minutes.*
+# ESRGAN's last idea is to blend *weights*, not pictures: $(1 - \alpha)\,\theta_a + \alpha\,\theta_b$. States are dictionaries of tensors; those of whole numbers are counters and come from `state_a`; weights keep their dtype. In `state_b` the names may stand in another order. Change neither state. *Four lines, five minutes.*
 
 
 # %%

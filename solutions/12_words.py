@@ -256,12 +256,12 @@ reader = SVC().fit(x.numpy(), labels.numpy())
 wanted, drawn, found = torch.arange(10).repeat(20), {}, {}
 for steps in (0, 1, 10, 100):
     pictures = net.sample(wanted, steps, seed(2))
-    drawn[f"{steps} steps"] = 2 * pictures[:20].view(-1, 1, 8, 8) - 1
+    drawn[f"{steps} step{'s' * (steps != 1)}"] = 2 * pictures[:20].view(-1, 1, 8, 8) - 1
     read = torch.from_numpy(reader.predict((pictures > 0.5).float().numpy()))
     found[steps] = (read == wanted).double().mean().item()
 most = [steps for steps, share in found.items() if share > 0.5]
 print(guess.reveal(str(most[0]) if most and most[0] in (1, 10) else "never"))
-print("requested digit read after", ", ".join(f"{s} steps: {f:.0%}" for s, f in found.items()))
+print("requested digit read after", ", ".join(f"{s}: {f:.0%}" for s, f in found.items()), "steps")
 print(f"on real digits this judge is right in {reader.score(y.numpy(), truth.numpy()):.1%}")
 print(f"the network itself names {(net.classify(y) == truth).double().mean():.1%} of real digits")
 if full:
@@ -273,7 +273,7 @@ middle = net.lift(x[:1].expand(20, -1), 1, seed(3))
 stops = dict(drawn)
 for start in (1, 100):
     moved = net.sample(torch.full((20,), 7), start, seed(4), middle)
-    name = f"begun at a {labels[0].item()}, asked for a 7, {start} steps"
+    name = f"begun at a {labels[0].item()}, asked for a 7, steps: {start}"
     stops[name] = 2 * moved.view(-1, 1, 8, 8) - 1
 
 
@@ -389,7 +389,9 @@ allowed = (drawn % 4 != place[new]).double().mean()
 for d in (2, 5, 6, 9):
     counts = torch.bincount(drawn[digit[new] == d], minlength=10)
     print(f"{align_draw.caption(d, d % 4, 2)}: {counts.argmax()} in {counts.max()} of 15 pictures")
-print(f"{allowed:.0%} are digits that occurred at this place in training")
+wrong = (drawn != digit[new]).double().mean()
+print(f"{allowed:.0%} are digits that occurred at this place in training, ", end="")
+print(f"{allowed / wrong:.0%} of the wrong ones")
 if full:
     assert allowed > 0.6
 
@@ -643,7 +645,7 @@ obeyed = {name: words.hits(x, asked).mean(1) for name, x in large.items()}
 for name, x in large.items():
     print(f"{name:26} facts found {obeyed[name].mean():.3f}, ", end="")
     print(f"Fréchet {frechet(x, large_real):.1f}, sharpness {metrics.sharpness(x).mean():.3f}")
-print(f"training faces: Fréchet {frechet(large_train, large_real):.1f} (floor), ", end="")
+print(f"training faces: Fréchet {frechet(large_train, large_real):.1f} (reference), ", end="")
 print(f"sharpness {metrics.sharpness(large_train).mean():.3f}; floor of the facts {floor:.3f}")
 for name in list(large)[::2]:
     gain = obeyed["second stage"] - obeyed[name]
@@ -1110,7 +1112,7 @@ plots.curves(hide, costs, "hidden tokens of 64", "nats a hidden token", xticks=h
 #
 # ### Exercise 11 · The surest stay
 #
-# `tokens` `(B, N)` holds the number `mask` where a place is hidden. `drawn` `(B, N)` is a proposal for all places, and `confidence` `(B, N)` says how sure each proposal is. Fill the hidden places with the proposal. Then, in each row, hide the `left` least sure of these places again. A place that was known keeps its token and stays known. *Four lines, ten minutes.*
+# `tokens` `(B, N)` holds the number `mask` where a place is hidden. `drawn` `(B, N)` is a proposal for all places, and `confidence` `(B, N)` says how sure each proposal is. Fill the hidden places with the proposal. Then, in each row, hide the `left` least sure of these places again (there are at least so many). A place that was known keeps its token and stays known. *Four lines, ten minutes.*
 
 
 # %%
@@ -1130,10 +1132,10 @@ keep_surest = check("words.keep_surest", keep_surest)
 film = tokens.draw_masked(mask_net, text[:8], seed(8), steps=8, guidance=2.0, trace=True)
 x = vq.pictures(film.tokens)
 passes = {
-    f"{i + 1}: {64 - left} known": figures.covered(x, film.steps[i], 8)
+    f"pass {i + 1}: {64 - left} known": figures.covered(x, film.steps[i], 8)
     for i, left in enumerate(tokens.left_hidden(64, 8))
 }
-plots.rows({name: row for name, row in passes.items() if name[0] in "13578"})
+plots.rows({name: row for name, row in passes.items() if name[5] in "13578"})
 
 # %% [markdown]
 # The first two passes decide five places, the last one twelve. Grey places have a proposal already, but it is discarded and sampled again. Move through the passes:

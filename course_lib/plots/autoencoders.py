@@ -30,14 +30,17 @@ from course_lib.plots import (
 MOST = 100  # pictures a side, at most: each is a pass through a decoder
 
 
-def variance_kept(kept: Float[Tensor, " k"], guess: Any = None) -> Figure:
-    """Share of the variance that the first 1 … k principal components keep."""
+def variance_kept(kept: Float[Tensor, " k"], needed: int, guess: Any = None) -> Figure:
+    """Share of the variance that the first 1 … k principal components keep; needed: for 90 %."""
     kept = reals("kept", kept)
+    whole("needed", needed, most=len(kept))
     figure, axes = subplots(figsize=(6, 3.2))
     numbers = np.arange(1, len(kept) + 1)
     axes.plot(numbers, kept, color=DATA, label="kept by the first k")
     axes.axhline(0.9, color=GREY, linewidth=0.8, linestyle=":")
     axes.text(1, 0.91, "90 %", color=GREY)
+    axes.axvline(needed, color=GREY, linewidth=0.8, linestyle=":")
+    axes.annotate(f"{needed}", (needed, 0.02), (4, 0), textcoords="offset points", color=GREY)
     mark_guess(axes, guess, vertical=True)
     axes.set(xscale="log", xlabel="components k", ylabel="share of the variance", ylim=(0, 1.03))
     axes.legend(loc="lower right")
@@ -55,7 +58,10 @@ def attribute_shares(shares: Mapping[str, Sequence[float]]) -> Figure:
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=8)
     axes.set_yticks(range(len(shares)), labels=list(shares))
     axes.set_xticks(range(values.shape[1]), labels=range(1, values.shape[1] + 1))
-    axes.set(xlabel="principal component", title="share of its variance explained by")
+    axes.set(
+        xlabel="principal component",
+        title="share of a component's variance that lies between an attribute's values",
+    )
     axes.spines[:].set_visible(False)
     return figure
 
@@ -96,7 +102,7 @@ def code_planes(
         above.add_patch(plt.Circle((0, 0), 2, fill=False, color="black"))
         outside = (mu.norm(dim=1) > 2).float().mean()
         above.set(xlim=(-2 * reach, 2 * reach), ylim=(-2 * reach, 2 * reach))
-        above.set_title(f"{name}\n{outside:.0%} outside the circle", fontsize=9)
+        above.set_title(f"{name}\n{outside:.0%} outside radius 2", fontsize=9)
         below = in_dots(figure, left, 22, side, side)
         below.imshow(sheets[i], vmin=0, vmax=1, extent=extent, interpolation="nearest")
         for plane in (above, below):
@@ -184,7 +190,7 @@ def through_a_vae(
         where, mu, sigma, fmt="o", color=DATA, markersize=3, linewidth=1.2, label="μ ± σ"
     )
     middle.plot(where, z, "x", color=MODEL, markersize=5, label="z = μ + σε")
-    middle.set(xlabel="latent", xlim=(-1, len(mu)))
+    middle.set(xlabel="latent", ylabel="value", xlim=(-1, len(mu)))
     figure.legend(loc="outside upper center", ncols=3)
     return figure
 

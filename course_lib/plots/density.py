@@ -313,7 +313,7 @@ def measured_distances(
         for place, value in enumerate(values.values()):
             left = title in ends and value > 0.6 * ends[title]
             text = {"ha": "right", "xytext": (-7, 0)} if left else {"xytext": (7, 0)}
-            axes.annotate(f"{value:.3f}", (value, place), textcoords="offset points",
+            axes.annotate(f"{round(value, 3) + 0:.3f}", (value, place), textcoords="offset points",
                           va="center", **text)  # fmt: skip
         axes.axvline(0, color=GREY, linewidth=0.8)
         if title in ends:

@@ -121,10 +121,11 @@ def points_in_steps(real: Float[Tensor, "n 2"], moments: Mapping[str, Any]) -> F
     figure, all_axes = subplots(1, len(moments), figsize=(2.2 * len(moments), 2.5), squeeze=False)
     for axes, (name, points) in zip(all_axes[0], moments.items(), strict=True):
         axes.scatter(*real.T, s=3, color=DATA, alpha=0.4, linewidth=0, label="data")
-        axes.scatter(*points.T, s=4, color=MODEL, linewidth=0, label="samples")
+        axes.scatter(*points.T, s=4, color=MODEL, alpha=0.5, linewidth=0, label="samples")
         axes.set(xlim=(-2.5, 2.5), ylim=(-2.5, 2.5), aspect="equal")
         bare(axes, name)
-    all_axes[0, 0].legend(loc="lower left", fontsize=8, markerscale=2)
+    handles, names = all_axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, markerscale=2)
     return figure
 
 

@@ -126,7 +126,9 @@ def droplet(before: Float[Tensor, "h w"], after: Mapping[str, Float[Tensor, "h w
     for i, (name, x) in enumerate(maps.items()):
         axes[-1].hist(x.flatten().clamp(-4, 4), bins=60, range=(-4, 4), histtype="step",
                       color=CYCLE[i], label=name)  # fmt: skip
-    axes[-1].set(yticks=[], xlabel="number", title=f"all {before.numel():,}")
+    axes[-1].set(
+        yticks=[], xlabel="number", ylabel="how many", title=f"all {before.numel():,} numbers"
+    )
     axes[-1].legend(fontsize=7)
     return figure
 

@@ -123,6 +123,7 @@ def painted(
         ink = "black" if share > 0.55 else "white"
         axes.text(x, y, f"{100 * share:.0f}", ha="center", va="center", color=ink, fontsize=8)
     axes.set_yticks(range(len(words)), words)
+    axes.set_ylabel("attention, %")
     axes.set_xticks(range(T), [f"step {t + 1}" for t in range(T)])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -158,11 +159,11 @@ def pairs_of_shares(
     figure, axes = subplots(figsize=(6.4, 0.4 * len(pairs) + 1.2))
     for y, pair in enumerate(pairs.values()):
         axes.plot(pair, [y, y], color=GREY, linewidth=1, zorder=1)
-        for value, color, marker, name in zip(pair, CYCLE, "os", names, strict=False):
-            shown = axes.scatter(value, y, color=color, marker=marker, zorder=2)
+        looks = zip(pair, CYCLE, "os", names, (70, 25), strict=False)  # the second lies above
+        for value, color, marker, name, size in looks:
+            shown = axes.scatter(value, y, s=size, color=color, marker=marker, zorder=2)
             shown.set_label(None if y else name)
     axes.set_yticks(range(len(pairs)), list(pairs))
-    axes.set_ylim(len(pairs) - 0.5, -0.5)
-    axes.set_xlabel(label)
+    axes.set(xlim=(0, 1.02), ylim=(len(pairs) - 0.5, -0.5), xlabel=label)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
