@@ -575,7 +575,7 @@ diagonal, full, prior, refitted = longer.values()
 assert max(full) < 0.6 * min(diagonal) and max(full) > min(prior) and max(prior) > min(full)
 
 # %% [markdown]
-# After longer training the autoencoder with full covariance is level with the VAE, whether its codes are drawn from the prior or from a Gaussian with full covariance. The VAE adds a prior that is known in advance, and a bound on $\log p(x)$. The autoencoder reconstructs better, since nothing limits its code.
+# The lead is gone: after longer training (one model of each kind) the autoencoder with full covariance is level with the VAE, whether its codes are drawn from the prior or from a Gaussian with full covariance. The VAE adds a prior that is known in advance, and a bound on $\log p(x)$. The autoencoder reconstructs better (compare the two errors printed above the bars), since nothing limits its code.
 #
 # Now morph section 3's pair with both models.
 
@@ -586,7 +586,7 @@ with torch.no_grad():
 plots.rows({"autoencoder": between, "VAE": between_vae})
 
 # %% [markdown]
-# The VAE's decoder was trained with noisy codes, so also between the codes of faces: the middle is no longer scorched, but its hair is half transparent. Choose any two faces, or your own: `sliders.morph(vae, data.load("a/folder", size=32).floats())`.
+# The VAE's decoder was trained with noisy codes, which cover more of the space between faces. For this pair the middle is no longer scorched, but its hair is half transparent. Choose any two faces, or your own: `sliders.morph(vae, data.load("a/folder", size=32).floats())`.
 # *Where do the faces fall apart?*
 
 # %%
@@ -645,7 +645,7 @@ for name in ("β = 1", "β = 10"):
 figures.codes_over_prior(over)
 
 # %% [markdown]
-# *Where does β break?*
+# *At which β do all pictures become alike, and how large is the KL there?*
 
 # %%
 sliders.beta_planes(planes, x_test)
@@ -834,7 +834,7 @@ some = [name for name in some if name in heads]
 plots.rows({name: cvae.sample(10, heads.index(name), generator=seed(0)) for name in some})
 
 # %% [markdown]
-# Each column is one code $z$ under different heads: the same face and colour, as far as the decoder keeps them apart. **Claim.** A separately trained classifier sees the requested head in at least
+# Each column is one code $z$ under different heads: the same face and colour, as far as the decoder draws these independently of the head. **Claim.** A separately trained classifier sees the requested head in at least
 # 85 % of the samples.
 
 # %% tags=["quality"]
@@ -898,7 +898,7 @@ print(guess.reveal("none" if share == 0 else "a few" if share < 0.5 else "most")
 figures.redness(reds, RED)
 
 # %% [markdown]
-# No random sky is red. But a decoder turns any code into a picture. Leave the prior: multiply random codes by 2, 3 and 4, count the red skies, and look at the reddest.
+# No random sky is red. The measure can find one: of the sunset skies that were left out, 58 % count as red (it misses the others). But a decoder turns any code into a picture. Leave the prior: multiply random codes by 2, 3 and 4, count the red skies, and look at the reddest.
 
 # %%
 radii, reddest = {}, {"reddest seen": sky.floats()[reds["seen"].topk(10).indices]}
@@ -921,7 +921,7 @@ plots.rows(reddest)
 #
 # The report closes with a proposal: let a discriminator judge the decoder's pictures.
 #
-# **VAE/GAN** (Larsen and others 2016) adds a discriminator, which learns to tell real pictures from reconstructed and sampled ones. The reconstruction error is measured *in its features*, not in pixels.
+# **VAE/GAN** (Larsen and others 2016) adds a discriminator, which learns to tell real pictures from reconstructed and sampled ones. The reconstruction error is measured *in its features*, not in pixels, and the decoder also learns to fool the discriminator.
 #
 # **IntroVAE** (Huang and others 2018) makes the encoder the critic: its KL term is the score. With $f$ the reconstructions and samples, $\alpha$ a weight and $m$ a margin,
 #
@@ -929,7 +929,7 @@ plots.rows(reddest)
 #
 # The encoder learns to put real pictures near the prior and generated ones away from it; the decoder learns to draw pictures that the encoder puts near the prior. Lectures 03 to 05 study such games.
 #
-# We compare three models with the encoder and decoder of section 5 and equal training: 800 steps of 64 faces, three seeds, learning rate 0.001. (VAE/GAN's discriminator takes half of it, and its Adam has $\beta_1 = 0.5$, as is usual for GANs; the others have 0.9.) *Precision* is the share of the samples that lie among the real faces, *recall* the share of the real faces that lie among the samples (lecture 05). The table was measured beforehand (`course_lib/studies/judged.py`). You train the VAE; the other two come with the course.
+# We compare three models with the encoder and decoder of section 5 and equally many steps: 800 of 64 faces, three seeds, learning rate 0.001. (A step of VAE/GAN or IntroVAE computes more than one of the VAE. VAE/GAN's discriminator takes half of this learning rate. All networks of VAE/GAN are trained by Adam with $\beta_1 = 0.5$, as is usual for GANs; the VAE and IntroVAE by Adam with 0.9.) *Precision* is the share of the samples that lie among the real faces, *recall* the share of the real faces that lie among the samples (lecture 05). The error is that of reconstructions of held-out faces, the sharpness that of samples. The table was measured beforehand (`course_lib/studies/judged.py`). You train the VAE; the other two come with the course.
 
 # %%
 torch.manual_seed(0)
@@ -975,7 +975,7 @@ assert max(scores["VAE/GAN"]["precision"]) < min(scores["VAE"]["precision"])
 assert max(scores["IntroVAE"]["precision"]) < min(scores["VAE"]["precision"])
 
 # %% [markdown]
-# After equal training both rivals beat the VAE in Fréchet distance and recall, in all three seeds: the distance falls from 16.0 … 17.2 to 13.0 … 14.0 with VAE/GAN and 10.8 … 11.6 with IntroVAE. The recalls of the two rivals overlap, a tie. But the VAE's samples look cleaner, and its precision is higher: the rivals' samples are more varied, and look burnt. IntroVAE also has the lowest reconstruction error. VAE/GAN's is the highest, because pixel error was not part of its loss, and its sharpness
+# After equally many steps both rivals beat the VAE in Fréchet distance and recall, in all three seeds: the distance falls from 16.0 … 17.2 to 13.0 … 14.0 with VAE/GAN and 10.8 … 11.6 with IntroVAE. The recalls of the two rivals overlap, a tie. But the VAE's samples look cleaner, and its precision is higher: the rivals' samples are more varied, and look burnt. IntroVAE also has the lowest reconstruction error. VAE/GAN's is the highest, because pixel error was not part of its loss, and its sharpness
 # (0.95 … 0.99) is partly grain. Longer training, with larger batches and a larger learning rate, helps the VAE more than either judge does: after 4,000 steps of 128 faces, ten times as many, at twice the learning rate, it reaches 8.0 … 8.8 (three draws of one model; floor 2.9). The rivals were not trained like that.
 #
 # ## What came before and after
@@ -984,8 +984,8 @@ assert max(scores["IntroVAE"]["precision"]) < min(scores["VAE"]["precision"])
 # - **Chairs** (Dosovitskiy, Springenberg and Brox 2015): a decoder alone, trained with squared error to draw a chair from its style, viewpoint and colour. Between two chairs it draws plausible new ones.
 # - **DRAW** (Gregor and others 2015) is a recurrent VAE that paints on a canvas step by step, attending to one part of it at each step. **alignDRAW** (Mansimov and others 2016) added a caption, and drew "a stop sign is flying in blue skies", blurred but
 #   recognisable: often called the first modern text-to-image model.
-# - **VQ-VAE** (van den Oord and others 2017) makes the code discrete and learns its distribution afterwards. With a discriminator's loss added, it is one of the two compressors of latent diffusion models (Rombach
-#   and others 2022; lecture 07). The other is a VAE with a tiny β: there the VAE lives on.
+# - **VQ-VAE** (van den Oord and others 2017) makes the code discrete and learns its distribution afterwards. Latent diffusion models (Rombach
+#   and others 2022; lecture 07) compress pictures with one of two networks, both with a discriminator's loss added: a VQ-VAE, or a VAE with a tiny β. There the VAE lives on.
 #
 # ## To go further
 #

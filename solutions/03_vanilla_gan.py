@@ -24,7 +24,7 @@
 # - train a GAN on pictures, count what it leaves out, and weigh it against a VAE.
 #
 # **Time**: 90 minutes with the exercises. The cells run in 3 to 4 minutes on a laptop; on a GPU, where they train longer, plan for 5.
-# **You need**: lecture 01 (a classifier that tells two sets apart), gradient descent in PyTorch.
+# **You need**: lecture 01 (a classifier that tells two sets apart), gradient descent in PyTorch; for section 8, your measurements from lecture 02.
 
 # %%
 # {{setup}}
@@ -87,7 +87,7 @@ discriminator_loss = check("gan.discriminator_loss", discriminator_loss)
 # %% [markdown]
 # ### Exercise 2 · The generator's loss
 #
-# In the game, $G$ minimises $\mathbb E \log(1 - D(G(z)))$, the **minimax** loss. In practice $G$ minimises $-\mathbb E \log D(G(z))$, the **non-saturating** loss. Both are small when $D$ is fooled. Write both, for large scores too. *Three lines, four minutes.*
+# In the game, $G$ minimises $\mathbb E \log(1 - D(G(z)))$, the **minimax** loss. In practice $G$ minimises $-\mathbb E \log D(G(z))$, the **non-saturating** loss. Both fall the more $D$ is fooled: minimax from 0 towards $-\infty$, the non-saturating loss from $\infty$ towards 0. Write both, for large scores too. *Three lines, four minutes.*
 
 
 # %%
@@ -249,7 +249,7 @@ figures.sliding_apart(shifts, apart)
 
 # %% [markdown]
 # Beyond about six standard deviations the curve is almost flat: the JSD is nearly $\log 2$, near or far, and minimax has almost nothing to descend on. Yet $D^*$ knows where the data lie:
-# the tails of these Gaussians overlap, and its score $\log p/q$ is a straight line that rises towards the data. **Claim.** At a distance of 12, in the middle of the fakes, the slope of the non-saturating loss is 12, that of minimax $6.5\cdot 10^{-31}$.
+# the tails of these Gaussians overlap, and its score $\log p/q$ is a straight line that rises towards the data. **Claim.** At a distance of 12, in the middle of the fakes, the slope of the non-saturating loss with respect to the fake's place (not to its score) is 12, that of minimax $6.5\cdot 10^{-31}$.
 
 # %%
 place = torch.tensor(12.0, dtype=torch.float64, requires_grad=True)  # the middle of the fakes
@@ -306,7 +306,7 @@ adversarial_step = check("gan.adversarial_step", adversarial_step)
 # The data are points: eight small Gaussians on a ring (Srivastava and others 2017). $G$ turns 2-D noise into points. The background is $D$: **blue where it says real, grey where it says fake**, white in doubt. The arrows
 # show where the generator's loss pushes a point, uphill on $D$ (one in five is drawn; long ones are cut). An arrow shows the slope at its tail; near an island, which is small, it often ends beyond the island. The picture follows GAN Lab (Kahng and others 2019).
 #
-# An island counts as **covered** if at least 1 % of 2,500 samples lie within 3 standard deviations of its centre; a single sample may be luck. The number of covered islands is averaged over the last ten of 40 looks at the game.
+# An island (a **mode** of the data) counts as **covered** if at least 1 % of 2,500 samples lie within 3 standard deviations of its centre; a single sample may be luck. The number of covered islands is averaged over the last ten of 40 looks at the game.
 
 # %%
 ring = data.load("toy2d", variant="ring8")
@@ -513,7 +513,7 @@ colors = [plots.GREY, plots.GREY, plots.MODEL, plots.DATA]
 plots.bars(distances, "Fréchet distance to held-out clothes", colors=colors)
 
 # %% [markdown]
-# The GAN's distance, 11.1 (here and below: the run of 5,000 steps; the longer run on a GPU gives other numbers), is far below that of noise, 121, and far above the floor, 0.145. It does not say what is missing. Count, as on the ring: a separately trained classifier names the class of each sample.
+# The Fréchet distance compares mean and covariance of a network's features (lecture 05). The GAN's, 11.1 (here and below: the run of 5,000 steps; the longer run on a GPU gives other numbers), is far below that of noise, 121, and far above the floor, 0.145. It does not say what is missing. Count, as on the ring: a separately trained classifier names the class of each sample.
 
 # %%
 classifier = metrics.Classifier("fashion")
@@ -718,7 +718,7 @@ for statement, numbers in (my_measurements() or {"(fill in my_measurements)": ("
 #
 # ## To go further
 #
-# 1. **k.** Plot modes covered after 1,000 steps for $k = 1, 2, 5, 10$, five seeds each. Is a better $D$ better?
+# 1. **k.** Plot modes covered after 1,000 steps for $k = 1, 2, 5, 10$ (`d_steps`), five seeds each. A batch is shared out among the $k$ steps: in `play`, draw batches of $256k$, and let the seed vary. Is a better $D$ better?
 # 2. **The grid of 25** (`variant="grid25"`). Find a setting that covers all 25 modes.
 # 3. **Ten codes.** Draw ten codes $z$ once, and train with only these. What do *new* codes give?
 #

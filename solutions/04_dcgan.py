@@ -362,7 +362,7 @@ init_weights = check("dcgan.init_weights", init_weights)
 # %% [markdown]
 # ### Both networks
 #
-# $G$ begins with a transposed convolution that turns the code, a map of 1×1 with `nz` channels, into a map of 4×4. Your blocks double it, and a last transposed convolution makes the picture. $D$ goes through the same sizes in reverse, without BatchNorm after its first layer (`first_batchnorm=True` adds it, because the slides have one there). Read the two functions line by line against the rules above.
+# $G$ begins with a transposed convolution that turns the code, a map of 1×1 with `nz` channels, into a map of 4×4. Your blocks double it, and a last transposed convolution makes the picture. $D$ goes through the same sizes in reverse, without BatchNorm after its first layer (`first_batchnorm=True` adds it, because the slides have one there). The layers without BatchNorm after them have no bias either: that is not one of the rules, but the printed tables of part 3 have none. Read the two functions line by line against the rules above.
 
 
 # %%
@@ -583,7 +583,7 @@ clothes = gan.sample(made, 5000, generator=seed(0))
 plots.grid(clothes[64:112])  # not those above
 
 # %% [markdown]
-# Try to name ten garments. **Claim.** The DCGAN's pictures are closer to real clothes than those of lecture 03's network without convolutions, whose trained weights are included: the Fréchet distance (small is close) is 3.87 against 10, in one run of each, although the other network was trained on five times as many pictures. The floor, between two sets of real clothes, is 0.145. Your own 300 steps are not enough: they reach 30.2.
+# Try to name ten garments. **Claim.** The DCGAN's pictures are closer to real clothes than those of lecture 03's network without convolutions, whose trained weights are included: the Fréchet distance (small is close) is 3.87 against 10, in one run of each, although the other network was trained on five times as many pictures. (Convolutions are not the only difference: the other network has no BatchNorm either, and its pictures are 28×28, with a black border added before they are measured.) The floor, between two sets of real clothes, is 0.145. Your own 300 steps are not enough: they reach 30.2.
 
 # %%
 net = metrics.FeatureNet("fashion")
@@ -766,7 +766,7 @@ assert max(far["noise 0.3"]) < min(far["no noise"]) < far["no training"][0]
 plots.rows({name: runs[0][:10] for name, runs in young.items()})
 
 # %% [markdown]
-# With noise all three runs come closer than any run without, but they are still far from the floor. Training to the end takes longer than a lecture, so the weights come with the course: 320,000 pictures (each training face many times) in not quite two hours on one core. Their card documents three parts. In the first, $D$ learns more slowly than $G$ (two rates for two players: Heusel and others 2017) and looks through the same noise. But $G$ cannot learn the details that the noise hides from $D$: after this part the faces had speckles. In the second, $G$ goes on against a new $D$, and the noise begins to fall. In the third, it falls further, from 0.15 to 0.05. Only in this part, the pictures that $D$ sees, real or fake, are also moved and recoloured at random, so that it cannot memorise its training faces (lecture 09 takes this up), and both rates fall to 0. On a GPU the cell trains the generator again, with the rates and the noise of the first part only: its faces and numbers differ from those in the text below, which are of the course's weights.
+# With noise all three runs come closer than any run without, but they are still far from the floor. Training to the end takes longer than a lecture, so the weights come with the course: 320,000 pictures (each training face many times) in not quite two hours on one core. The training had three parts (most of the settings are in the weights' card, a short text file: `course_lib/pretrained/dcgan_peeps64.md`). In the first, $D$ learns more slowly than $G$ (two rates for two players: Heusel and others 2017) and looks through the same noise. But details that are fainter than the noise are hard for $D$ to see, and so for $G$ to learn: probably for this reason, the faces had speckles after this part. In the second, $G$ goes on against a new $D$, and the noise begins to fall. In the third, it falls further, from 0.15 to 0.05. Only in this part, the pictures that $D$ sees, real or fake, are also moved and recoloured at random, so that it memorises its training faces less easily (lecture 09 takes this up), and both rates fall to 0. On a GPU the cell trains the generator again, with the rates and the noise of the first part only: its faces and numbers differ from those in the text below, which are of the course's weights.
 
 # %%
 generator = dcgan.Generator(nz=128)
@@ -907,9 +907,9 @@ with torch.no_grad():
 plots.rows(line)
 
 # %% [markdown]
-# Nobody told the generator about glasses, and the arithmetic works both ways: one step along the direction puts glasses on 82 % of the faces, up from 26 %, and one step against it leaves them on 2 %. (Of the ten faces in the figure more than a quarter seem to wear glasses at +0: ten are few, and some of the lines are faint.) But other things move as well. One step against glasses makes a beard: facial hair rises from 20 % to 74 %, and it falls to 2 % the other way. The skin stays as it was on 42 % of the faces at +1 and on 51 % at −1 (two unrelated samples have the same skin in 20 %). Going further does not help: at −3, 100 % have facial hair, 9 % wear glasses, and the skin stays hardly more often than by chance (23 %). A mean over a set does not know which of its differences you meant: where samples with glasses also differ in beard or skin from those without, the direction contains those differences too.
+# Nobody told the generator about glasses, and the arithmetic works both ways: one step along the direction puts glasses on 82 % of the faces, up from 26 %, and one step against it leaves them on 2 %. (Of the ten faces in the figure more than half seem to wear glasses at +0: ten are few, and some of the lines are so faint that the networks may not count them.) But other things move as well. One step against glasses makes a beard: facial hair rises from 20 % to 74 %, and it falls to 2 % the other way. The skin stays as it was on 42 % of the faces at +1 and on 51 % at −1 (two unrelated samples have the same skin in 20 %). Going further gives more glasses, but keeps less of the face: at +3, 100 % wear glasses, and the skin stays hardly more often than by chance (21 %). On the other side it does not help at all: at −3, 9 % still wear glasses, 100 % have facial hair, and the skin stays on 23 %. A mean over a set does not know which of its differences you meant: where samples with glasses also differ in beard or skin from those without, the direction contains those differences too.
 #
-# The remedy is to compare like with like. Take the difference within each group of samples that have the same skin and the same facial hair, and average these differences (groups with fewer than ten samples on one side are left out). The result is scaled to the length of the first direction. *What does this need of the generator?* That it draws each combination. So we also count the samples that have both glasses and a beard.
+# One can try to compare like with like. Take the difference within each group of samples that have the same skin and the same facial hair, and average these differences (groups with fewer than ten samples on one side are left out). The result is scaled to the length of the first direction. *What does this need of the generator?* That it draws each combination. So we also count the samples that have both glasses and a beard.
 
 # %% tags=["quality"]
 group, bearded = label["skin"] * 2 + label["facial_hair"], label["facial_hair"].bool()
@@ -952,18 +952,18 @@ assert drawn_so < 0.2 < 0.8 < min(real, labelled)
 # %% [markdown]
 # Comparing like with like helps the skin on one side only: at +1 it stays on 63 % of the faces instead of 42 % (while 74 % wear glasses instead of 82 %), at −1 on 47 % instead of 51 %. The beards move almost as before, and the count gives a reason. Among training faces, glasses and beards are close to independent, by their true labels and by the labeller's. The generator hardly ever draws both: where independence would give 8.0 % of the samples, the labeller finds 0.4 %. So there are almost no faces with both to compare with (only 6 of the 10 groups can be compared), and in its codes the direction away from glasses leads towards beards. The generator has lost a combination, as lecture 03's generators lost islands, and matching groups does not bring it back.
 #
-# Did longer training help? The matched direction was also measured for generators saved during this one training run, with 300 codes, by the judge. The distances are of 258 samples. Only the generator of the last row comes with the course:
+# Did longer training help? The matched direction was also measured for generators saved during this one training run, with 300 codes, by the judge. (The parts differ in more than their length, as described above; only the four rows of part 3 share one recipe.) The distances are of 258 samples. Only the generator of the last row comes with the course:
 #
-# | steps | Fréchet distance at 64×64 (floor 6.0) | glasses at −3, 0, +3 | facial hair at −3, 0, +3 |
+# | saved after | Fréchet distance at 64×64 (floor 6.0) | glasses at −3, 0, +3 | facial hair at −3, 0, +3 |
 # |---|---|---|---|
-# | part 1, 4,500 of 32 faces | 23.2 | 31, 42, 68 % | 48, 23, 42 % |
-# | part 2, 2,000 of 16 | 21.3 | 45, 34, 69 % | 46, 44, 63 % |
-# | part 3, 2,000 | 30.7 | 11, 40, 92 % | 17, 15, 27 % |
-# | part 3, 4,000 | 23.4 | 15, 29, 50 % | 39, 34, 38 % |
-# | part 3, 6,000 | 21.8 | 0, 28, 100 % | 90, 16, 21 % |
-# | part 3, 9,000: the course's weights | 21.9 | 0, 27, 100 % | 99, 23, 0 % |
+# | part 1: 4,500 steps of 32 faces | 23.2 | 31, 42, 68 % | 48, 23, 42 % |
+# | part 2: 2,000 steps of 16 faces | 21.3 | 45, 34, 69 % | 46, 44, 63 % |
+# | part 3: 2,000 steps of 16 faces | 30.7 | 11, 40, 92 % | 17, 15, 27 % |
+# | part 3: 4,000 steps | 23.4 | 15, 29, 50 % | 39, 34, 38 % |
+# | part 3: 6,000 steps | 21.8 | 0, 28, 100 % | 90, 16, 21 % |
+# | part 3: 9,000 steps (the course's weights) | 21.9 | 0, 27, 100 % | 99, 23, 0 % |
 #
-# The Fréchet distance did not fall after part 2 (21.3, and 21.9 at the end). In the end the direction is stronger than at first (in between, at 4,000 steps of part 3, it was weaker again), but not cleaner. After 2,000 steps of part 3 it changed glasses far more than beards, in a generator that was further from real faces by the Fréchet distance; 4,000 steps later, 90 % of the faces had facial hair at −3. Nothing in the game asks for clean directions. Lecture 08 measures what comes along with an attribute, and lecture 09 builds a space of codes in which attributes are easier to separate.
+# At the end the Fréchet distance is no smaller than after part 2 (21.9 and 21.3). In the end the direction is stronger than at first (in between, at 4,000 steps of part 3, it was weaker again), but not cleaner. After 2,000 steps of part 3 it changed glasses far more than beards, in a generator that was further from real faces by the Fréchet distance; 4,000 steps later, 90 % of the faces had facial hair at −3. Nothing in the game asks for clean directions. Lecture 08 measures what comes along with an attribute, and lecture 09 builds a space of codes in which attributes are easier to separate.
 #
 # ## To go further
 #

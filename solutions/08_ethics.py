@@ -138,7 +138,7 @@ print({name: f"{value:.1%}" for name, value in kept.items()})
 assert kept["Wald"] < 0.9 < 0.95 < kept["Wilson"]
 
 # %% [markdown]
-# Here Wald's interval contains the truth in 88 % of all cases, although it promises 95 %. Wilson's contains it in 96 %.
+# Here Wald's interval contains the truth in 88 % of all cases, although it promises 95 %. Wilson's contains it in 96 %. (If you solved $(1 - p)^{20} = 0.05$ for the first question, you found 13.9 %. That is exact for a bound on one side. Wilson's 16.1 % comes from an interval with two ends, of which each may miss in 2.5 %, and from an approximation: $(1 - p)^{20} = 0.025$ gives 16.8 %.)
 #
 # ## 2 · Consent and privacy: does a model return its training pictures?
 #
@@ -252,7 +252,7 @@ if full:
     assert attribute_shares(experiments["20 faces, 640 times"][0])[1][1] < 0.05
 
 # %% [markdown]
-# The other runs are stored: two for each size, with other faces each, 2,000 steps and 1,000 generated pictures a run.
+# More runs are stored: two for each size, each with its own faces, 2,000 steps and 1,000 generated pictures a run. (The first run of 20 faces and the first of 100 have the faces, the seed and the steps of the models above. So they repeat these models and do not confirm them; only the second runs are new.)
 
 
 # %%
@@ -317,7 +317,7 @@ figures.copying(by_size, floor, by_times, share_of_rows)
 #
 # The two runs do not agree. They differ in the repeated face, in the other faces and in the first weights. (In the figure each dot is a run, and the lines join the means.) 64 of 284 rows are 23 % (dotted). One model generates its repeated face nearly as often as it stands in the set, well enough to pass the threshold. The other generates it less often or less well; which of the two was not measured. An interval from the 2,000 pictures together would be 10 to 13 % and would contain neither run: it counts pictures, and here the *runs* differ. Look at the runs before you trust an interval. (Two runs are few. They show that copies occur, not how often.)
 #
-# In sets collected from the web, popular pictures stand many times. Carlini and others (2023) looked for copies among the most often repeated pictures of a large model's training set, and found them there, photographs of real persons among them.
+# In sets collected from the web, popular pictures stand many times. Carlini and others (2023) looked for copies among the most often repeated pictures of a large model's training set, and found them there, photographs of real persons among them. That model has far fewer weights than its training set has pixels, as in the question at the start of this section. Our runs do not test this case: where a model copied, its 296,000 weights were more than the numbers in its training set (15,360 in 20 faces, 218,112 in 284 rows).
 #
 # ### Who was in the training set?
 #
@@ -399,7 +399,7 @@ for size in audits.SIZES:
 figures.along({"by the loss": by_loss}, {"by the loss": 0.5}, "faces in training", "AUC")
 
 # %% [markdown]
-# At 1 % false alarms the losses of both models of 20 faces give every member away, even those of the model that was trained for 640 steps and copies nothing. Of the 100 faces, which are not copied either, the loss finds 23 (16 to 32 %), and in 96 % of all pairs of a member and a stranger the member has the lower loss. *No copies* does not mean *no trace*. At 2,000 faces, each shown 32 times, this attack shows nothing: AUC 0.48 and 0.53. (There are better attacks. A measured AUC is a lower bound of what can be known.)
+# At 1 % false alarms the losses of both models of 20 faces give every member away, even those of the model that was trained for 640 steps and copies nothing. Of the 100 faces, which are not copied either, the loss finds 23 (16 to 32 %), and in 96 % of all pairs of a member and a stranger the member has the lower loss. *No copies* does not mean *no trace*. At 500 faces the AUC is still above ½ (0.56 and 0.60). At 2,000 faces, each shown 32 times, it shows nothing: 0.48 and 0.53. (How many of these members are found at 1 % false alarms was not measured. And there are better attacks. A measured AUC is a lower bound of what can be known.)
 #
 # ### Likeness without consent
 #
@@ -541,7 +541,7 @@ figure.axes[0].set_xlim(0.87, 1.005)  # all of them
 figure
 
 # %% [markdown]
-# This search has power, if not much. It traces all exact copies, 98.6 % of the blurred ones (97.1 … 99.3) and 91.3 % of the innocents (88.5 … 93.4; dotted). By numbers alone, the share of training drawings among all that are searched, it would be 4,484 of 4,742, 95 %. (The innocents lie below that partly by construction. Drawings that look the same at 32×32 as a held-out one are held out too, so 14 innocents have a twin among the unseen, and none has one in training. Without these 14 the innocents have 471 of 502, 93.8 %.) The generators lie between 93.2 and 95.0 %: the shares of the VAE and the VAE/GAN lie above the dotted line, but all four intervals contain the 93.8 % and the 95 %, and none reaches that of the blurred copies. The distances say more. Blurred copies are nearer to the training set than innocents are (AUC 0.56), and all four generators are *farther* from it (0.08 to 0.39), which is also what poor pictures look like: they are far from everything. So these generators do not, as a rule, copy as closely as a blurred copy does. That they copy *rarely* is not excluded. A tenth of copies would raise 91 % to 92 %, and 500 pictures cannot show that. And the search compares whole pictures: a collage of pieces of many drawings it need not find. (These drawings are themselves put together from parts, the unseen ones too.)
+# This search has power, if not much. It traces all exact copies, 98.6 % of the blurred ones (97.1 … 99.3) and 91.3 % of the innocents (88.5 … 93.4; dotted). By numbers alone, that is, by the share of training pictures in the drawer, it would be 4,484 of 4,742, 95 %. (The innocents lie below that partly by construction. Drawings that look the same at 32×32 as a held-out one are held out too, so 14 innocents have a twin among the unseen, and none has one in training. Without these 14 the innocents have 471 of 502, 93.8 %.) The generators lie between 93.2 and 95.0 %: all four shares lie above the dotted line, those of the VAE and the VAE/GAN with their whole intervals, but all four intervals contain the 93.8 % and the 95 %, and none reaches that of the blurred copies. The distances say more. Blurred copies are nearer to the training set than innocents are (AUC 0.56), and all four generators are *farther* from it (0.08 to 0.39), which is also what poor pictures look like: they are far from everything. So these generators do not, as a rule, copy as closely as a blurred copy does. That they copy *rarely* is not excluded. A tenth of copies would raise 91 % to 92 %, and 500 pictures cannot show that. And the search compares whole pictures: a collage of pieces of many drawings it need not find. (These drawings are themselves put together from parts, the unseen ones too.)
 #
 # The nearest pictures look convincing all the same. The first row shows generated faces, the second the nearest *training* picture, the third the nearest picture that the model has *never seen*:
 
@@ -677,7 +677,7 @@ assert sum(verdict == "not shown" for verdict in verdicts.values()) >= 6
 #
 # In seven of nine cases the interval contains the training share. Two do not contain it: the GAN of the 90 % world (+2 points) and the flow of the 50 % world (+6). Of nine such intervals at least one misses by chance in more than a third of all studies ($1 - 0.95^9 = 37\,\%$), and two or more in 7 %: no proof. All nine runs of the flow have more glasses than went in. That is a good reason for a new experiment with new seeds, but no result of this one: among three models and two directions we noticed the most striking row *after* we had seen it, and the counter was never tested on the flow's own mistakes.
 #
-# You might have expected the thin glasses to be lost. They were not: at 16×16 they are a dark bar.
+# You might have expected most of the thin glasses to be lost. So large a loss would have shown, and there was none. A likely reason, not tested here: at 16×16 they are a dark bar.
 #
 # ### The shipped models
 #
@@ -706,7 +706,7 @@ for attribute, judge in judges.items():
         print(f"{attribute:11} {name:8} missed {missed:.1%}, invented {invented:.1%}")
 
 # %% [markdown]
-# The judge sees beards on 8 % of the beardless faces that the VAE/GAN rebuilds, and misses 24 % of the beards that the VAE rebuilds. (Some of the misses are the reconstruction's: a moustache that is blurred away is gone.) If a share $p$ of the pictures has the attribute, the judge counts $p\,(1 - \text{missed}) + (1 - p)\,\text{invented}$. Solved for $p$, this corrects the count (Rogan and Gladen 1978), as far as the judge errs on samples as it does on reconstructions. For the DCGAN and the diffusion model we cannot rebuild faces, so we do not know the judge's errors; take the widest interval that any of the measured errors gives. A verdict needs both, the raw and the corrected interval, on the same side of the share that went in.
+# The judge sees beards on 8 % of the beardless faces that the VAE/GAN rebuilds, and misses 24 % of the beards that the VAE rebuilds. (Some of the misses are the reconstruction's: a moustache that is blurred away is gone.) If a share $p$ of the pictures has the attribute, the judge counts $p\,(1 - \text{missed}) + (1 - p)\,\text{invented}$. Solved for $p$, this corrects the count (Rogan and Gladen 1978), as far as the judge errs on samples as it does on reconstructions. For the DCGAN and the diffusion model we cannot rebuild faces, so we do not know the judge's errors; take the widest interval that any of the measured errors gives. (Each corrected interval takes the measured errors as exact. They too are shares of a few hundred faces or fewer, so it is somewhat too narrow.) A verdict needs both, the raw and the corrected interval, on the same side of the share that went in.
 
 
 # %%
@@ -735,11 +735,11 @@ if full:
 # %% [markdown]
 # Two models shift both attributes, and the calibration does not explain it: the VAE (44 % glasses, 33 % beards) and the VAE/GAN (48 % and 47 %) generate more of both than went in. The DCGAN loses glasses: 27 % of its faces wear them, and at most 35 % if the judge errs on its pictures as it does on the VAE's. Its beards (18 %) and the shares of the diffusion model (32 % glasses, 30 % beards) also differ from the training set, but their corrected intervals contain the training share: not shown.
 #
-# All this is one training run each. With another seed the shares may move elsewhere. So "generators amplify" is no general rule. By how much *this* model shifts *this* attribute has to be measured, for each model, with a judge that was tested on its kind of pictures.
+# All this is one training run each. With another seed the shares may move elsewhere. And "more" is not "amplified": both shares that went in lie below one half. The shares of the VAE and the VAE/GAN came nearer to one half, so these two *weaken* what is one-sided in the training set. Only the DCGAN, which loses glasses, *amplifies* it. So "generators amplify" is no general rule. By how much *this* model shifts *this* attribute has to be measured, for each model, with a judge that was tested on its kind of pictures.
 #
 # ### To discuss
 #
-# 1. One model generates 18 % beards where 25 % went in, another 47 %. Which of them is biased? Against what should we compare: the training data, the world, or the world as it should be? Each answer has its defenders, and each gives another number for the same model.
+# 1. Of one model's faces 27 % wear glasses where 38 % went in, of another's 48 %. Which of them is biased? Against what should we compare: the training data, the world, or the world as it should be? Each answer has its defenders, and each gives another number for the same model.
 # 2. Suppose a model loses a quarter of the glasses, because they are thin and hard to draw. Nobody intended it, and nobody was left out of the data. Is it therefore harmless? What if the thin thing were a hearing aid?
 # 3. You may choose the training set 50 : 50 by hand. What do you lose, and who decides which attributes count?
 #
@@ -862,7 +862,7 @@ if full:
     )
 
 # %% [markdown]
-# The fakes are found after every treatment. What changes is the verdict on *real* pictures: blurred by a pixel, made smaller and enlarged again, or cropped, most of them are accused (67 to 98 %), and 14 % after JPEG of quality 30. So this detector takes the traces of such a treatment for those of the DCGAN. (Blur alone is not what it looks for, or it would find the VAE's fakes. What it does look for was not tested.) A genuine picture that a program has made smaller can look fake.
+# The fakes are found after every treatment. What changes is the verdict on *real* pictures: blurred by a pixel, made smaller and enlarged again, or cropped, most of them are accused (67 to 98 %), and 14 % after JPEG of quality 30. So this detector takes the traces of such a treatment for those of the DCGAN. (Yet it finds hardly any of the VAE's fakes, which look blurred too, but have speckles. What it looks for was not tested.) A genuine picture that a program has made smaller can look fake.
 
 # %% [markdown]
 # ### A million pictures
@@ -948,7 +948,7 @@ assert (detect_watermark(waves, key_offsets, 0.5) < 0.01).float().mean() < 0.02
 # %% [markdown]
 # The library's `auditing.embed_watermark(images, key, strength)` does this to pictures. Its test uses how near each coefficient lies to its grid, where the exercise only counts hits. (A count makes p jump: 33 hits of 49 give 0.0106, 34 give 0.0047. So p < 0.01 occurred in 0.5 % of the unmarked above, not in 1 %.) It also shifts the grids by five low-frequency coefficients of the picture, so one key gives every picture a different pattern.
 #
-# **Is the p-value true?** That is the first thing to ask of any accuser. On 10,000 pictures that nobody marked, tested with five keys each, p < 0.01 should occur in 1 %: no more, and no less.
+# **Is the p-value true?** That is the first thing to ask of any accuser. On 10,000 pictures that nobody marked, tested with five keys each, p < 0.01 should occur in 1 %: no more, and no less. (They are grey pictures of clothes, Fashion-MNIST, because there are many of them. The faces that are marked below were not tested in this way.)
 
 # %%
 key, keys = 7, range(7, 12)

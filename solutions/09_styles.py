@@ -120,7 +120,7 @@ def read(x):
 #
 # A picture of 1024 × 1024 has 65,536 times as many pixels as one of 4 × 4. ProGAN (Karras and others 2018) begins with 4 × 4. When that works, it adds a level of 8 × 8, then 16 × 16, and so on. Most of the training takes place on small pictures.
 #
-# Three small parts make it work. The first one concerns the learning rate. Adam moves every number by about the same amount in each step. A layer with small weights therefore changes by a larger *share* than a layer with large weights. ProGAN stores all weights with a standard deviation of 1, and multiplies them by a constant each time they are used:
+# Three small parts make it work. The first one concerns the learning rate. Adam moves every number by about the same amount in each step. A layer with small weights therefore changes by a larger *share* than a layer with large weights. ProGAN draws all first weights with a standard deviation of 1, and multiplies the weights by a constant each time they are used:
 #
 # $$\hat w = w \cdot \frac{\text{gain}}{\sqrt{n}}, \qquad n = \text{the number of products that one output sums up.}$$
 #
@@ -358,7 +358,7 @@ if full:
     assert quality["StyleGAN2"]["recall"] < quality["real faces (floor)"]["recall"] - 0.2
 
 # %% [markdown]
-# By both judges the style generator is closer to real faces than the DCGAN is: its distances are a bit more than a third of the DCGAN's. This does not show what the styles do, for three reasons. The networks also differ in size, in training time and in their discriminators. Small discriminators on a fixed network can lower both distances without better pictures (section 8). And the feature network itself chose which faces were shown more often. (A third judge sees no gain from the further training: by its card, the distance in the classifier's features, on 258 samples, was 66 before it and is 67 after it; floor 33.)
+# By both judges the style generator is closer to real faces than the DCGAN is: its distances are a bit more than a third of the DCGAN's. This does not show what the styles do, for three reasons. The networks also differ in size, in training time and in their discriminators. Small discriminators on a fixed network can lower both distances without better pictures (section 8). And both judges are close to the training: the feature network chose which faces were shown more often, and the samples were moved towards real faces in pixels shrunk to 16 × 16, too. (A third judge sees no gain from the further training: by its card, the distance in the classifier's features, on 258 samples, was 66 before it and is 67 after it; floor 33.)
 #
 # Recall, the last column, shows what is missing: it is 0.95 for training faces and 0.38 for this generator. Most held-out faces have no sample near them in the features, although all 47 heads occur among 5,000 samples. The diffusion model of lecture 07 does better on faces of this size: by the same features, with 258 samples each, the cards give 5.5 for it, which is the floor, and 9.2 for this generator (the last two lines above). We use the style generator for the control that it offers, which the rest of this section measures.
 #
@@ -637,9 +637,9 @@ if full:
     assert planes["the surer half"]["W"] > planes["all pictures"]["W"] + 0.05
 
 # %% [markdown]
-# W wins by both measures: along a straight line in W the features change less (2142, against 3384 for straight lines and 3105 for arcs in Z), and a plane in W is right about glasses more often (88 % against 77 %; standard errors about 1 point). Only the second result says something about the space. On the half about which the classifier is surest, the plane in W is right about 98 % of the pictures, and the one in Z about 89 %. So a plane in W that is learned and tested on such pictures errs on only 2 %: doubtful answers of the classifier are a likely reason for most of the 12 % above.
+# W wins by both measures: along a straight line in W the features change less (2142, against 3384 for straight lines and 3105 for arcs in Z), and a plane in W is right about glasses more often (88 % against 77 %; standard errors about 1 point). Only the second result says something about the space. On the half about which the classifier is surest, the plane in W is right about 98 % of the pictures, and the one in Z about 89 %. So a plane in W that is learned and tested on such pictures errs on only 2 %: most of the 12 % above probably belong to the other half. There the classifier's answers are doubtful, and the codes may also lie closer to the plane; we did not separate these two reasons.
 #
-# The first result comes from the choice of paths: the straight line is the shortest path in W, and its middle lies nearer to the average face. The squared speed in W itself is 54 along the lines and 137 along the arcs. Per unit of this squared speed, the features even change more along the lines (40 against 23): the shorter path explains the whole difference.
+# The first result comes from the choice of paths: the straight line is the shortest path in W, at constant speed, and its middle lies nearer to the average face. The mean squared speed in W itself is 54 along the lines and 137 along the arcs. Per unit of this squared speed, the features even change more along the lines (40 against 23): the lower speed explains the whole difference.
 #
 # The paper's explanation, for its own measurements: the codes $z$ fill a sphere evenly, whatever the data look like; the mapping is free to deform this sphere until attributes lie along lines.
 #
@@ -688,7 +688,7 @@ lowest = min(r["dark"] for r in of_grain["with grain"])
 assert lowest > 1.5 * max(r["dark"] for r in of_grain["as they are"])
 
 # %% [markdown]
-# The numbers are standard deviations of a pixel over noises (in the first line, over fresh grain). With grain in the data, the noise moves the dark parts about twice as much as without, and twice as much as the light parts, with each seed: the generator has begun to put the noise where the data are random. The other half of the prediction is not met: on the faces as they are, the noise still moves pixels by 0.07 to 0.12. This noise is probably left over from the strength of 0.2 at the start; we did not try whether more rounds remove it.
+# The numbers are standard deviations of a pixel over noises (in the first line, over fresh grain). With grain in the data, the noise moves the dark parts 1.6 to 2 times as much as without, and about twice as much as the light parts (without grain about one and a half times as much), for each of the three seeds: the generator has begun to put the noise where the data are random. The other half of the prediction is not met: on the faces as they are, the noise still moves pixels by 0.07 to 0.12. This noise is probably left over from the strength of 0.2 at the start; we did not try whether more rounds remove it.
 #
 # ## 3 · Droplets
 #
@@ -712,7 +712,7 @@ assert abs(others - 0.54) < 0.02
 figures.droplet(drop[0, 0], {"after AdaIN": normalised[0, 0]})
 
 # %% [markdown]
-# With one large number the generator can set the size of all the others, so it can carry magnitudes past the normalisation. StyleGAN2 removes this reason for drops. It does not divide a map by the standard deviation that the map has, but by the one that is *expected* if the inputs are white noise. This one depends only on the kernel, with the style multiplied in. (StyleGAN2's style is a scale only; the bias no longer depends on $w$.)
+# (The large number itself is 100 before and about 54 after AdaIN. The histogram ends at 4, so it does not show where this number lies.) With one large number the generator can set the size of all the others, so it can carry magnitudes past the normalisation. StyleGAN2 removes this reason for drops. It does not divide a map by the standard deviation that the map has, but by the one that is *expected* if the inputs are white noise. This one depends only on the kernel, with the style multiplied in. (StyleGAN2's style is a scale only; the bias no longer depends on $w$.)
 #
 # $$w'_{boik} = s_{bi}\, w_{oik}, \qquad w''_{boik} = \frac{w'_{boik}}{\sqrt{\sum_{j,l} (w'_{bojl})^2 + 10^{-8}}},$$
 #
@@ -1107,7 +1107,7 @@ print(f"the mark is in row {row}, column {column}; γ, at first 0, is now {block
 figures.attention_on(shown, torch.stack([looks[r, c] for r, c in places]), places)
 
 # %% [markdown]
-# All places give their largest weights (yellow) to places beside the mark. But equal weights would be 1/256 = 0.004 each, and the largest is only about three times that: most of the weight lies elsewhere. So the block takes something close to a mean of all places, in which only the values around the mark tell its sign. γ, which begins at 0, now lets the result through. (The sign of γ is free: the layer after the block can reverse it.) The three maps are the same because the three places ask with the same query: the two convolutions before the block see nothing but zeros around each of them. Here this is enough, since all places need the same value. So the task shows reach, and a mean over the whole picture would give that, too; a mean could not give different places different values.
+# All three places give their largest weights (yellow) to places beside the mark. But equal weights would be 1/256 = 0.004 each, and the largest is only about three times that: most of the weight lies elsewhere. So the block takes something close to a mean of all places, in which only the values around the mark tell its sign. γ, which begins at 0, now lets the result through. (The sign of γ is free: the layer after the block can reverse it.) The three maps are the same because the three places ask with the same query: the two convolutions before the block see nothing but zeros around each of them. Here this is enough, since all places need the same value. So the task shows reach, and a mean over the whole picture would give that, too; a mean could not give different places different values.
 #
 # SAGAN also divides every weight by its largest singular value (**spectral normalisation**; Miyato and others 2018), so that no matrix lengthens any vector. Power iteration finds this value, with one step in each training step.
 #
@@ -1350,7 +1350,7 @@ mine = F.adaptive_avg_pool2d(mine, 32)
 print(f"{history.steps} steps: {line(verdicts(mine))}\nboth: {line(judged_by['both'])}")
 
 # %% [markdown]
-# On a laptop, 250 steps are not enough to match `both`: in our run both distances were larger and the precision lower.
+# On a laptop, this training does not match `both`: in our run both distances were larger and the precision lower. The likely reason is that it has 250 steps instead of 600. The augmentation hardly acts here: after 4,000 pictures, $p$ is at most 4,000 / 200,000 = 0.02. (The seed differs, too.)
 #
 # ## 9 · How large they were
 #
@@ -1379,11 +1379,11 @@ assert counts["BigGAN, 128 × 128"] == 70_433_988
 # | system | its idea, in this lecture | what was measured here |
 # |---|---|---|
 # | ProGAN | equalized layers, fading in, minibatch standard deviation | the cost of a step at each level; three runs grown and three at full size |
-# | StyleGAN | a style for each layer, truncation | whose head is seen after a swap; distance, precision and recall over ψ |
-# | StyleGAN2 | demodulation, path length | droplets and their absence; path lengths in W and Z |
+# | StyleGAN | a style for each layer, truncation, perceptual path length | whose head is seen after a swap; distance, precision and recall over ψ; path lengths and planes in W and Z |
+# | StyleGAN2 | demodulation, path length regulariser | what one large number does to the rest of a map, with AdaIN and with demodulation; the regulariser's length, for a linear generator |
 # | StyleGAN2-ADA | augmentation under control | a discriminator with 20 faces, three runs; leaks, exactly |
 # | StyleGAN3 | activations at a higher rate | decibels of a signal, and of our generator with bilinear and with exact doubling |
-# | SAGAN | attention, spectral normalisation, two rates | a task out of reach for convolutions; true gains of layers |
+# | SAGAN | attention, spectral normalisation, two rates | a task out of reach for convolutions; true gains of layers; the best rate of D in the Dirac game |
 # | BigGAN | class-conditional BatchNorm, truncated codes | requested classes, precision and recall for three bounds |
 # | Projected GAN, StyleGAN-XL | small discriminators on a fixed network | three discriminators in short trainings, by two distances, coloured dots and the eye |
 #
@@ -1391,7 +1391,7 @@ assert counts["BigGAN, 128 × 128"] == 70_433_988
 #
 # 1. **Your own swap.** Give A the copies of $w$ of B in two layers that are not neighbours. Can you keep the head and change only the skin?
 # 2. **ψ for each layer.** Truncate only the 4 × 4 layer. What happens to recall, and to the colours?
-# 3. **Another target.** Run `judged(few, 0, target)` for targets of 0.2 and 0.9. Does the share of strangers called fake follow?
+# 3. **Another target.** Set `rounds = 200` again (section 6 changed it), and run `judged(few, 0, target)` for targets of 0.2 and 0.9. Does the share of strangers called fake follow?
 # 4. **Pooled attention.** Set `pool=True` in section 6, and run its cells up to the bars (the cell after them needs `pool=False`). Each 2 × 2 block of places then shares one key and one value. Does the error rise? What can the network no longer locate?
 # 5. **What each measure misses.** Add a faint checkerboard of brightness to real faces, or move each face by one pixel. Which of the three measures of section 8 notice it: the two Fréchet distances, or `dots`?
 #

@@ -129,7 +129,7 @@ if full:
     assert min(agreed["samples of the generator"][key] for key in ATTRIBUTES[:3]) > 0.8
 
 # %% [markdown]
-# On real people the two networks nearly always agree. On samples they agree about glasses, skin, beards and heads (92 to 95 %; for beards chance alone gives 65 %), but on the expression of the face only in 39 %. For samples this lecture makes claims about the first three only: each has few values, so an edit can be counted. (For a real person who was inverted, all five attributes are known, and the judge's answers can be compared with the truth.) A classifier always answers, even to noise. So every table below also has a baseline that shows what the number would be without any skill.
+# On real people the two networks nearly always agree. On samples they agree about glasses, skin, beards and heads (92 to 95 %; for beards chance alone gives 65 %), but on the expression of the face only in 39 %. For samples this lecture makes claims about the first three only: each has few values, so an edit can be counted. (For a real person who was inverted, all five attributes are known, and the judge's answers can be compared with the truth.) A classifier always answers, even to noise. So the tables below also have baselines, which show what the numbers would be without any skill.
 #
 # ## 1 · What may move?
 #
@@ -268,7 +268,7 @@ with torch.no_grad():
 #
 # ### Exercise 3 · Strangeness
 #
-# `ws` is `(B, L, n)`, as the mapping returns it. `mean` `(n,)` and `covariance` `(n, n)` were measured on codes whose leaky ReLU was already undone. *Three lines, eight minutes.*
+# `ws` is `(B, L, n)`: codes whose leaky ReLU is not undone yet. `mean` `(n,)` and `covariance` `(n, n)` were measured on codes whose leaky ReLU was already undone. *Three lines, eight minutes.*
 
 
 # %%
@@ -443,7 +443,7 @@ assert noise_regulariser(face).mean() > 20 * noise_regulariser(white).mean()
 print("strengths learned:", [round(conv.strength.item(), 3) for conv in net.convs])
 
 # %% [markdown]
-# Our generator has learned to ignore its noise (lecture 09): the strengths above are nearly 0, so optimising the noise would change nothing. To see the effect that the papers describe, we set the strengths of a copy to 0.3 by hand. Then we optimise a code and 656 numbers of noise together: with fixed noise, with free noise, and with the penalty. (As in the authors' code, each map is kept at mean 0 and variance 1.) At the end the noise is replaced by new noise: what the picture loses was stored there.
+# Our generator has learned to ignore its noise (lecture 09): the strengths above are nearly 0, so optimising the noise would change nothing. To see the effect that the papers describe, we set the strengths of a copy to 0.3 by hand. Then we search in three ways: for a code alone, with fixed noise; for a code and the 656 numbers of the noise together; and for both, with the penalty. (As in the authors' code, each map is kept at mean 0 and variance 1.) At the end the noise is replaced by new noise: what the picture loses was stored there.
 
 # %%
 loud = copy.deepcopy(net)
@@ -569,7 +569,7 @@ if full:
 guess = predict("editing.tuned", ...)
 
 # %% [markdown]
-# To keep other people unchanged, PTI adds a penalty: for codes in the neighbourhood of the pivot, the tuned generator must generate the same picture as the original one. A neighbour lies at a fixed distance $\alpha$ from the pivot, on the line towards a random code $w$ of the mapping. If $w$ is nearer than $\alpha$, the neighbour lies beyond it.
+# To keep other people unchanged, PTI adds a penalty: for codes in the neighbourhood of the pivot, the tuned generator must generate the same picture as the original one. A neighbour lies at a fixed distance $\alpha$ from the pivot, on the line towards a random code $w$ of the mapping. If $w$ is nearer than $\alpha$, the neighbour lies beyond it. We compare this penalty with a second one, whose codes come from anywhere in W, and with no penalty at all (in the tables, "PTI" alone means without a penalty).
 #
 # ### Exercise 6 · Local codes
 #
@@ -830,7 +830,7 @@ plots.rows({"people": x[bare[:10]]} | {name.split(",")[0]: y[:10] for name, y in
 # %% [markdown]
 # Read the first line before the others. The linear model has no strangeness; in every other column it has the best number. These drawings share one template, so adding the *mean* pair of glasses works on everybody. Look at its row: each face gets the same faint, half transparent pair at the same pixels, and the judge counts it as glasses. On drawings as regular as these, nothing in the table shows that editing needs a generator. For photographs, in which heads turn, a mean pair of glasses sits beside the eyes. (This is not measured here.) The value of the table is the comparison of the other lines with each other.
 #
-# Tov and others (2021, e4e) report a trade-off: codes in W+ reconstruct better and are harder to edit. The last line compares W+ and W on the same people: after the step, 8 % ± 6 % more of them wear glasses in W+. So this test does not show that W+ is harder to edit; it could hardly have seen a difference much smaller than two standard errors (12 points). Of the generator's lines, PTI keeps most of the person (skin and beard 95 %) and has the smallest share of glasses (62 % ± 6 %; W, the next, has 70 % ± 6 %). For z, subtract what was there before: the judge saw glasses on 23 % of these people before the step. (The codes "in W" are far from the mapping's, too.)
+# Tov and others (2021, e4e) report a trade-off: codes in W+ reconstruct better and are harder to edit. The last line compares W+ and W on the same people: after the step, 8 % ± 6 % more of them wear glasses in W+. So this test does not show that W+ is harder to edit; it could hardly have seen a difference much smaller than two standard errors (12 points). One reason may be that our codes "in W" are far from the mapping's codes, too. Of the generator's lines, PTI keeps most of the person (skin and beard 95 %) and has the smallest share of glasses (62 % ± 6 %; W, the next, has 70 % ± 6 %). For z, subtract what was there before: the judge saw glasses on 23 % of these people before the step. One baseline is missing: a random step of the same length from the same codes. From codes of the mapping, such a step added 2 points on average (39 to 41 %); from these stranger codes it was not measured.
 #
 # ### Directions without labels
 #
@@ -975,7 +975,7 @@ rows |= {f"{name},\n{way}": y[:10] for (name, way), (y, _) in results.items()}
 plots.rows(rows)
 
 # %% [markdown]
-# The optimiser reaches its goal: three of the four scores are higher than that of the best real picture, and the fourth is close to it. What the judge sees is another matter, and the second table is its control. Glasses also appear or disappear when *skin* was asked for (the judge sees them on 10 of 24 faces before, on 5 and 9 at the end), so only what goes beyond that is owed to the word "glasses". For skin, a low share can mean two things. If the judge reads brown skin, the next darkest, the face may have become darker, and the class is strict. But if the face is almost white while its score of "dark skin" is high, the picture is an **adversarial example** for CLIP: it satisfies the score, and not the text. That is what happens here with the text alone: 13 of the 24 faces end with light skin, and their score rises from 0.19 to 0.48, nearly that of real people with dark skin (0.51). A method that optimises a score must therefore not be judged by that score.
+# The optimiser reaches its goal: three of the four scores are higher than that of the best real picture, and the fourth is close to it. What the judge sees is another matter, and the second table is its control. Glasses also appear or disappear when *skin* was asked for (the judge sees them on 10 of 24 faces before, on 5 and 9 at the end), so only what goes beyond that is owed to the word "glasses". For skin, a low share can mean two things. If the judge reads brown skin, the next darkest, the face may have become darker, and the class is strict. But if the face is almost white while its score of "dark skin" is high, the picture is an **adversarial example** for CLIP: it satisfies the score, and not the text. That is what happens here with the text alone: 13 of the 24 faces end with light skin (8 had it before), and their score rises from 0.19 to 0.48, nearly that of real people with dark skin (0.51). (With the difference, 12 of the 24 end with light skin; the score of these 12 alone was not measured.) A method that optimises a score must therefore not be judged by that score.
 #
 # (The vectors of "glasses" and "no glasses" have a large cosine, and the difference of the two removes what they share. A common topic is not enough for that: "dark skin" and "fair skin" are both about skin, share little, and so the difference removes little. Whether the text or the difference does better on skin (46 % ± 10 % against 21 % ± 8 %), 24 pictures do not decide.)
 #
@@ -1242,7 +1242,7 @@ if full:
     assert max(head_kept[with_both]) < min(head_kept[alone]) - 0.15
 
 # %% [markdown]
-# The patches alone change almost nothing here. After 80 steps, the loss of the patch discriminator is still almost that of guessing. A discriminator that cannot tell the two cases apart has little to teach, and the swapped pictures follow the texture's person as much as without it. Both discriminators together have a strong effect, but not the intended one. The pictures become more than twice as sharp, though still less than half as sharp as people. In exchange the reconstruction loses several dB, and about half as many heads survive (30 to 38 % instead of 70 %). Whether the swapped picture then follows the texture's person more or less than before depends on the seed. So at this size and in so few steps, the paper's losses sharpen, and do not separate texture from structure better. The separation was there before them, and it is partial (0.45 against 0.31). How much of it InstanceNorm brings was not measured: that needs a model without the norm. The paper trains much longer, on photographs of 256 pixels a side and more. Whether its losses could replace the norm after a longer training was not measured here.
+# The patches alone change almost nothing here. After 80 steps, the loss of the patch discriminator is still almost that of guessing. A discriminator that cannot tell the two cases apart has little to teach, and the swapped pictures follow the texture's person as much as without it. Both discriminators together have a strong effect, but not the intended one. The pictures become more than twice as sharp, though still less than half as sharp as people. In exchange the reconstruction loses several dB, and about half as many heads survive (30 to 38 % instead of 70 %). Whether the swapped picture then follows the texture's person more or less than before depends on the seed. So at this size and in so few steps, the paper's losses sharpen, but do not reliably separate texture from structure better: they did with one seed of three. The separation was there before them, and it is partial (0.45 against 0.31). How much of it InstanceNorm brings was not measured: that needs a model without the norm. The paper trains much longer, on photographs of 256 pixels a side and more. Whether its losses could replace the norm after a longer training was not measured here.
 #
 # ## 9 · Pictures from label maps
 #
@@ -1373,7 +1373,7 @@ plots.rows(
 )
 
 # %% [markdown]
-# With reflected edges and norms, the first generator produces the same grey for all six flat maps, as the proof says. (The rule reads this grey as dry land, so one of the six counts as right.) The label is lost completely only where the map has a single kind. On maps with several kinds, the differences between the kinds survive the norm, so the rule reads more of them right in the first generator's pictures than in another place, and far fewer than in SPADE's. SPADE follows the map. At the edges of its pictures there is a frame, because its own convolutions see zeros there, and a fine grid covers them. (pix2pixHD's strided layers also have zeros at their edges, through which a little of the label survives.)
+# With reflected edges and norms, the first generator produces the same grey for all six flat maps, as the proof says. (The rule reads this grey as dry land, so one of the six counts as right.) The label is lost completely only where the map has a single kind. On maps with several kinds, the differences between the kinds survive the norm, so the rule reads more of them right in the first generator's pictures than in another place, and far fewer than in SPADE's. SPADE follows the map. At the edges of its pictures there is a frame, because its own convolutions see zeros there, and a fine grid covers them. (pix2pixHD's strided layers have zeros at their edges, but they come too late to save the label of a flat map: its first convolution has reflected edges, and the norm after it already makes all flat maps the same.)
 #
 # Compare SPADE with the flat colours. They are all right *by construction*, and their L1 error is no larger than SPADE's. So IoU and L1 measure obedience to the map, and not whether the picture looks like a photograph: the pictures themselves or a Fréchet distance (lecture 05) have to say that. Sharpness alone cannot: that of the first generator's pictures is far above the photograph's, because a grid covers them.
 #
@@ -1392,7 +1392,7 @@ assert all(r["right"] < lowest for r in studies.read("painting") if r["way"] != 
 # %% [markdown]
 # ### Are pix2pixHD's two additions worth their time?
 #
-# Feature matching and a second discriminator cost time in each step. A small SPADE generator of 32 × 32 pixels is trained in four ways, three times each, for the same CPU time. Everything else is the same.
+# A second discriminator costs time in each step, and so does feature matching. (Our code computes the matching even where its weight is 0, so the ways without it pay for its time, too: otherwise they would have more steps.) A small SPADE generator of 32 × 32 pixels is trained in four ways, three times each, for the same CPU time. Everything else is the same.
 
 # %%
 earth = data.load("earth", size=32)
@@ -1688,7 +1688,7 @@ for name, picture in mine.items():
 plots.rows(shown, above=("picture", "encoder", "W+", "W+, glasses", "nearest"))
 
 # %% [markdown]
-# The encoder shows most plainly that a picture is outside the domain: it answers with a head, whatever it sees. W+ comes nearer than the encoder, by 2.7 dB for the emoji and by 8.3 dB for the piece of the Earth; remember the generator with random weights. But a single flat colour is nearer still to this piece of the Earth: it has little contrast, so its dB is high in any case. Strangeness does not detect every such picture: the code of the piece of the Earth (4,109) is far stranger than those of people in W+ (533 on average, section 2), but that of the emoji (1,080) is only twice this average, and people differ by about 390 (their standard deviation, 38.8 times $\sqrt{100}$). Expect a photograph of yourself to be treated like the emoji: the generator has seen drawings by one artist only.
+# The encoder shows most plainly that a picture is outside the domain: it answers with a head, whatever it sees. W+ comes nearer than the encoder, by 2.7 dB for the emoji and by 8.3 dB for the piece of the Earth; remember the generator with random weights. But a single flat colour is nearer still to this piece of the Earth (22.6 dB): the piece has little contrast, so all its pixels are near its mean colour. Strangeness does not detect every such picture: the code of the piece of the Earth (4,109) is far stranger than those of people in W+ (533 on average, section 2), but that of the emoji (1,080) is only twice this average, and people differ by about 390 (their standard deviation, 38.8 times $\sqrt{100}$). Expect a photograph of yourself to be treated like the emoji: the generator has seen drawings by one artist only.
 #
 # ## 11 · How many numbers
 #

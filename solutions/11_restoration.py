@@ -382,7 +382,7 @@ if full:
 # %% [markdown]
 # The sample is nearer *and* more real-looking than the network's mean: its patch distance is at the floor. That does not contradict the rule: our network's mean is a poor estimate of the posterior mean. It was trained for minutes, the diffusion model for much longer (their cards in `course_lib/pretrained` give the times). Here a good prior that never saw the task beats a short training for it.
 #
-# Two samples of the same $y$ also show what $y$ leaves open:
+# Two samples of the same $y$ also show what the model leaves open:
 
 # %%
 first, second = read(draws[0]), read(draws[1])
@@ -395,7 +395,7 @@ if full:
     assert right(first, some.attributes, "skin") > 0.9
 
 # %% [markdown]
-# The 64 pixels determine the skin, but not the expression. A system that returns one sample hides this difference. Two samples show it. For a perfect sampler both columns would be about equal, because the truth is one more draw (not exactly, as the reader makes mistakes): section 2's test again, in attributes. For glasses they are about equal; for the head the samples agree less often than they are right (95 against 99 %), though only by a few people; for the expression they agree more often, by 8 points; the spread of such a difference is ± 5 points, so this may be chance. If a model is too sure, its two samples agree too often. So agreement alone does not prove that the pixels determine the skin; the right column does (98 % are right).
+# From the 64 pixels the model finds the skin, but not the expression (whether another method could read it from them is not tested here). A system that returns one sample hides this difference. Two samples show it. For a perfect sampler both columns would be about equal, because the truth is one more draw (not exactly, as the reader makes mistakes): the test of the rule again, in attributes. For glasses they are about equal; for the head the samples agree less often than they are right (95 against 99 %), though only by a few people; for the expression they agree more often, by 8 points; the spread of such a difference is ± 5 points, so this may be chance. If a model is too sure, its two samples agree too often. So agreement alone does not prove that the pixels determine the skin; the right column does (98 % are right).
 #
 # ## 3 · Must looking real cost 3 dB?
 #
@@ -464,7 +464,7 @@ if full:
 #
 # ## 4 · SRGAN and ESRGAN
 #
-# SRGAN (Ledig and others 2017) trained a deep network for super-resolution with two more losses: a discriminator, and the feature maps of a classifier. ESRGAN (Wang and others 2018) changed four things: dense blocks without BatchNorm, features before the activation, a discriminator that compares, and interpolation between networks. You build all four.
+# SRGAN (Ledig and others 2017) trained a deep network for super-resolution by two losses that do not compare pixels: a discriminator, and the feature maps of a classifier. ESRGAN (Wang and others 2018) changed four things: dense blocks without BatchNorm, features before the activation, a discriminator that compares, and interpolation between networks. You build all four.
 #
 # ### Exercise 4 · A dense block
 #
@@ -834,9 +834,9 @@ rows |= {name: repaired["chain", name][:8] for name in repairers}
 plots.rows(rows | {"true": true64[:8]})
 
 # %% [markdown]
-# Train for the damage that will come: on the chain, the blind network is nearer than the one trained on clean pictures and names more expressions. The price is paid where there is no damage: on cleanly shrunk pictures both blind networks are behind the one that was trained for them, in dB and in expressions (77 and 79 against 94 %), and in expressions even behind bicubic, which is no network (87 %). On JPEG alone, one link of the chain, the blind networks are no nearer either, and the reader names more expressions in the pictures of the clean network (68 against 57 and 55 %, each ± 5 % for 120 people). The clean network loses fewer glasses and invents more; both differences are a few people.
+# Train for the damage that will come: on the chain, the blind network is nearer than the one trained on clean pictures and names more expressions. The price is paid where there is no damage: on cleanly shrunk pictures both blind networks are behind the one that was trained for them, in dB and in expressions (77 and 79 against 94 %), and the reader names no more expressions than after bicubic, which is no network (87 %, each ± 4 %). On JPEG alone, one link of the chain, the blind networks are no nearer either, and the reader names more expressions in the pictures of the clean network (68 against 57 and 55 %, each ± 5 % for 120 people: differences of about twice their spread, so not certain). The clean network loses fewer glasses and invents more; both differences are a few people.
 #
-# D lowers the patch distance, for a small loss in dB; the patch distance stays far from the floor. Look at the figure too: D prints rows of dots along the contours, and this ruler does not punish them. With D the reader does not name more expressions: the differences lie within the spread, again ± 5 %. (The people share 40 draws of damage, so on the chain the true spread is larger.)
+# D lowers the patch distance, for a small loss in dB; the patch distance stays far from the floor. Look at the figure too: D prints rows of dots along the contours, and the patch distance falls all the same. With D the reader does not name more expressions: the differences lie within the spread, again ± 5 %. (The people share 40 draws of damage, so on the chain the true spread is larger.)
 #
 # Try them on other damage. *Which network would you take for an unknown photograph?*
 
@@ -901,7 +901,7 @@ names = ["lightest", "2", "3", "4", "darkest"]
 figures.by_group(groups, names, "expression named correctly", "skin", spread)
 
 # %% [markdown]
-# On shrunk pictures the reader names the expressions of all groups about equally often. After JPEG the two darkest groups lose far more than the lightest. In the training set and among the people tested, the five skins are about equally frequent. It is not the restoring network: bicubic loses in the same way. (The reader is a network too; whether dark skin misleads it more easily is not tested here.) And it is not the size of the error, which is about equal for all groups, for the darkest even the smallest. With another person's error only the darkest group still loses far more than the lightest (40 against 18 points), as it would if an error of the same size hides more where lines have less contrast. Groups 3 and 4 then lose no more than the lightest (11 and 18 points): for them it matters where their own error lies.
+# On shrunk pictures the reader names the expressions of all groups about equally often. After JPEG the two darkest groups lose far more than the lightest. In the training set and among the people tested, the five skins are about equally frequent. It is not the restoring network: bicubic loses in the same way. (The reader is a network too; whether dark skin misleads it more easily is not tested here. And these faces are drawings with black lines; photographs are not tested.) And it is not the size of the error, which is about equal for all groups, for the darkest even the smallest. With another person's error only the darkest group still loses far more than the lightest (40 against 18 points), as it would if an error of the same size hides more where lines have less contrast. Groups 3 and 4 then lose no more than the lightest (11 and 18 points): for them it matters where their own error lies.
 #
 # Real-ESRGAN's discriminator is a U-Net, which gives a score to every pixel (ours: to every 2 × 2 pixels). It tells restored pictures from true ones well. **Paste a restored patch into a true picture. Does a score of the map say whether its place was pasted?**
 
@@ -968,7 +968,7 @@ if full:
 figures.where(pasted[:6], (on_pasted - habit)[:6], box)
 
 # %% [markdown]
-# Taken as they are, the scores do not show the patch: D's habit hides it. After the habit is subtracted, the mean score inside the box is lower than outside in nearly every picture (in true pictures in about half), so the map does show roughly where the patch is. This box, the first line, is in the middle of the face. In the two lower corners the map is about as sure; in the two upper ones less: 80 and 91 %, where true pictures have 60 and 62 %. The map does not find the edges: the low scores spread far beyond the box, and a single score inside lies below one outside in only 80 % of the draws (of whole restored pictures, 97 % of the single scores lie below true ones). The training never asked where: every picture was restored everywhere or nowhere. (Training with pasted patches, CutMix, teaches it: Schönfeld and others 2020.) A map of scores is no evidence until it has been tested like this.
+# Taken as they are, the scores do not show the patch: D's habit hides it. After the habit is subtracted, the mean score inside the box is lower than outside in nearly every picture (in true pictures in about half), so the map does show roughly where the patch is. This box, the first line, is in the middle of the face. In the two lower corners the map is about as sure; in the two upper ones less: 80 and 91 %, where true pictures have 60 and 62 %. The map does not find the edges: the low scores spread far beyond the box, and a single score inside lies below one outside in only 80 % of the draws (with whole pictures, a single score of a restored one lies below one of a true one in 97 % of the draws). The training never asked where: every picture was restored everywhere or nowhere. (Training with pasted patches, CutMix, teaches it: Schönfeld and others 2020.) A map of scores is no evidence until it has been tested like this.
 #
 # ## 6 · A face as prior
 #
@@ -1076,7 +1076,7 @@ for name, found in named.items():
     print(f"{name}: expression named correctly in {right(found, some.attributes, 'face'):.0%}")
 
 # %% [markdown]
-# The reader names the expression in 5 % of the found faces, no more often than guessing (7 %): the search has found somebody else. Of the 47 people with one of the two lightest or two darkest skins, 5 came out lighter and 10 darker. That is too few people, and only one prior, which draws the five skins about equally often: it does not say why. In 2020, a public demonstration of PULSE with a generator of photographs returned light faces for dark ones; its training pictures were the first suspect.
+# The reader names the expression in 5 % of the found faces, no more often than guessing (7 %): the search has found somebody else. Of the 47 people with one of the two lightest or two darkest skins, 5 came out lighter and 10 darker. These are too few people, and only one prior (which draws the five skins about equally often), to say whether one direction is more frequent, or why. In 2020, a public demonstration of PULSE with a generator of photographs returned light faces for dark ones; its training pictures were the first suspect.
 #
 # ## 7 · Noise
 #
@@ -1374,7 +1374,7 @@ scene = far.targets[:: pick(smoke=20, laptop=1, gpu=1)].float() / 127.5 - 1
 colours, grey = sensed(scene).split((3, 1), 1)
 
 # %% [markdown]
-# Three answers without training: the one line; the *ratio* of brightness as a factor for all colours (Brovey), in its usual range from 0 to 1; and the exact minimum, with the best of four ξ on these very pictures.
+# Three answers without training: the one line; the *ratio* of brightness as a factor for all colours, which are moved to the range from 0 to 1 for this (Brovey); and the exact minimum, with the best of four ξ on these very pictures.
 
 # %%
 positive, level = (colours + 1) / 2, (torch.einsum("c,bchw->bhw", BANDS, colours)[:, None] + 1) / 2
@@ -1509,7 +1509,7 @@ if full:
 #
 # ## To go further
 #
-# 1. **Ten times the weight.** Set `adversary=0.03` in section 4 and train for 300 steps. At which ratio of the pulls do the pictures break?
+# 1. **Ten times the weight.** Set `adversary=0.03` in section 4, then 0.1 and 0.3, and train for 300 steps each time. At which ratio of the pulls do the pictures break, if they do?
 # 2. **Your own chain.** Remove JPEG from the damage in `repair_blind`'s recipe and train again. Which damage does it no longer repair?
 # 3. **More samples.** Draw eight diffusion samples of one $y$ and mark every pixel by their spread. Is the truth farther from the mean where the spread is large?
 # 4. **Holes anywhere.** Train `fill_mse` on holes at random places. What does it lose on the hole in the middle of the face?
