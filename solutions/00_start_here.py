@@ -43,8 +43,8 @@ from course_lib.widgets import autoencoders as sliders
 # ## 1 · Is this machine ready?
 #
 # The next cell reports the device used for training and its number format. `bfloat16` stores a number in 16 bits instead of 32. On some processors
-# it is faster, on others far slower, and some versions of PyTorch compute wrong results with it. So the course measures its speed and checks
-# its results before using it.
+# it is faster, on others far slower, and some versions of PyTorch compute wrong results with it. So the course checks its results before using it,
+# and on a CPU it measures the speed, too.
 
 # %%
 device.choose()
@@ -56,7 +56,8 @@ print(f"pictures on disk: {data.verify()} files, all as they should be")
 
 # %% [markdown]
 # The **scale** is `gpu` if a GPU was found, `laptop` if not, and `smoke` in the course's own tests. Wherever a notebook says
-# `pick(smoke=…, laptop=…, gpu=…)`, it takes the value for your machine. Nothing else changes.
+# `pick(smoke=…, laptop=…, gpu=…)`, it takes the value for your machine. The numbers that the text quotes were printed at the scale `laptop`;
+# yours can differ a little, and on a GPU more.
 #
 # ## 2 · The pictures
 #
@@ -226,13 +227,14 @@ assert named.all()
 plots.rows({f"pair {i + 1}": film for i, film in enumerate(films)})
 
 # %% [markdown]
-# At all six ends the classifier names the right one of 47 hairstyles and hats (three pairs, fixed in the code: an example, not a rate). Now you: choose two people and the percentage. *Where do the faces fall apart?*
+# At all six ends the classifier names the right one of 47 hairstyles and hats (three pairs, fixed in the code: an example, not a rate). Now you: choose two people, A and B, and the percentage of B. (Here A and B are the original pictures; only the face between them is decoded.) *Where do the faces fall apart?*
 
 # %%
 sliders.morph(vae, people.floats()[:40])
 
 # %% [markdown]
 # **Glasses for everybody** (lecture 06). The network that adds the glasses has seen people with glasses and other people without, but never the same person both ways.
+# The number counts glasses only. Compare the rest of each face, too: lecture 06 measures how much of it stays.
 
 # %% tags=["quality"]
 put_on = load_weights("glasses_on", ResnetGenerator(3, 3, filters=16, blocks=3))

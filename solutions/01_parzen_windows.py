@@ -151,7 +151,7 @@ plots.panels({"the sample": patch, "grown from it": grown})
 
 # %% [markdown]
 # Every pixel of the wall on the right was copied from the sample on the left, one at a time. *Where did the copying go wrong?* A wrong
-# pixel is a neighbour of the next one, so mistakes grow.
+# pixel is a neighbour of the next one, so a mistake can spread.
 #
 # A method that keeps its data and uses them directly, as this one does, is called **non-parametric**; a formula with a fixed set of numbers, like Perlin's, is **parametric**. Most of this course fits the
 # parameters of a *probability distribution* to data, and then samples from it.
@@ -475,7 +475,7 @@ plots.rows(
 #
 # ### Maximum mean discrepancy
 #
-# Look for a smooth function $f$ whose mean over the $x$ differs from its mean over the $y$. A **kernel**, here $k(x, y) = \exp(-\lVert x-y\rVert^2 / 2\sigma^2)$, makes "smooth" precise: $f(t) = \sum_i a_i\, k(u_i, t)$ with any points $u_i$ and weights $a_i$, where $f$ has length 1 under the inner product $\langle k(u,\cdot), k(v,\cdot)\rangle = k(u, v)$. The largest difference of the two means is the **maximum mean discrepancy** (Gretton and others 2012). The
+# Look for a smooth function $f$ whose mean over the $x$ differs from its mean over the $y$. A **kernel**, here $k(x, y) = \exp(-\lVert x-y\rVert^2 / 2\sigma^2)$, makes "smooth" precise: $f(t) = \sum_i a_i\, k(u_i, t)$ with any points $u_i$ and weights $a_i$. Its squared length is defined as $\lVert f\rVert^2 = \sum_{i,j} a_i a_j\, k(u_i, u_j)$, and it must be 1. The largest difference of the two means is the **maximum mean discrepancy** (Gretton and others 2012). The
 # best $f$ is proportional to the **witness function** $f^*(t) = \mathbb E\,k(x, t) - \mathbb E\,k(y, t)$, and the squared length of $f^*$ is
 #
 # $$\mathrm{MMD}^2 = \lVert f^*\rVert^2 = \mathbb E\,k(x, x') + \mathbb E\,k(y, y') - 2\,\mathbb E\,k(x, y),$$
@@ -593,7 +593,7 @@ proxy_a_distance = check("density.proxy_a_distance", proxy_a_distance)
 #
 # We compare three samplers. All samples become *pictures*: numbers beyond black and white are clipped. The first sampler is deliberately bad: the mean picture
 # plus independent noise. Two more sets help to read the numbers: all-black pictures, and other real pictures, which show the floor of each measure.
-# Besides MMD and your A-distance there is a third measure, the course's own `density.proxy_a_distance`. Its classifier is a small network, and every picture is held out once.
+# Besides MMD and your A-distance there is a third measure, the course's own `density.proxy_a_distance`. Its classifier is a small network that is given every number and its square, and every picture is held out once.
 #
 # **Which samples will be farther from real pictures in MMD: those of the Gaussian, or those of the Parzen windows?**
 
@@ -641,7 +641,7 @@ assert abs(by_mmd[floor]) < 0.003 and max(by_line[floor], by_network[floor]) < 0
 # %% [markdown]
 # The three measures answer different questions. MMD with bandwidths from 5 to 20 asks whether the pictures are *roughly* alike: clipped noise of size
 # 0.32 on each pixel moves a picture by 7.2, while two real pictures are 22.5 apart. The linear classifier compares *means*: clipped noise makes the black background of every Parzen sample
-# brighter on average. The network can use more than means, and it finds something that gives the picture away in all three.
+# brighter on average. The network can use more than means, and it finds something that gives the pictures of all three samplers away.
 #
 # **When does a classifier fail?** When it is blind to what is wrong. Without the clipping, the Gaussian has
 # the same mean and the same covariance as the data, and a linear classifier fitted by least squares uses nothing else.

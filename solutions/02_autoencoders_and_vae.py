@@ -163,7 +163,7 @@ assert few["head"] > 0.95 and few["skin"] > 0.8 and few["face"] < 0.2
 
 # %% [markdown]
 # "Faces are almost linear": 33 numbers instead of 3,072 keep the hair and hats (100 %), the skin (91 %) and the glasses (92 %, floor 62 %), but not the expression (8 %; on real faces 96 %). In photographs (Turk and Pentland 1991)
-# the first components mostly describe the *light* (Belhumeur and others 1997), later ones identity and expression. Here are the mean and what each component adds.
+# the first components mostly describe the *light* (Belhumeur and others 1997), later ones identity and expression. Here are the mean and what each component adds (mid-grey: nothing; all signs could be reversed).
 
 # %%
 pictures = components[[0, 1, 2, 3, 7, 11, 19, 30]].view(-1, 3, 32, 32)
@@ -352,7 +352,7 @@ plots.grid(invented_full[:32], title="random codes (full covariance), decoded by
 # ## 5 · The variational autoencoder
 #
 # Turn the problem around: start from the model. **Draw $z \sim \mathcal N(0, I)$, then draw $x$ from $p(x \mid z)$, which the decoder describes.** Then $z$ is Gaussian by construction, and what we have to learn
-# is *which $z$ belongs to which training picture* (Kingma and Welling 2014; Rezende and others 2014). We want to maximise
+# is the decoder and *which $z$ belongs to which training picture* (Kingma and Welling 2014; Rezende and others 2014). We want to maximise
 #
 # $$\log p(x) = \log \int p(x \mid z)\, p(z)\, dz .$$
 #
@@ -596,7 +596,7 @@ sliders.morph(vae, x_test[:40])
 # ### What each term does
 #
 # With 2 latents you can see the whole code. Train five small dense VAEs with five values of β. In the upper row of the figure below, the dots are the codes of held-out faces (those beyond ±5 are not shown), and the circle of radius 2 holds 86 % of the prior.
-# The lower row shows what a grid of codes within ±2.5 decodes to.
+# The lower row shows what a grid of codes decodes to, the outermost at ±2.5 (its axes are exact to half a picture).
 #
 # **Suppose that the KL of such a model is 0.01 nats. What do 64 of its samples show?**
 
@@ -780,7 +780,7 @@ assert sharp_of["dense, 2 latents"] < sharp_of["dense, 32 latents"] < sharp_of["
 #
 # ## 8 · Condition on a class
 #
-# In a **conditional VAE** (Sohn, Lee and Yan 2015) encoder and decoder are conditioned on the class $c$, so the code only has to hold everything else. The bound becomes
+# In a **conditional VAE** (Sohn, Lee and Yan 2015) encoder and decoder are conditioned on the class $c$, so the code only has to hold everything else. With the prior $\mathcal N(0, I)$ for every class (Sohn and others let it depend on the condition), the bound becomes
 #
 # $$\log p(x \mid c) \;\ge\; \mathbb E_{q(z \mid x, c)}\big[\log p(x \mid z, c)\big] - \mathrm{KL}\big(q(z \mid x, c)\,\|\,\mathcal N(0, I)\big).$$
 #

@@ -294,7 +294,7 @@ assert field == seen == 46
 #
 # - no pooling: strided convolutions shrink the maps in $D$, transposed convolutions enlarge them in $G$;
 # - no fully connected hidden layers;
-# - BatchNorm in both networks, but not at $G$'s output and not at $D$'s input;
+# - BatchNorm in both networks, but not at $G$'s output and not at $D$'s input, that is, neither after $G$'s last layer nor after $D$'s first;
 # - ReLU in $G$ and tanh at its end; LeakyReLU with slope 0.2 in $D$;
 # - initial weights from $\mathcal N(0, 0.02^2)$; Adam with rate 0.0002 and $\beta_1 = 0.5$.
 #
@@ -637,7 +637,7 @@ figures.numbers(counts)
 # %% [markdown]
 # Kernel 4, which the slides and this course use, covers every pixel away from the edges four times. (The paper's networks have kernel 5, which is not a multiple of the stride: its kernels overlap unevenly, as those of kernel 3 do.) Is kernel 4 enough? The four contributions to a pixel come from four different weights, and neighbouring pixels use *different* sets of weights, in a pattern that repeats every two pixels. The alternative, used in the student report (*Generative Models for Image Generation*), is to **enlarge, then convolve** (Odena and others 2016): all pixels share all weights.
 #
-# To test this, a constant map goes into both. **Claim.** With random weights the transposed convolution makes a pattern of period 2 from it; enlarge-and-convolve makes a constant.
+# To test this, a constant map goes into both. **Claim.** Away from the edges, with random weights, the transposed convolution makes a pattern of period 2 from it; enlarge-and-convolve makes a constant. (The figure leaves out two pixels on each side.)
 
 # %%
 torch.manual_seed(0)
@@ -657,7 +657,7 @@ assert transposed.std() > 0.1 and enlarged.std() < 1e-6
 figures.numbers({name: values.round(decimals=1) for name, values in inside.items()})
 
 # %% [markdown]
-# How much of this is left in a whole network? Here is an untrained DCGAN beside the same network in which one thing is changed: each transposed convolution of stride 2 is replaced by enlarge-and-convolve. **Claim.** In the spectrum of DCGAN's pictures, period 2 is many times as strong as the frequencies around it; how many times depends on the random weights. In the other network it is not stronger at all.
+# How much of this is left in a whole network? Here is an untrained DCGAN beside the same network in which one thing is changed: each transposed convolution of stride 2 is replaced by enlarge-and-convolve. **Claim.** In the spectrum of DCGAN's pictures, period 2 is many times as strong as the frequencies around it; how many times depends on the random weights. In the other network there is next to nothing at period 2, where real faces have about as much as around it: a picture whose pixels have just been doubled contains nothing of that period.
 
 
 # %%
@@ -849,7 +849,7 @@ def latent_arithmetic(z, with_attribute, without_attribute, strength=1.0):
 latent_arithmetic = check("dcgan.latent_arithmetic", latent_arithmetic)
 
 # %% [markdown]
-# One network labels the samples for the direction, the **labeller**. Another one that had no part in it, the **judge**, is asked as well. The two disagree on some faces, so the figure shows both. Before you look: what will happen at −3, three times *away* from glasses? And what else moves?
+# One network labels the samples for the direction, the **labeller**. Another one that had no part in it, the **judge**, is asked as well. The two disagree on some faces, so for glasses the figure shows both; facial hair and skin are as the judge sees them. Before you look: what will happen at −3, three times *away* from glasses? And what else moves?
 
 # %% tags=["quality"]
 labeller, judge = metrics.FeatureNet("peeps"), metrics.Classifier("peeps")

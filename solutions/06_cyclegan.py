@@ -155,7 +155,7 @@ plots.rows(by_class)
 # Let the condition be a whole picture $x$, and the answer $y$ a picture of the same size. **pix2pix** (Isola and others 2017) needs pairs $(x, y)$: line drawing and painting, map and satellite picture, labels and street scene, day and night, thermal and colour. It has three parts.
 #
 # **The generator is a U-Net** (Ronneberger and others 2015). In pix2pix, convolutions of stride 2 go down, in the paper's network for 256 × 256 to a single pixel, as many go up again, and each feature map on the way down is concatenated with the map of the same size on the way up (a **skip connection**). What must not move, such as the edges of a drawing, takes this short path.
-# Dropout is the only noise: when the authors gave $G$ a vector $z$ as well, it learned to ignore it. (Our small U-Net, `downs=4`, does not even have dropout: the same drawing always gets the same colours.)
+# Dropout is the only noise: when the authors gave $G$ a vector $z$ of noise beside $x$, it learned to ignore it. (Our small U-Net, `downs=4`, does not even have dropout: the same drawing always gets the same colours.)
 #
 # **The discriminator sees pairs**: $x$ and $y$ concatenated as channels. "Is this the right satellite picture for this map?"
 #
@@ -362,7 +362,7 @@ figures.colours_and_their_middle(skins, middles["skin"], mean_of["skin"])
 # The best answer is the median of each channel. It is often said that L1 makes *grey* pictures. Look closer, at the clothes (the first figure) and at the skin (the second). The hues of the clothes go all round the circle: their median is a little paler than they are, and it is the mean, the answer to
 # squares, that is nearly grey. The five skin colours run from light to dark and lie nearly on one line (the first principal component holds 94 % of their variance). In each channel the third of them has the middle value, so the median is the third colour: *more* colourful than people are on average. What holds for both: **there is one answer, and everybody gets it.**
 #
-# A discriminator has seen that people differ. It sees one picture at a time, but if all fakes have one colour, this colour soon becomes a sign of a fake, and so $G$ is pushed towards *one of* the colours, right or wrong. Does it get there?
+# A discriminator has seen that people differ. It gives its verdicts on one picture at a time (only batch norm lets the other pictures of the batch have an influence), but if all fakes have one colour, this colour soon becomes a sign of a fake, and so $G$ is pushed towards *one of* the colours, right or wrong. Does it get there?
 #
 # **How colourful are the pictures of L1 alone, as a share of the true pictures?** (Largest minus smallest channel, averaged over the whole picture.)
 
@@ -775,7 +775,7 @@ print(f"old ones in {share:.0%} of the steps, {waited.mean():.0f} steps old;", g
 assert abs(share - 0.5) < 0.03 and abs(waited.mean() - 100) < 10
 
 # %% [markdown]
-# In every second step a picture leaves, and it is one of 50: the probability is 1/100 a step, so a picture stays 100 steps on average, and some stay much longer.
+# In each step a picture leaves with probability ½, and it is any one of the 50: for each of them the probability is 1/100 a step, so a picture stays 100 steps on average, and some stay much longer.
 #
 # ### Exercise 9 · The generators' half of a step
 #
@@ -1148,7 +1148,7 @@ assert gained["in the place of the glasses"] > 0.6 > 0.4 > gained["everywhere el
 #
 # In the curves, compare each return trip with its own guess. A generator that returns a change passes the noise on, so both of its curves rise. The gap between the two shows whether a message came through: for this generator it is 0.052 without noise, 0.051 with ±4, 0.023 with ±64. (How much of the message is lost at ±64, the last number does not say: where the noise that is passed on is larger than an error, it hides this error, with a message or without.)
 #
-# Is Chu's finding wrong, then? No. Their networks were larger and trained for longer, so their discriminators may have let only faint traces pass; this is not tested here. The lesson is the same. **A small cycle loss may come from a message in the translation**, visible or hidden, and two measurements tell: a control without a message, and noise in between. The judges alone are a second control: no loss asked them for a return trip, and theirs is worse than guessing.
+# Is Chu's finding wrong, then? No. Their networks were larger and trained for longer, so their discriminators may have let only faint traces pass; this is not tested here. The lesson is the same. **A small cycle loss may come from a message in the translation**, visible or hidden, and two measurements help to find it: a control without a message shows how much closer the return trip comes than a guess (a sign of a message, not yet a proof), and noise in between shows whether the message is faint. The judges alone are a second control: no loss asked them for a return trip, and theirs is worse than guessing.
 
 # %%
 levels = [0, 4, 16, 64]

@@ -443,7 +443,7 @@ assert noise_regulariser(face).mean() > 20 * noise_regulariser(white).mean()
 print("strengths learned:", [round(conv.strength.item(), 3) for conv in net.convs])
 
 # %% [markdown]
-# Our generator has learned to ignore its noise (lecture 09): the strengths above are nearly 0, so optimising the noise would change nothing. To see the effect that the papers describe, we set the strengths of a copy to 0.3 by hand. Then we search in three ways: for a code alone, with fixed noise; for a code and the 656 numbers of the noise together; and for both, with the penalty. (As in the authors' code, each map is kept at mean 0 and variance 1.) At the end the noise is replaced by new noise: what the picture loses was stored there.
+# Our generator has learned to ignore its noise (lecture 09): the strengths above are nearly 0, so optimising the noise would change nothing. To see the effect that the papers describe, we set the strengths of a copy to 0.3 by hand. Then we search in three ways: for a code alone, with fixed noise; for a code and the 656 numbers of the noise together; and for both, with the penalty. (As in the authors' code, each map is kept at mean 0 and variance 1.) At the end the noise is replaced by new noise. A code found with fixed noise loses something, too, because it was fitted to this noise: that is the baseline. What is lost beyond it, when the noise was free, was stored in the noise.
 
 # %%
 loud = copy.deepcopy(net)
@@ -787,7 +787,7 @@ if full:
 #
 # ### Can an inverted person be edited?
 #
-# Take the people who wear no glasses, and move each code by one step: the difference of the two means. The last columns of the table are the share who wear glasses afterwards, and the share of skins and beards that are *true of this person* afterwards. PCA can be edited in the same way, with the labels of the training faces: its step is the difference of the mean codes with and without glasses. (Note what each step was given: PCA's the labels of 4,484 faces, the generator's those of 1,500 samples, given by the teacher.)
+# Take the people who wear no glasses, and move each code by one step: the difference of the two means. In the table, dB, judge and strangeness repeat the values from above: they are of all people, before the step. Only the last columns are of the people without glasses: the share who wear glasses before and after the step, and the share of skins and beards that are *true of this person* afterwards. PCA can be edited in the same way, with the labels of the training faces: its step is the difference of the mean codes with and without glasses. (Note what each step was given: PCA's the labels of 4,484 faces, the generator's those of 1,500 samples, given by the teacher.)
 
 # %%
 bare = [i for i in range(n) if truth["glasses"][i] == 0]
@@ -1152,7 +1152,7 @@ with torch.no_grad():
 figures.swap_grid(rows_of, columns_of, grid.clamp(-1, 1))
 
 # %% [markdown]
-# The brightness follows the texture, and the head follows the structure. (Every column counts only the pairs of people who differ in the attribute. For glasses and beards, chance is therefore about one half.) Glasses and beards also stay with the structure. About two fifths of the skins are neither person's (without a swap, about one fifth are read wrong), probably because the texture carries one brightness for the whole picture, so that black hair also darkens the face. The decoder takes the brightness from the texture, although the structure contains it too, as the regression shows; it does not yet separate hair from skin.
+# The brightness follows the texture, and the head follows the structure. (Every column counts only the pairs of people who differ in the attribute. For glasses and beards, chance is therefore about one half.) Glasses and beards also stay with the structure. Skin is a colour, too, but it goes with the texture less often than with the structure (24 % against 35 %). About two fifths of the skins are neither person's (without a swap, about one fifth are read wrong), probably because the texture carries one brightness for the whole picture, so that black hair also darkens the face. The decoder takes the brightness from the texture, although the structure contains it too, as the regression shows; it does not yet separate hair from skin.
 #
 # ### The paper's own losses
 #
@@ -1488,7 +1488,7 @@ for plan in ("two stages", "whole"):
 plots.rows(rows)
 
 # %% [markdown]
-# After the two stages the labels are read better than in the enlarged picture of $G_1$, with each of the five seeds. (How much of this is the enhancer's is not measured: $G_1$ alone has had half of the time.) They are also read better with feature matching than without. But **by IoU the same network trained as a whole is ahead**, with four of five seeds and by 0.067 ± 0.028 in the mean: more than two standard errors, but for five seeds this is weak evidence. In L1 the two do not differ: 0.165 as a whole, 0.163 in two stages. A likely reason why the two stages gain nothing is the time of a step: most of the work is done inside $G_1$, so a step at 64 × 64 costs only about twice as much as one at 32 × 32, and there is little time to save. The paper needs the stages for another size: its enhancer generates 2048 × 1024 pixels. Your pictures, after a quarter of the time, show areas in colours that are often wrong. All ways remain below the course's SPADE. It was trained for longer, but the study above found such a gap in equal time, too: here as well, the labels enter at the input only, and every InstanceNorm removes a part of them.
+# After the two stages the labels are read better than in the enlarged picture of $G_1$, with each of the five seeds. (How much of this is the enhancer's is not measured: $G_1$ alone has had half of the time.) They are also read better with feature matching than without. But **by IoU the same network trained as a whole is ahead**, with four of five seeds and by 0.067 ± 0.028 in the mean: more than two standard errors, but for five seeds this is weak evidence. In L1 the two do not differ: 0.165 as a whole, 0.163 in two stages. A likely reason why the two stages gain nothing is the time of a step: inside the large network, $G_1$ still works at 32 × 32. So a step at 64 × 64 costs only about twice as much as one at 32 × 32, although the picture has four times as many pixels, and there is little time to save. The paper needs the stages for another size: its enhancer generates 2048 × 1024 pixels. Your pictures, after a quarter of the time, show areas in colours that are often wrong. All ways remain below the course's SPADE. It was trained for longer, but the study above found such a gap in equal time, too: here as well, the labels enter at the input only, and every InstanceNorm removes a part of them.
 #
 # ### A style code
 #
