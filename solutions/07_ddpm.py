@@ -24,7 +24,7 @@
 # - condition it on a class, fill in a part of a face, sharpen a small picture, and work in the codes of an autoencoder;
 # - compare diffusion with a GAN on the same data and the same minutes of training.
 #
-# **Time**: two to three hours with the exercises. The cells run in four to eight minutes on a laptop; a large part of that time is one training.
+# **Time**: two to three hours with the exercises. The cells run in four to eight minutes on a laptop, and in up to 15 on a slow one whose processor has no bfloat16; a large part of that time is one training.
 # **You need**: lecture 02 (latent codes, Gaussians), lecture 03 (what a GAN is), lecture 05 (Fréchet distance, precision and recall).
 
 # %%
@@ -554,7 +554,7 @@ assert abs(grain.mean() - coarse[0] ** 0.5) < 0.01
 plots.grid(grainy.view(8, 1, 28, 28), 8)
 
 # %% [markdown]
-# Find the line, and write the function anew. `model(x, t)` answers with the noise; `noises[t - 1]` is to be used in step $t$. *Six lines, of which one changes; six minutes.*
+# Find the line, and write the function anew. `model(x, t)` answers with the noise; `noises[t - 1]` is to be used in step $t$. *Seven lines, of which one changes; six minutes.*
 
 
 # %%
@@ -627,7 +627,7 @@ training_loss = check("ddpm.training_loss", training_loss)
 #
 # $$[\cos \omega_0 t, \dots, \cos\omega_{h-1}t,\ \sin\omega_0 t, \dots, \sin\omega_{h-1}t] .$$
 #
-# The first hand turns by one radian a step, the last one hardly moves. `t` is `(B,)`. (Other code puts the sines first. A network trained with one order cannot read the other.) *Three lines, five minutes.*
+# The first hand turns by one radian a step, the last one hardly moves. `t` is `(B,)`. (Other code puts the sines first. A network trained with one order cannot read the other.) *Four lines, five minutes.*
 
 
 # %%
@@ -815,9 +815,9 @@ assert all(abs(euler[steps] - value) < 1e-4 for steps, value in expected.items()
 #
 # ## 5 · Clothes in a few minutes
 #
-# Now pictures. The label is given as well, and one time in ten it is hidden (section 7 will need that). `kind` is what the network is asked for: `"eps"` the noise, as in the plain DDPM; `"v"` the velocity on the cosine schedule; `"flow"` flow matching. The last is the default here; try the others when you have time.
+# Now pictures. The label is given as well, and one time in ten it is hidden (section 7 will need that). `kind` is what the network is asked for: `"eps"` the noise, as in the plain DDPM; `"v"` the velocity on the cosine schedule; `"flow"` flow matching. The last is the default here, and the numbers below belong to it; try the others when you have time.
 #
-# On a laptop with two cores this takes two to five minutes, if nothing else keeps them busy. The picture shows what the network makes of the same noise each time, a class in each column.
+# On a laptop with two cores this takes two to six minutes, if nothing else keeps them busy. The picture shows what the network makes of the same noise each time, a class in each column.
 
 # %%
 kind = "flow"
@@ -865,12 +865,13 @@ print(
     f"by another network's features {second:.2f}; floor {second_floor:.2f}; "
     f"noise {by_judge(noise):.0f}"
 )
-assert floor < ours < pick(smoke=2.5, laptop=3, gpu=3) and distance(noise) > 100
+assert distance(noise) > 100
 named = (judge.classify(samples.clamp(-1, 1)) == labels).double().mean().item()
 right = judge.classify(test_set[:2000].floats()) == test_set.labels[:2000]
 named_real = right.double().mean().item()
 print(f"another network names the asked class in {named:.0%}; of real clothes in {named_real:.0%}")
-assert named > 0.8
+if kind == "flow":
+    assert floor < ours < pick(smoke=2.5, laptop=3, gpu=3) and named > 0.8
 
 # %% [markdown]
 # By both networks these few minutes of training cover most of the way from noise to clothes, but not all of it (one run): the distance is 1.54 where real pictures have 0.15, and 7.05 where they have 0.60. Section 7 goes on from here without any more training.
@@ -1179,7 +1180,7 @@ figures.guidance_trade(weights, trade, of_real)
 # %% [markdown]
 # At $w = 1$ another network finds the requested class in four of five pictures, from $w = 2$ on in nearly all. The variety falls with every step of $w$, by nearly half from 1 to 5. The Fréchet distance is small at 1 and 2, and far larger at 0 and at 5 (500 pictures each, 10 steps of DDIM; this does not tell which of 1 and 2 is better).
 #
-# Without a label ($w = 0$) any clothes appear. With much guidance the pictures of a class become alike: at $w = 8$ the variety is 14, of real clothes 27. The Fréchet distance does not see the labels: any clothes would do, if they look real and each class is as frequent as in the data. So at $w = 0$ it is not large because the classes are wrong, but because these pictures look less real or their classes are not evenly spread (in training only one picture in ten came without a label). At $w = 5$ and 8 it is large because the pictures have become too alike and too typical.
+# Without a label ($w = 0$) any clothes appear. With much guidance the pictures of a class become alike: at $w = 8$ the variety is 14, of real clothes 27. The Fréchet distance does not see the labels: any clothes would do, if they look real and each class is as frequent as in the data. So at $w = 0$ it is not large because the classes are wrong, but because these pictures look less real or their classes are not evenly spread (in training only one picture in ten came without a label). At $w = 5$ and 8 one reason is that the pictures have become too alike and too typical; look for another one in the figure.
 #
 # Play: steps, guidance, class, always from the same eight $x_T$. *Which class needs the most steps? What is wrong with the pictures at $w = 8$?*
 
@@ -1235,7 +1236,7 @@ for name, (first, second, precision, recall, right) in cards.items():
     )
 gain = cards["early, w = 2.5"][0] / cards["as trained"][0]
 print(guess.reveal("it falls" if gain < 0.9 else "about the same" if gain < 1.1 else "it rises"))
-if current() == "laptop":
+if current() == "laptop" and kind == "flow":
     assert cards["early, w = 2.5"][1] < 3 < cards["as trained"][1]
     assert cards["early, w = 2.5"][1] < cards["classifier-free, w = 1.5"][1]
     assert cards["flow_fashion, w = 2"][1] < 0.7 * cards["flow_fashion"][1]
@@ -1455,7 +1456,7 @@ middle = {"pixels": made["pixels"], "codes": made["codes"][..., 2:30, 2:30]}  # 
 plots.rows({name: pictures[:10].clamp(-1, 1) for name, pictures in middle.items()})
 
 # %% [markdown]
-# With ten steps the distances are 2.53 for pixels and 2.64 for codes: *about equal* quality in about half of the time (one run of each; a small difference may be the seed's). With 50 steps pixels are better in this run, and codes have not improved since 20. Where they end depends on the autoencoder, and on how long each network was trained: for codes 2,500 steps, for pixels 4,000.
+# With ten steps the distances are 2.53 for pixels and 2.64 for codes: *about equal* quality in less than half of the time (one run of each; a small difference may be the seed's). With 50 steps pixels are better in this run, and codes have not improved since 20. Where they end depends on the autoencoder, and on how long each network was trained: for codes 2,500 steps, for pixels 4,000.
 #
 # On pictures this small the gain is small, too: the U-Net of section 4 already folds its pixels. At 512 × 512 a code has 48 times fewer numbers than the picture; this is what lets such a model run on a home computer. Stable Diffusion also *reads*: a text encoder turns the words into vectors, and in the blocks of the U-Net each position of the feature map attends to these vectors (**cross-attention**: the queries come from the picture, keys and values from the condition). Rombach and others call the encoder of the condition $\tau_\theta$; another kind of condition, such as a layout of boxes, gets another one. DALL·E 2 and Midjourney, often named beside Stable Diffusion, are operated as services.
 #
@@ -1499,7 +1500,7 @@ figures.methods(compared, titles, floors={"frechet": table[0]["floor"]})
 # %% [markdown]
 # The second row shows where flow matching's lead over the plain DDPM comes from. From the plain DDPM to the velocity the network and the minutes stay the same; the prediction, the schedule and the weights of the loss change, and the mean distance falls from 14.5 to 5.0; flow matching has 4.4. So nearly all of the gain is reached *without* flow matching's straight lines. Mind the steps, though. The machine was faster on the day of the velocity's runs, and they had about a third more steps in their time. That may explain a part of the gain, but hardly a factor of three.
 #
-# Flow matching is ahead of the velocity by distance and by precision (the samples look real) with every seed, and with fewer steps, but not by much. By recall (nothing is left out) their seeds overlap. The GAN is ahead of the plain DDPM by distance and precision, and behind flow matching by all three measures, with every seed. Against the velocity its distances and precisions overlap, and its recall is lower. And the GAN is more than a hundred times faster at sampling: one pass instead of 50 explains a factor of 50; the rest is a smaller, simpler network. (The diffusion models sample equally fast; that their milliseconds differ is again the machine's doing.)
+# Flow matching is ahead of the velocity by distance and by precision (the samples look real) with every seed, and with fewer steps, but not by much. By recall (nothing is left out) their seeds overlap. The GAN is ahead of the plain DDPM by distance and precision, and behind flow matching by all three measures, with every seed. (The times are not quite equal: 90 to 100 seconds for flow matching, 85 to 91 for the GAN. By distance the closest two seeds, 4.56 and 4.82, are so near that this may matter; by precision and recall the gaps are larger.) Against the velocity its distances and precisions overlap, and its recall is lower. And the GAN is more than a hundred times faster at sampling: one pass instead of 50 explains a factor of 50; the rest is a smaller, simpler network. (The diffusion models sample equally fast; that their milliseconds differ is again the machine's doing.)
 #
 # So which is better? With these few minutes of training it depends on the recipe: *diffusion* is on both sides of the GAN.
 #
@@ -1534,7 +1535,7 @@ plots.rows({name: x.clamp(-1, 1) for name, x in sheets.items()})
 # 1. **Blind to time.** Give `InThePlane` $t = 0$ always. What happens to the ring? Which steps suffer most?
 # 2. **Stretch.** Train the plane with data ten times as large. What has to change?
 # 3. **A walk.** Take two $x_T$, go from one to the other along an arc (`slerp`, lecture 03), and sample each with DDIM. Compare with the GAN's walk.
-# 4. **Noise twice.** Run DDIM backwards: from a real picture to its $x_T$, with `ddim_step` from $s$ to $t$. Does it come back? In how many steps?
+# 4. **Noise twice.** Run DDIM backwards: from a real picture to its $x_T$, with `ddim_step` from $s$ to $t$. (Take the picture as index 0: $-1$ works only as the end of a step.) Does it come back? In how many steps?
 # 5. **Your own mask.** `inpaint` with hair as the mask. What does `repeats=1` do that `repeats=5` does not?
 # 6. **One change at a time.** Between the plain DDPM and the velocity of section 10 three things change: the prediction, the schedule, the weights of the loss. Build the rows between them with `DiffusionStep`. Which change matters?
 #
