@@ -187,7 +187,7 @@ figures.density_in_the_plane({"a Gaussian": gaussian2d}, points, samples2d)
 # %% [markdown]
 # ## 4 · Key idea: noise through a network
 #
-# A Gaussian is easy to sample from, but too simple. A large enough network can approximate any continuous function, but it is deterministic. So combine the two: **draw
+# A Gaussian is easy to sample from, but too simple. A large enough network can approximate any continuous function on a bounded region, but it is deterministic. So combine the two: **draw
 # simple noise $z$ and send it through a network $g$**. Then $g(z)$ is random, and its distribution can be
 # as complicated as $g$ is. The figure shows Gaussian noise with a grid drawn over it, and what three networks with fixed random weights make of both. Nothing is trained.
 
@@ -644,7 +644,7 @@ assert abs(by_mmd[floor]) < 0.003 and max(by_line[floor], by_network[floor]) < 0
 # brighter on average. The network can use more than means, and it finds something that gives the pictures of all three samplers away.
 #
 # **When does a classifier fail?** When it is blind to what is wrong. Without the clipping, the Gaussian has
-# the same mean and the same covariance as the data, and a linear classifier fitted by least squares uses nothing else.
+# the same mean and the same covariance as the data, up to chance, and a linear classifier fitted by least squares uses nothing else.
 
 # %% tags=["quality"]
 halves = [torch.cat([real[i::2], gaussian_samples[i::2]]) for i in (0, 1)]

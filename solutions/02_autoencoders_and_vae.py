@@ -506,7 +506,7 @@ plots.rows(
 # %% [markdown]
 # Strictly, `decode(noise)` is the *mean* of $p(x \mid z) = \mathcal N(\hat x, I)$. A sample of the model adds noise of standard deviation 1, as in the fourth row. Like most papers, we show means from here on.
 #
-# The **Fréchet distance** compares mean and covariance of a small network's features of faces (lecture 05). Its floor is the distance of as many other real faces. For a fair comparison we draw the VAE's codes twice: from its prior, and from a Gaussian with full covariance fitted to them.
+# The **Fréchet distance** compares mean and covariance of a small network's features of faces (lecture 05). Its floor is the distance of as many other real faces. For a fair comparison we draw the VAE's codes twice: from its prior, and from a Gaussian with full covariance fitted to the codes of the training faces.
 
 # %%
 net = metrics.FeatureNet("peeps")
@@ -692,7 +692,7 @@ figures.manifold(report, columns=12, reach=12)
 
 # %% [markdown]
 # This map reaches about as far as the codes of real faces. The orange circle holds 86 % of the prior. The standard deviation of the codes is 5 to 6 times that of the prior, for the reason given above.
-# So the decoder can draw many heads (46 of 47 among the reconstructions, 41 on this map), but the model *samples* few: a map of the prior shows 11.
+# So the decoder can draw many heads (the classifier names 46 of 47 among the reconstructions, 41 on this map), but the model *samples* few: on a map of the prior it names 11.
 
 # %%
 sliders.latent_plane(report)
@@ -914,7 +914,7 @@ reddest["left out"] = sunset.floats()[:10]
 plots.rows(reddest)
 
 # %% [markdown]
-# Even far outside the prior hardly any sky is red: none up to 3 σ, and at 4 σ at most a few of 4,000. The "reddest" ones fade from blue to grey, white and yellow, and at 4 σ they fall into coloured grains. None looks like the skies that were left out.
+# Even far outside the prior hardly any sky is red: none up to 3 σ, and at 4 σ at most a few of 4,000. The "reddest" ones fade from blue to grey, white and yellow, and at 4 σ they fall into coloured grains. None looks like the red skies among those that were left out.
 # This does not refute the report, whose film and network were others. But a finding like this needs a number, and a definition of how it was counted.
 #
 # ## 10 · A judge for the reconstruction: VAE/GAN and IntroVAE

@@ -557,7 +557,7 @@ for name, faces, features in (
 plots.rows(nearest)
 
 # %% [markdown]
-# So the nearest training picture is no evidence by itself. It *is* evidence about a model that has seen little. In the stored runs of section 2 the search is in pixels; the drawer holds the training set (of 2,000 faces only 500) and as many unseen pictures, so ½ is what innocence gives:
+# So the nearest training picture is no evidence by itself. It *is* evidence about a model that has seen few pictures, each of them often (as in section 2, these two change together here). In the stored runs of section 2 the search is in pixels; the drawer holds the training set (of 2,000 faces only 500) and as many unseen pictures, so ½ is what innocence gives:
 
 # %%
 by_search = {}

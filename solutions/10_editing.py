@@ -406,7 +406,7 @@ sliders.inversion(x[:1], stops, lambda y: f"{decibels(y, x[:1]).item():.1f} dB")
 # %% [markdown]
 # ## 3 · The noise
 #
-# StyleGAN's noise maps are inputs too. At 1024 × 1024 they have 2,796,176 numbers, for a picture of 3,145,728 numbers. Image2StyleGAN++ (Abdal and others 2020) therefore also optimises the noise, and reports errors that are far smaller. But then part of the picture is stored in the *noise*, and no direction of W can edit that part. StyleGAN2's projector (Karras and others 2020) discourages this with a penalty. In a picture, neighbouring pixels are correlated; in white noise they are not:
+# StyleGAN's noise maps are inputs too. In StyleGAN2, at 1024 × 1024, they have 2,796,176 numbers, for a picture of 3,145,728 numbers. Image2StyleGAN++ (Abdal and others 2020) therefore also optimises the noise, and reports errors that are far smaller. But then part of the picture is stored in the *noise*, and no direction of W can edit that part. StyleGAN2's projector (Karras and others 2020) discourages this with a penalty. In a picture, neighbouring pixels are correlated; in white noise they are not:
 #
 # $$R(n) = \sum_{\text{scales}} \Big( \big(\operatorname{mean}(n \cdot n_{\to})\big)^2 + \big(\operatorname{mean}(n \cdot n_{\downarrow})\big)^2 \Big),$$
 #
