@@ -223,7 +223,7 @@ def cosine_betas(T, s=0.008):
 cosine_betas = check("ddpm.cosine_betas", cosine_betas)
 
 # %% [markdown]
-# `Diffusion(betas)` of this course holds a schedule and all that follows from it: `.beta`, `.alpha_bar`, and `.snr`, the **signal-to-noise ratio** $\bar\alpha_t / (1 - \bar\alpha_t)$, the variance of the picture over that of the noise. Compare both schedules with numbers from their authors' code:
+# `Diffusion(betas)` of this course holds a schedule and all that follows from it: `.beta`, `.alpha_bar`, and `.snr`, the **signal-to-noise ratio** $\bar\alpha_t / (1 - \bar\alpha_t)$, the variance of the picture over that of the noise (for pictures of variance 1). Compare both schedules with numbers from their authors' code:
 
 # %%
 chain, cosine = Diffusion(linear_betas(1000)), Diffusion(cosine_betas(1000))
@@ -275,11 +275,11 @@ figures.chain_strip(ends, many)
 sliders.short_chains(boot, chains, seed(3))
 
 # %% [markdown]
-# In a single noising you hardly see the boot. In the average of 100 you do: faintly with T = 500, plainly with T = 300 and less, and not at all with T = 1000. A network sees millions of noisy pictures in training, and learns to use this trace.
+# In a single noising you hardly see the boot, except with T = 100. In the average of 100 you do: faintly with T = 500, plainly with T = 300 and less, and not at all with T = 1000. A network sees millions of noisy pictures in training, and learns to use this trace.
 #
 # ### Exercise 4 · Spot the bug: noise that the model has never seen
 #
-# A network trained with T = 100 always finds a faint picture in $x_T$. Then we sample from pure noise, which it has never seen, and the pictures can come out grey and dull. (Large models had the same flaw to a smaller degree: Lin and others 2024.) The code, adapted from tutorials that shorten the chain this way:
+# A network trained with T = 100 always finds 60 % of the picture's size in $x_T$. Then we sample from pure noise, which it has never seen, and the pictures can come out grey and dull. (Large models had the same flaw to a smaller degree: Lin and others 2024.) The code, adapted from tutorials that shorten the chain this way:
 
 # %%
 print(inspect.getsource(ddpm.short_betas_as_published))
@@ -1458,7 +1458,7 @@ plots.rows({name: pictures[:10].clamp(-1, 1) for name, pictures in middle.items(
 # %% [markdown]
 # With ten steps the distances are 2.53 for pixels and 2.64 for codes: *about equal* quality in less than half of the time (one run of each; a small difference may be the seed's). With 50 steps pixels are better in this run, and codes have not improved since 20. Where they end depends on the autoencoder, and on how long each network was trained: for codes 2,500 steps, for pixels 4,000.
 #
-# On pictures this small the gain is small, too: the U-Net of section 4 already folds its pixels. At 512 × 512 a code has 48 times fewer numbers than the picture; this is what lets such a model run on a home computer. Stable Diffusion also *reads*: a text encoder turns the words into vectors, and in the blocks of the U-Net each position of the feature map attends to these vectors (**cross-attention**: the queries come from the picture, keys and values from the condition). Rombach and others call the encoder of the condition $\tau_\theta$; another kind of condition, such as a layout of boxes, gets another one. DALL·E 2 and Midjourney, often named beside Stable Diffusion, are operated as services.
+# On pictures this small a code has only four times fewer numbers than the picture (256 and 1,024), and the U-Net of section 4 already folds its pixels. In Stable Diffusion, at 512 × 512, a code has 48 times fewer; this is what lets such a model run on a home computer. Stable Diffusion also *reads*: a text encoder turns the words into vectors, and in the blocks of the U-Net each position of the feature map attends to these vectors (**cross-attention**: the queries come from the picture, keys and values from the condition). Rombach and others call the encoder of the condition $\tau_\theta$; another kind of condition, such as a layout of boxes, gets another one. DALL·E 2 and Midjourney, often named beside Stable Diffusion, are operated as services.
 #
 # ## 10 · Diffusion against GAN
 #

@@ -232,7 +232,7 @@ if full:
 plots.bars(reached, "log-likelihood of test digits, nats")
 
 # %% [markdown]
-# The changes of contrastive divergence are not the gradient of any function (Sutskever and Tieleman 2010). Still contrastive divergence ends at −20.80 nats a digit where the exact gradient ends at −20.76 (independent pixels: −24.9), in about a third of the time.
+# The changes of contrastive divergence are not the gradient of any function (Sutskever and Tieleman 2010). Still contrastive divergence ends at −20.80 nats a digit where the exact gradient ends at −20.76 (independent pixels: −24.9), in less than half of the time.
 #
 # Hinton, Osindero and Teh (2006) stacked such machines and gave the top one ten more visible units, one for each digit. To sample a five, hold the unit "5" on, start the other units from coin tosses, and let the top machine go up and down. This was one of the first networks that drew what a label asked for. Here the judge is a support vector machine on pixels. **After how many steps does the judge read the requested digit in most of the pictures?**
 
@@ -1000,7 +1000,7 @@ print(f"seconds a picture: {seconds[False]:.3f} and {seconds[True]:.3f}")
 assert torch.equal(sampled[False], sampled[True]) and seconds[True] < seconds[False]
 
 # %% [markdown]
-# The tokens are the same, and so are the logits up to the rounding of float32. With the cache, one place is computed instead of 41, but the time falls only to about a seventh; a likely reason is that one place at a time does not keep a processor busy.
+# The tokens are the same, and so are the logits up to the rounding of float32. With the cache, one place is computed instead of 41, but the time falls by a much smaller factor; a likely reason is that one place at a time does not keep a processor busy.
 #
 # ### Guidance, and a network that reads its own pictures
 #
@@ -1182,9 +1182,7 @@ for w in (2.0, 1.0):
     print(f"± {gain.std() / m**0.5:.2f} to the facts found")
 lines = {f"w = {w:g}": [mean[w, p] for p in passes] for w in (2.0, 1.0)}
 lines |= {"floor": [floor] * 4, "rebuilt from tokens": [scores["rebuilt from tokens"].mean] * 4}
-figure = plots.curves(passes, lines, "passes", "share of the facts", xticks=passes, ylim=(0, 1))
-figure.axes[0].legend(loc="lower right", ncols=2)
-figure
+plots.curves(passes, lines, "passes", "share of the facts", xticks=passes, ylim=(0, 1))
 
 # %% [markdown]
 # A single pass finds as many facts as eight, within the standard error (± 0.02), with guidance and without: each token is conditioned on a full sentence, so the places agree although they do not see each other. And if the sentence says nothing? The next cell changes only the sentence, at $w = 1$, and measures the Fréchet distance to real faces:
@@ -1310,7 +1308,7 @@ figures.word_maps(who[0], heard[first], [spoken[i] for i in first], even)
 #
 # ## 10 · All on the same sentences
 #
-# Now every method that draws from a sentence gets the same test sentences, which mention all five facts. The judge counts the facts, and the Fréchet distance says how far the pictures are from real faces. The reference value for the distance is as many training faces against the same test faces. A method can come below it: it gets the sentences of the very test people, so heads and skins occur as often as among them, while the training faces are other people without the held-out pairs. "Rebuilt from tokens" shows the very people of the test set. ± is the standard error for the facts, and for the distance the spread if the pictures are resampled with replacement. Times are CPU milliseconds for one picture, in batches of 50. The pictures of StackGAN's second stage are averaged to 32 × 32 pixels, so that all are compared at one size. The masked network takes 8 passes; both transformers sample with $w = 2$, the next-token network within the nucleus $p = 0.9$, and once more with $w = 1$ and the same nucleus.
+# Now every network that was trained to draw faces from a sentence gets the same test sentences, which mention all five facts. The judge counts the facts, and the Fréchet distance says how far the pictures are from real faces. The reference value for the distance is as many training faces against the same test faces. A method can come below it: it gets the sentences of the very test people, so heads and skins occur as often as among them, while the training faces are other people without the held-out pairs. "Rebuilt from tokens" shows the very people of the test set. ± is the standard error for the facts, and for the distance the spread if the pictures are resampled with replacement. Times are CPU milliseconds for one picture, in batches of 50. The pictures of StackGAN's second stage are averaged to 32 × 32 pixels, so that all are compared at one size. The masked network takes 8 passes; both transformers sample with $w = 2$, the next-token network within the nucleus $p = 0.9$, and once more with $w = 1$ and the same nucleus.
 
 
 # %%
@@ -1435,7 +1433,7 @@ kinds = ["together in training", "never together"]
 figures.pairs_of_shares(pairs, kinds, "share of pictures with both head and skin")
 
 # %% [markdown]
-# In both sentences the skin was changed, so the change alone does not explain the difference. For the next-token network it is large. A possible explanation is that in training the tokens of such a head were never followed by those of this skin. It is not tested here. The masked network loses much less: 0.10 ± 0.03 in this run, and 0.06 ± 0.03 with the next seed. Both are two to three standard errors above 0: some loss is likely, but its size is uncertain.
+# In both sentences the skin was changed, so the change alone does not explain the difference. For the next-token network it is large. A possible explanation is that in training the tokens of such a head were never followed by those of this skin. It is not tested here. The masked network loses much less: 0.10 ± 0.03 in this run, and 0.06 ± 0.03 with the next seed. The first is more than three standard errors above 0, the second about two: some loss is likely, but its size is uncertain.
 #
 # ### Say it
 #
@@ -1455,9 +1453,9 @@ sliders.say_it(
 # %% [markdown]
 # ## What this lecture leaves out
 #
-# Not mentioned: AttnGAN; the fine-tuning of deep belief networks; CM3Leon's retrieval, infilling and instruction tuning; Muse's second network, which raises the resolution; text encoders trained on the web (T5), from which large systems get their knowledge of words; StyleGAN-T.
+# Left out: AttnGAN; the fine-tuning of deep belief networks; CM3Leon's retrieval, infilling and instruction tuning; Muse's second network, which raises the resolution; text encoders trained on the web (T5), from which large systems get their knowledge of words; StyleGAN-T.
 #
-# All networks were trained for minutes on one CPU core; their cards say how long. The order of the methods in the table holds for these trainings, with one seed each, and may change with others. They are not of equal length: the masked network took 5,000 steps, the latent flow 4,000, the next-token network 1,500, StackGAN's first stage 6,000, its second 2,000. More steps do not always help: after 5,000 steps the next-token network knew its training faces by heart (0.11 nats a token in training, 0.48 after 1,500) and drew fewer facts (58 instead of 63 %, a difference of about two standard errors, on the 129 people with whom this number of steps was chosen). It has also read only a sixth as many sentences for drawing as the masked one (24,000 and 144,000): it had fewer steps, and half of each batch went into drawing without a sentence and into captions.
+# All networks were trained for minutes on one CPU core; their cards say how long. The order of the methods in the table holds for these trainings, with one seed each, and may change with others. They are not of equal length: the masked network took 5,000 steps, the latent flow 4,000, the next-token network 1,500, StackGAN's first stage 6,000, its second 2,000. More steps do not always help: after 5,000 steps the next-token network knew its training faces by heart (0.11 nats a token in training, 0.48 after 1,500; the 0.43 of section 6 are for full sentences) and drew fewer facts (58 instead of 63 %, a difference of about two standard errors, on the 129 people with whom this number of steps was chosen). It has also read only a sixth as many sentences for drawing as the masked one (24,000 and 144,000): it had fewer steps, and half of each batch went into drawing without a sentence and into captions.
 #
 # | system | its idea, in this lecture | what was measured here |
 # |---|---|---|
