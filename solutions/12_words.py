@@ -448,7 +448,7 @@ if full:
     assert left["the place"][0] < 0.9
 
 # %% [markdown]
-# Without any attention to its word, the digit is read in 80 % of the pictures instead of 87 %. If *only* the words of the place can be attended to, it is still 76 %. The vectors of "left" or "top" come from an LSTM that has read the whole caption, and they carry the digit. So a share of attention says where the network takes its information from, not which word the information is about. Hiding the place does harm: the network was trained to look there.
+# Without any attention to its word, the digit is read in 80 % of the pictures instead of 87 %. If *only* the words of the place can be attended to, it is still 76 %. The vectors of "left" or "top" come from an LSTM that has read the whole caption, and they carry the digit. So a share of attention says where the network takes its information from, not which word the information is about. Hiding the place does harm; a likely reason is that the network was trained to look there.
 #
 # The pictures of alignDRAW for photographs were blurred, like those of the autoencoders of lecture 02, and the paper sharpens them with a GAN. On the faces of this course this network drew only blurred shapes; it is not run here.
 
@@ -1000,7 +1000,7 @@ print(f"seconds a picture: {seconds[False]:.3f} and {seconds[True]:.3f}")
 assert torch.equal(sampled[False], sampled[True]) and seconds[True] < seconds[False]
 
 # %% [markdown]
-# The tokens are the same, and so are the logits up to the rounding of float32. With the cache, one place is computed instead of 41, but the time falls by a much smaller factor; a likely reason is that one place at a time does not keep a processor busy.
+# The tokens are the same, and so are the logits up to the rounding of float32. With the cache, the number of computed places falls by a factor of 41, but the time falls by a much smaller factor; a likely reason is that one place at a time does not keep a processor busy.
 #
 # ### Guidance, and a network that reads its own pictures
 #
@@ -1373,7 +1373,7 @@ plots.rows(found | {"real": real[:8]})
 # - **Face**: compare each method with the floor and with "rebuilt from tokens". The tokens keep the expression of most faces, so where a method stays at the floor, the tokens are not the reason. The expression is a matter of few pixels and of one word in a sentence.
 # - **Glasses and beard**: there are two floors: always "no" (the grey picture, 0.60 and 0.79), and drawing them as often as they occur but at random (another's sentence, 0.52 and 0.68). Only a share clearly above the higher floor, by two standard errors (0.04) or more, shows by itself that a method reads. Otherwise the share does not decide: a method that draws beards at random in 10 % of its pictures would be right in 73 %, and one that reads but draws too many may fall below 68 %. How often each method draws them is not measured here.
 # - **Fréchet distance** ranks the methods in another order than the facts. A distance between two sets of pictures does not know which picture was drawn for which sentence: the next-token network is nearer to real faces than the latent flow, and finds fewer facts. Differences of one or two ± are not a ranking: the masked network (3.5 ± 0.2) and the training faces (3.8 ± 0.2) cannot be told apart.
-# - **Time**: each stage of StackGAN is a single forward pass (0 ms means less than half a millisecond). With guidance the next-token network is slower because it is run twice for each token, and the masked network computes all places in each pass.
+# - **Time**: each stage of StackGAN is a single forward pass (if your machine prints 0 ms, it is less than half a millisecond). With guidance the next-token network is slower because it is run twice for each token, and the masked network computes all places in each pass.
 #
 # ### Never together
 #
@@ -1459,7 +1459,7 @@ sliders.say_it(
 #
 # | system | its idea, in this lecture | what was measured here |
 # |---|---|---|
-# | deep belief network, 2006 | a label is ten more pixels | exact likelihood; share of requested digits over steps |
+# | deep belief network, 2006 | a label is ten more pixels | exact likelihood of one small machine without labels; share of requested digits over steps |
 # | alignDRAW, 2016 | attention to words while painting | place and digit by judges; pairs never together; words hidden from the attention |
 # | StackGAN, 2017 | a discriminator that reads; conditioning augmentation; two stages | facts found; where variety comes from; what the second stage adds |
 # | VQ-VAE, 2017; Jukebox, 2020 | a picture as tokens | three codebooks and their usage |
