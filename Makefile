@@ -1,6 +1,6 @@
 # make lab         opens the course in JupyterLab
 # make test        proves that all of it works
-# make lectures    runs all lectures at laptop scale; keeps their pictures, times and qualities
+# make lectures    runs all lectures at laptop scale, twice; keeps their pictures, times and qualities
 # make class       a JupyterHub on this machine, to see what a class will see
 # make address TO=https://github.com/YOU/COPY   gives a copy its address, everywhere
 # make benchmark   measures speed beside other libraries

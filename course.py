@@ -2,7 +2,7 @@
 
     lab         opens the course in JupyterLab; `lab FILE` opens one notebook
     test        proves that all of it works
-    lectures    runs all lectures at laptop scale; keeps their pictures, times and qualities
+    lectures    runs all lectures at laptop scale, twice; keeps their pictures, times and qualities
     class       a JupyterHub on this machine, to see what a class will see
     address     `address https://github.com/YOU/COPY` gives a copy its address, everywhere
     benchmark   measures speed beside other libraries

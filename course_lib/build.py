@@ -40,6 +40,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 SIZE_LIMIT = 3_000_000  # bytes of a solved notebook
 LIMITS = {"minutes": 10, "gigabytes": 4}  # of one lecture at laptop scale
+# an x86 processor with AVX2 and without bfloat16; others do not know the last two
 ORDINARY = {"COURSE_BFLOAT16": "off", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 METADATA = {

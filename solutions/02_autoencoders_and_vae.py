@@ -914,7 +914,7 @@ reddest["left out"] = sunset.floats()[:10]
 plots.rows(reddest)
 
 # %% [markdown]
-# Even far outside the prior hardly any sky is red: none up to 3 σ, and at 4 σ at most a few of 4,000. The "reddest" ones fade from blue to grey, white and yellow, and at 4 σ they fall into coloured grains. None looks like the red skies among those that were left out.
+# Even far outside the prior hardly any sky is red: in this run none up to 3 σ, and 2 of 4,000 at 4 σ. The "reddest" ones fade from blue to grey, white and yellow, and at 4 σ they fall into coloured grains. None looks like the red skies among those that were left out.
 # This does not refute the report, whose film and network were others. But a finding like this needs a number, and a definition of how it was counted.
 #
 # ## 10 · A judge for the reconstruction: VAE/GAN and IntroVAE

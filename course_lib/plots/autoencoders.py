@@ -31,7 +31,10 @@ MOST = 100  # pictures a side, at most: each is a pass through a decoder
 
 
 def variance_kept(kept: Float[Tensor, " k"], needed: int, guess: Any = None) -> Figure:
-    """Share of the variance that the first 1 … k principal components keep; needed: for 90 %."""
+    """Share of the variance that the first 1 … k principal components keep, 0 to 1.
+
+    needed: how many of them keep 90 %, 1 to k.
+    """
     kept = reals("kept", kept)
     whole("needed", needed, most=len(kept))
     figure, axes = subplots(figsize=(6, 3.2))
