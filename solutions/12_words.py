@@ -261,7 +261,10 @@ for steps in (0, 1, 10, 100):
     found[steps] = (read == wanted).double().mean().item()
 most = [steps for steps, share in found.items() if share > 0.5]
 print(guess.reveal(str(most[0]) if most and most[0] in (1, 10) else "never"))
-print("requested digit read after", ", ".join(f"{s}: {f:.0%}" for s, f in found.items()), "steps")
+print(
+    "requested digit read:",
+    ", ".join(f"{f:.0%} after {name}" for name, f in zip(drawn, found.values(), strict=True)),
+)
 print(f"on real digits this judge is right in {reader.score(y.numpy(), truth.numpy()):.1%}")
 print(f"the network itself names {(net.classify(y) == truth).double().mean():.1%} of real digits")
 if full:
