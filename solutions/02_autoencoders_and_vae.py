@@ -596,7 +596,7 @@ sliders.morph(vae, x_test[:40])
 # ### What each term does
 #
 # With 2 latents you can see the whole code. Train five small dense VAEs with five values of β. In the upper row of the figure below, the dots are the codes of held-out faces (those beyond ±5 are not shown), and the circle of radius 2 holds 86 % of the prior.
-# The lower row shows what a grid of codes decodes to, the outermost at ±2.5 (its axes are exact to half a picture).
+# The lower row shows what a grid of codes decodes to, the outermost at ±2.5.
 #
 # **Suppose that the KL of such a model is 0.01 nats. What do 64 of its samples show?**
 
@@ -914,7 +914,7 @@ reddest["left out"] = sunset.floats()[:10]
 plots.rows(reddest)
 
 # %% [markdown]
-# Even far outside the prior hardly any sky is red: in this run none up to 3 σ, and 2 of 4,000 at 4 σ. The "reddest" ones fade from blue to grey, white and yellow, and at 4 σ they fall into coloured grains. None looks like the red skies among those that were left out.
+# Even far outside the prior hardly any sky is red: in this run none of 4,000, even at 4 σ (in another run two were). The "reddest" ones fade from blue to grey and white, and at 3 and 4 σ they fall into coloured grains. None looks like the red skies among those that were left out.
 # This does not refute the report, whose film and network were others. But a finding like this needs a number, and a definition of how it was counted.
 #
 # ## 10 · A judge for the reconstruction: VAE/GAN and IntroVAE

@@ -78,12 +78,19 @@ def _vae(name: str, model: Any) -> Any:
 
 
 @torch.no_grad()
-def decoded_plane(model: Any, n: int, reach: float) -> np.ndarray:
-    """One sheet of the n × n pictures that a grid of 2-D codes in [-reach, reach] decodes to."""
+def decoded_plane(
+    model: Any, n: int, reach: float
+) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """One sheet of the n × n pictures that a grid of 2-D codes in [-reach, reach] decodes to.
+
+    And where it ends, as `imshow` wants its extent: the outermost codes are half a picture inside.
+    """
     _vae("model", model), whole("n", n, most=MOST), number("reach", reach, above=0)
     side = torch.linspace(-reach, reach, n)
     y, x = torch.meshgrid(-side, side, indexing="ij")  # up is up
-    return as_sheet(model.decode(torch.stack([x, y], dim=-1).reshape(-1, 2)), n, gap=0)
+    sheet = as_sheet(model.decode(torch.stack([x, y], dim=-1).reshape(-1, 2)), n, gap=0)
+    end = reach * n / max(n - 1, 1)
+    return sheet, (-end, end, -end, end)
 
 
 def code_planes(
@@ -92,10 +99,9 @@ def code_planes(
     """For VAEs with 2 latents: the codes μ of real pictures; below, what the plane decodes to."""
     named("models", models, _vae), pictures("x", x), number("reach", reach, above=0)
     whole("faces", faces, most=MOST)
-    sheets = [decoded_plane(model, faces, reach) for model in models.values()]
+    sheets, extents = zip(*(decoded_plane(m, faces, reach) for m in models.values()), strict=True)
     side = len(sheets[0]) * max(1, 192 // len(sheets[0]))  # dots
     figure = canvas(55 + len(models) * (side + 12), 2 * side + 95)
-    extent = (-reach, reach, -reach, reach)
     for i, (name, model) in enumerate(models.items()):
         with torch.no_grad():
             mu, _ = model.encode(x)
@@ -107,7 +113,8 @@ def code_planes(
         above.set(xlim=(-2 * reach, 2 * reach), ylim=(-2 * reach, 2 * reach))
         above.set_title(f"{name}\n{outside:.0%} outside radius 2", fontsize=9)
         below = in_dots(figure, left, 22, side, side)
-        below.imshow(sheets[i], vmin=0, vmax=1, extent=extent, interpolation="nearest")
+        below.imshow(sheets[i], vmin=0, vmax=1, extent=extents[i], interpolation="nearest")
+        below.locator_params(nbins=5)  # none at the ends, where those of two panels would meet
         for plane in (above, below):
             plane.spines[:].set_visible(False)
             plane.tick_params(labelsize=7, labelleft=i == 0)
@@ -204,7 +211,7 @@ def manifold(model: Any, columns: int = 15, reach: float = 2.5) -> Figure:
     Each pixel is one dot. The circle holds 86 % of the prior: radius 2.
     """
     whole("columns", columns, most=MOST)
-    sheet, extent = decoded_plane(model, columns, reach), (-reach, reach, -reach, reach)
+    sheet, extent = decoded_plane(model, columns, reach)
     side, margin = len(sheet), 55
     figure = canvas(side + margin + 5, side + margin + 5)
     axes = in_dots(figure, margin, margin, side, side)

@@ -50,7 +50,7 @@ def morph(model: Any, x: Float[Tensor, "n c h w"]) -> ipywidgets.VBox:
 def beta_planes(models: Mapping[str, Any], x: Float[Tensor, "n c h w"]) -> ipywidgets.VBox:
     """What the plane of 2-D codes decodes to, under the β that one chooses."""
     pictures("x", floats("x", x)), named("models", models, _check_model)
-    sheets = {name: figures.decoded_plane(model, 8, 2.5) for name, model in models.items()}
+    sheets = {name: figures.decoded_plane(model, 8, 2.5)[0] for name, model in models.items()}
     figure, axes = plt.subplots(figsize=(3.6, 3.6))
     image = axes.imshow(next(iter(sheets.values())), vmin=0, vmax=1)
     plots.bare(axes)
@@ -73,8 +73,8 @@ def latent_plane(model: Any, reach: float = 2.5) -> ipywidgets.VBox:
     _check_model("model", model), number("reach", reach, above=0)
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.2))
     plt.close(figure)
-    extent = (-reach, reach, -reach, reach)
-    left.imshow(figures.decoded_plane(model, 9, reach), vmin=0, vmax=1, extent=extent)
+    sheet, extent = figures.decoded_plane(model, 9, reach)
+    left.imshow(sheet, vmin=0, vmax=1, extent=extent)
     (marker,) = left.plot(0, 0, "o", color=plots.MODEL, markersize=9, markeredgecolor="white")
     shown = right.imshow(np.zeros((1, 1)), vmin=0, vmax=1)
     for ax in (left, right):
