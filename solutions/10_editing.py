@@ -1237,12 +1237,12 @@ if full:
     for a, b in zip(of_texture[alone], of_texture[with_patches], strict=True):
         assert abs(a - b) < 0.03
     assert 2 * max(sharp[alone]) < min(sharp[with_both])
-    assert max(sharp[with_both]) < metrics.sharpness(x_swap).mean() / 2
+    assert max(sharp[with_both]) < metrics.sharpness(x_swap).mean() * 2 / 3
     assert max(near[with_both]) < min(near[alone]) - 3
     assert max(head_kept[with_both]) < min(head_kept[alone]) - 0.15
 
 # %% [markdown]
-# The patches alone change almost nothing here. After 80 steps, the loss of the patch discriminator is still almost that of guessing. A discriminator that cannot tell the two cases apart has little to teach, and the swapped pictures follow the texture's person as much as without it. Both discriminators together have a strong effect, but not the intended one. The pictures become more than twice as sharp, though still less than half as sharp as people. In exchange the reconstruction loses several dB, and about half as many heads survive (30 to 38 % instead of 70 %). Whether the swapped picture then follows the texture's person more or less than before depends on the seed. So at this size and in so few steps, the paper's losses sharpen, but do not reliably separate texture from structure better: they did with one seed of three. The separation was there before them, and it is partial (0.45 against 0.31). How much of it InstanceNorm brings was not measured: that needs a model without the norm. The paper trains much longer, on photographs of 256 pixels a side and more. Whether its losses could replace the norm after a longer training was not measured here.
+# The patches alone change almost nothing here. After 80 steps, the loss of the patch discriminator is still almost that of guessing. A discriminator that cannot tell the two cases apart has little to teach, and the swapped pictures follow the texture's person as much as without it. Both discriminators together have a strong effect, but not the intended one. The pictures become more than twice as sharp, but stay far below people (at 0.36 to 0.40; another run of the same cells, computed in float32, reached 0.50, people have 0.96). In exchange the reconstruction loses several dB, and about half as many heads survive (30 to 38 % instead of 70 %). Whether the swapped picture then follows the texture's person more or less than before depends on the seed. So at this size and in so few steps, the paper's losses sharpen, but do not reliably separate texture from structure better: they did with one seed of three. The separation was there before them, and it is partial (0.45 against 0.31). How much of it InstanceNorm brings was not measured: that needs a model without the norm. The paper trains much longer, on photographs of 256 pixels a side and more. Whether its losses could replace the norm after a longer training was not measured here.
 #
 # ## 9 · Pictures from label maps
 #
