@@ -86,6 +86,7 @@ def test_every_training_fits_into_the_memory_of_a_gpu_and_waits_for_nothing(sour
         assert small or found.memory > 16 * found.parameters, found
 
 
+@pytest.mark.everywhere
 @lectures
 def test_every_training_takes_a_step_with_a_few_pictures(source):
     seen = []

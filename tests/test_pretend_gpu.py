@@ -257,4 +257,5 @@ def test_every_notebook_runs_on_it_whole_and_waits_in_no_training_step(path):
     waits = pretend_gpu.play(path, expect)
     once_an_epoch = " _shuffle"  # the order of the pictures goes over between two steps
     assert [w for w in waits if w.in_step and not w.place.endswith(once_an_epoch)] == []
-    assert waits or path.stem.startswith("00")  # it was there: pictures were fetched from it
+    # it was there: pictures were fetched from it; the first two lectures leave all on the CPU
+    assert waits or path.stem.startswith(("00", "01"))

@@ -15,6 +15,7 @@ def card(folder, name: str) -> str:
     return text
 
 
+@pytest.mark.everywhere
 def test_the_faces_are_trained_measured_and_written(elsewhere, capsys):
     styles.style_peeps32(steps=(2, 1, 1, 1), n=20)
     told = (elsewhere / "weights" / "style_peeps32.md").read_text(encoding="utf-8")
@@ -101,6 +102,7 @@ def test_each_of_three_judges_teaches_a_generator(elsewhere, kind):
     pretrained.load_weights(f"style_peeps32_{kind}", net)
 
 
+@pytest.mark.everywhere
 def test_clothes_are_trained_by_class_and_counted_anew(elsewhere):
     styles.big_fashion32(steps=2, n=20)
     assert "standing statistics" in card(elsewhere, "big_fashion32")
