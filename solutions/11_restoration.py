@@ -1090,7 +1090,7 @@ SIGMA = 2.0
 
 def noised(source):
     """x → x + σ ε, with its own source of noise"""
-    return lambda x: x + SIGMA * torch.randn(x.shape, generator=source).to(x)
+    return lambda x: x + SIGMA * torch.randn(x.shape, generator=source).to(x, non_blocking=True)
 
 
 def blur(x, spread):
@@ -1211,7 +1211,7 @@ encoders = {name: load_weights(weights, Filler(24)) for name, weights in encoder
 
 def with_hole(x):
     """What a filler is given, the picture and its hole: (B, 4, 32, 32)"""
-    return torch.cat([x, hole.to(x).expand(len(x), -1, -1, -1)], 1)
+    return torch.cat([x, hole.to(x, non_blocking=True).expand(len(x), -1, -1, -1)], 1)
 
 
 # %% [markdown]

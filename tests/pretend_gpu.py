@@ -127,7 +127,7 @@ def run(func: torch._ops.OpOverload, *args, **kwargs):
     kwargs.pop("pin_memory", None)
 
     bare = tree_map(lambda x: x.raw if isinstance(x, OnDevice) else x, (args, kwargs))
-    result = func(*bare[0], **bare[1])
+    result = NOT_ON_CPU.get(func, func)(*bare[0], **bare[1])
     for x in ours:
         if x.shape != x.raw.shape or x.stride() != x.raw.stride():
             raise NotImplementedError(f"{func} changes the shape of a tensor in place")
@@ -139,6 +139,31 @@ def run(func: torch._ops.OpOverload, *args, **kwargs):
         return known[id(x)] if id(x) in known else OnDevice(x)
 
     return tree_map(wrapped, result)
+
+
+def lstm_cell(inputs, hidden, cx, input_bias=None, hidden_bias=None):
+    """What CUDA computes at once: (h, c, the gates for backward)."""
+    gates = inputs + hidden + sum(b for b in (input_bias, hidden_bias) if b is not None)
+    i, f, g, o = gates.chunk(4, 1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    cy = f * cx + i * g
+    return o * cy.tanh(), cy, torch.cat([i, f, g, o], 1)
+
+
+def lstm_cell_backward(grad_hy, grad_cy, cx, cy, gates, has_bias):
+    """The gradients of the sums before the gates, of cx and of a bias."""
+    i, f, g, o = gates.chunk(4, 1)
+    hy, grad_hy = cy.tanh(), torch.zeros_like(cy) if grad_hy is None else grad_hy
+    grad_c = grad_hy * o * (1 - hy**2) + (0 if grad_cy is None else grad_cy)
+    of_gates = [grad_c * g * i * (1 - i), grad_c * cx * f * (1 - f), grad_c * i * (1 - g**2)]
+    grad = torch.cat([*of_gates, grad_hy * hy * o * (1 - o)], 1)
+    return grad, grad_c * f, grad.sum(0) if has_bias else None
+
+
+NOT_ON_CPU = {
+    aten._thnn_fused_lstm_cell.default: lstm_cell,
+    aten._thnn_fused_lstm_cell_backward_impl.default: lstm_cell_backward,
+}
 
 
 def refuse(func, args: tuple, ours: list, cpu: list, leaves: list) -> None:
@@ -172,6 +197,8 @@ def note_waits(func, args: tuple, kwargs: dict, leaves_device: bool) -> None:
     waits = leaves_device or torch.Tag.data_dependent_output in tags
     if func is aten.copy_.default:  # in either direction: the memory of the CPU is not pinned
         waits = len({type(x) for x in args[:2]}) > 1
+        if isinstance(args[0], OnDevice) and (args[2] if len(args) > 2 else kwargs):
+            waits = False  # non_blocking: CUDA takes a copy of the source, and Python goes on
     elif func in INDEXING:  # a mask is counted, and an index of the CPU is copied
         waits = any(
             x is not None and (x.dtype == torch.bool or not isinstance(x, OnDevice))

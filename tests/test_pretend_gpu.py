@@ -186,6 +186,28 @@ def test_autocast_casts_as_on_cuda():
     assert net[0].weight.grad.dtype == torch.float32
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_an_lstm_is_computed_as_on_the_cpu(bias):
+    found = []
+    for place in (torch.device("cpu"), GPU):
+        torch.manual_seed(0)
+        net = nn.LSTM(3, 4, bias=bias, bidirectional=True)
+        net, x = net.to(place), torch.randn(5, 2, 3).to(place)
+        y, (h, c) = net(x)
+        (y.square().sum() + h.sum() + (c * c).sum()).backward()
+        found.append([v.detach().cpu() for v in (y, h, c, *(p.grad for p in net.parameters()))])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_a_copy_to_it_that_need_not_be_waited_for_is_no_wait():
+    pretend_gpu.WAITS.clear()
+    x = torch.ones(3).to(GPU, non_blocking=True)
+    assert pretend_gpu.WAITS == []
+    x.to("cpu", non_blocking=True)  # there Python could read what has not come yet
+    assert len(pretend_gpu.WAITS) == 1
+
+
 WAITING = {
     "item": lambda x: x[0].item(),
     "if": lambda x: bool(x[0] > 0),

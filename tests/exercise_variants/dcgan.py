@@ -184,7 +184,7 @@ def calling_itself(net, generator=None):
     for p in net.parameters(recurse=False):
         if p.ndim == 4:
             torch.nn.init.trunc_normal_(p, std=0.02, generator=generator)
-    if hasattr(net, "running_mean"):
+    if getattr(net, "running_mean", None) is not None:
         net.weight.data.normal_(1.0, 0.02, generator=generator)
         net.bias.data.zero_()
 

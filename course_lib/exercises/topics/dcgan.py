@@ -178,6 +178,10 @@ CONV2D_SIZE = Exercise(
         _conv(7, 1, 4, 3),
         _conv(224, 7, 2, 3),
         _conv(30, 4, 3, 0, 2),
+        _conv(7, 3, 2, 1),
+        _conv(7, 3, 2),
+        _conv(3, 1, 1, 1),
+        _conv(50, 1, 49),
     ),
 )
 
@@ -1068,6 +1072,40 @@ def _started_again(candidate: Callable) -> dict[str, Any]:
     }
 
 
+class _Own(nn.Module):
+    """Layers that stand in no nn.Sequential, and are used in other ways than DCGAN does."""
+
+    def __init__(self):
+        super().__init__()
+        self.listed = nn.ModuleList([nn.Conv2d(4, 6, 3, groups=2), nn.ConvTranspose2d(4, 6, 3)])
+        self.batch, self.instance = nn.BatchNorm2d(4), nn.InstanceNorm2d(4, affine=True)
+        for parameter in self.parameters():
+            nn.init.constant_(parameter, 3.0)
+        self.listed[0].weight.requires_grad_(False)
+        self.listed[1].eval(), self.batch.eval()
+
+
+def _started_elsewhere(candidate: Callable) -> dict[str, Any]:
+    nets = [_Own() for _ in range(2)]
+    for net in nets:
+        candidate(net, seeded(4))
+    net, new = nets[0], _Own()
+    grouped, transposed = (layer.weight.detach() for layer in net.listed)
+    pairs = zip(*(n.parameters() for n in nets), strict=True)
+    training = [[layer.training for layer in n.modules()] for n in (net, new)]
+    frozen = [[p.requires_grad for p in n.parameters()] for n in (net, new)]
+    return {
+        "convolutions of a list are drawn": bool((transposed.abs() < 1).all()),
+        "a convolution in groups is drawn": bool((grouped.abs() < 1).all()),
+        "filters begin alike": any(torch.equal(w[0], w[1]) for w in (grouped, transposed)),
+        "BatchNorm begins about 1": bool(((net.batch.weight - 1).abs() < 0.5).all()),
+        "InstanceNorm stays": bool((net.instance.weight == 3).all()),
+        "the same seed gives the same weights": all(torch.equal(a, b) for a, b in pairs),
+        "training and evaluation stay": training[0] == training[1],
+        "what is frozen stays frozen": frozen[0] == frozen[1],
+    }
+
+
 INIT_WEIGHTS = Exercise(
     id="dcgan.init_weights",
     title="The first weights of DCGAN",
@@ -1322,6 +1360,24 @@ INIT_WEIGHTS = Exercise(
                 "too.",
                 "statistics of BatchNorm stay": "BatchNorm's running mean and variance have "
                 "changed; it gets new weights and biases, no more.",
+            },
+        ),
+        Probe(
+            "a class with an nn.ModuleList: a convolution in groups, frozen, a transposed one and "
+            "BatchNorm, both in evaluation mode, an InstanceNorm; all numbers are 3",
+            _started_elsewhere,
+            explain={
+                "convolutions of a list are drawn": "A convolution in an nn.ModuleList, in "
+                "evaluation mode, keeps its old weights.",
+                "a convolution in groups is drawn": "A convolution in groups, frozen, keeps its "
+                "old weights.",
+                "filters begin alike": "Two filters of one layer begin with the same numbers.",
+                "BatchNorm begins about 1": "BatchNorm's weights should begin about 1, whatever "
+                "they were before.",
+                "InstanceNorm stays": "InstanceNorm is no BatchNorm: it should stay as it is.",
+                "training and evaluation stay": "Some layers were in evaluation mode and are in "
+                "training mode now, or the other way round.",
+                "what is frozen stays frozen": "`requires_grad` of some weights has changed.",
             },
         ),
     ),

@@ -1650,6 +1650,20 @@ def _neighbours(label: str, n: int, m: int, k: int, shape: tuple[int, ...], seed
     return Probe(label, observe, rtol=1e-3, atol=1e-3)
 
 
+def _of_copies(candidate: Callable) -> dict[str, Any]:
+    """Queries that are among the images, the last of them too; not contiguous, as crops are."""
+    images = normal(70, 1, 4, 4, seed=13).transpose(2, 3)
+    indices, distances = candidate(images[10:], images, 8)
+    indices, distances = torch.as_tensor(indices), torch.as_tensor(distances).double()
+    between = distances[:, 1:] - distances[:, :-1]
+    return {
+        "shapes": f"{tuple(indices.shape)} and {tuple(distances.shape)}",
+        "the copy is found": torch.equal(indices[:, 0].long(), torch.arange(10, 70)),
+        "its distance is 0": bool((distances[:, 0].abs() < 0.02).all()),
+        "nearest first": bool((between >= 0).all()),
+    }
+
+
 NEAREST_NEIGHBOURS = Exercise(
     id="gan.nearest_neighbours",
     title="The training images nearest to a sample",
@@ -1830,6 +1844,16 @@ NEAREST_NEIGHBOURS = Exercise(
         _neighbours("2 queries, 4 images, all of them", 2, 4, 4, (1, 5, 5), seed=7),
         _neighbours("3 other queries, 9 images of 1 × 4 × 4, k = 4", 3, 9, 4, (1, 4, 4), seed=9),
         _neighbours("3 queries, 2,500 images of 1 × 3 × 3, k = 4", 3, 2500, 4, (1, 3, 3), seed=11),
+        Probe(
+            "70 images, the last 60 of them are the queries, k = 8",
+            _of_copies,
+            explain={
+                "the copy is found": "Each query is one of the images, and this one should come "
+                "first: copies are what the exercise looks for.",
+                "its distance is 0": "From a query to its own copy it is 0; rounding should "
+                "neither make a nan of it nor a distance that one can see.",
+            },
+        ),
     ),
 )
 

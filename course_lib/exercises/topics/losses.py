@@ -1038,6 +1038,13 @@ class _Curved(nn.Module):
         return (x.flatten(1) @ self.first).tanh() @ self.second
 
 
+class _Turned(_Curved):
+    """It sees its pictures turned, so that its slope is not contiguous."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(2, 3))
+
+
 def _penalty(
     label: str,
     make: Callable[[], nn.Module],
@@ -1457,6 +1464,11 @@ GRADIENT_PENALTY = Exercise(
             lambda: _Curved(2, 11),
             normal(3, 2, seed=12),
             made=True,
+        ),
+        _penalty(
+            "11 images in double precision, a critic that turns them",
+            lambda: _Turned(6, 14).double(),
+            normal(11, 1, 2, 3, seed=15).double(),
         ),
     ),
 )
@@ -2169,6 +2181,7 @@ BEGAN_UPDATE = Exercise(
         _balance("k = 0.99, L_real = 2, L_fake = 0.1, λ = ½", 0.99, 2.0, 0.1, 0.75, 0.5),
         _balance("k = 0.01, L_real = 0.1, L_fake = 1, λ = 0.1", 0.01, 0.1, 1.0, 0.75, 0.1),
         _balance("k = ½, in balance: L_real = 0.2, L_fake = 0.15", 0.5, 0.2, 0.15),
+        _balance("k = ½, L_real = 0.2, L_fake = 0.1, γ = 0", 0.5, 0.2, 0.1, 0.0),
         _balance(
             "k = ½, L_real = 200, L_fake = 120, γ = 0.4, λ = 0.002", 0.5, 200.0, 120.0, 0.4, 0.002
         ),
@@ -2210,6 +2223,10 @@ def _half_frozen() -> nn.Module:
     layer = _filled(nn.Linear(3, 4))
     layer.bias.requires_grad_(False).grad = None
     return layer
+
+
+def _channels_last() -> nn.Module:
+    return _filled(nn.Conv2d(3, 4, 2)).to(memory_format=torch.channels_last)
 
 
 def _filled(net: nn.Module) -> nn.Module:
@@ -2562,6 +2579,7 @@ CLIP_WEIGHTS = Exercise(
         _clipped("limit 10", 10.0),
         _clipped("limit 0.1, a parameter named `shift`", 0.1, _shifting),
         _clipped("limit 0.1, a Linear layer by itself, its bias frozen", 0.1, _half_frozen),
+        _clipped("limit 0.1, a convolution stored as channels_last", 0.1, _channels_last),
     ),
 )
 

@@ -391,7 +391,7 @@ def _follows_the_noise(candidate: Callable) -> dict[str, Any]:
 
 
 def _in_units_of_sigma(candidate: Callable) -> dict[str, Any]:
-    logvar = torch.linspace(-12, 25, 20).view(2, 10)
+    logvar = torch.linspace(-30, 25, 20).view(2, 10)
     z = candidate(torch.zeros(2, 10), logvar.clone(), normal(2, 10, seed=9))
     return {"z divided by σ": torch.as_tensor(z) / _std(logvar)}
 
@@ -553,7 +553,7 @@ REPARAMETERISE = Exercise(
         _draw("3 images, 5 latents", *(normal(3, 5, seed=s) for s in (1, 2, 3))),
         _draw("one image, 7 latents", *(normal(1, 7, seed=s) for s in (4, 5, 6))),
         Probe(
-            "μ = 0, logvar from −12 to 25",
+            "μ = 0, logvar from −30 to 25",
             _in_units_of_sigma,
             explain={"z divided by σ": _ANY_NUMBER},
         ),
