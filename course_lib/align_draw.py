@@ -341,7 +341,8 @@ class AlignDraw(nn.Module):
         device = self.word.weight.device
         shape = self.steps, len(below("text", text, self.word.num_embeddings, "B", "L")), self.nz
         where = device if generator is None else generator.device
-        return torch.randn(shape, generator=generator, device=where).to(self.word.weight)
+        noise = torch.randn(shape, generator=generator, device=where)
+        return noise.to(self.word.weight, non_blocking=noise.device.type == "cpu")
 
 
 class AlignDrawStep:

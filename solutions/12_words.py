@@ -325,7 +325,7 @@ def batches(g):
     """Digits in new places without end"""
     while True:
         placed = align_draw.placed_digits(32, "train", "seen", g)
-        yield placed.x.to(home), placed.text.to(home)
+        yield placed.x.to(home, non_blocking=True), placed.text.to(home, non_blocking=True)
 
 
 home = device.choose().device
