@@ -101,6 +101,14 @@ EQUIVALENT: dict[str, str] = {
     "align_draw.AlignDraw.align: scores = torch.ones_like(scores) if self.even else scores": (
         "the softmax of equal scores is the same"
     ),
+    "boltzmann.RBM._smaller: hidden = self.hidden < self.visible": (
+        "of two equal sides either may be summed"
+    ),
+    "boltzmann.draw: (finite('p', floats('p', p), wait=True), random_source(generator))": (
+        "only a GPU would wait"
+    ),
+    "boltzmann._units: return "
+    "finite(name, shaped(name, x, 'B', width, like=like), wait=True)": "only a GPU would wait",
 }
 
 

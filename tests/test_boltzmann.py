@@ -3,9 +3,11 @@ from itertools import product
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 from torch.distributions import Bernoulli
 
-from course_lib import data
+from course_lib import boltzmann, data
 from course_lib.boltzmann import RBM, BeliefNetwork, CDStep, cd_gradient, draw, log_odds
 from course_lib.training import train
 
@@ -324,3 +326,362 @@ def test_lifting_goes_through_the_lower_machines_only():
     assert net.lift(v, 1, seeded()).shape == (2, 5)
     joined = net.with_labels(torch.zeros(2, 5), torch.tensor([0, 2]))
     assert joined[:, 5:].tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
+# What is drawn, and the formulas written out
+
+
+def assert_normal(weights, spread):
+    """By three moments: the fourth is 3 times the square of the second, 1.8 times if uniform."""
+    assert weights.mean().item() == pytest.approx(0, abs=0.03 * spread)
+    assert weights.std().item() == pytest.approx(spread, rel=0.03)
+    assert (weights / spread).pow(4).mean().item() == pytest.approx(3, abs=0.3)
+
+
+def test_weights_begin_small_and_normal_and_biases_at_zero():
+    rbm = RBM(300, 200, seeded())
+    assert rbm.W.shape == (300, 200)
+    assert_normal(rbm.W, 0.01)
+    assert torch.equal(rbm.b, torch.zeros(300)) and torch.equal(rbm.c, torch.zeros(200))
+    assert not any(weight.requires_grad for weight in rbm.parameters())
+
+
+def test_the_same_seed_gives_the_same_machines():
+    a, b, other = (RBM(6, 5, seeded(i)).W for i in (0, 0, 1))
+    assert torch.equal(a, b) and not torch.equal(a, other)
+    a, b, other = (BeliefNetwork((6, 5, 4), generator=seeded(i)) for i in (0, 0, 1))
+    for one, same, different in zip(a.machines, b.machines, other.machines, strict=True):
+        assert torch.equal(one.W, same.W) and not torch.equal(one.W, different.W)
+
+
+def test_a_unit_whose_number_is_its_probability_stays_off():
+    # with h on, v' would be on at 0.98; with u_v below a half too
+    W, zero, half = tensor([4.0]), tensor(0.0), tensor([0.5])
+    for moved in cd_gradient(tensor([0.0]), W, zero, zero, half, half):
+        assert not moved.any()
+    for u_h, u_v in ((0.4999, 0.98), (0.5, 0.4999)):
+        moved = cd_gradient(tensor([0.0]), W, zero, zero, tensor([u_h]), tensor([u_v]))
+        assert moved[1].item() == -1
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def by_hand(v, W, b, c, u_h, u_v):
+    """CD-1 of one row, unit by unit."""
+    (V, H), W = W.shape, W.tolist()
+
+    def up(v):
+        return [sigmoid(c[j] + sum(v[i] * W[i][j] for i in range(V))) for j in range(H)]
+
+    p = up(v)
+    h = [float(u < q) for u, q in zip(u_h, p, strict=True)]
+    on = [sigmoid(b[i] + sum(W[i][j] * h[j] for j in range(H))) for i in range(V)]
+    w = [float(u < q) for u, q in zip(u_v, on, strict=True)]
+    q = up(w)
+    dW = tensor(*([v[i] * p[j] - w[i] * q[j] for j in range(H)] for i in range(V)))
+    return dW, tensor(*(v[i] - w[i] for i in range(V))), tensor(*(p[j] - q[j] for j in range(H)))
+
+
+def random_units(n, width, seed=0):
+    return draw(torch.full((n, width), 0.5, dtype=torch.float64), seeded(seed))
+
+
+def test_contrastive_divergence_is_that_of_each_unit():
+    rbm, v = any_rbm(4, 3, seed=4), random_units(5, 4)
+    u_h, u_v = (torch.rand(5, n, generator=seeded(n), dtype=torch.float64) for n in (3, 4))
+    rows = [by_hand(r[0], rbm.W, rbm.b, rbm.c, *r[1:]) for r in zip(v, u_h, u_v, strict=True)]
+    found = cd_gradient(v, rbm.W, rbm.b, rbm.c, u_h, u_v)
+    for mean, parts in zip(found, zip(*rows, strict=True), strict=True):
+        torch.testing.assert_close(mean, torch.stack(parts).mean(0))
+
+
+def uniforms(generator, rbm, n):
+    return [torch.rand(n, width, generator=generator) for width in (rbm.hidden, rbm.visible)]
+
+
+def up_and_down(rbm, v, generator):
+    u_h, u_v = uniforms(generator, rbm, len(v))
+    h = (u_h < torch.sigmoid(F.linear(v, rbm.W.T, rbm.c))).to(v)
+    return (u_v < torch.sigmoid(F.linear(h, rbm.W, rbm.b))).to(v)
+
+
+def test_gibbs_sampling_draws_up_then_down_once_unless_told():
+    rbm, v = any_rbm(6, 4), random_units(8, 6)
+    once = up_and_down(rbm, v, seeded(3))
+    assert torch.equal(rbm.gibbs(v, generator=seeded(3)), once)
+    g = seeded(3)
+    thrice = up_and_down(rbm, up_and_down(rbm, up_and_down(rbm, v, g), g), g)
+    assert torch.equal(rbm.gibbs(v, 3, seeded(3)), thrice) and not torch.equal(once, thrice)
+    assert torch.equal(rbm.gibbs(v, 0), v)
+    every = random_units(8, 6, seed=1)
+    assert torch.equal(rbm.gibbs(v, 2, seeded(), clamp=every), every)
+
+
+def test_a_step_has_momentum_decay_and_one_reconstruction_unless_told():
+    rbm, v, g = any_rbm(5, 3), random_units(6, 5), seeded(7)
+    weights, speeds = [w.clone() for w in rbm.parameters()], [0.0, 0.0, 0.0]
+    step = CDStep(rbm, generator=seeded(7))
+    for _ in range(3):
+        moves = [*cd_gradient(v, *weights, *uniforms(g, rbm, 6))]
+        moves[0] -= 2e-4 * weights[0]
+        speeds = [0.8 * s + 0.1 * move for s, move in zip(speeds, moves, strict=True)]
+        weights = [w + s for w, s in zip(weights, speeds, strict=True)]
+        step(v)
+        for found, expected in zip(rbm.parameters(), weights, strict=True):
+            torch.testing.assert_close(found.data, expected)
+
+
+@pytest.mark.parametrize("k, persistent", [(1, False), (3, False), (2, True)])
+def test_a_step_compares_the_data_with_its_own_reconstruction(k, persistent):
+    rbm, g = any_rbm(5, 3), seeded(7)
+    step = CDStep(rbm, 0.5, k, persistent, momentum=0.0, decay=0.0, generator=seeded(7))
+    chains = None
+    for n, rows in enumerate((6, 6, 4)):  # a chain cannot go on in a batch of another size
+        v, before = random_units(rows, 5, seed=n), [w.clone() for w in rbm.parameters()]
+        chains = chains if persistent and rows == 6 and n else v
+        for _ in range(k):
+            chains = up_and_down(rbm, chains, g)
+        p, q = (torch.sigmoid(F.linear(x, rbm.W.T, rbm.c)) for x in (v, chains))
+        moves = (
+            torch.einsum("ni,nj->ij", v, p) / rows - torch.einsum("ni,nj->ij", chains, q) / rows,
+            v.mean(0) - chains.mean(0),
+            p.mean(0) - q.mean(0),
+        )
+        step(v)
+        for found, old, move in zip(rbm.parameters(), before, moves, strict=True):
+            torch.testing.assert_close(found - old, 0.5 * move)
+
+
+def test_the_error_of_a_step_is_that_of_probabilities():
+    rbm, v = any_rbm(5, 3), random_units(6, 5)
+    again = torch.sigmoid(torch.sigmoid(v @ rbm.W + rbm.c) @ rbm.W.T + rbm.b)
+    told = CDStep(rbm, lr=0.0)(v)
+    assert told.keys() == {"error"}
+    torch.testing.assert_close(told["error"], F.mse_loss(again, v))
+
+
+def test_the_rate_falls_with_every_step_where_their_number_is_known():
+    rbm, v = any_rbm(3, 2), random_units(4, 3)
+    step = CDStep(rbm, lr=1.0, steps=3, exact=True, momentum=0.0, decay=0.0)
+    for rate in (1.0, 0.7, 0.4, 0.1, 0.1):
+        before, move = rbm.b.clone(), rbm.exact_gradient(v)[1]
+        step(v)
+        torch.testing.assert_close(rbm.b - before, rate * move)
+
+
+def test_of_two_equal_sides_either_may_be_summed():
+    rbm = any_rbm(3, 3)
+    energies = [-(rbm.b @ v) - rbm.c @ h - v @ rbm.W @ h for v in states(3) for h in states(3)]
+    torch.testing.assert_close(rbm.log_partition(), (-torch.stack(energies)).logsumexp(0))
+
+
+def belief(widths, classes, seed=0):
+    net = BeliefNetwork(widths, classes, seeded(seed))
+    for i, weight in enumerate(net.parameters()):
+        weight.copy_(torch.randn(weight.shape, generator=seeded(seed + i)))
+    return net
+
+
+def test_a_network_knows_ten_classes_and_its_top_is_the_last_machine():
+    net = BeliefNetwork((7, 6, 5, 4))
+    assert net.classes == 10 and net.top is net.machines[2]
+    assert [(m.visible, m.hidden) for m in net.machines] == [(7, 6), (6, 5), (15, 4)]
+
+
+def test_lifting_draws_each_layer_from_the_one_below():
+    net, v, g = belief((6, 5, 4, 3), 2), random_units(9, 6).float(), seeded(5)
+    expected = v
+    for level, machine in enumerate(net.machines[:2], 1):
+        p = torch.sigmoid(F.linear(expected, machine.W.T, machine.c))
+        expected = (torch.rand(p.shape, generator=g) < p).float()
+        if level == 1:
+            assert torch.equal(net.lift(v, 1, seeded(5)), expected)
+    assert torch.equal(net.lift(v, 2, seeded(5)), expected)
+    assert BeliefNetwork((3, 2), 2).lift(torch.ones(2, 5), 1).shape == (2, 2)
+
+
+@pytest.mark.parametrize("widths", [(4, 6), (6, 5, 4), (6, 5, 4, 3)])
+@pytest.mark.parametrize("given", [False, True])
+def test_a_picture_is_drawn_from_the_top_down_with_its_class_held(widths, given):
+    net, labels, g = belief(widths, 3), torch.tensor([0, 2, 2, 1]), seeded(5)
+    width = net.top.visible - 3
+    start = random_units(4, width).float() if given else None
+    coins = start if given else (torch.rand(4, width, generator=g) < 0.5).float()
+    said = torch.eye(3)[labels]
+    v = torch.cat([coins, said], 1)
+    for _ in range(2):
+        v = torch.cat([up_and_down(net.top, v, g)[:, :width], said], 1)
+    h = torch.sigmoid(F.linear(v, net.top.W.T, net.top.c))
+    p = torch.sigmoid(F.linear(h, net.top.W, net.top.b))[:, :width]
+    for machine in list(net.machines)[-2::-1]:
+        drawn = (torch.rand(p.shape, generator=g) < p).float()
+        p = torch.sigmoid(F.linear(drawn, machine.W, machine.b))
+    found = net.sample(labels, 2, seeded(5), start)
+    torch.testing.assert_close(found, p)
+    assert not found.requires_grad
+
+
+def test_a_picture_takes_a_hundred_steps_unless_told():
+    net, labels = belief((6, 5, 4), 3), torch.arange(3).repeat(5)
+    found, other = net.sample(labels, generator=seeded(1)), net.sample(labels, 99, seeded(1))
+    assert torch.equal(found, net.sample(labels, 100, seeded(1))) and not torch.equal(found, other)
+
+
+@pytest.mark.parametrize("widths", [(4, 6), (6, 5, 4), (6, 5, 4, 3)])
+def test_a_class_is_the_likeliest_one_beside_what_lies_below(widths):
+    net, v = belief(widths, 3), random_units(40, widths[0]).float()
+    below = v
+    for machine in net.machines[:-1]:
+        below = torch.sigmoid(F.linear(below, machine.W.T, machine.c))
+    rows = [torch.cat([below, said.expand(40, 3)], 1) for said in torch.eye(3)]
+    net.top.b[-3:] -= torch.stack([net.top.log_likelihood(x).mean() for x in rows])  # a close race
+    likely = torch.stack([net.top.log_likelihood(x) for x in rows])
+    found = net.classify(v)
+    assert torch.equal(found, likely.argmax(0)) and len(found.unique()) > 1
+
+
+def test_a_lone_machine_sees_labels_beside_the_picture():
+    net = belief((4, 6), 3)
+    joined = net.with_labels(torch.ones(2, 4), torch.tensor([1, 2], dtype=torch.int32))
+    assert joined.tolist() == [[1, 1, 1, 1, 0, 1, 0], [1, 1, 1, 1, 0, 0, 1]]
+    assert net.with_labels(torch.ones(1, 4), torch.tensor([0])).dtype == torch.float32
+
+
+def test_draws_are_reproducible_and_as_precise_as_their_probabilities():
+    p = torch.rand(4, 5, generator=seeded(1), dtype=torch.float64)
+    expected = torch.rand(4, 5, generator=seeded(2)) < p
+    found = draw(p, seeded(2))
+    assert found.dtype == torch.float64 and torch.equal(found, expected.double())
+
+
+@pytest.mark.parametrize("least, expected", [(0.01, 0.99), (0.2, 0.8), (0.5, 0.5)])
+def test_log_odds_are_held_away_from_certainty(least, expected):
+    odds = math.log(expected / (1 - expected))
+    v = tensor([1, 0, 1, 1], [1, 0, 1, 0], [1, 0, 1, 0], [1, 0, 0, 0])
+    found = log_odds(v, least).tolist()
+    middle = [math.log(3) if least < 0.25 else 0.0, -math.log(3) if least < 0.25 else 0.0]
+    assert found == pytest.approx([odds, -odds, *middle])
+    assert torch.equal(log_odds(v), log_odds(v, 0.01))
+
+
+def with_nan(*shape):
+    return torch.full(shape, math.nan)
+
+
+def probe(**other):
+    names = ("v", "W", "b", "c", "u_h", "u_v")
+    return cd_gradient(**(dict(zip(names, probe_one(), strict=True)) | other))
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: probe(v=tensor([1, 0, 1])), r"v must be \(B, 2\); got \(1, 3\)"),
+        (lambda: probe(W=tensor(1, 2)), r"W must be \(V, H\); got \(2,\)"),
+        (lambda: probe(b=tensor(1, 2, 3)), r"b must be \(2,\); got \(3,\)"),
+        (lambda: probe(c=tensor(1, 2, 3)), r"c must be \(2,\); got \(3,\)"),
+        (lambda: probe(b=torch.zeros(2)), "b must be torch.float64, .* got torch.float32"),
+        (lambda: probe(c=torch.zeros(2)), "c must be torch.float64, .* got torch.float32"),
+        *(
+            (
+                lambda name=name, i=i: probe(**{name: math.nan * probe_one()[i]}),
+                f"{name} must be finite; it contains NaN",
+            )
+            for i, name in enumerate(("v", "W", "b", "c", "u_h", "u_v"))
+        ),
+        (lambda: RBM(3, 0), "hidden must be a whole number, at least 1, got 0"),
+        (lambda: RBM(3, 2, 7), "generator must be a torch.Generator or None; got int"),
+        (lambda: RBM(3, 2).up(with_nan(1, 3)), "v must be finite"),
+        (lambda: RBM(3, 2).down(with_nan(1, 2)), "h must be finite"),
+        (lambda: RBM(3, 2).free_energy(with_nan(1, 3)), "v must be finite"),
+        (lambda: RBM(3, 2).free_energy(torch.zeros(1, 2)), r"v must be \(B, 3\); got \(1, 2\)"),
+        (lambda: RBM(3, 2).up(torch.zeros(1, 3).double()), "v must be torch.float32"),
+        (lambda: RBM(3, 2).exact_gradient(torch.zeros(1, 2)), r"v must be \(B, 3\)"),
+        (lambda: RBM(3, 2).gibbs(torch.zeros(1, 2)), r"v must be \(B, 3\)"),
+        (lambda: RBM(3, 2).gibbs(torch.zeros(1, 2), 0), r"v must be \(B, 3\)"),
+        (lambda: RBM(3, 2).gibbs(torch.zeros(1, 3), 0, 7), "generator must be a torch.Generator"),
+        (lambda: RBM(3, 2).gibbs(torch.zeros(1, 3), -1), "steps must be .* at least 0 .* got -1"),
+        (
+            lambda: RBM(3, 2).gibbs(torch.zeros(1, 3), 100_001),
+            "steps must be .* at most 100000, got 100001",
+        ),
+        (
+            lambda: RBM(3, 2).gibbs(torch.zeros(2, 3), clamp=torch.zeros(1, 2)),
+            r"clamp must be \(2, C\); got \(1, 2\)",
+        ),
+        (
+            lambda: RBM(3, 2).gibbs(torch.zeros(1, 3), clamp=torch.zeros(1, 4)),
+            "clamp must have at most 3 columns",
+        ),
+        (lambda: CDStep(nn.Linear(3, 2)), "rbm must be a RBM; got Linear"),
+        (lambda: CDStep(RBM(3, 2), lr=-0.1), "lr must be .* at least 0; got -0.1"),
+        (lambda: CDStep(RBM(3, 2), momentum=-0.1), "momentum must be .* at least 0 .* got -0.1"),
+        (lambda: CDStep(RBM(3, 2), momentum=1.1), "momentum must be .* at most 1; got 1.1"),
+        (lambda: CDStep(RBM(3, 2), decay=-0.1), "decay must be .* at least 0; got -0.1"),
+        (lambda: CDStep(RBM(3, 2), steps=0), "steps must be .* at least 1, got 0"),
+        (lambda: CDStep(RBM(3, 2), k=100_001), "k must be .* at most 100000, got 100001"),
+        (lambda: CDStep(RBM(3, 2), generator=7), "generator must be a torch.Generator"),
+        (lambda: CDStep(RBM(3, 2))(torch.zeros(1, 2)), r"v must be \(B, 3\)"),
+        (lambda: BeliefNetwork((3, 2), 0), "classes must be .* at least 1, got 0"),
+        (lambda: BeliefNetwork((3, 0)), r"widths\[1\] must be .* at least 1 .* got 0"),
+        (lambda: BeliefNetwork((3, 2), generator=7), "generator must be a torch.Generator"),
+        (lambda: some_net().lift(torch.ones(2, 5), 1), r"v must be \(B, 6\); got \(2, 5\)"),
+        (lambda: some_net().lift(torch.ones(2, 5), 0), r"v must be \(B, 6\); got \(2, 5\)"),
+        (lambda: some_net().lift(with_nan(2, 6), 0), "v must be finite"),
+        (lambda: some_net().lift(torch.ones(2, 6), -1), "level must be .* at least 0 .* got -1"),
+        (lambda: some_net().lift(torch.ones(2, 6), 3), "level must be .* at most 2, got 3"),
+        (lambda: some_net().lift(torch.ones(2, 6), 0, 7), "generator must be a torch.Generator"),
+        (lambda: joined(torch.ones(1, 6), 0), r"v must be \(B, 5\); got \(1, 6\)"),
+        (lambda: joined(torch.ones(1, 5).double(), 0), "v must be torch.float32"),
+        (lambda: joined(torch.ones(1, 5), 3), "labels must lie in 0 … 2; got 3 … 3"),
+        (lambda: joined(torch.ones(1, 5), -1), "labels must lie in 0 … 2; got -1 … -1"),
+        (lambda: joined(torch.ones(2, 5), 0), r"labels must be \(2,\) .* got \(1,\)"),
+        (lambda: some_net().sample(torch.tensor([3]), 1), "labels must lie in 0 … 2; got 3 … 3"),
+        (lambda: some_net().sample(torch.tensor([[1]]), 1), r"labels must be \(B,\)"),
+        (lambda: some_net().sample(torch.tensor([1]), 1, 7), "generator must be a torch.Gen"),
+        (lambda: some_net().sample(torch.tensor([1]), -1), "steps must be .* at least 0"),
+        (
+            lambda: some_net().sample(torch.tensor([1]), 1, start=torch.ones(1, 6)),
+            r"start must be \(B, 5\); got \(1, 6\)",
+        ),
+        (
+            lambda: some_net().sample(torch.tensor([1]), 1, start=torch.ones(2, 5)),
+            r"start must be \(1, 5\); got \(2, 5\)",
+        ),
+        (
+            lambda: some_net().sample(torch.tensor([1]), 1, start=with_nan(1, 5)),
+            "start must be finite",
+        ),
+        (lambda: some_net().classify(torch.ones(1, 5)), r"v must be \(B, 6\); got \(1, 5\)"),
+        (lambda: some_net().classify(with_nan(1, 6)), "v must be finite"),
+        (
+            lambda: BeliefNetwork((4, 6), 3).classify(torch.ones(1, 7)),
+            r"v must be \(B, 4\); got \(1, 7\)",
+        ),
+        (lambda: draw(torch.tensor([1])), "p must be a tensor of decimal numbers"),
+        (lambda: draw(with_nan(1)), "p must be finite"),
+        (lambda: draw(torch.ones(1), 7), "generator must be a torch.Generator"),
+        (lambda: log_odds(torch.ones(3)), r"v must be \(n, V\); got \(3,\)"),
+        (lambda: log_odds(with_nan(1, 2)), "v must be finite"),
+        (lambda: log_odds(torch.ones(1, 2), 0), "least must be .* above 0 and at most 0.5; got 0"),
+        (lambda: log_odds(torch.ones(1, 2), 0.6), "least must be .* at most 0.5; got 0.6"),
+    ],
+)
+def test_a_bad_argument_is_named(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
+
+
+def some_net():
+    return BeliefNetwork((6, 5, 4), 3)
+
+
+def joined(v, label):
+    return some_net().with_labels(v, torch.tensor([label]))
+
+
+def test_what_is_checked_is_returned_as_it_is():
+    v = torch.ones(1, 2)
+    assert boltzmann._units("v", v, 2, v) is v

@@ -1,8 +1,13 @@
 import math
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
+from course_lib import contrastive
 from course_lib.contrastive import (
     ContrastiveStep,
     PictureTextModel,
@@ -11,7 +16,7 @@ from course_lib.contrastive import (
     real_words,
     shifted,
 )
-from course_lib.words import Captioned, people, tokeniser
+from course_lib.words import LENGTH, Captioned, people, tokeniser
 
 from .helpers import assert_step_runs_on_meta
 
@@ -166,3 +171,187 @@ def test_the_default_model_reads_the_sentences_about_faces():
     net = PictureTextModel()
     assert net.read(text).shape == (2, 64)
     assert sum(p.numel() for p in net.parameters()) < 500_000  # half a megabyte in 8 bits
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    """Without bfloat16, as a formula is."""
+    monkeypatch.setattr(contrastive.device, "choose", lambda: SimpleNamespace(autocast=nullcontext))
+
+
+def test_vectors_of_words_and_places_are_drawn_from_a_narrow_normal_distribution():
+    torch.manual_seed(0)
+    reader = TextEncoder(500, 64, length=400)
+    for weight, spread in ((reader.word.weight, 0.05), (reader.place.weight, 0.02)):
+        assert weight.mean().item() == pytest.approx(0, abs=0.05 * spread)
+        assert weight.std().item() == pytest.approx(spread, rel=0.03)
+        fourth = (weight / weight.std()).pow(4).mean().item()  # 1.8 if uniform
+        assert fourth == pytest.approx(3, abs=0.15)
+
+
+def test_a_reader_has_two_layers_of_four_heads_unless_told():
+    reader = TextEncoder(9)
+    assert reader.word.weight.shape == (9, 96) and reader.place.weight.shape == (LENGTH, 96)
+    assert [block.attention.heads for block in reader.blocks] == [4, 4]
+    assert [block.up.out_features for block in reader.blocks] == [192, 192]
+
+
+@pytest.mark.parametrize("depth, length", [(0, 24), (1, 24), (2, 7)])
+def test_words_get_their_places_pass_the_layers_and_are_normed_at_the_end(depth, length):
+    torch.manual_seed(0)
+    reader, text = TextEncoder(9, 16, depth), some_text()[:, :length]
+    x = reader.word.weight[text]
+    if depth:
+        x = x + reader.place.weight[None, :length]
+    for block in reader.blocks:
+        x = block(x, (text != 0)[:, None, None, :])
+    torch.testing.assert_close(reader(text), F.layer_norm(x, (16,)))
+
+
+def test_a_sentence_of_one_word_is_that_word():
+    reader = TextEncoder(9, 16)
+    text = torch.tensor([[5, 1, 0, 0]])
+    torch.testing.assert_close(reader.pooled(text), reader(text)[:, 0])
+
+
+def looked(net, x):
+    """What the first convolution sees, and the vector at the end."""
+    kernels = [layer for layer in net.eye if isinstance(layer, nn.Conv2d)]
+    assert [tuple(layer.kernel_size) for layer in kernels] == [(3, 3), (2, 2)] * 2 + [(3, 3)]
+    x, maps = F.pixel_unshuffle(x, 2), []
+    for layer in kernels:
+        if layer.kernel_size == (2, 2):
+            x = F.conv2d(x, layer.weight, layer.bias, stride=2)
+        else:
+            x = F.conv2d(x, layer.weight, layer.bias, padding=1)
+            x = F.silu(F.group_norm(x, x.shape[1] // 16))
+            maps.append(x)
+    return maps[0], x.flatten(1)
+
+
+def test_a_model_looks_through_convolutions_and_reads_a_mean_of_words():
+    torch.manual_seed(0)
+    net = PictureTextModel(words=9, nc=2, size=16, dim=8, width=32, depth=1)
+    x, text = draw(3, 2, 16, 16).tanh(), some_text(3)
+    first, seen = looked(net, x)
+    torch.testing.assert_close(net.maps(x), first)
+    told = net.eye[-1](seen), net.say(net.reader.pooled(text))
+    for found, vectors in zip((net.see(x), net.read(text)), told, strict=True):
+        torch.testing.assert_close(found, vectors / vectors.square().sum(1, keepdim=True).sqrt())
+
+
+def test_a_model_has_the_sizes_of_its_defaults():
+    net = PictureTextModel()
+    assert net.shape == (3, 32, 32) and net.dim == 64
+    assert net.eye[1].weight.shape == (48, 12, 3, 3) and net.eye[-1].weight.shape == (64, 96 * 16)
+    reader = net.reader
+    assert reader.word.weight.shape == (len(tokeniser()), 96) and len(reader.blocks) == 2
+    assert len(reader.place.weight) == LENGTH
+    longer = PictureTextModel(words=9, length=30, depth=0).reader
+    assert len(longer.place.weight) == 30 and not len(longer.blocks)
+    assert len(longer.word.weight) == 9
+
+
+def test_what_a_model_tells_is_float32_where_it_computes_in_bfloat16():
+    net, x = small(), draw(2, 3, 16, 16).tanh()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert net.eye(x).dtype == torch.bfloat16
+        assert net.see(x).dtype == net.read(some_text(2)).dtype == net.maps(x).dtype
+        assert net.maps(x).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: contrastive_loss(A, B, float("nan")), "scale must be a finite number"),
+        (lambda: contrastive_loss(A, B, torch.tensor(3)), "scale must be a tensor of decimal"),
+        (lambda: contrastive_loss(A, B.double(), 3.0), "sentences must be torch.float32, .* got"),
+        (lambda: contrastive_loss(A.long(), B, 3.0), "pictures must be a tensor of decimal"),
+        (lambda: TextEncoder(0), "words must be .* at least 1, got 0"),
+        (lambda: TextEncoder(9, width=0), "width must be .* at least 1, got 0"),
+        (lambda: TextEncoder(9, heads=0), "heads must be .* at least 1, got 0"),
+        (lambda: TextEncoder(9, length=0), "length must be .* at least 1, got 0"),
+        (lambda: TextEncoder(9, depth=-1), "depth must be .* at least 0 .* got -1"),
+        (lambda: TextEncoder(9, depth=1001), "depth must be .* at most 1000, got 1001"),
+        (lambda: TextEncoder(9, 16)(some_text() + 7), r"text must lie in 0 … 8; got 7 …"),
+        (lambda: TextEncoder(9, 16)(some_text()[0]), r"text must be \(B, 24\); got \(24,\)"),
+        (lambda: TextEncoder(9, 16).pooled(torch.ones(1, 24)), "text must be whole numbers"),
+        (lambda: real_words(some_text()[0]), "text must be a tensor of 2 dimensions"),
+        (lambda: PictureTextModel(nc=0), "nc must be .* at least 1, got 0"),
+        (lambda: PictureTextModel(size=0), "size must be .* at least 1, got 0"),
+        (lambda: PictureTextModel(dim=0), "dim must be .* at least 1, got 0"),
+        (lambda: PictureTextModel(width=0), "width must be .* at least 1, got 0"),
+        (lambda: PictureTextModel(length=0), "length must be .* at least 1, got 0"),
+        (lambda: PictureTextModel(depth=-1), "depth must be .* at least 0 .* got -1"),
+        (lambda: PictureTextModel(depth=1001), "depth must be .* at most 1000, got 1001"),
+        (lambda: PictureTextModel(words=0), "words must be .* at least 1, got 0"),
+        (lambda: PictureTextModel(width=24), "width by 16; got 32 and 24"),
+        (lambda: small().see(torch.zeros(2, 3, 16, 16).double()), "x must be torch.float32"),
+        (lambda: small().maps(torch.zeros(1, 3, 16, 8)), r"x must be \(B, 3, 16, 16\)"),
+        (lambda: small().maps(torch.zeros(1, 3, 32, 32)), r"x must be \(B, 3, 16, 16\)"),
+        (lambda: ContrastiveStep(nn.Linear(2, 2)), "model must be a PictureTextModel; got Linear"),
+        (lambda: ContrastiveStep(small(), lr=-1), "lr must be .* at least 0; got -1"),
+        (lambda: ContrastiveStep(small(), steps=0), "steps must be .* at least 1, got 0"),
+        (lambda: ContrastiveStep(small())((A, 3)), r"batch\[1\] must be a Tensor; got int"),
+        (
+            lambda: ContrastiveStep(small())((draw(2, 3, 8, 8), some_text(2))),
+            r"batch must be \(B, 3, 16, 16\); got \(2, 3, 8, 8\)",
+        ),
+        (lambda: shifted(torch.zeros(3, 5, 5)), r"x must be \(B, C, H, W\); got \(3, 5, 5\)"),
+    ],
+)
+def test_a_bad_argument_is_named(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        call()
+
+
+def test_the_scale_may_be_a_tensor():
+    assert contrastive_loss(A, B, torch.tensor(5.0)) == contrastive_loss(A, B, 5.0)
+
+
+def angles(*degrees):
+    return torch.tensor(degrees, dtype=torch.float64).deg2rad()
+
+
+def test_a_step_tells_the_loss_and_who_finds_their_own(exact):
+    # by picture 0, 1, 2 the nearest are 0, 0, 2; by sentence 1, 2, 2
+    net, pictures, sentences = small(), angles(0, 10, 90), angles(8, 85, 94)
+    net.see = lambda _: torch.stack([pictures.cos(), pictures.sin()], 1).float()
+    net.read = lambda _: torch.stack([sentences.cos(), sentences.sin()], 1).float()
+    told = ContrastiveStep(net)((draw(3, 3, 16, 16), some_text(3)))
+    logits = (pictures[:, None] - sentences).cos() / 0.07
+    own = logits.diag()
+    loss = (logits.logsumexp(0) - own + logits.logsumexp(1) - own).mean() / 2
+    assert told["loss"].item() == pytest.approx(loss.item(), rel=1e-5)
+    assert told["found"].item() == pytest.approx(2 / 3)
+    assert not told["loss"].requires_grad and not told["found"].requires_grad
+
+
+@pytest.mark.parametrize("options, rate", [({}, 1e-3), ({"lr": 0.05}, 0.05)])
+def test_a_step_moves_weights_by_its_rate_which_rises_for_sixty_steps(exact, options, rate):
+    # AdamW's first move of what does not decay is the rate
+    net, batch = small(), (draw(4, 3, 16, 16).tanh(), some_text())
+    step, biases = ContrastiveStep(net, **options), net.eye[2].bias
+    step(batch)
+    assert biases.abs().max().item() == pytest.approx(rate / 60, rel=0.01)
+    for n in (2, 3):
+        assert step.optimizer.param_groups[0]["lr"] == pytest.approx(rate * n / 60)
+        step(batch)
+
+
+def test_the_rate_of_a_known_number_of_steps_falls_to_zero(exact):
+    step = ContrastiveStep(small(), steps=2)
+    for _ in range(2):
+        step((draw(4, 3, 16, 16).tanh(), some_text()))
+    assert step.optimizer.param_groups[0]["lr"] == 0
+
+
+def test_gradients_are_those_of_the_last_batch_alone(exact):
+    net, batch = small(), (draw(4, 3, 16, 16).tanh(), some_text())
+    step, found = ContrastiveStep(net, lr=0.0), []
+    for _ in range(2):
+        torch.manual_seed(0)
+        step(batch)
+        found.append(net.say.weight.grad.clone())
+    torch.testing.assert_close(*found)
+    assert found[0].abs().max() > 0
