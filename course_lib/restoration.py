@@ -119,7 +119,7 @@ def patch_distance(
         size = whole("size", size, most=min(h, w))
         patches = F.unfold(x.clamp(-1, 1), size, stride=whole("stride", stride, most=h))
         rows = patches.transpose(1, 2).reshape(-1, c * size**2).double().cpu()
-        moments.append((rows.mean(0), torch.cov(rows.T)))
+        moments.append((rows.mean(0), torch.atleast_2d(torch.cov(rows.T))))
     return 1000 * frechet_distance(*moments[0], *moments[1]) / (a.shape[1] * size**2)
 
 

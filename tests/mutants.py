@@ -109,6 +109,14 @@ EQUIVALENT: dict[str, str] = {
     ),
     "boltzmann._units: return "
     "finite(name, shaped(name, x, 'B', width, like=like), wait=True)": "only a GPU would wait",
+    "degradation.jpeg_tables: scale = "
+    "5000 // quality if quality < 49 else 200 - 2 * quality": "both rules give 102 at 49",
+    "degradation.jpeg_tables: scale = "
+    "5000 // quality if quality <= 50 else 200 - 2 * quality": "both rules give 100 at 50",
+    "restorers.RestorationStep.score: "
+    "return self.discriminator(x - 0.05 * torch.randn_like(x)).flatten()": (
+        "the noise has no direction"
+    ),
 }
 
 
