@@ -511,15 +511,15 @@ class SwapEncoder(nn.Module):
     Each map of the structure is normed over places (InstanceNorm), so that what is the same
     everywhere, such as a colour, must go through the texture. The texture's convolutions have no
     padding, and its last map is averaged: it knows no places. Raises ValueError for sizes that are
-    no multiples of 4. Source: Park et al. 2020, section 3, without the norm, which is this
-    course's: in a short training their losses (`SwapStep`) do not keep the two apart.
+    no multiples of 4 or below 28. Source: Park et al. 2020, section 3, without the norm, which is
+    this course's: in a short training their losses (`SwapStep`) do not keep the two apart.
     """
 
     def __init__(self, channels: int = 4, texture: int = 32, size: int = 32, nc: int = 3):
         super().__init__()
         at_least_one(channels=channels, texture=texture, size=size, nc=nc)
-        if size % 4 or size < 20:
-            raise ValueError(f"size must be a multiple of 4, at least 20; got {size}")
+        if size % 4 or size < 28:
+            raise ValueError(f"size must be a multiple of 4, at least 28; got {size}")
         self.shape = (nc, size, size)
         self.trunk = nn.Sequential(
             nn.PixelUnshuffle(2), *_bent(4 * nc, 48, padding=1), *_bent(48, 64, 2, 1)

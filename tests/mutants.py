@@ -117,6 +117,29 @@ EQUIVALENT: dict[str, str] = {
     "return self.discriminator(x - 0.05 * torch.randn_like(x)).flatten()": (
         "the noise has no direction"
     ),
+    "styles.StyleGenerator._unfolded: return F.pixel_shuffle(x, self.fold) if self.fold >= 1 else "
+    "x": "folding by 1 changes nothing",
+    "styles.StyleGenerator._unfolded: return F.pixel_shuffle(x, self.fold) if self.fold > 0 else "
+    "x": "as above",
+    "styles.StyleDiscriminator.forward: x = F.pixel_unshuffle(x, self.fold) if self.fold > 0 else "
+    "x": "as above",
+    "styles.StyleDiscriminator.forward: x = F.pixel_unshuffle(x, self.fold) if self.fold >= 1 else "
+    "x": "as above",
+    "augmentation._geometry: before, after = (dice.either((2 * dice.uniform() - 0) * math.pi, 0.0, "
+    "half) for _ in range(2))": "an angle of 0 … 2π has the same law",
+    "augmentation._pixels: turn = dice.either((4 * dice.uniform()).ceil() * (math.pi / 2), 0.0)": (
+        "four quarter turns are none"
+    ),
+    "augmentation._coloured: linear = (eye - 2 * flip * grey) @ ((grey + (eye - grey) * "
+    "saturation) @ hue)": "the three commute: all keep luma's axis",
+    "editing._moved: kept = [bias.clone() for bias in biases]": (
+        "copied back where no gradient is taken"
+    ),
+    "tokens.masked_input: beside('u', finite('u', shaped('u', u, len(tokens)), wait=True), "
+    "tokens)": "only a GPU would wait",
+    "codebooks.VQAutoencoder.encode: finite('x', shaped('x', x, 'B', *self.shape, "
+    "like=self.codebook.book), wait=True)": "only a GPU would wait",
+    "codebooks.Codebook.forward: self._follow(z, tokens)": "it runs without gradients anyway",
 }
 
 

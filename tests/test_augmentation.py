@@ -1,9 +1,11 @@
+import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from course_lib.augmentation import KINDS, Augmentation, adaptive_probability, augment
+from course_lib.augmentation import KINDS, Augmentation, _Dice, adaptive_probability, augment
 
 
 def seeded(n: int) -> torch.Generator:
@@ -144,3 +146,254 @@ def test_an_augmentation_moves_its_p_with_every_batch_and_saves_it():
     y = net(x)
     torch.manual_seed(0)
     assert torch.equal(y, augment(x, net.p))
+
+
+# What is drawn, and how often
+
+
+def assert_normal(values: torch.Tensor, std: float):
+    """Mean, spread and fourth moment of a Gaussian around 0, each within four standard errors."""
+    z, n = values.double().flatten() / std, values.numel()
+    assert abs(z.mean()) < 4 / math.sqrt(n)
+    assert z.square().mean().item() == pytest.approx(1, abs=4 * math.sqrt(2 / n))
+    assert z.pow(4).mean().item() == pytest.approx(3, abs=4 * math.sqrt(96 / n))
+
+
+def assert_any_angle(angle: torch.Tensor):
+    """Uniform over the whole circle: no harmonic of it is there."""
+    for k in (1, 2, 3):
+        for wave in (torch.cos, torch.sin):
+            assert abs(wave(k * angle).mean()) < 4 * math.sqrt(0.5 / len(angle))
+
+
+def assert_share(found: torch.Tensor, p: float):
+    assert found.double().mean().item() == pytest.approx(
+        p, abs=4 * math.sqrt(p * (1 - p) / len(found))
+    )
+
+
+def placed(n: int, p: float, kinds: tuple[str, ...], seed: int) -> tuple[torch.Tensor, ...]:
+    """The matrix and the shift by which each picture is looked up, in halves of its side.
+
+    Told by pictures that show at each place where it lies: between pixels they are exact, too.
+    """
+    at = (torch.arange(16, dtype=torch.float64) - 7.5) / 8
+    x = torch.stack(torch.meshgrid(at, at, indexing="xy")).expand(n, -1, -1, -1)
+    seen = augment(x, p, seeded(seed), kinds)[:, :, 7:9, 7:9]
+    columns = seen.mean(2).diff(dim=2)[..., 0], seen.mean(3).diff(dim=2)[..., 0]
+    return torch.stack(columns, 2) * 8, seen.mean((2, 3))
+
+
+def pixel_moves() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A picture of 16 × 16, its 8 symmetries moved by up to 2 pixels each way, and how likely."""
+    x = draw(2, 16, 16, seed=9).double()
+    chances = (1, 2, 2, 2, 1)  # of −2 … 2, in eighths: what rounds to it of −2 to 2
+    seen, law = [], []
+    for turned in (x.rot90(k, (1, 2)).flip(2) if flip else x.rot90(k, (1, 2))
+                   for flip in (False, True) for k in range(4)):  # fmt: skip
+        wide = np.pad(turned.numpy(), ((0, 0), (2, 2), (2, 2)), mode="symmetric")
+        for down, across in itertools.product(range(5), repeat=2):
+            seen.append(torch.from_numpy(wide[:, down : down + 16, across : across + 16].copy()))
+            law.append(chances[down] * chances[across] / 8**3)
+    return x, torch.stack(seen), torch.tensor(law)
+
+
+def test_pixel_moves_are_the_symmetries_of_a_square_and_shifts_up_to_an_eighth():
+    x, seen, law = pixel_moves()
+    y = augment(x.expand(4000, -1, -1, -1), 1.0, seeded(1), ["pixels"])
+    distance, which = torch.cdist(y.flatten(1), seen.flatten(1)).min(1)
+    assert distance.max() < 1e-3
+    counts, expected = which.bincount(minlength=200), 4000 * law
+    chi2 = ((counts - expected).square() / expected).sum()
+    assert abs(chi2 - 199) < 4 * math.sqrt(2 * 199)
+
+
+def test_a_pixel_move_happens_with_p_and_may_be_none():
+    x = pixel_moves()[0]
+    y = augment(x.expand(4000, -1, -1, -1), 0.5, seeded(2), ["pixels"])
+    same = (y - x).abs().amax((1, 2, 3)) < 1e-3
+    # a flip is one in 2, a turn three in 4, a shift fifteen in 16
+    assert_share(same, (1 - 0.5 / 2) * (1 - 0.5 * 3 / 4) * (1 - 0.5 * 15 / 16))
+
+
+def test_geometry_scales_turns_stretches_turns_and_shifts():
+    matrix, at = placed(4000, 1.0, ("geometry",), 1)
+    # beyond the border it would be reflected
+    inside = (at.abs().amax(1) < 0.8) & (torch.linalg.det(matrix) > 0)
+    assert inside.double().mean() > 0.98
+    u, s, v = torch.linalg.svd(matrix[inside])
+    assert_normal(s.log2().mean(1), 0.2)
+    stretch = s.log2().diff(dim=1)[:, 0] / 2  # its sign is lost: which axis is the longer?
+    sign = torch.randint(2, stretch.shape, generator=seeded(0)) * 2 - 1
+    assert_normal(stretch * sign, 0.2)
+    turn = u @ v
+    assert (torch.linalg.det(turn) - 1).abs().max() < 1e-5
+    assert_any_angle(torch.atan2(turn[:, 1, 0], turn[:, 0, 0]))
+    assert_any_angle(2 * torch.atan2(v[:, 0, 1], v[:, 0, 0]))  # the axes have no direction
+    shift = torch.linalg.solve(matrix, at)
+    for axis in shift.T / 0.25:  # shares, as a few are reflected
+        assert_share(axis > 0, 0.5)
+        for z in (0.5, 1.0, 1.5):
+            assert_share(axis.abs() < z, math.erf(z / math.sqrt(2)))
+    assert_share(shift.prod(1) > 0, 0.5)
+
+
+@pytest.mark.parametrize("p", [0.2, 0.7])
+def test_each_part_of_the_geometry_happens_with_p(p):
+    matrix, at = placed(4000, p, ("geometry",), 2)
+    tiny = 1e-5
+    assert_share(at.abs().amax(1) < tiny, 1 - p)
+    matrix = matrix[(at.abs().amax(1) < 0.8) & (torch.linalg.det(matrix) > 0)]
+    s = torch.linalg.svdvals(matrix)
+    assert_share(s.log2().mean(1).abs() < tiny, 1 - p)
+    stretched = s.log2().diff(dim=1)[:, 0].abs() > tiny
+    assert_share(~stretched, 1 - p)
+    slant = torch.stack([matrix[:, 0, 1], matrix[:, 1, 0]], 1).abs().amax(1)
+    assert_share(slant < tiny, 1 - p)
+    # the first turn alone leaves AᵀA without a slant, the second alone AAᵀ: 1 − √(1 − p) each
+    for product in (matrix.mT @ matrix, matrix @ matrix.mT):
+        assert_share(product[stretched, 0, 1].abs() < tiny, math.sqrt(1 - p))
+
+
+def test_what_comes_after_a_shift_by_pixels_keeps_it():
+    _, at = placed(3000, 1.0, ("pixels", "geometry"), 3)
+    log_normal = math.exp((0.4 * math.log(2)) ** 2 / 2)  # the mean square of size and of stretch
+    by_parts = 2 * 0.25**2 * log_normal**2
+    by_pixels = 2 * 1.5 / 8**2  # 1, 2, 2, 2, 1 eighths for −2 … 2 have variance 1.5
+    square = at.square().sum(1)
+    error = 4 * square.std() / math.sqrt(3000)
+    assert abs(square.mean() - by_parts - by_pixels) < error < by_pixels / 2
+
+
+def recoloured(p: float, seed: int) -> tuple[torch.Tensor, ...]:
+    """Brightness, contrast, whether luma is inverted, angle of the hue, saturation: of 4000."""
+    x = torch.zeros(3, 4, dtype=torch.float64)
+    x[:, 1:] = torch.eye(3)  # black, and the three colours
+    y = augment(x.view(3, 2, 2).expand(4000, -1, -1, -1), p, seeded(seed), ["colours"]).flatten(2)
+    offset, matrix = y[:, :, 0], y[:, :, 1:] - y[:, :, :1]
+    assert (offset - offset[:, :1]).abs().max() < 1e-6
+    grey = matrix.sum(2)  # what becomes of white
+    assert (grey - grey[:, :1]).abs().max() < 1e-6
+    sign, contrast = grey[:, 0].sign(), grey[:, 0].abs()
+    across = torch.tensor([[1.0, -1.0, 0.0], [1.0, 1.0, -2.0]], dtype=torch.float64)
+    across = across / across.norm(dim=1, keepdim=True)  # of the plane without luma
+    turn = across @ matrix @ across.T / contrast[:, None, None]
+    angle = torch.atan2(turn[:, 1, 0], turn[:, 0, 0])
+    return sign * offset[:, 0], contrast, sign < 0, angle, torch.linalg.det(turn).sqrt()
+
+
+def test_colours_are_drawn_by_the_laws_of_the_paper():
+    brightness, contrast, inverted, angle, saturation = recoloured(1.0, 4)
+    assert_normal(brightness, 0.2)
+    assert_normal(contrast.log2(), 0.5)
+    assert_share(inverted, 0.5)
+    assert_any_angle(angle)
+    assert_normal(saturation.log2(), 1.0)
+
+
+@pytest.mark.parametrize("p", [0.2, 0.7])
+def test_each_change_of_colours_happens_with_p(p):
+    brightness, contrast, inverted, angle, saturation = recoloured(p, 5)
+    for change in (brightness, contrast.log2(), angle, saturation.log2()):
+        assert_share(change.abs() < 1e-6, 1 - p)
+    assert_share(inverted, p / 2)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 4])
+def test_without_three_channels_only_brightness_and_contrast_change(channels):
+    x = torch.tensor([0.0, 1.0, -1.0, 0.5]).view(1, 1, 2, 2).double()
+    y = augment(x.expand(4000, channels, -1, -1), 1.0, seeded(6), ["colours"])
+    brightness, contrast = y[:, 0, 0, 0], y[:, 0, 0, 1] - y[:, 0, 0, 0]
+    assert_normal(brightness, 0.2)
+    assert_normal(contrast.log2(), 0.5)
+    expected = contrast.view(-1, 1, 1, 1) * x + brightness.view(-1, 1, 1, 1)
+    torch.testing.assert_close(y, expected.expand_as(y))
+
+
+def test_at_p_0_nothing_happens_even_to_a_draw_of_0():
+    dice = _Dice(3, 0.0, "cpu", None)
+    dice.uniform = lambda: torch.zeros(3)
+    assert dice.either(torch.ones(3), 5.0).tolist() == [5, 5, 5]
+
+
+def test_each_picture_has_dice_of_its_own():
+    x = draw(1, 3, 16, 16).expand(6, -1, -1, -1)
+    for kind in KINDS:
+        y = augment(x, 1.0, seeded(7), [kind]).flatten(1)
+        assert (torch.cdist(y, y) + torch.eye(6)).min() > 0.01
+
+
+# What is refused, and what is assumed
+
+PICTURES, SCORES = torch.zeros(2, 3, 8, 8), torch.ones(4)
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: augment(PICTURES, -0.1), "p must be a finite number, at least 0 .* got -0.1"),
+        (lambda: augment(PICTURES, math.nan), "p must be a finite number"),
+        (lambda: augment(PICTURES, "half"), "p must be a number; got 'half'"),
+        (lambda: augment(PICTURES, 0.5, 3), "generator must be a torch.Generator or None; got int"),
+        (lambda: augment(PICTURES, 0.0, 3), "generator must be a torch.Generator or None; got int"),
+        (lambda: augment(PICTURES, 0.5, kinds=None), "kinds must be a Sequence; got NoneType"),
+        (lambda: augment(PICTURES, 0.0, kinds=["noise"]), "kinds must be one of .* got 'noise'"),
+        (lambda: augment(PICTURES[0], 0.0), r"x must be \(B, C, H, W\); got \(3, 8, 8\)"),
+        (lambda: adaptive_probability(1.1, SCORES, 4), "p must be .* at most 1; got 1.1"),
+        (lambda: adaptive_probability(-0.1, SCORES, 4), "p must be .* at least 0 .* got -0.1"),
+        (lambda: adaptive_probability(0.5, [1.0], 4), "real_scores must be a tensor .* got list"),
+        (
+            lambda: adaptive_probability(0.5, SCORES + 1j, 4),
+            "real_scores must be a tensor of scores; got Tensor",
+        ),
+        (lambda: adaptive_probability(0.5, SCORES / 0, 4), "real_scores must be finite"),
+        (lambda: adaptive_probability(0.5, SCORES, -1), "images must be .* at least 0, got -1"),
+        (lambda: adaptive_probability(0.5, SCORES, 4, span=0), "span must be .* at least 1, got 0"),
+        (
+            lambda: adaptive_probability(0.5, SCORES, 4, target=math.inf),
+            "target must be a finite number; got inf",
+        ),
+        (lambda: Augmentation(target="high"), "target must be a number; got 'high'"),
+        (lambda: Augmentation(span=0), "span must be .* at least 1, got 0"),
+        (lambda: Augmentation(None, span=0), "span must be .* at least 1, got 0"),
+        (lambda: Augmentation(kinds=["noise"]), "kinds must be one of .* got 'noise'"),
+        (lambda: Augmentation(kinds=3), "kinds must be a Sequence; got int"),
+        (lambda: Augmentation().update(SCORES[:, None]), r"real_scores must be \(B,\); got \(4, 1"),
+        (lambda: Augmentation(None).update(SCORES[:, None]), r"real_scores must be \(B,\); got"),
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused_by_name(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
+def test_no_pictures_seen_leave_p_alone_and_all_of_the_span_brings_it_to_one():
+    assert adaptive_probability(0.5, SCORES, 0) == 0.5
+    assert adaptive_probability(0.0, SCORES, 250_000) == 0.5
+    assert adaptive_probability(torch.tensor(0.25), SCORES, 1, span=4) == 0.5
+    assert adaptive_probability(0.25, SCORES, 1, target=1.5, span=4) == 0
+
+
+def test_p_is_a_number_without_a_gradient():
+    scores = torch.ones(4, requires_grad=True)
+    found = adaptive_probability(0.5, scores, 4)
+    assert found.shape == () and not found.requires_grad
+
+
+def test_an_augmentation_begins_without_and_has_the_paper_s_numbers():
+    net = Augmentation()
+    assert net.state_dict() == {"p": 0.0} and net(PICTURES) is PICTURES
+    net.update(torch.ones(250_000))
+    assert net.state_dict()["p"] == 0.5
+    for scores, after in (([1.0] * 7 + [-1.0] * 3, 0.49), ([1.0] * 9 + [-1.0], 0.5)):
+        net.update(torch.tensor(scores).repeat(500))  # r is 0.4, and 0.8
+        assert net.p.item() == pytest.approx(after, abs=1e-6)
+    x, grey = draw(4, 3, 8, 8), draw(4, 1, 8, 8).expand(-1, 3, -1, -1)
+    net.p = 1.0
+    assert not torch.allclose(net(grey).amax((1, 2, 3)), grey.amax((1, 2, 3)))  # all kinds
+    only = Augmentation(kinds=["pixels"])
+    only.p = 1.0
+    torch.manual_seed(0)
+    moved = only(x)
+    torch.manual_seed(0)
+    assert torch.equal(moved, augment(x, 1.0, kinds=("pixels",)))

@@ -1,7 +1,11 @@
 """Golden numbers were computed in float64 beside the formulas, unless a source is named."""
 
 import copy
+import itertools
 import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -474,3 +478,831 @@ def test_edges_are_on_both_sides_and_ids_are_names():
 def test_the_rate_rises_and_falls():
     rates = [editing._ramp(t / 100) for t in range(100)]
     assert rates[0] == pytest.approx(0.1) and rates[10] == rates[49] == 1.0 and rates[-1] < 0.01
+
+
+# The formulas, written out with other means
+
+
+def test_a_perceptual_distance_is_two_less_twice_the_cosine():
+    a, b = torch.randn(2, 3, 4, 6, 5, generator=seeded(1)).double().unbind()
+    expected = (2 - 2 * F.cosine_similarity(a, b, dim=1)).mean((1, 2))
+    torch.testing.assert_close(perceptual_distance([a], [b]), expected, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(perceptual_distance([a, a], [b, a]), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_taps_are_told_of_pictures_at_the_size_that_the_network_knows():
+    trunk = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.Conv2d(2, 3, 3))
+    x = torch.randn(2, 1, 16, 16, generator=seeded(0))
+    half = F.avg_pool2d(x, 2)  # bilinear at half the size, between each two pixels
+    for found, expected in zip(taps(trunk, (1, 3), 8)(x), (trunk[:1](half), trunk(half)), strict=1):
+        torch.testing.assert_close(found, expected)
+    assert taps(trunk, (1,), 8)(x[:, :, :4])[0].shape == (2, 2, 8, 8)
+    (kept,) = taps(trunk, (3,), 16)(x)
+    assert torch.equal(kept, trunk(x))
+
+
+def test_the_rate_of_an_inversion_is_a_ramp_a_plain_and_half_a_cosine():
+    points = {0: 0.1, 0.025: 0.55, 0.05: 1, 0.3: 1, 0.5: 1, 0.625: 0.5 + 2**-1.5, 0.75: 0.5, 1: 0}
+    assert [editing._ramp(t) for t in points] == pytest.approx(list(points.values()))
+
+
+def test_an_inversion_takes_a_hundred_steps_the_first_a_tenth_of_the_rate():
+    start, x, calls = exact([0.0, 0.0]), exact([1.0, -2.0]), []
+
+    def draw(w):
+        calls.append(w.detach().clone())
+        return w
+
+    invert(draw, x, start)
+    assert len(calls) == 100
+    # Adam's first step moves a number by the rate
+    torch.testing.assert_close(calls[1], 0.1 * 0.05 * x.sign(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(invert(draw, x, start, 1, 0.2), 0.02 * x.sign(), rtol=1e-6, atol=0)
+    assert torch.equal(invert(draw, x, start, 0), start)
+
+
+@pytest.mark.parametrize("options, weight", [({}, 0.1), ({"weight": 3.0}, 3.0)])
+def test_the_parts_of_an_inversion_s_loss_weigh_what_is_said(options, weight):
+    start, x = exact([0.5]), exact([2.0, -1.0, 3.0])
+
+    def draw(w):
+        return torch.cat([w, w.square(), 1 - w], 1)
+
+    def maps(y):
+        return [y[:, :, None, None]]
+
+    w = start.clone().requires_grad_()
+    y = draw(w)
+    loss = (y - x).pow(2).sum() / 3 + weight * (2 - 2 * F.cosine_similarity(y, x)[0])
+    (slope,) = torch.autograd.grad(loss, w)
+    for share, way in ((0.98, -1), (1.02, 1)):  # a penalty that nearly holds it, and one that wins
+        held = invert(draw, x, start, 1, 1.0, maps, **options,
+                      penalty=lambda code, _, s=share: -s * slope.item() * code[:, 0])  # fmt: skip
+        assert torch.sign((held - start) * slope).item() == way
+    pictures = []
+    invert(draw, x, start, 1, penalty=lambda code, y: pictures.append(y) or code[:, 0])
+    assert torch.equal(pictures[0], y)
+
+
+def test_an_inversion_leaves_a_start_with_a_gradient_alone():
+    start = torch.zeros(2, 1, requires_grad=True)
+    found = invert(lambda w: w, torch.ones(2, 1), start, 2)
+    assert not found.requires_grad and start.grad is None and not start.any()
+
+
+def test_the_domain_regulariser_is_a_mean_square_for_each_picture():
+    ws, back = torch.randn(2, 3, 4, 5, generator=seeded(0)).double().unbind()
+    found = domain_regulariser(ws, torch.zeros(3, 1, 2, 2).double(), lambda _: back)
+    for i in range(3):
+        torch.testing.assert_close(found[i], F.mse_loss(ws[i], back[i]))
+
+
+def test_straightening_undoes_the_leaky_relu():
+    x = torch.randn(3, 4, generator=seeded(0))
+    torch.testing.assert_close(straightened(nn.LeakyReLU(0.2)(x)), x)
+
+
+def test_strangeness_is_a_mahalanobis_distance():
+    ws, root = torch.randn(2, 3, 4, generator=seeded(0)), torch.randn(4, 4, generator=seeded(1))
+    ws, mean, covariance = ws.double(), exact(1, 0, -1, 2), (root @ root.T).double() + torch.eye(4)
+    away = torch.where(ws < 0, 5 * ws, ws) - mean
+    expected = torch.einsum("bli,ij,blj->bl", away, covariance.inverse(), away) / 4
+    torch.testing.assert_close(strangeness(ws, mean, covariance), expected.mean(1))
+
+
+# The encoder
+
+
+def test_a_code_encoder_adds_what_four_convolutions_say_to_the_mean():
+    torch.manual_seed(0)
+    mean = torch.randn(5, requires_grad=True)
+    encoder = CodeEncoder(3, mean, size=24, nc=2, width=16)
+    *layers, last, bias = encoder.net.parameters()
+    for weight in layers:
+        weight.data += 0.1 * torch.randn_like(weight)  # else the norms' own are ones and noughts
+    x = torch.randn(2, 2, 24, 24)
+    h = F.pixel_unshuffle(x, 2)
+    shapes = [(16, 8, 3, 3), (32, 16, 3, 3), (32, 32, 3, 3), (16, 32, 3, 3)]
+    for i, (shape, stride) in enumerate(zip(shapes, (1, 2, 1, 2), strict=True)):
+        kernel, shift, scale, middle = layers[4 * i : 4 * i + 4]
+        assert kernel.shape == shape
+        h = F.group_norm(F.conv2d(h, kernel, shift, stride, padding=1), 8, scale, middle)
+        h = torch.where(h < 0, 0.2 * h, h)
+    expected = mean + (h.flatten(1) @ last.T + bias).view(2, 3, 5)
+    torch.testing.assert_close(encoder(x), expected, rtol=1e-4, atol=1e-4)
+    assert not encoder.mean.requires_grad and "mean" in encoder.state_dict()
+    mean.data.zero_()
+    assert encoder.mean.any()
+
+
+def test_a_code_encoder_sees_32_pixels_of_colour_through_48_channels_unless_told():
+    encoder = CodeEncoder(2, torch.zeros(4))
+    assert encoder.net[1].weight.shape == (48, 12, 3, 3)
+    assert encoder(torch.zeros(1, 3, 32, 32)).shape == (1, 2, 4)
+
+
+def pooled(y: torch.Tensor) -> list[torch.Tensor]:
+    return [y, F.avg_pool2d(y, 2)]
+
+
+def plain(monkeypatch, autocast: Callable = nullcontext):
+    monkeypatch.setattr(editing.device, "choose", lambda: SimpleNamespace(autocast=autocast))
+
+
+def test_an_encoder_step_is_of_real_pictures_drawn_again_and_of_codes_known(monkeypatch):
+    plain(monkeypatch)
+    generator = net()
+    torch.manual_seed(0)
+    encoder = CodeEncoder(generator.layers, generator.w_mean, width=8)
+    step = EncoderStep(encoder, generator, pooled, lr=0)
+    x = torch.rand(3, 3, 32, 32, generator=seeded(1)) * 2 - 1
+    torch.manual_seed(7)
+    known = generator.ws(torch.randn(3, 5))
+    y = generator.synthesis(encoder(x), "none")
+    apart = perceptual_distance(pooled(y), pooled(x)).sum() / 3
+    drawn = F.mse_loss(y, x) + apart / 10
+    recognised = F.mse_loss(encoder(generator.synthesis(known, "none")), known)
+    slopes = torch.autograd.grad(drawn + recognised / 10, [*encoder.parameters()])
+    torch.manual_seed(7)
+    losses = step(x)
+    torch.testing.assert_close(losses, {"drawn": drawn.detach(), "known": recognised.detach()})
+    assert not any(loss.requires_grad for loss in losses.values())
+    for weight, slope in zip(encoder.parameters(), slopes, strict=True):
+        torch.testing.assert_close(weight.grad, slope, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("options, rate", [({}, 1e-3), ({"lr": 0.01}, 0.01)])
+def test_an_encoder_learns_at_a_rate_that_falls_over_the_steps(options, rate):
+    generator = net()
+    encoder = CodeEncoder(generator.layers, generator.w_mean, width=8)
+    before = [weight.detach().clone() for weight in encoder.parameters()]
+    step = EncoderStep(encoder, generator, lambda y: [y], steps=4, **options)
+    assert step.optimizer.defaults["betas"] == (0.9, 0.999)
+    rates = []
+    for _ in range(3):
+        step(torch.rand(2, 3, 32, 32, generator=seeded(0)))
+        rates.append(step.optimizer.param_groups[0]["lr"])
+        if len(rates) == 1:  # Adam's first step moves a weight by the rate
+            pairs = zip(encoder.parameters(), before, strict=True)
+            moved = max((a - b).abs().max().item() for a, b in pairs)
+            assert moved == pytest.approx(rate, rel=0.01)
+    assert rates == pytest.approx([rate * share for share in (0.75, 0.5, 0.25)])
+    step = EncoderStep(encoder, generator, lambda y: [y], **options)
+    step(torch.rand(2, 3, 32, 32))
+    assert step.optimizer.param_groups[0]["lr"] == rate
+
+
+@pytest.mark.parametrize(
+    "steps, shares",
+    [(4, [1, 0.75, 0.5, 0.25, 0.02, 0.02]), (None, [1] * 6), (100, [1, 0.99, 0.98, 0.97, 0.96])],
+)
+def test_a_rate_falls_in_a_line_to_a_fiftieth(steps, shares):
+    optimizer, rates = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 3.0), []
+    schedule = editing._falling(optimizer, steps)
+    for _ in shares:
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates == pytest.approx([3 * share for share in shares])
+
+
+def test_networks_of_a_step_may_compute_in_bfloat16_and_the_losses_do_not(monkeypatch):
+    plain(monkeypatch, lambda: torch.autocast("cpu", torch.bfloat16))
+    generator, seen = net(), []
+    encoder = CodeEncoder(generator.layers, generator.w_mean, width=8)
+    encoder.net[-1].register_forward_hook(lambda _, __, y: seen.append(y.dtype))
+    losses = EncoderStep(encoder, generator, lambda y: [y])(torch.rand(2, 3, 32, 32))
+    swap = SwapStep(SwapEncoder(), SwapGenerator(), critic=PictureDiscriminator())
+    swap.encoder.say.register_forward_hook(lambda _, __, y: seen.append(y.dtype))
+    losses |= swap(torch.rand(2, 3, 32, 32))
+    assert {*seen} == {torch.bfloat16}
+    assert {loss.dtype for loss in losses.values()} == {torch.float32}
+
+
+# The generator moves
+
+
+def test_tuning_makes_small_what_it_says(monkeypatch):
+    generator, x = net(), torch.rand(2, 3, 32, 32, generator=seeded(2))
+    ws, strangers, told = codes(2, generator), codes(3, generator, 9), []
+
+    def step_aside(loss, optimizer):
+        told.append(loss.detach())
+        with torch.no_grad():
+            for weight in optimizer.param_groups[0]["params"]:
+                weight.mul_(1.1)
+
+    monkeypatch.setattr(editing, "_descend", step_aside)
+    tuned = tune(generator, ws, x, 2, maps=pooled, others=lambda: strangers)
+    for loss, by in zip(told, (0, 1), strict=True):
+        moved = copy.deepcopy(generator)
+        for name, weight in moved.named_parameters():
+            weight.data *= 1.0 if name.startswith("mapping") else 1.1**by
+        y = moved.synthesis(ws, "none")
+        expected = F.mse_loss(y, x) + perceptual_distance(pooled(y), pooled(x)).sum() / 20
+        pair = (g.synthesis(strangers, "none") for g in (moved, generator))
+        torch.testing.assert_close(loss, expected + F.mse_loss(*pair))
+    torch.testing.assert_close(tuned.const, 1.1**2 * generator.const)
+
+
+@pytest.mark.parametrize("options, rate", [({}, 2e-3), ({"lr": 0.01}, 0.01)])
+def test_tuning_moves_each_weight_by_the_rate_at_first(options, rate):
+    generator, x = net(), torch.rand(1, 3, 32, 32, generator=seeded(2))
+    tuned = tune(generator, codes(1, generator), x, 1, **options)
+    moved = (tuned.const - generator.const).abs().max().item()
+    assert moved == pytest.approx(rate, rel=0.01)
+
+
+def test_tuning_takes_45_steps_and_strangers_anew_in_each():
+    generator, drawn = StyleGenerator(2, 2, (4,), 4), []
+
+    def others():
+        drawn.append(codes(1, generator, len(drawn)).detach().requires_grad_())
+        return drawn[-1]
+
+    x = torch.zeros(1, 3, 4, 4)
+    tuned = tune(generator, codes(1, generator).requires_grad_(), x, others=others)
+    assert len(drawn) == 45 and all(strangers.grad is None for strangers in drawn)
+    assert not any(weight.requires_grad for weight in tuned.parameters())
+    assert all(weight.requires_grad for weight in generator.parameters())
+    same = tune(generator, codes(1, generator), x, 0)
+    assert torch.equal(same.const, generator.const) and same is not generator
+
+
+def test_local_codes_lie_on_the_way_at_one_distance_for_each_picture():
+    pivot = torch.randn(3, 2, 4, generator=seeded(0)).double()
+    w = pivot + exact(1, 10, 0.1)[:, None, None] * torch.randn(3, 2, 4, generator=seeded(1))
+    found = local_codes(pivot, w, 2.5)
+    apart = (found - pivot).flatten(1)
+    torch.testing.assert_close(apart.square().sum(1).sqrt(), torch.full((3,), 2.5, dtype=DOUBLE))
+    alike = F.cosine_similarity(apart, (w - pivot).flatten(1))
+    torch.testing.assert_close(alike, torch.ones(3, dtype=DOUBLE))
+
+
+# Directions and words
+
+
+def test_a_label_direction_takes_both_means():
+    w, has = torch.randn(7, 3, generator=seeded(0)), torch.tensor([1, 0, 0, 1, 0, 0, 1]).bool()
+    with_it, without = (w[[0, 3, 6]].sum(0) / 3, w[[1, 2, 4, 5]].sum(0) / 4)
+    torch.testing.assert_close(label_direction(w, has), with_it - without)
+
+
+def test_a_conditional_direction_is_what_least_squares_leave():
+    n, others = torch.randn(6, generator=seeded(0)), torch.randn(2, 6, generator=seeded(1))
+    parts = torch.linalg.lstsq(others.T, n[:, None]).solution
+    expected = F.normalize(n - (others.T @ parts)[:, 0], dim=0)
+    torch.testing.assert_close(conditional_direction(n, others), expected)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sefa_is_a_singular_value_decomposition_whose_largest_numbers_are_positive(seed):
+    weights = [torch.randn(k, 5, generator=seeded(seed)).double() for k in (3, 4)]
+    found = sefa(weights, 3)
+    expected = torch.linalg.svd(torch.cat(weights)).Vh[:3]
+    torch.testing.assert_close((found * expected).sum(1).abs(), torch.ones(3, dtype=DOUBLE))
+    torch.testing.assert_close(found @ found.T, torch.eye(3, dtype=DOUBLE))
+    largest = found.gather(1, found.abs().argmax(1, keepdim=True))
+    assert (largest > 0).all()
+    assert sefa(weights, 5).shape == (5, 5)
+
+
+def test_style_spreads_are_those_of_each_layer_s_own_styles():
+    generator, ws = net(), torch.randn(9, 6, 7, generator=seeded(0))
+    expected = [
+        (ws[:, i] @ (conv.affine.weight / math.sqrt(7)).T).numpy().std(0, ddof=1)
+        for i, conv in enumerate(generator.convs)
+    ]
+    found = style_spreads(generator, ws)
+    assert found.tolist() == pytest.approx([x for layer in expected for x in layer], rel=1e-4)
+    generator.requires_grad_(True)
+    assert not style_spreads(generator, ws).requires_grad
+
+
+def small(channels: int = 20) -> StyleGenerator:
+    """A generator of one level, and so of one convolution, that learns."""
+    torch.manual_seed(0)
+    return StyleGenerator(3, 4, (channels,), 4)
+
+
+def test_styles_of_a_generator_that_learns_move_by_a_shift_that_learns():
+    generator, shift = small(), torch.arange(20.0).requires_grad_()
+    before, (conv,) = generator.convs[0].affine.bias.detach().clone(), generator.convs
+    with pytest.raises(RuntimeError, match="on the way"):
+        with moved_styles(generator, shift):
+            torch.testing.assert_close(conv.affine.bias.detach(), before + torch.arange(20.0))
+            raise RuntimeError("on the way")
+    assert torch.equal(conv.affine.bias, before) and conv.affine.bias.requires_grad
+    assert conv.affine.bias.is_leaf
+
+
+@pytest.mark.parametrize("options, reach", [({}, 3.0), ({"reach": 0.5}, 0.5)])
+@pytest.mark.parametrize("make", [small, net])
+def test_channel_effects_are_those_of_one_channel_after_the_other(make, options, reach):
+    generator = make()
+    with torch.no_grad():
+        generator.rgbs[-1].bias.view(-1, generator.fold**2).add_(torch.tensor([[-2.0], [0], [2]]))
+    ws = codes(3, generator).detach()
+    spreads = torch.rand(sum(len(c.affine.bias) for c in generator.convs), generator=seeded(0)) + 1
+
+    def see(x):
+        return x.mean(3)
+
+    found = channel_effects(generator, ws, see, spreads, **options)
+    for sign, side in zip((1, -1), found, strict=True):
+        for i, spread in enumerate(spreads.tolist()):
+            shift = torch.zeros_like(spreads)
+            shift[i] = sign * reach * spread
+            with moved_styles(generator, shift), torch.no_grad():
+                expected = see(generator.synthesis(ws, "none").clip(-1, 1)).flatten(1)
+            torch.testing.assert_close(side[i], expected, rtol=1e-3, atol=1e-4)
+        assert not side.requires_grad
+    hooks = [conv.affine._forward_hooks for conv in generator.convs]
+    assert not any(hooks)
+
+
+def test_a_channel_s_relevance_is_a_cosine_with_the_mean_of_directions():
+    up, down = torch.randn(2, 3, 5, 4, generator=seeded(0)).double().unbind()
+    text = F.normalize(exact(1, -2, 0.5, 3), dim=0)
+    change = up - down
+    change[2] = 0
+    ways = change / change.norm(dim=2, keepdim=True).clamp(min=1e-12)
+    expected = F.cosine_similarity(ways.sum(1), text[None])
+    torch.testing.assert_close(channel_relevance(down + change, down, text), expected)
+    assert expected[2] == 0
+
+
+# The networks of the swapping autoencoder
+
+
+def test_a_swap_encoder_is_a_trunk_with_two_branches():
+    torch.manual_seed(0)
+    encoder, x = SwapEncoder(3, 5, 28, 2), torch.randn(2, 2, 28, 28)
+    weights = [(w, b) for w, b in zip(*[iter(encoder.parameters())] * 2, strict=True)]
+
+    def bent(h, pair, stride=1, padding=0):
+        return nn.LeakyReLU(0.2)(F.conv2d(h, *pair, stride, padding))
+
+    h = bent(F.pixel_unshuffle(x, 2), weights[0], 1, 1)
+    h = bent(h, weights[1], 2, 1)
+    places = F.conv2d(bent(h, weights[2]), *weights[3])
+    seen = bent(bent(h, weights[4], 2), weights[5])
+    texture = F.linear(seen.flatten(2).mean(2), *weights[6])
+    flat = places.flatten(2)
+    normal = (flat - flat.mean(2, keepdim=True)) / (flat.var(2, False, keepdim=True) + 1e-5).sqrt()
+    structure, found = encoder(x)
+    torch.testing.assert_close(structure, normal.view_as(places), rtol=1e-3, atol=1e-4)
+    expected = math.sqrt(5) * F.normalize(texture, dim=1)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+    widths = [w.shape[0] for w, _ in weights]
+    assert widths == [48, 64, 64, 3, 96, 96, 5]
+    nn.init.zeros_(encoder.say.weight), nn.init.zeros_(encoder.say.bias)
+    assert not encoder(x)[1].any()  # a texture of nothing stays nothing
+
+
+@pytest.mark.parametrize("channels, texture, nc", [(4, 32, 3), (2, 5, 1)])
+def test_a_swap_generator_is_three_styled_convolutions_and_folded_pixels(channels, texture, nc):
+    torch.manual_seed(0)
+    generator = SwapGenerator() if nc == 3 else SwapGenerator(channels, texture, nc)
+    structure, t = torch.randn(2, channels, 3, 3), torch.randn(2, texture)
+    first, second, third = generator.convs
+    rgb = generator.rgb(third(second(first(structure, t, None), t, None), t, None), t)
+    found = generator(structure, t)
+    assert found.shape == (2, nc, 12, 12)
+    for c, i, j in itertools.product(range(nc), range(2), range(2)):
+        assert torch.equal(found[:, c, i::2, j::2], rgb[:, 4 * c + 2 * i + j])
+
+    def styled(inputs, outputs):  # kernel, bias, style, strength of the noise
+        return 9 * inputs * outputs + outputs + (texture + 1) * inputs + 1
+
+    wanted = styled(channels, 96) + styled(96, 64) + styled(64, 48)
+    wanted += 48 * 4 * nc + 4 * nc + (texture + 1) * 48
+    assert sum(weight.numel() for weight in generator.parameters()) == wanted
+
+
+def test_a_cooccurrence_judge_sees_eight_pixels_through_layers_of_norm_one():
+    torch.manual_seed(0)
+    judge = editing.CooccurrenceDiscriminator(16, 2)
+    reference, patches = torch.randn(2, 3, 2, 8, 8), torch.randn(2, 4, 2, 8, 8)
+    for _ in range(40):  # the power iteration goes on with each answer
+        judge(reference, patches)
+    judge.eval()
+    first, _, _, second, _, _, third = judge.features
+    for layer in (first, second, third, judge.judge[0], judge.judge[2]):
+        assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, 0.02)
+    assert first.weight.shape == (32, 2, 3, 3) and second.weight.shape == (16, 32, 3, 3)
+
+    def bend(h):
+        return torch.maximum(h, 0.2 * h)
+
+    def features(x):
+        h = F.avg_pool2d(bend(F.conv2d(x, first.weight, first.bias)), 2)
+        h = bend(F.conv2d(h, second.weight, second.bias)).flatten(1)
+        return F.linear(h, third.weight, third.bias)
+
+    for b in range(2):
+        known = features(reference[b]).sum(0) / 3
+        for n in range(4):
+            both = torch.cat([known, features(patches[b, n : n + 1])[0]])
+            score = judge.judge[2](bend(judge.judge[0](both)))[0]
+            torch.testing.assert_close(judge(reference, patches)[b, n], score)
+    twice = judge(reference.repeat(1, 2, 1, 1, 1), patches)
+    torch.testing.assert_close(twice, judge(reference, patches))
+    assert editing.CooccurrenceDiscriminator()(*torch.zeros(2, 1, 1, 3, 8, 8)).shape == (1, 1)
+    assert editing.CooccurrenceDiscriminator().features[-1].weight.shape == (64, 64)
+
+
+@pytest.mark.parametrize("side, sizes", [(32, range(8, 15)), (48, range(12, 22))])
+def test_patches_are_anywhere_and_of_every_size_up_to_seven_sixteenths(side, sizes):
+    at = torch.arange(float(side))
+    x = torch.stack(torch.meshgrid(at, at, indexing="xy"))[None]
+    torch.manual_seed(0)
+    found = torch.cat([editing.random_patches(x, 64)[0] for _ in range(8)])
+    size = 8 * (found[:, 0, 0, 1] - found[:, 0, 0, 0])
+    assert {round(s, 3) for s in size.tolist()} == {*map(float, sizes)}
+    for axis, corner in enumerate((found[:, 0, 0, 0], found[:, 1, 0, 0])):
+        begin = corner - (size / 16 - 0.5)  # the first of 8 centres lies so far inside
+        assert begin.min().item() == pytest.approx(0, abs=1e-4), axis
+        assert (begin + size).max().item() == pytest.approx(side, abs=1e-4), axis
+        room = begin / (side - size)
+        assert room.mean().item() == pytest.approx(0.5, abs=4 * 0.3 / math.sqrt(512))
+    assert editing.random_patches(x).shape == (1, 4, 2, 8, 8)
+    assert editing.random_patches(torch.zeros(1, 1, 16, 16), 1).shape == (1, 1, 1, 8, 8)
+
+
+class Brightness(nn.Module):
+    """Judges a picture by a multiple of its mean."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, x):
+        return self.gain * x.mean((1, 2, 3))
+
+
+@pytest.mark.parametrize("critic, patches", [(1, 0), (0, 1), (1, 1)])
+def test_the_losses_of_a_swap_are_those_of_the_formula(monkeypatch, critic, patches):
+    plain(monkeypatch)
+    torch.manual_seed(0)
+    pair, judge = (SwapEncoder(), SwapGenerator()), editing.CooccurrenceDiscriminator().eval()
+    bright = Brightness()
+    judges = {"critic": bright if critic else None, "patches": judge if patches else None}
+    step = SwapStep(*pair, lr=0, **judges)
+    x = torch.rand(3, 3, 32, 32, generator=seeded(1)) * 2 - 1
+
+    structure, texture = pair[0](x)
+    y, swapped = pair[1](structure, texture), pair[1](structure, texture[[2, 0, 1]])
+    donor = x[[2, 0, 1]]
+
+    def judged(real_side, fake_side):
+        """real_side, fake_side: which way a score is wanted; 0: it does not count."""
+
+        def player(real, made):
+            sides = ((real_side, real), (fake_side, made))
+            return sum(F.softplus(-way * score).mean() for way, score in sides if way)
+
+        total = 0
+        if critic:
+            both = player(bright(x), bright(y)) + player(bright(x), bright(swapped))
+            total = both / 2
+        if patches:
+            real, made, known = map(editing.random_patches, (donor, swapped, donor))
+            total = total + player(judge(known, real), judge(known, made))
+        return total
+
+    torch.manual_seed(5)
+    d_loss, g_loss = judged(1, -1), judged(0, 1)
+    loss = F.l1_loss(y, x)
+    judges = [*step.judges.parameters()]
+    d_slopes = torch.autograd.grad(d_loss, judges, retain_graph=True)
+    networks = [*pair[0].parameters(), *pair[1].parameters()]
+    slopes = torch.autograd.grad(loss + g_loss, networks, allow_unused=True)
+
+    torch.manual_seed(5)
+    losses = step(x)
+    expected = {"loss": loss.detach(), "d_loss": d_loss.detach(), "g_loss": g_loss.detach()}
+    torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-5)
+    assert not any(loss.requires_grad for loss in losses.values())
+    for weight, slope in zip([*judges, *networks], [*d_slopes, *slopes], strict=True):
+        if slope is not None:
+            torch.testing.assert_close(weight.grad, slope, rtol=1e-2, atol=1e-5)
+
+
+def test_without_judges_a_swap_is_a_reconstruction_in_l1(monkeypatch):
+    plain(monkeypatch)
+    torch.manual_seed(0)
+    step = SwapStep(SwapEncoder(), SwapGenerator())
+    x = torch.rand(2, 3, 32, 32, generator=seeded(1)) * 2 - 1
+    expected = (step.generator(*step.encoder(x)) - x).abs().sum() / x.numel()
+    losses = step(x)
+    torch.testing.assert_close(losses, {"loss": expected.detach()})
+    assert not losses["loss"].requires_grad and not hasattr(step, "d_optimizer")
+
+
+@pytest.mark.parametrize("options, rate", [({}, 2e-3), ({"lr": 0.01}, 0.01)])
+def test_both_sides_of_a_swap_learn_at_a_rate_that_falls(options, rate):
+    torch.manual_seed(0)
+    step = SwapStep(SwapEncoder(), SwapGenerator(), steps=4, critic=Brightness(), **options)
+    x, weight = torch.rand(2, 3, 32, 32), step.generator.rgb.weight
+    before, gain = weight.detach().clone(), step.critic.gain.item()
+    step(x)
+    # Adam's first step moves a weight by the rate
+    assert (weight - before).abs().max().item() == pytest.approx(rate, rel=0.02)
+    assert abs(step.critic.gain.item() - gain) == pytest.approx(rate, rel=0.02)
+    step(x)
+    for optimizer in (step.optimizer, step.d_optimizer):
+        assert optimizer.defaults["betas"] == (0, 0.99)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(rate / 2)
+
+
+# From label maps, once more
+
+
+def test_spade_is_an_instance_norm_that_the_labels_scale_and_shift():
+    x, labels = torch.randn(2, 3, 4, 6, generator=seeded(0)), torch.rand(2, 2, 8, 12)
+    m = labels[:, :, ::2, ::2]  # nearest, at half the size
+    scale, shift = m[:, :1].expand(-1, 3, -1, -1), 3 * m[:, 1:].expand(-1, 3, -1, -1)
+    found = spade(x, labels, lambda m: m[:, :1].expand(-1, 3, -1, -1),
+                  lambda m: 3 * m[:, 1:].expand(-1, 3, -1, -1))  # fmt: skip
+    torch.testing.assert_close(found, F.instance_norm(x) * (1 + scale) + shift)
+
+
+def test_feature_matching_is_a_sum_of_l1_losses_over_the_scales():
+    shapes = ((2, 3, 4), (2, 5), (2, 1)), ((2, 3), (2, 2, 2), (2, 1))
+    real, fake = ([[torch.randn(s, generator=seeded(seed)) for s in scale] for scale in shapes]
+                  for seed in (0, 1))  # fmt: skip
+    pairs = [(real[i][j], fake[i][j]) for i in range(2) for j in range(2)]
+    expected = sum(F.l1_loss(p, q) for p, q in pairs) / 2
+    torch.testing.assert_close(feature_matching(real, fake), expected)
+
+
+def test_edges_are_where_one_of_four_neighbours_differs():
+    ids = torch.randint(0, 3, (2, 6, 7), generator=seeded(0))
+    wide = F.pad(ids[:, None].double(), (1, 1, 1, 1), mode="replicate")[:, 0]
+    steps = ((0, 1), (2, 1), (1, 0), (1, 2))
+    near = torch.stack([wide[:, y : y + 6, x : x + 7] for y, x in steps])
+    found = instance_edges(ids)
+    assert torch.equal(found, (near != ids).any(0)[:, None].float()) and found.dtype == torch.float
+
+
+# What is refused
+
+MAPS, META = torch.ones(2, 3, 2, 2), torch.device("meta")
+WS, BLACK = torch.zeros(1, 6, 7), torch.zeros(1, 3, 32, 32)
+ENCODER, TRUNK = CodeEncoder(6, torch.zeros(7)), nn.Sequential(nn.Identity(), nn.Identity())
+SWAP = SwapEncoder(), SwapGenerator()
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: perceptual_distance([], []), "maps_a must hold something; got 0"),
+        (lambda: perceptual_distance([MAPS], [MAPS] * 2), "maps_b must hold 1; got 2"),
+        (
+            lambda: perceptual_distance([MAPS], [MAPS[:, :, :1]]),
+            r"maps_b\[0\] must be \(2, 3, 2, 2\); got \(2, 3, 1, 2\)",
+        ),
+        (
+            lambda: perceptual_distance([MAPS, MAPS[:1]], [MAPS, MAPS[:1]]),
+            r"maps_a\[1\] must be of 2 pictures; got 1",
+        ),
+        (lambda: taps(nn.Identity(), (1,)), "trunk must be a Sequential; got Identity"),
+        (lambda: taps(TRUNK, (0,)), r"layers\[0\] must be .* at least 1 and at most 2, got 0"),
+        (lambda: taps(TRUNK, (1, 3)), r"layers\[1\] must be .* at most 2, got 3"),
+        (lambda: taps(TRUNK, (1, 1)), r"layers must rise; got \[1, 1\]"),
+        (lambda: taps(TRUNK, (1,), 4097), "size must be .* at most 4096, got 4097"),
+        (
+            lambda: invert(None, BLACK, WS),
+            "synthesis must be a network or a function; got NoneType",
+        ),
+        (lambda: invert(linear, BLACK, WS, lr=0), "lr must be a finite number, above 0; got 0"),
+        (lambda: invert(linear, BLACK, WS, weight=-1), "weight must be .* at least 0; got -1"),
+        (lambda: invert(linear, BLACK, 3), "start must be a tensor of decimal numbers; got int"),
+        (
+            lambda: invert(linear, BLACK.int(), WS),
+            "x must be a tensor of decimal .* got torch.int32",
+        ),
+        (lambda: invert(linear, BLACK, WS.to(META)), "start must be on cpu, .* got meta"),
+        (lambda: invert(lambda w: w, BLACK, WS, -1), "steps must be .* at least 0 .* got -1"),
+        (
+            lambda: invert(lambda w: w, BLACK, WS, 100_001),
+            "steps must be .* at most 100000, got 100001",
+        ),
+        (lambda: invert(lambda w: w, BLACK, WS), r"x must be \(1, 6, 7\); got \(1, 3, 32, 32\)"),
+        (lambda: noise_regulariser(MAPS), r"noise must be \(B, 1, s, s\); got \(2, 3, 2, 2\)"),
+        (lambda: straightened(torch.ones(2).int()), "w must be a tensor of decimal numbers"),
+        (
+            lambda: strangeness(WS[0], torch.zeros(7), torch.eye(7)),
+            r"ws must be \(B, L, n\); got \(6, 7\)",
+        ),
+        (lambda: strangeness(WS, torch.zeros(6), torch.eye(7)), r"mean must be \(7,\); got \(6,\)"),
+        (
+            lambda: strangeness(WS, torch.zeros(7), torch.eye(7)[:1]),
+            r"covariance must be \(7, 7\); got \(1, 7\)",
+        ),
+        (lambda: domain_regulariser(WS, BLACK, None), "encode must be a network or a function"),
+        (
+            lambda: domain_regulariser(WS, BLACK.to(META), ENCODER),
+            "pictures must be on cpu, as what it meets here; got meta",
+        ),
+        (lambda: domain_regulariser(WS, BLACK[0], ENCODER), "pictures must be a tensor of 4 dim"),
+        (lambda: domain_regulariser(WS.int(), BLACK, ENCODER), "ws must be a tensor of decimal"),
+        (
+            lambda: domain_regulariser(WS, BLACK, lambda _: WS[:, :1]),
+            r"encode must return codes of shape \(1, 6, 7\); got \(1, 1, 7\)",
+        ),
+        (lambda: CodeEncoder(0, torch.zeros(7)), "layers must be .* at least 1, got 0"),
+        (lambda: CodeEncoder(6, torch.zeros(1, 7)), r"mean must be \(w,\); got \(1, 7\)"),
+        (
+            lambda: CodeEncoder(6, torch.zeros(7), 12),
+            "size and width must divide by 8; got 12 and 48",
+        ),
+        (
+            lambda: CodeEncoder(6, torch.zeros(7), width=12),
+            "size and width must divide by 8; got 32 and 12",
+        ),
+        (lambda: ENCODER(BLACK[:, :, :8]), r"x must be \(B, 3, 32, 32\); got \(1, 3, 8, 32\)"),
+        (lambda: ENCODER(BLACK.double()), "x must be torch.float32, .* got torch.float64"),
+        (
+            lambda: EncoderStep(TRUNK, net(), pooled),
+            "encoder must be a CodeEncoder; got Sequential",
+        ),
+        (lambda: EncoderStep(ENCODER, TRUNK, pooled), "generator must be a StyleGenerator; got"),
+        (lambda: EncoderStep(ENCODER, net(), None), "maps must be a network or a function"),
+        (lambda: EncoderStep(ENCODER, net(), pooled, -1), "lr must be .* at least 0; got -1"),
+        (lambda: EncoderStep(ENCODER, net(), pooled, steps=0), "steps must be .* at least 1 .* 0"),
+        (
+            lambda: EncoderStep(ENCODER, net(), pooled)(BLACK[:, :1]),
+            r"batch must be \(B, 3, 32, 32\); got \(1, 1, 32, 32\)",
+        ),
+        (lambda: tune(TRUNK, WS, BLACK), "generator must be a StyleGenerator; got Sequential"),
+        (lambda: tune(net(), WS, BLACK, lr=0), "lr must be a finite number, above 0; got 0"),
+        (lambda: tune(net(), WS[:, :5], BLACK), r"ws must be \(B, 6, 7\); got \(1, 5, 7\)"),
+        (lambda: tune(net(), WS, MAPS), r"x must be \(1, C, H, W\); got \(2, 3, 2, 2\)"),
+        (lambda: tune(net(), WS, BLACK, 0, maps=3), "maps must be a Callable; got int"),
+        (lambda: tune(net(), WS, BLACK, 0, others=3), "others must be a Callable; got int"),
+        (lambda: tune(net(), WS, BLACK, -1), "steps must be .* at least 0 .* got -1"),
+        (
+            lambda: tune(net(), WS, BLACK[:, :1], 1),
+            r"x must be \(1, 3, 32, 32\); got \(1, 1, 32, 32\)",
+        ),
+        (lambda: local_codes(WS, WS, 0), "alpha must be a finite number, above 0; got 0"),
+        (lambda: local_codes(WS[0, 0], WS[0, 0], 1), r"pivot must be \(B, …\); got \(7,\)"),
+        (lambda: local_codes(WS, WS[:, :1], 1), r"w must be \(1, 6, 7\); got \(1, 1, 7\)"),
+        (
+            lambda: label_direction(WS[0], torch.ones(5).bool()),
+            r"has must be \(6,\), one for each code; got \(5,\)",
+        ),
+        (
+            lambda: label_direction(WS[0], torch.ones(6)),
+            "has must be truth values .* torch.float32",
+        ),
+        (lambda: label_direction(WS, torch.ones(6).bool()), r"w must be \(N, n\); got \(1, 6, 7\)"),
+        (
+            lambda: label_direction(WS[0], torch.ones(6).bool().to(META)),
+            "has must be on cpu, as what it meets here; got meta",
+        ),
+        (
+            lambda: label_direction(WS[0].to(META), torch.ones(6).bool().to(META)),
+            r"has must have values; got \(6,\) on the meta device",
+        ),
+        (lambda: conditional_direction(WS[0], WS[0]), r"n must be \(n,\); got \(6, 7\)"),
+        (
+            lambda: conditional_direction(WS[0, 0], WS[0, :, :5]),
+            r"others must be \(k, 7\); got \(6, 5\)",
+        ),
+        (lambda: conditional_direction(WS[0, 0], WS[0] / 0), "others must be finite; it contains"),
+        (lambda: sefa([], 1), "weights must hold something; got 0"),
+        (
+            lambda: sefa([WS[0], WS[0, :, :5]], 1),
+            r"weights\[1\] must be \(outputs, 7\); got \(6, 5",
+        ),
+        (lambda: sefa([WS[0]], 8), "k must be .* at least 1 and at most 7, got 8"),
+        (lambda: sefa([WS[0]], 0), "k must be .* at least 1 and at most 7, got 0"),
+        (lambda: style_spreads(TRUNK, WS), "generator must be a StyleGenerator; got Sequential"),
+        (lambda: style_spreads(net(), WS[:, :2]), r"ws must be \(B, 6, 7\); got \(1, 2, 7\)"),
+        (lambda: style_spreads(net(), WS), "ws must be at least 2 codes for a spread; got 1"),
+        (lambda: moved_styles(TRUNK, WS), "generator must be a StyleGenerator; got Sequential"),
+        (lambda: moved_styles(small(), torch.zeros(1)), r"shift must be \(20,\); got \(1,\)"),
+        (lambda: channel_effects(net(), WS, None, WS), "see must be a network or a function"),
+        (lambda: channel_effects(net(), WS, pooled, WS, 0), "reach must be .* above 0; got 0"),
+        (lambda: channel_effects(TRUNK, WS, pooled, WS), "generator must be a StyleGenerator; got"),
+        (
+            lambda: channel_effects(net(), WS[:, :2], pooled, WS),
+            r"ws must be \(P, 6, 7\); got \(1, 2, 7\)",
+        ),
+        (
+            lambda: channel_effects(small(), torch.zeros(1, 2, 4), pooled, torch.zeros(1)),
+            r"spreads must be \(20,\); got \(1,\)",
+        ),
+        (lambda: channel_relevance(MAPS, WS, WS), r"up must be \(C, P, e\); got \(2, 3, 2, 2\)"),
+        (
+            lambda: channel_relevance(WS, WS[:, :1], WS),
+            r"down must be \(1, 6, 7\); got \(1, 1, 7\)",
+        ),
+        (
+            lambda: channel_relevance(WS, WS, torch.zeros(6)),
+            r"text must be \(7,\); got \(6,\)",
+        ),
+        (
+            lambda: channel_relevance(WS, WS, torch.zeros(7, 2)),
+            r"text must be \(7,\); got \(7, 2\)",
+        ),
+        (lambda: SwapEncoder(0), "channels must be .* at least 1, got 0"),
+        (lambda: SwapEncoder(texture=0), "texture must be .* at least 1, got 0"),
+        (lambda: SwapEncoder(nc=0), "nc must be .* at least 1, got 0"),
+        (lambda: SwapEncoder(size=30), "size must be a multiple of 4, at least 28; got 30"),
+        (lambda: SwapEncoder(size=24), "size must be a multiple of 4, at least 28; got 24"),
+        (lambda: SWAP[0](BLACK[:, :1]), r"x must be \(B, 3, 32, 32\); got \(1, 1, 32, 32\)"),
+        (lambda: SwapGenerator(0), "channels must be .* at least 1, got 0"),
+        (lambda: SwapGenerator(texture=0), "texture must be .* at least 1, got 0"),
+        (lambda: SwapGenerator(nc=0), "nc must be .* at least 1, got 0"),
+        (lambda: SWAP[1](MAPS, WS), r"structure must be \(B, 4, s, s\); got \(2, 3, 2, 2\)"),
+        (
+            lambda: SWAP[1](torch.zeros(2, 4, 8, 8), torch.zeros(1, 32)),
+            r"texture must be \(2, 32\); got \(1, 32\)",
+        ),
+        (
+            lambda: SWAP[1](torch.zeros(2, 4, 8, 8), torch.zeros(2, 4)),
+            r"texture must be \(2, 32\); got \(2, 4\)",
+        ),
+        (lambda: editing.CooccurrenceDiscriminator(0), "width must be .* at least 1, got 0"),
+        (lambda: editing.CooccurrenceDiscriminator(nc=0), "nc must be .* at least 1, got 0"),
+        (
+            lambda: editing.CooccurrenceDiscriminator()(BLACK, BLACK),
+            r"patches must be \(B, n, 3, 8, 8\); got \(1, 3, 32, 32\)",
+        ),
+        (
+            lambda: editing.CooccurrenceDiscriminator()(
+                *torch.zeros(2, 1, 1, 3, 8, 8)[:, :, :, :1]
+            ),
+            r"patches must be \(B, n, 3, 8, 8\); got \(1, 1, 1, 8, 8\)",
+        ),
+        (
+            lambda: editing.CooccurrenceDiscriminator()(
+                torch.zeros(1, 2, 3, 8, 8), torch.zeros(2, 1, 3, 8, 8)
+            ),
+            r"reference must be \(2, k, 3, 8, 8\); got \(1, 2, 3, 8, 8\)",
+        ),
+        (
+            lambda: editing.random_patches(BLACK, 0),
+            "count must be .* at least 1 and at most 64, got 0",
+        ),
+        (lambda: editing.random_patches(BLACK, 65), "count must be .* at most 64, got 65"),
+        (
+            lambda: editing.random_patches(BLACK / 0),
+            "x must be finite; it contains NaN or infinity",
+        ),
+        (lambda: editing.random_patches(BLACK[:, :, :16]), "x must be square, of at least 16 × 16"),
+        (lambda: editing.random_patches(BLACK[0]), r"x must be \(B, C, s, s\); got \(3, 32, 32\)"),
+        (lambda: SwapStep(TRUNK, SWAP[1]), "encoder must be a SwapEncoder; got Sequential"),
+        (lambda: SwapStep(SWAP[0], TRUNK), "generator must be a SwapGenerator; got Sequential"),
+        (lambda: SwapStep(*SWAP, critic=pooled), "critic must be a Module or NoneType; got func"),
+        (
+            lambda: SwapStep(*SWAP, patches=TRUNK),
+            "patches must be a CooccurrenceDiscriminator or NoneType; got Sequential",
+        ),
+        (lambda: SwapStep(*SWAP, lr=-1), "lr must be .* at least 0; got -1"),
+        (lambda: SwapStep(*SWAP, steps=0), "steps must be .* at least 1 .* got 0"),
+        (
+            lambda: SwapStep(*SWAP)(BLACK[:, :1]),
+            r"batch must be \(B, 3, 32, 32\); got \(1, 1, 32, 32",
+        ),
+        (lambda: spade(MAPS, MAPS, None, pooled), "scale_of must be a network or a function"),
+        (lambda: spade(MAPS, MAPS, pooled, None), "shift_of must be a network or a function"),
+        (lambda: spade(WS, MAPS, pooled, pooled), r"x must be \(B, C, h, w\); got \(1, 6, 7\)"),
+        (
+            lambda: spade(MAPS, MAPS[:1], torch.abs, torch.abs),
+            r"labels must be \(2, K, H, W\); got \(1, 3, 2, 2\)",
+        ),
+        (
+            lambda: spade(MAPS, MAPS, lambda m: m[:, :1], torch.abs),
+            r"scale_of must be \(2, 3, 2, 2\); got \(2, 1, 2, 2\)",
+        ),
+        (lambda: feature_matching([], []), "real must hold something; got 0"),
+        (lambda: feature_matching([[MAPS]], []), "fake must hold 1; got 0"),
+        (lambda: feature_matching([[MAPS, MAPS]], [[MAPS]]), r"fake\[0\] must hold 2; got 1"),
+        (lambda: feature_matching([MAPS], [[MAPS]]), r"real\[0\] must be a Sequence; got Tensor"),
+        (
+            lambda: feature_matching([[MAPS, MAPS]], [[MAPS[:1], MAPS]]),
+            r"fake\[0\]\[0\] must be \(2, 3, 2, 2\); got \(1, 3, 2, 2\)",
+        ),
+        (lambda: instance_edges(MAPS), r"ids must be whole numbers \(int64\); got torch.float32"),
+        (lambda: instance_edges(MAPS.int()), r"ids must be a tensor of 3 dim.* got \(2, 3, 2, 2\)"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused_by_name(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
+def test_the_largest_and_the_smallest_numbers_are_taken():
+    assert taps(TRUNK, (2,), 4096) and sefa([WS[0]], 7).shape == (7, 7)
+    assert editing.random_patches(BLACK, 64).shape == (1, 64, 3, 8, 8)
+    assert CodeEncoder(1, torch.zeros(1), 8, 1, 8)(torch.zeros(2, 1, 8, 8)).shape == (2, 1, 1)
+
+
+def test_the_smallest_pictures_that_are_allowed_can_be_taken_apart():
+    s, t = SwapEncoder(size=28)(torch.zeros(1, 3, 28, 28))
+    assert s.shape == (1, 4, 7, 7) and t.shape == (1, 32)
