@@ -341,7 +341,7 @@ def test_a_student_runs_a_lecture_moves_every_widget_and_answers(
     said = answer(page, place, stub.replace("    ...", wrong))
     picture(page, f"{name}_wrong")
     (message,) = [m.message for m in EXERCISES[exercise].mistakes if m.name == mistake]
-    parts = re.split(r"\{\w+\}", " ".join(message.split()))  # between them, the student's numbers
+    parts = re.split(r"\{[^}]+\}", " ".join(message.split()))  # between them, the student's numbers
     assert "wrong" in said and all(part in " ".join(said.split()) for part in parts)
     said = answer(page, place, solved.cells[place].source)
     picture(page, f"{name}_right")
