@@ -2181,7 +2181,6 @@ BEGAN_UPDATE = Exercise(
         _balance("k = 0.99, L_real = 2, L_fake = 0.1, λ = ½", 0.99, 2.0, 0.1, 0.75, 0.5),
         _balance("k = 0.01, L_real = 0.1, L_fake = 1, λ = 0.1", 0.01, 0.1, 1.0, 0.75, 0.1),
         _balance("k = ½, in balance: L_real = 0.2, L_fake = 0.15", 0.5, 0.2, 0.15),
-        _balance("k = ½, L_real = 0.2, L_fake = 0.1, γ = 0", 0.5, 0.2, 0.1, 0.0),
         _balance(
             "k = ½, L_real = 200, L_fake = 120, γ = 0.4, λ = 0.002", 0.5, 200.0, 120.0, 0.4, 0.002
         ),
