@@ -143,8 +143,9 @@ def in_steps(generate, features, w0, w1, t, eps=1e-2):
 
 def in_python(p, real_scores, images, target=0.6, span=500_000):
     right = (real_scores > 0).sum().item() - (real_scores < 0).sum().item()
-    step = images / span
-    p = p + step if right / len(real_scores) > target else p - step
+    share, step = right / len(real_scores), images / span
+    if share != target:
+        p = p + step if share > target else p - step
     return min(1.0, max(0.0, p))
 
 

@@ -341,6 +341,12 @@ MEMORISATION_RATE = Exercise(
             0.5,
         ),
         call("one image, two different ones equally near", _PIXEL, _BETWEEN, 0.5),
+        call(
+            "three images of two channels, whose means say little",
+            torch.tensor([[1.5, -1.5], [0.0, 4.0], [3.0, -2.9]]).view(3, 2, 1, 1),
+            torch.tensor([[0.0, 0.0], [3.0, -3.0], [6.0, 0.0]]).view(3, 2, 1, 1),
+            0.5,
+        ),
     ),
 )
 

@@ -978,6 +978,7 @@ ADAPTIVE_PROBABILITY = Exercise(
         call("another target", 0.3, torch.tensor([1.0, 1.0, -1.0]), 10, 0.2, 1000),
         call("the paper's numbers", 0.1, normal(256, seed=1) + 3, 256),
         call("two above 0, two of exactly 0", 0.5, _ZEROS, 100, 0.6, 1000),
+        call("r is the target", 0.3, torch.tensor([1.0, 1.0, 1.0, -1.0]), 100, 0.5, 1000),
         call("two above 0, two of exactly 0, target 0.2", 0.5, _ZEROS, 100, 0.2, 1000),
     ),
 )

@@ -1000,6 +1000,7 @@ NUCLEUS = Exercise(
         call("all of them", _ROWS, 1.0),
         call("a batch of one", normal(1, 5, seed=92), 0.5),
         call("three axes", 3 * normal(2, 3, 7, seed=91), 0.7),
+        call("80 tokens, all of them likely", normal(2, 80, seed=93) / 4, 0.9),
         Probe(
             "two equal logits, p = 0.5",
             _how_many_of_two,
