@@ -415,3 +415,54 @@ def test_a_score_needs_facts_for_every_picture():
         hits(torch.zeros(2, 3, 32, 32), [FIVE])
     with pytest.raises(ValueError, match="head must be one of"):
         hits(torch.zeros(1, 3, 32, 32), [{"head": "a wig"}])
+
+
+def test_what_a_head_shows_has_the_colour_that_was_drawn(test_people):
+    faces, facts = test_people
+
+    def drawn(name):
+        values, rows = faces.attribute_values[name], faces.attributes[name].tolist()
+        return [values[i] for i in rows]
+
+    columns = zip(drawn("head"), drawn("hair_colour"), drawn("clothing"), facts, strict=True)
+    for head, hair, cloth, told in columns:
+        if head in words.SHOW_HAIR:
+            assert hair in words.HAIR_COLOURS[told["colour"]].split()
+        elif head in words.SHOW_CLOTH:
+            assert cloth in words.CLOTH_COLOURS[told["colour"]].split()
+        else:
+            assert "colour" not in told
+    assert {"colour"} < set().union(*facts)
+
+
+def test_the_template_does_not_depend_on_what_is_told():
+    g = seeded()
+    told = [text for text in (sentence(FIVE, g, 0.5) for _ in range(600)) if "a beard" in text]
+    for shape in (" on ", "a drawing of ", " with "):
+        assert sum(shape in text for text in told) > len(told) / 5
+
+
+def test_a_word_is_known_that_comes_twice():
+    assert Tokeniser.learned(["red hat", "red"]).words[2:] == ["<other>", "red"]
+
+
+def test_an_epoch_gives_each_row_once_also_where_batches_fill_it():
+    batches = Captioned(torch.arange(20.0), [FIVE] * 20, 5, generator=seeded())
+    for _ in range(2):
+        rows = torch.cat([next(batches)[0] for _ in range(4)])
+        assert rows.sort().values.tolist() == list(range(20))
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: coloured(3, "red"), "head must be"),
+        (lambda: coloured("a mohawk", None), "colour must be"),
+        (lambda: Tokeniser(["<pad>", "<end>"], 0), "length must be .* got 0"),
+        (lambda: tokeniser().encode(["red", 3]), "texts must be a str"),
+        (lambda: tokeniser().nothing(0), "n must be .* got 0"),
+    ],
+)
+def test_an_argument_without_sense_is_refused_by_its_name(make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        make()
