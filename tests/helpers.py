@@ -1,5 +1,6 @@
 """What several test files share."""
 
+import math
 import random
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import psutil
+import pytest
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
@@ -23,6 +25,17 @@ from course_lib import training
 from course_lib.training import EMA, parts
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def assert_normal(values: Tensor, std: float = 1):
+    """Mean, spread and fourth moment of a Gaussian around 0, each within four standard errors.
+
+    The fourth is 3 times the square of the second; of a uniform distribution it is 1.8 times.
+    """
+    z, n = values.detach().double().flatten() / std, values.numel()
+    assert abs(z.mean()) < 4 / math.sqrt(n)
+    assert z.square().mean().item() == pytest.approx(1, abs=4 * math.sqrt(2 / n))
+    assert z.pow(4).mean().item() == pytest.approx(3, abs=4 * math.sqrt(96 / n))
 
 
 def assert_step_runs_on_meta(make_step: Callable[[], Callable], make_batch: Callable[[], Any]):

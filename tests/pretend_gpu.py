@@ -197,8 +197,9 @@ def note_waits(func, args: tuple, kwargs: dict, leaves_device: bool) -> None:
     waits = leaves_device or torch.Tag.data_dependent_output in tags
     if func is aten.copy_.default:  # in either direction: the memory of the CPU is not pinned
         waits = len({type(x) for x in args[:2]}) > 1
-        if isinstance(args[0], OnDevice) and (args[2:] or [kwargs.get("non_blocking")])[0]:
-            waits = False  # non_blocking: CUDA takes a copy of the source, and Python goes on
+        non_blocking = args[2] if len(args) > 2 else kwargs.get("non_blocking", False)
+        if isinstance(args[0], OnDevice) and non_blocking:
+            waits = False  # CUDA takes a copy of the source, and Python goes on
     elif func in INDEXING:  # a mask is counted, and an index of the CPU is copied
         waits = any(
             x is not None and (x.dtype == torch.bool or not isinstance(x, OnDevice))

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from course_lib.augmentation import KINDS, Augmentation, _Dice, adaptive_probability, augment
+from tests.helpers import assert_normal
 
 
 def seeded(n: int) -> torch.Generator:
@@ -149,14 +150,6 @@ def test_an_augmentation_moves_its_p_with_every_batch_and_saves_it():
 
 
 # What is drawn, and how often
-
-
-def assert_normal(values: torch.Tensor, std: float):
-    """Mean, spread and fourth moment of a Gaussian around 0, each within four standard errors."""
-    z, n = values.double().flatten() / std, values.numel()
-    assert abs(z.mean()) < 4 / math.sqrt(n)
-    assert z.square().mean().item() == pytest.approx(1, abs=4 * math.sqrt(2 / n))
-    assert z.pow(4).mean().item() == pytest.approx(3, abs=4 * math.sqrt(96 / n))
 
 
 def assert_any_angle(angle: torch.Tensor):

@@ -10,6 +10,7 @@ from torch.distributions import Bernoulli
 from course_lib import boltzmann, data
 from course_lib.boltzmann import RBM, BeliefNetwork, CDStep, cd_gradient, draw, log_odds
 from course_lib.training import train
+from tests.helpers import assert_normal
 
 from .helpers import assert_step_runs_on_meta
 
@@ -329,13 +330,6 @@ def test_lifting_goes_through_the_lower_machines_only():
 
 
 # What is drawn, and the formulas written out
-
-
-def assert_normal(weights, spread):
-    """By three moments: the fourth is 3 times the square of the second, 1.8 times if uniform."""
-    assert weights.mean().item() == pytest.approx(0, abs=0.03 * spread)
-    assert weights.std().item() == pytest.approx(spread, rel=0.03)
-    assert (weights / spread).pow(4).mean().item() == pytest.approx(3, abs=0.3)
 
 
 def test_weights_begin_small_and_normal_and_biases_at_zero():

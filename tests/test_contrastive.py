@@ -17,6 +17,7 @@ from course_lib.contrastive import (
     shifted,
 )
 from course_lib.words import LENGTH, Captioned, people, tokeniser
+from tests.helpers import assert_normal
 
 from .helpers import assert_step_runs_on_meta
 
@@ -183,10 +184,7 @@ def test_vectors_of_words_and_places_are_drawn_from_a_narrow_normal_distribution
     torch.manual_seed(0)
     reader = TextEncoder(500, 64, length=400)
     for weight, spread in ((reader.word.weight, 0.05), (reader.place.weight, 0.02)):
-        assert weight.mean().item() == pytest.approx(0, abs=0.05 * spread)
-        assert weight.std().item() == pytest.approx(spread, rel=0.03)
-        fourth = (weight / weight.std()).pow(4).mean().item()  # 1.8 if uniform
-        assert fourth == pytest.approx(3, abs=0.15)
+        assert_normal(weight, spread)
 
 
 def test_a_reader_has_two_layers_of_four_heads_unless_told():

@@ -1655,9 +1655,12 @@ def _of_copies(candidate: Callable) -> dict[str, Any]:
     images = normal(70, 1, 4, 4, seed=13).transpose(2, 3)
     indices, distances = candidate(images[10:], images, 8)
     indices, distances = torch.as_tensor(indices), torch.as_tensor(distances).double()
+    shapes = f"{tuple(indices.shape)} and {tuple(distances.shape)}"
+    if shapes != "(60, 8) and (60, 8)":
+        return {"shapes": shapes}
     between = distances[:, 1:] - distances[:, :-1]
     return {
-        "shapes": f"{tuple(indices.shape)} and {tuple(distances.shape)}",
+        "shapes": shapes,
         "the copy is found": torch.equal(indices[:, 0].long(), torch.arange(10, 70)),
         "its distance is 0": bool((distances[:, 0].abs() < 0.02).all()),
         "nearest first": bool((between >= 0).all()),
