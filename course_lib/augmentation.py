@@ -37,8 +37,8 @@ def augment(
 ) -> Float[Tensor, "B C H W"]:
     """ADA's pipeline: each transformation of each picture with probability p, differentiable in x.
 
-    pixels: a flip, quarter turns, a shift by whole pixels up to an eighth; the identity is among
-    the choices. geometry: scale, rotation, stretching, a shift by parts of a pixel. colours:
+    pixels: a flip, quarter turns, a shift by whole pixels up to an eighth of H; the identity is
+    among the choices. geometry: scale, rotation, stretching, a shift by parts of a pixel. colours:
     brightness, contrast, inverted luma, rotated hue, saturation (the last three for 3 channels).
     All of the first two are one matrix, and so one resampling (bilinear, borders reflected).
 
@@ -55,9 +55,12 @@ def augment(
     if not isinstance(p, Tensor) and p == 0:
         return x
     dice = _Dice(len(x), p, x.device, generator)
-    moves = _pixels(dice, x.shape[2]) if "pixels" in kinds else []
+    h, w = x.shape[2:]
+    moves = _pixels(dice, h) if "pixels" in kinds else []
     moves += _geometry(dice) if "geometry" in kinds else []
     if moves:
+        one = torch.ones(len(x), device=x.device)  # all moves count in heights, affine_grid does not
+        moves = [_scaled(one * h / w, one), *moves, _scaled(one * w / h, one)]
         theta = reduce(torch.matmul, moves)[:, :2].to(x)
         grid = F.affine_grid(theta, list(x.shape), align_corners=False)
         x = F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)

@@ -530,7 +530,7 @@ def denoise(
     finite("noisy", shaped("noisy", noisy, "B", "C", "H", "W")), random_source(generator)
     level = 1 / (1 + number("sigma", sigma, above=0) ** 2)
     t = int((diffusion.alpha_bar - level).abs().argmin())
-    steps = whole("steps", steps, most=t + 1)
+    steps = whole("steps", steps, most=max(t, 1))
     times = sorted({round(t * (i + 1) / steps) for i in range(steps)}, reverse=True)
     ask = partial(diffusion._guess, model, None, 1.0, prediction, True)
     step = partial(diffusion._ancestral, variance="posterior")

@@ -212,7 +212,7 @@ class ToRGB(nn.Module):
 
 
 def doubled(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2H 2W"]:
-    """Twice the size, bilinear: nearest neighbours, smoothed by the filter (1, 3, 3, 1) / 8."""
+    """Twice the size, bilinear: zeros between the pixels, then the filter (1, 3, 3, 1) / 4 both ways."""
     shaped("x", x, "B", "C", "H", "W")
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
@@ -462,7 +462,7 @@ def moved(x: Float[Tensor, "... n"], shift: float) -> Float[Tensor, "... n"]:
     n = _signal(x).shape[-1]
     number("shift", shift)
     spectrum = torch.fft.rfft(x)
-    turns = torch.arange(spectrum.shape[-1], device=x.device) * (shift / n)
+    turns = torch.arange(spectrum.shape[-1], dtype=x.dtype, device=x.device) * (shift / n)
     return torch.fft.irfft(spectrum * torch.exp(-2j * math.pi * turns).to(spectrum), n)
 
 

@@ -38,10 +38,11 @@ def test_at_p_0_nothing_happens_and_at_p_a_share_stays_itself():
         assert same.double().mean().item() == pytest.approx(expected, abs=error)
 
 
-def test_flips_turns_and_shifts_only_move_pixels():
-    x = draw(64, 2, 16, 16)
+@pytest.mark.parametrize("h, w", [(16, 16), (16, 32), (32, 16)])
+def test_flips_turns_and_shifts_only_move_pixels(h, w):
+    x = draw(64, 2, h, w)
     y = augment(x, 1.0, seeded(2), ["pixels"])
-    inner = y[:, :, 6:10, 6:10].flatten(2)  # no border reflected into it
+    inner = y[:, :, h // 2 - 2 : h // 2 + 2, w // 2 - 2 : w // 2 + 2].flatten(2)  # no border in it
     found = torch.cdist(inner.permute(0, 2, 1), x.flatten(2).permute(0, 2, 1)).amin(2)
     assert found.max() < 1e-3
 

@@ -1068,7 +1068,7 @@ def cosine(k: float, n: int, shift: float = 0.0) -> torch.Tensor:
 def test_a_moved_cosine_is_a_later_cosine(n, shift):
     x = torch.stack([cosine(k, n) for k in (0, 1, 5)])
     expected = torch.stack([cosine(k, n, shift) for k in (0, 1, 5)])
-    torch.testing.assert_close(moved(x, shift), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(moved(x, shift), expected, rtol=0, atol=1e-13)
     assert torch.equal(moved(x.view(3, 1, n), shift), moved(x, shift)[:, None])
 
 
