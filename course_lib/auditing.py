@@ -19,7 +19,6 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int, Shaped
 from PIL import Image
 from torch import Tensor, nn
-from torchvision.transforms.functional import gaussian_blur
 
 from course_lib.checks import (
     finite,
@@ -618,6 +617,8 @@ def blur(images: Float[Tensor, "B C H W"], sigma: float = 1.0) -> Float[Tensor, 
 
     Raises ValueError unless sigma is above 0 and three of it fit into the images.
     """
+    from torchvision.transforms.functional import gaussian_blur  # slow to import
+
     _check_images(images)
     most = (min(images.shape[2:]) - 1) / 3
     if not 0 < number("sigma", sigma) <= most:

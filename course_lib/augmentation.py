@@ -59,7 +59,7 @@ def augment(
     moves = _pixels(dice, h) if "pixels" in kinds else []
     moves += _geometry(dice) if "geometry" in kinds else []
     if moves:
-        one = torch.ones(len(x), device=x.device)  # all moves count in heights, affine_grid does not
+        one = torch.ones(len(x), device=x.device)  # the moves count in heights alone
         moves = [_scaled(one * h / w, one), *moves, _scaled(one * w / h, one)]
         theta = reduce(torch.matmul, moves)[:, :2].to(x)
         grid = F.affine_grid(theta, list(x.shape), align_corners=False)

@@ -212,7 +212,7 @@ class ToRGB(nn.Module):
 
 
 def doubled(x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C 2H 2W"]:
-    """Twice the size, bilinear: zeros between the pixels, then the filter (1, 3, 3, 1) / 4 both ways."""
+    """Twice the size, bilinear: zeros in between, then the filter (1, 3, 3, 1) / 4 both ways."""
     shaped("x", x, "B", "C", "H", "W")
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 

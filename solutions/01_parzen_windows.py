@@ -438,7 +438,7 @@ figures.neighbours_by_number(numbers, nearest, slope, 784)
 guess = predict("density.kmeans_or_data", ...)
 
 # %%
-number = pick(smoke=300, laptop=1000, gpu=2000)
+number = pick(smoke=120, laptop=1000, gpu=2000)
 pool = train_images[order[: 20 * number]]
 averages = density.kmeans(pool, number, steps=10, generator=seed(0))
 members = torch.cdist(pool, averages).argmin(dim=1).bincount(minlength=number)

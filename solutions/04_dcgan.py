@@ -748,7 +748,7 @@ def first_steps(noise, steps, number):
 
 
 # %%
-steps = pick(smoke=150, laptop=400, gpu=400)
+steps = pick(smoke=80, laptop=400, gpu=400)
 seeds = pick(smoke=[0], laptop=[0, 1, 2], gpu=[0, 1, 2])
 torch.manual_seed(0)
 untrained = dcgan.Generator(ngf=16, size=32)
@@ -858,7 +858,7 @@ with torch.no_grad():
     drawn = torch.cat([generator(part) for part in codes.split(500)])
 label = {name: labeller.classify(drawn, name) for name in ("glasses", "facial_hair", "skin")}
 wears = label["glasses"].bool()
-fresh = torch.randn(pick(smoke=120, laptop=500, gpu=500), 128, generator=seed(2))
+fresh = torch.randn(pick(smoke=60, laptop=500, gpu=500), 128, generator=seed(2))
 strengths = [-3, -2, -1, 0, 1, 2, 3]
 
 

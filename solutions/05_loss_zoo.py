@@ -1242,7 +1242,7 @@ def blur(x, sigma):
 
 
 # %%
-n = pick(smoke=1000, laptop=5000, gpu=5000)
+n = pick(smoke=400, laptop=5000, gpu=5000)
 held_out = data.load("fashion", split="test", size=32).floats()
 convolutional = dcgan.Generator(nc=1, ngf=32, size=32)
 load_weights("dcgan_fashion32", convolutional)
@@ -1745,7 +1745,7 @@ sliders.by_budget(budgets, study_floor)
 
 # %%
 loss, rate, which = "non_saturating", 3e-4, 0
-updates = pick(smoke=20, laptop=int(marks[-1]), gpu=int(marks[-1]))
+updates = pick(smoke=4, laptop=int(marks[-1]), gpu=int(marks[-1]))
 again = created_equal.run(loss, rate, which, updates=updates)
 stored = distances_of(loss, rate, marks[-1])
 print(f"{loss}, {rate:g}, seed {which}: {again[-1]['frechet']:.2f} after {updates} updates")

@@ -768,7 +768,7 @@ assert abs(right - 0.9) < 1e-6 and abs(roc_auc(scores, labels) - 0.5) < 1e-6
 guess = predict("ethics.other_generator", ...)
 
 # %%
-fakes = {name: draw(name, pick(smoke=60, laptop=1000, gpu=1000), seed(5)) for name in drawn}
+fakes = {name: draw(name, pick(smoke=20, laptop=1000, gpu=1000), seed(5)) for name in drawn}
 
 
 def detector_of(name, number):

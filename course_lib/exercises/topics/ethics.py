@@ -795,14 +795,12 @@ def _clipped_wald(answers: Tensor) -> tuple[float, tuple[float, float]]:
 
 def _exact(answers: Tensor) -> tuple[float, tuple[float, float]]:
     """Clopper and Pearson's interval: each end leaves 2.5 % to counts as extreme as k."""
+    from scipy.special import betaincinv  # only wrong answers wait for it
+
     k, n = int(answers.sum()), len(answers)
-    shares = torch.arange(1, 100_000, dtype=torch.float64) / 100_000
-    counts = torch.distributions.Binomial(n, shares).log_prob
-    below = sum(counts(torch.tensor(float(i))).exp() for i in range(k + 1))  # P(at most k)
-    above = 1 - below + counts(torch.tensor(float(k))).exp()
-    low = float(shares[above < 0.025].max()) if k > 0 else 0.0
-    high = float(shares[below < 0.025].min()) if k < n else 1.0
-    return k / n, (low, high)
+    low = betaincinv(k, n - k + 1, 0.025) if k > 0 else 0.0
+    high = betaincinv(k + 1, n - k, 0.975) if k < n else 1.0
+    return k / n, (float(low), float(high))
 
 
 def _shares_probe(label: str, k: int, n: int) -> Probe:
