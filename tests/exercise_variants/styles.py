@@ -149,6 +149,11 @@ def in_python(p, real_scores, images, target=0.6, span=500_000):
     return min(1.0, max(0.0, p))
 
 
+def clipped_by_whole_numbers(p, real_scores, images, target=0.6, span=500_000):
+    r = torch.sign(real_scores).mean().item()
+    return max(0, min(1, p + ((r > target) - (r < target)) * images / span))
+
+
 # --- filtered -------------------------------------------------------------------------------------
 
 
@@ -212,7 +217,7 @@ VARIANTS = {
     "styles.mix": (by_where, copied),
     "styles.truncate": (lerped, weighted),
     "styles.perceptual_path_length": (in_steps,),
-    "styles.adaptive_probability": (in_python,),
+    "styles.adaptive_probability": (in_python, clipped_by_whole_numbers),
     "styles.filtered": (with_complex_transforms,),
     "styles.spectral_norm": (with_norms,),
     "styles.self_attention": (by_einsum, by_torchs_attention),

@@ -1624,9 +1624,11 @@ class _Judge(nn.Module):
     def __init__(self, channels: int, seed: int):
         super().__init__()
         self.weight = nn.Parameter(normal(1, channels, 2, 2, seed=seed))
+        self.bias = nn.Parameter(normal(1, seed=seed + 100))
+        self.gain = nn.Parameter(torch.ones(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(x, self.weight)
+        return self.gain * F.conv2d(x, self.weight, self.bias)
 
 
 _NAMES = ("generator_xy", "generator_yx", "discriminator_x", "discriminator_y")
@@ -1645,7 +1647,7 @@ def _round(label: str, *shape: int, seed: int, more: int = 0, **weights: float) 
             net.weight.grad = torch.full_like(net.weight, 0.5)
         for name, net in zip(_NAMES[:2], nets, strict=False):
             net.weight.register_hook(lambda _, name=name: told.add(name))
-        optimizer = torch.optim.SGD([nets[0].weight, nets[1].weight], 0.05)
+        optimizer = torch.optim.SGD([nets[0].weight, nets[1].weight], 0.05, weight_decay=0.1)
         loss = candidate(*nets, optimizer, x.clone(), y.clone(), **weights)
         seen = {"loss": loss.detach() if isinstance(loss, Tensor) else loss}
         for name, net, old in zip(_NAMES[:2], nets, before, strict=False):
@@ -1657,7 +1659,7 @@ def _round(label: str, *shape: int, seed: int, more: int = 0, **weights: float) 
             seen[f"why {name} stands"] = "" if moved else why
         for name, net, old in zip(_NAMES[2:], nets[2:], before[2:], strict=True):
             seen[f"{name} moved"] = not torch.equal(net.weight, old)
-        seen["all can learn"] = all(net.weight.requires_grad for net in nets)
+        seen["all can learn"] = all(p.requires_grad for net in nets for p in net.parameters())
         return seen
 
     explain = {
@@ -1959,6 +1961,7 @@ GENERATOR_UPDATE = Exercise(
         ),
         _round("2 other pictures, λ = 10, identity ½", 2, 3, 4, 4, seed=60),
         _round("2 pictures, λ = 0, identity ½", 2, 3, 3, 2, seed=80, cycle=0.0),
+        _round("2 pictures, λ = 10, identity 0", 2, 3, 2, 3, seed=100, identity=0.0),
     ),
 )
 

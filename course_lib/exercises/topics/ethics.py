@@ -342,6 +342,12 @@ MEMORISATION_RATE = Exercise(
         ),
         call("one image, two different ones equally near", _PIXEL, _BETWEEN, 0.5),
         call(
+            "three images; one original stands three times, one twice, one once",
+            torch.tensor([[0.5, 0.0], [8.0, 0.5], [4.0, 0.0]]).view(3, 1, 1, 2),
+            torch.tensor([[0, 0], [8, 0], [0, 0], [0, 9], [0, 0], [8.0, 0]]).view(6, 1, 1, 2),
+            0.5,
+        ),
+        call(
             "three images of two channels, whose means say little",
             torch.tensor([[1.5, -1.5], [0.0, 4.0], [3.0, -2.9]]).view(3, 2, 1, 1),
             torch.tensor([[0.0, 0.0], [3.0, -3.0], [6.0, 0.0]]).view(3, 2, 1, 1),

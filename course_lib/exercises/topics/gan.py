@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from course_lib.exercises.engine import Example, Exercise, Mistake, Probe, Question, call, example
 from course_lib.exercises.probing import normal
@@ -1651,8 +1653,8 @@ def _neighbours(label: str, n: int, m: int, k: int, shape: tuple[int, ...], seed
 
 
 def _of_copies(candidate: Callable) -> dict[str, Any]:
-    """Queries that are among the images, the last of them too; not contiguous, as crops are."""
-    images = normal(70, 1, 4, 4, seed=13).transpose(2, 3)
+    """Queries that are among the images, the last of them too."""
+    images = normal(70, 1, 4, 4, seed=13)
     indices, distances = candidate(images[10:], images, 8)
     indices, distances = torch.as_tensor(indices), torch.as_tensor(distances).double()
     shapes = f"{tuple(indices.shape)} and {tuple(distances.shape)}"
@@ -1665,6 +1667,33 @@ def _of_copies(candidate: Callable) -> dict[str, Any]:
         "its distance is 0": bool((distances[:, 0].abs() < 0.02).all()),
         "nearest first": bool((between >= 0).all()),
     }
+
+
+class _Largest(TorchDispatchMode):
+    """How many numbers the largest tensor holds that is made meanwhile."""
+
+    def __init__(self):
+        super().__init__()
+        self.numbers = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for x in tree_leaves(result):
+            if isinstance(x, Tensor):
+                held = x.untyped_storage().nbytes() // x.element_size()
+                self.numbers = max(self.numbers, held)
+        return result
+
+
+def _within_memory(candidate: Callable) -> dict[str, Any]:
+    """Whether an answer that is right otherwise makes all differences at once."""
+    queries, images = normal(20, 1, 10, 10, seed=15), normal(500, 1, 10, 10, seed=16)
+    with _Largest() as largest:
+        found = [torch.as_tensor(part).double() for part in candidate(queries, images, 2)]
+    wanted = [part.double() for part in nearest_neighbours(queries, images, 2)]
+    pairs = zip(found, wanted, strict=False)
+    right = all(a.shape == b.shape and torch.allclose(a, b, 1e-3) for a, b in pairs)
+    return {"all differences at once": right and largest.numbers >= 20 * 500 * 100}
 
 
 NEAREST_NEIGHBOURS = Exercise(
@@ -1847,6 +1876,15 @@ NEAREST_NEIGHBOURS = Exercise(
         _neighbours("2 queries, 4 images, all of them", 2, 4, 4, (1, 5, 5), seed=7),
         _neighbours("3 other queries, 9 images of 1 × 4 × 4, k = 4", 3, 9, 4, (1, 4, 4), seed=9),
         _neighbours("3 queries, 2,500 images of 1 × 3 × 3, k = 4", 3, 2500, 4, (1, 3, 3), seed=11),
+        _neighbours("2 queries, 25,000 images of two pixels", 2, 25_000, 3, (1, 1, 2), seed=17),
+        Probe(
+            "20 queries, 500 images of 1 × 10 × 10",
+            _within_memory,
+            explain={
+                "all differences at once": "You make all differences at once, a tensor of n · m · "
+                "C · H · W numbers. With 500 queries and 60,000 pictures it takes 94 GB."
+            },
+        ),
         Probe(
             "70 images, the last 60 of them are the queries, k = 8",
             _of_copies,
