@@ -1245,9 +1245,9 @@ INIT_WEIGHTS = Exercise(
         Mistake(
             "the module itself",
             _the_module_itself,
-            "Nothing has changed. The function is called once, with a whole network, and you look "
-            "only at what you are given: a network is no convolution. Its layers lie inside, some "
-            "within other layers.",
+            "Nothing has changed. The function is called once, with a whole network: its layers "
+            "lie inside, some within other layers. Do you look at them, or at the network alone? "
+            "Do you change them, or copies of them? Which layers does your condition let through?",
         ),
         Mistake(
             "outer layers only",

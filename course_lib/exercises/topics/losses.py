@@ -2410,8 +2410,8 @@ CLIP_WEIGHTS = Exercise(
         Mistake(
             "copies",
             _clip_copies,
-            "Nothing has changed: you clip a copy of each weight and let it go. 0.3 with limit "
-            "0.01 is still 0.3.",
+            "Nothing has changed: 0.3 with limit 0.01 is still 0.3. Do you clip a copy of each "
+            "weight and let it go? Or does your loop not come to the weights?",
             _held(0.3, 0.01, gives=0.3),
         ),
         Mistake(

@@ -984,8 +984,8 @@ NUCLEUS = Exercise(
         Mistake(
             "gathered back",
             _gathered,
-            "You bring the mask back with `gather`, which asks once more for the sorted places. "
-            "The way back from sorted places to tokens is the inverse permutation.",
+            "Your mask is right in sorted order and at the wrong tokens: you ask once more for the "
+            "sorted places, as `gather` does. The way back is the inverse permutation.",
         ),
         Mistake(
             "softmax over the rows",
