@@ -314,7 +314,8 @@ def play(path: Path, expect: str, float64: bool = True) -> list[Wait]:
         where = {"metadata": {"path": folder}}
         client = NotebookClient(notebook, km=kernel, timeout=None, resources=where)
         client.execute(cleanup_kc=True, env=environment)
-    return [Wait(**wait) for wait in json.loads(notebook.cells[-1].outputs[-1].text)]
+    text = "".join(output.text for output in notebook.cells[-1].outputs)  # it may come in parts
+    return [Wait(**wait) for wait in json.loads(text)]
 
 
 def main() -> None:
