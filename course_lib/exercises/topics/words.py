@@ -897,6 +897,12 @@ def _renormalised(logits: Tensor, p: float) -> Tensor:
     return nucleus(logits, p).softmax(-1)
 
 
+def _exponential_by_hand(logits: Tensor, p: float) -> Tensor:
+    shares, order = (logits.exp() / logits.exp().sum(-1, keepdim=True)).sort(-1, descending=True)
+    far = shares.cumsum(-1) - shares >= p
+    return logits.masked_fill(torch.zeros_like(far).scatter(-1, order, far), -math.inf)
+
+
 def _in_sorted_order(logits: Tensor, p: float) -> Tensor:
     return nucleus(logits, p).sort(-1, descending=True).values
 
@@ -988,6 +994,12 @@ NUCLEUS = Exercise(
             "sorted places, as `gather` does. The way back is the inverse permutation.",
         ),
         Mistake(
+            "the exponential by hand",
+            _exponential_by_hand,
+            "exp(100) is more than float32 can hold, so your shares are ∞ / ∞. Softmax stays the "
+            "same if one number is taken from all logits: the largest, as torch's `softmax` does.",
+        ),
+        Mistake(
             "softmax over the rows",
             _nucleus(dim=0),
             "Your shares add up over the rows of the batch. Each row chooses for itself.",
@@ -1000,7 +1012,8 @@ NUCLEUS = Exercise(
         call("all of them", _ROWS, 1.0),
         call("a batch of one", normal(1, 5, seed=92), 0.5),
         call("three axes", 3 * normal(2, 3, 7, seed=91), 0.7),
-        call("80 tokens, all of them likely", normal(2, 80, seed=93) / 4, 0.9),
+        call("300 tokens, all of them likely", normal(2, 300, seed=93) / 4, 0.9),
+        call("five tokens with logits about 100", 100 + normal(1, 5, seed=92), 0.5),
         Probe(
             "two equal logits, p = 0.5",
             _how_many_of_two,
