@@ -443,7 +443,8 @@ def test_the_template_does_not_depend_on_what_is_told():
 
 
 def test_a_word_is_known_that_comes_twice():
-    assert Tokeniser.learned(["red hat", "red"]).words[2:] == ["<other>", "red"]
+    learned = Tokeniser.learned(["red hat", "red"])
+    assert learned.words[2:] == ["<other>", "red"] and learned.encode(["red"]).shape == (1, 16)
 
 
 def test_an_epoch_gives_each_row_once_also_where_batches_fill_it():
