@@ -606,7 +606,7 @@ guess = predict("vae.collapse", ...)
 
 # %%
 planes, told = {}, {}  # told: what the code says about a face, in nats
-steps = pick(smoke=120, laptop=1000, gpu=4000)
+steps = pick(smoke=250, laptop=1000, gpu=4000)
 for beta in (0.0, 1.0, 10.0, 30.0, 300.0):
     torch.manual_seed(0)
     flat = autoencoders.VAE(nc=3, size=32, latent=2, kind="dense", hidden=64).to(home)
@@ -757,7 +757,7 @@ figures.two_pictures_one_answer(answers, loss)
 
 # %%
 torch.manual_seed(0)
-steps = pick(smoke=120, laptop=1000, gpu=4000)
+steps = pick(smoke=250, laptop=1000, gpu=4000)
 wide = autoencoders.VAE(nc=3, size=32, latent=32, kind="dense", hidden=64).to(home)
 train(autoencoders.VAEStep(wide, steps=steps), faces.batches(128, home), steps, title="32 latents")
 wide = wide.cpu().eval()

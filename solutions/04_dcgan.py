@@ -748,7 +748,7 @@ def first_steps(noise, steps, number):
 
 
 # %%
-steps = pick(smoke=80, laptop=400, gpu=400)
+steps = pick(smoke=150, laptop=400, gpu=400)
 seeds = pick(smoke=[0], laptop=[0, 1, 2], gpu=[0, 1, 2])
 torch.manual_seed(0)
 untrained = dcgan.Generator(ngf=16, size=32)

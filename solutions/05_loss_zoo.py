@@ -1242,7 +1242,7 @@ def blur(x, sigma):
 
 
 # %%
-n = pick(smoke=400, laptop=5000, gpu=5000)
+n = pick(smoke=1000, laptop=5000, gpu=5000)
 held_out = data.load("fashion", split="test", size=32).floats()
 convolutional = dcgan.Generator(nc=1, ngf=32, size=32)
 load_weights("dcgan_fashion32", convolutional)

@@ -837,7 +837,7 @@ look, real_features = few_steps.held_out()  # `metrics.FeatureNet`, and what it 
 test_set, judge = data.load("fashion", "test"), metrics.Classifier("fashion")
 real = metrics.fit_gaussian(real_features)
 judged = metrics.fit_gaussian(judge.features(test_set.floats()))
-n = pick(smoke=200, laptop=1000, gpu=5000)
+n = pick(smoke=500, laptop=1000, gpu=5000)
 labels = torch.arange(n) % 10  # as many of each class as in the data
 
 
@@ -852,7 +852,7 @@ floor, second_floor = few_steps.floor(n), by_judge(fashion[:n].floats())  # of t
 noise = torch.rand(n, 1, 28, 28, generator=seed(0)) * 2 - 1
 
 # %%
-samples = few_steps.draw(kind, mine, labels, pick(smoke=8, laptop=20, gpu=50), seed(11))
+samples = few_steps.draw(kind, mine, labels, pick(smoke=10, laptop=20, gpu=50), seed(11))
 plots.grid(samples[:60].clamp(-1, 1), 10)
 
 # %% [markdown]
@@ -1394,7 +1394,7 @@ assert sharp["16 × 16, enlarged"] < 0.75 * sharp["original"] < sharp["drawn"]
 small_codes = load_weights(
     "ae_fashion_maps", autoencoders.MapAutoencoder(nc=1, size=32, channels=4)
 )
-n = pick(smoke=200, laptop=1000, gpu=1000)
+n = pick(smoke=500, laptop=1000, gpu=1000)
 labels, floor = labels[:n], few_steps.floor(n)
 padded = data.load("fashion", "test", size=32)[:n].floats()
 with torch.no_grad():

@@ -167,7 +167,9 @@ def _is_row(value: Any) -> bool:
 
 
 def _numeric_difference(name: str, expected: Any, got: Any, rtol: float, atol: float) -> str:
-    if type(got) is int and "float" in str(getattr(expected, "dtype", type(expected))):
+    decimal = isinstance(expected, float)
+    decimal |= isinstance(expected, torch.Tensor) and expected.is_floating_point()
+    if decimal and type(got) is int:
         got = _as_tensor(got).double().item()  # `min(1, p)` may be a whole number
     if type(expected) is int and type(got) is int:  # of any length, which no tensor holds
         return "" if expected == got else f"{name}: expected {expected}, got {got}."
